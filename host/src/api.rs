@@ -1,0 +1,1 @@
+//! HTTP: uploads, status, metrics, health.

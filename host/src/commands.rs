@@ -1,0 +1,1 @@
+//! The subcommands: each puts the parts together.
