@@ -1,1 +1,53 @@
 //! The subcommands: each puts the parts together.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod check;
+mod common;
+
+pub use common::UsageError;
+
+/// Many users' filters over a sky survey's alert stream: WebAssembly, one decode for all.
+#[derive(Debug, Parser)]
+#[command(name = "skysieve", version, max_term_width = 110, after_help = "\
+Examples:
+  skysieve demo                                     the whole system in one process
+  skysieve new my-filter                            write a filter's project
+  skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
+  skysieve check my-filter.wasm alerts/             run it over archived alerts
+  skysieve host --brokers kafka:9092 --topic alerts --filters filters/")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+}
+
+impl Cli {
+    /// Runs the subcommand. Errors go to stderr; exit code 2 for wrong usage, 1 for other failures.
+    pub fn run(self) -> ExitCode {
+        common::start_log();
+        let result = match self.command {
+            Command::Check(args) => check::run(args),
+        };
+        result.unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

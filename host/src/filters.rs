@@ -1,5 +1,11 @@
 //! Which filters there are: names, versions, limits, states and counts.
 
 mod control;
+mod entry;
+mod name;
 
-pub use control::{Control, Counts, FilterError, Health, Settings, State, Status, Upload};
+pub use control::{
+    Control, Counts, FilterError, Health, LimitOverrides, Settings, State, Status, Upload, VisitTally,
+};
+pub use entry::{Entry, Tally};
+pub use name::check_name;

@@ -87,6 +87,15 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// One visit's counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct VisitTally {
+    /// The visit: LSST's number, ZTF's Julian date.
+    pub visit: String,
+    /// Where its alerts went.
+    pub counts: Counts,
+}
+
 /// Whether a filter is shown alerts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase", tag = "state", content = "reason")]
@@ -125,6 +134,8 @@ pub struct Status {
     pub recent_faults: Vec<String>,
     /// Its newest log messages, newest last (a bounded number).
     pub recent_logs: Vec<String>,
+    /// Its newest visits' counts, newest last (a bounded number).
+    pub recent_visits: Vec<VisitTally>,
 }
 
 /// How the host itself is.

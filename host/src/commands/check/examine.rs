@@ -1,0 +1,182 @@
+//! Files through the decoder and the filter, on several threads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::anyhow;
+use indicatif::ProgressBar;
+
+use super::findings::{FaultFound, Findings, UndecodableFound};
+use super::packets;
+use crate::avro::{Decoded, Decoder, Framed, Group, Schemas};
+use crate::commands::common::progress;
+use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
+use crate::sandbox::{Annotation, FaultKind, Filter, Refusal};
+
+/// Files that a thread takes at a time.
+const FILES: usize = 64;
+/// Guests may use 2 MiB of native stack, the host's own frames come on top.
+const STACK: usize = 8 << 20;
+
+/// Judges every alert in the files. `start` makes an instance of the filter.
+///
+/// # Errors
+/// When the filter can't be started.
+pub fn all(
+    files: &[PathBuf],
+    schemas: &Arc<Schemas>,
+    start: &(dyn Fn() -> Result<Filter, Refusal> + Sync),
+    jobs: usize,
+) -> anyhow::Result<Findings> {
+    let bar = progress(files.len() as u64, "checking");
+    let blocks: Vec<&[PathBuf]> = files.chunks(FILES).collect();
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || -> anyhow::Result<()> {
+        let mut examiner = Examiner::new(schemas.clone(), start)?;
+        while let Some((at, block)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, blocks.get(at)?))) {
+            let findings = examiner.examine(block, &bar);
+            done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, findings);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads = (0..jobs.min(blocks.len()))
+            .map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, &work))
+            .collect::<Result<Vec<_>, _>>()?;
+        let lost = |_| anyhow!("a thread ended unexpectedly; please report this");
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
+    })?;
+    bar.finish_and_clear();
+    let mut total = Findings::default();
+    for findings in done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
+        total.merge(findings);
+    }
+    Ok(total)
+}
+
+/// One thread's decoder and instances.
+struct Examiner {
+    schemas: Arc<Schemas>,
+    decoder: Decoder,
+    slots: HostSlots,
+    in_batches: Judge,
+    alone: Judge,
+    limits: BatchLimits,
+}
+
+/// Alerts waiting to be judged: by row, the file.
+#[derive(Default)]
+struct Open<'a> {
+    paths: Vec<&'a Path>,
+    bytes: usize,
+}
+
+impl Examiner {
+    fn new(schemas: Arc<Schemas>, start: &dyn Fn() -> Result<Filter, Refusal>) -> anyhow::Result<Examiner> {
+        let (mut projection, slots) = host_projection();
+        let in_batches = Judge::new(start()?, &mut projection)?;
+        let alone = Judge::new(start()?, &mut projection)?;
+        let decoder = Decoder::new(schemas.clone(), projection);
+        Ok(Examiner { schemas, decoder, slots, in_batches, alone, limits: BatchLimits::default() })
+    }
+
+    fn examine(&mut self, files: &[PathBuf], bar: &ProgressBar) -> Findings {
+        let mut findings = Findings::default();
+        let mut open = Open::default();
+        for path in files {
+            let undecodable = |error: String| UndecodableFound { path: path.display().to_string(), error };
+            match packets::read(path) {
+                Err(error) => findings.undecodable.push(undecodable(error.to_string())),
+                Ok(bytes) => {
+                    let schemas = self.schemas.clone();
+                    for alert in schemas.alerts(&bytes) {
+                        if let Err(error) = alert.and_then(|alert| self.push(path, &alert, &mut open, &mut findings)) {
+                            findings.undecodable.push(undecodable(error.to_string()));
+                        }
+                    }
+                }
+            }
+            bar.inc(1);
+        }
+        self.close(open, &mut findings);
+        findings
+    }
+
+    fn push<'a>(
+        &mut self,
+        path: &'a Path,
+        alert: &Framed<'_>,
+        open: &mut Open<'a>,
+        findings: &mut Findings,
+    ) -> Result<(), crate::avro::AvroError> {
+        let started = Instant::now();
+        let row = open.paths.len() as u32;
+        self.decoder.push(row, alert)?;
+        findings.decode_time += started.elapsed();
+        open.paths.push(path);
+        open.bytes += alert.datum.len();
+        if open.paths.len() >= self.limits.count || open.bytes >= self.limits.bytes {
+            self.close(std::mem::take(open), findings);
+        }
+        Ok(())
+    }
+
+    /// Judges the open alerts.
+    fn close(&mut self, open: Open<'_>, findings: &mut Findings) {
+        let decoded = self.decoder.finish();
+        let alerts = Identities::of(&decoded, open.paths.len(), self.slots);
+        let started = Instant::now();
+        let verdicts = self.in_batches.judge(&decoded);
+        findings.judge_time += started.elapsed();
+        let alone = self.alone.judge_by(&reversed(&decoded), 1);
+        findings.inconsistent.extend(differing(&verdicts, &alone).into_iter().map(|row| alerts.id_text(row)));
+        findings.fuel.extend(alone.call_fuel);
+        let memory = [&self.in_batches, &self.alone].map(|judge| judge.filter().memory_peak());
+        findings.memory_peak = findings.memory_peak.max(memory[0]).max(memory[1]);
+        self.decoder.recycle(decoded);
+
+        findings.alerts += verdicts.seen;
+        findings.rejected += verdicts.seen - (verdicts.accepted.len() + verdicts.faults.len()) as u64;
+        for share in alerts.visits() {
+            findings.visits.entry(share.visit).or_default().seen += share.alerts;
+        }
+        for accepted in &verdicts.accepted {
+            let visit = alerts.visits()[alerts.visit_of(accepted.row)].visit;
+            findings.visits.entry(visit).or_default().accepted += 1;
+            findings.accepted.push(alerts.id(accepted.row));
+        }
+        findings.faults.extend(verdicts.faults.into_iter().map(|fault| FaultFound {
+            path: open.paths[fault.row as usize].display().to_string(),
+            id: alerts.id_text(fault.row),
+            kind: fault.kind,
+            message: fault.message,
+        }));
+    }
+}
+
+/// The same alerts, the last first.
+fn reversed(decoded: &Decoded) -> Decoded {
+    let groups = decoded.groups.iter().map(|group| {
+        let order: Vec<u32> = (0..group.rows.len() as u32).rev().collect();
+        Group {
+            rows: group.rows.iter().rev().copied().collect(),
+            columns: group.columns.iter().map(|column| column.gather(&order)).collect(),
+            schemas: group.schemas.iter().rev().copied().collect(),
+            lacking: group.lacking.clone(),
+        }
+    });
+    Decoded { groups: groups.collect() }
+}
+
+/// The rows on which two passes over the same alerts disagree.
+fn differing(one: &Verdicts, other: &Verdicts) -> BTreeSet<u32> {
+    type Verdict<'a> = (u32, Option<FaultKind>, &'a [Annotation]);
+    fn all(verdicts: &Verdicts) -> BTreeSet<Verdict<'_>> {
+        let accepted = verdicts.accepted.iter().map(|alert| (alert.row, None, &alert.annotations[..]));
+        accepted.chain(verdicts.faults.iter().map(|fault| (fault.row, Some(fault.kind), &[][..]))).collect()
+    }
+    all(one).symmetric_difference(&all(other)).map(|(row, ..)| *row).collect()
+}

@@ -1,0 +1,94 @@
+//! What several subcommands need.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+
+use crate::avro::Schemas;
+use crate::sandbox::Limits;
+
+/// The command line asks for something that can't be: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// Where schemas beyond the built-in ones are.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// A folder of Avro schemas, searched through: lsst.vM_m.alert.avsc beside the records that it names
+    #[arg(long = "schemas", value_name = "DIR", env = "SKYSIEVE_SCHEMAS", value_delimiter = ':')]
+    pub schemas: Vec<PathBuf>,
+}
+
+impl SchemaArgs {
+    /// The built-in schemas and those of the folders.
+    ///
+    /// # Errors
+    /// When a folder can't be read, or a schema in it is none.
+    pub fn load(&self) -> anyhow::Result<Schemas> {
+        let schemas = Schemas::builtin();
+        for folder in &self.schemas {
+            let found = schemas.add_folder(folder).with_context(|| format!("--schemas {}", folder.display()))?;
+            if found == 0 {
+                let message = format!("--schemas {}: no file named lsst.vM_m.alert.avsc in it", folder.display());
+                return Err(UsageError(message).into());
+            }
+        }
+        Ok(schemas)
+    }
+}
+
+/// Limits of the sandbox.
+#[derive(Debug, Args)]
+pub struct LimitArgs {
+    /// Fuel that one alert may use (about one unit an instruction)
+    #[arg(long, value_name = "N", env = "SKYSIEVE_FUEL", default_value_t = Limits::default().fuel)]
+    pub fuel: u64,
+    /// Memory that one filter may use, in MiB
+    #[arg(long, value_name = "MIB", env = "SKYSIEVE_MEMORY", default_value_t = Limits::default().memory >> 20,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    pub memory: usize,
+    /// Time that one call of a filter may take, in milliseconds
+    #[arg(long, value_name = "MS", env = "SKYSIEVE_DEADLINE", default_value_t = Limits::default().deadline.as_millis() as u64)]
+    pub deadline: u64,
+}
+
+impl LimitArgs {
+    /// As the sandbox wants them.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            fuel: self.fuel,
+            memory: self.memory << 20,
+            deadline: Duration::from_millis(self.deadline),
+            ..Limits::default()
+        }
+    }
+}
+
+/// Log lines go to stderr; `RUST_LOG` chooses which (warnings unless set).
+pub fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,skysieve=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start (tests) leaves the first in place.
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
+}
+
+/// Reads a file, with its name in the error.
+///
+/// # Errors
+/// When it can't be read.
+pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// A progress bar on stderr; invisible unless that is a terminal.
+pub fn progress(length: u64, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}");
+    let bar = ProgressBar::new(length).with_message(what.to_owned());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

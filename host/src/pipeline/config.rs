@@ -1,0 +1,81 @@
+//! What a pipeline is told at its start, and how it ends when it can't go on.
+
+use std::sync::Arc;
+
+use super::{BatchLimits, SinkError, SourceError};
+use crate::sandbox::Limits;
+
+/// Accepted alerts published per visit and filter, unless it is set otherwise.
+pub const DEFAULT_QUOTA: u32 = 20;
+
+/// Settings of a pipeline.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Threads among which the filters are spread.
+    pub shards: usize,
+    /// How messages are put together.
+    pub batch: BatchLimits,
+    /// Accepted alerts published per visit and filter, unless set for the filter; see [`DEFAULT_QUOTA`].
+    pub quota: u32,
+    /// The sandbox's limits, unless set for the filter.
+    pub limits: Limits,
+    /// How many filters there may be.
+    pub max_filters: usize,
+    /// Bounds on a filter's faults.
+    pub faults: FaultLimits,
+    /// The topics' names.
+    pub topics: Topics,
+}
+
+/// What is done about a filter that fails.
+#[derive(Clone, Debug)]
+pub struct FaultLimits {
+    /// Faults published as dead letters per visit and filter; those beyond are counted only.
+    pub letters_per_visit: u32,
+    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as 50, a field that the alert's
+    /// schema lacks as none.
+    pub strikes_per_visit: u32,
+}
+
+impl Default for FaultLimits {
+    fn default() -> FaultLimits {
+        FaultLimits { letters_per_visit: 20, strikes_per_visit: 1000 }
+    }
+}
+
+/// The topics that the pipeline publishes on, and those it reads.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    /// Read from: no filter may publish on them.
+    pub inputs: Vec<String>,
+    /// Put before a filter's name.
+    pub output_prefix: String,
+    /// Where messages that are no alert, and faults, go.
+    pub dead_letters: Arc<str>,
+}
+
+impl Topics {
+    /// The topic of a filter's accepted alerts, unless it is one that has another use.
+    pub fn output(&self, filter: &str) -> Option<Arc<str>> {
+        let topic = format!("{}{filter}", self.output_prefix);
+        let taken = self.inputs.contains(&topic) || *self.dead_letters == *topic;
+        (!taken).then(|| topic.into())
+    }
+}
+
+/// Why a pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// No thread could be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// A thread ended before its work was done: a bug.
+    #[error("a thread of the pipeline ended unexpectedly; please report this with the log")]
+    ThreadLost,
+    /// The stream can't go on.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Outputs can't be published.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+}

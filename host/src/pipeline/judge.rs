@@ -1,0 +1,135 @@
+//! One filter over one decoded batch.
+
+use std::ops::AddAssign;
+
+use crate::alert::Column;
+use crate::avro::{Decoded, FieldError, Group, Projection, SchemaId};
+use crate::sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
+
+/// A running filter, bound to the slots in which its fields are decoded.
+#[derive(Debug)]
+pub struct Judge {
+    filter: Filter,
+    slots: Vec<usize>,
+}
+
+/// What a filter said of a batch. Rows are the batch's.
+#[derive(Debug, Default)]
+pub struct Verdicts {
+    /// Alerts judged.
+    pub seen: u64,
+    /// Accepted alerts, ascending.
+    pub accepted: Vec<Accepted>,
+    /// Alerts that it failed on, ascending.
+    pub faults: Vec<Fault>,
+    /// Its messages.
+    pub logs: Vec<Log>,
+    /// Fuel spent over all calls.
+    pub fuel: u64,
+    /// Fuel of each call.
+    pub call_fuel: Vec<u64>,
+}
+
+impl Judge {
+    /// Adds the filter's fields to `projection`.
+    ///
+    /// # Errors
+    /// [`FieldError`] when a path is malformed.
+    pub fn new(filter: Filter, projection: &mut Projection) -> Result<Judge, FieldError> {
+        let mut judge = Judge { filter, slots: Vec::new() };
+        judge.bind(projection)?;
+        Ok(judge)
+    }
+
+    /// Adds the filter's fields to another projection, from which batches come from now on.
+    ///
+    /// # Errors
+    /// As [`Judge::new`]; never for a filter that was bound before.
+    pub fn bind(&mut self, projection: &mut Projection) -> Result<(), FieldError> {
+        let fields = &self.filter.manifest().fields;
+        self.slots = fields.iter().map(|field| projection.add(field)).collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The filter itself.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Judges every alert of the batch.
+    pub fn judge(&mut self, decoded: &Decoded) -> Verdicts {
+        self.judge_by(decoded, usize::MAX)
+    }
+
+    /// Judges every alert of the batch, never more than `chunk` a call.
+    pub fn judge_by(&mut self, decoded: &Decoded, chunk: usize) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for group in &decoded.groups {
+            self.judge_group(group, chunk, &mut verdicts);
+        }
+        if decoded.groups.len() > 1 {
+            verdicts.accepted.sort_by_key(|accepted| accepted.row);
+        }
+        verdicts.faults.sort_by_key(|fault| fault.row);
+        verdicts
+    }
+
+    fn judge_group(&mut self, group: &Group, chunk: usize, verdicts: &mut Verdicts) {
+        verdicts.seen += group.rows.len() as u64;
+        let Some(shown) = self.rows_to_show(group, verdicts) else {
+            let columns: Vec<&Column> = self.slots.iter().map(|&slot| &group.columns[slot]).collect();
+            let evaluation = self.filter.evaluate_by(chunk, group.rows.len(), &columns);
+            return verdicts.add(evaluation, |row| group.rows[row as usize]);
+        };
+        if shown.is_empty() {
+            return;
+        }
+        let gathered: Vec<Column> = self.slots.iter().map(|&slot| group.columns[slot].gather(&shown)).collect();
+        let columns: Vec<&Column> = gathered.iter().collect();
+        let evaluation = self.filter.evaluate_by(chunk, shown.len(), &columns);
+        verdicts.add(evaluation, |row| group.rows[shown[row as usize] as usize]);
+    }
+
+    /// The rows of the group that the filter is shown; `None`: all. Not shown are rows with a null in a field that is
+    /// not optional (rejected), and rows whose schema has no such field (faults).
+    fn rows_to_show(&self, group: &Group, verdicts: &mut Verdicts) -> Option<Vec<u32>> {
+        let fields = &self.filter.manifest().fields;
+        let required = || fields.iter().zip(&self.slots).filter(|(field, _)| !field.optional);
+        let lacking: Vec<(SchemaId, String)> = group
+            .lacking
+            .iter()
+            .filter_map(|(schema, slots)| {
+                let (field, _) = required().find(|(_, slot)| slots.contains(slot))?;
+                Some((*schema, field.paths.join(" or ")))
+            })
+            .collect();
+        let nullable: Vec<&Column> = required()
+            .map(|(_, &slot)| &group.columns[slot])
+            .filter(|column| column.present.contains(&0))
+            .collect();
+        if lacking.is_empty() && nullable.is_empty() {
+            return None;
+        }
+        let mut shown = Vec::with_capacity(group.rows.len());
+        for (at, schema) in group.schemas.iter().enumerate() {
+            if let Some((_, paths)) = lacking.iter().find(|(lacks, _)| lacks == schema) {
+                let message = format!("the alert's schema has no field {paths}, or not of the kind declared");
+                verdicts.faults.push(Fault { row: group.rows[at], kind: FaultKind::Field, message, backtrace: None });
+            } else if !nullable.iter().any(|column| column.has_null(at)) {
+                shown.push(at as u32);
+            }
+        }
+        Some(shown)
+    }
+}
+
+impl Verdicts {
+    fn add(&mut self, evaluation: Evaluation, row: impl Fn(u32) -> u32) {
+        let renumber = |accepted: Accepted| Accepted { row: row(accepted.row), ..accepted };
+        self.accepted.extend(evaluation.accepted.into_iter().map(renumber));
+        self.faults.extend(evaluation.faults.into_iter().map(|fault| Fault { row: row(fault.row), ..fault }));
+        self.logs.extend(evaluation.logs);
+        self.fuel.add_assign(evaluation.fuel);
+        self.call_fuel.extend(evaluation.call_fuel);
+    }
+}

@@ -1,0 +1,73 @@
+//! What is published: accepted alerts as they came, and dead letters.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::batch::Undecodable;
+use super::resident::{FaultLetter, Output};
+use super::{Batch, Header, Message, Record};
+
+/// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
+pub fn accepted(batch: &Batch, output: &Output) -> Record {
+    let message = &batch.messages[output.row as usize];
+    let mut headers = vec![
+        header("skysieve-filter", &output.entry.name),
+        header("skysieve-version", &output.entry.sha256),
+    ];
+    headers.extend(origin(message));
+    headers.extend(output.annotations.iter().map(|note| header(&note.name, &note.value)));
+    Record {
+        topic: output.topic.clone(),
+        key: batch.alerts.id_text(output.row).into_bytes(),
+        payload: message.bytes.clone(),
+        headers,
+    }
+}
+
+/// The dead letter of a fault: what happened, as JSON; the alert itself is where the headers say.
+pub fn fault(topic: &Arc<str>, batch: &Batch, letter: &FaultLetter) -> Record {
+    let FaultLetter { entry, fault } = letter;
+    let message = &batch.messages[fault.row as usize];
+    let id = batch.alerts.id_text(fault.row);
+    let payload = serde_json::json!({
+        "filter": entry.name,
+        "version": entry.sha256,
+        "topic": &*message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "alert": id,
+        "kind": fault.kind,
+        "message": fault.message,
+        "backtrace": fault.backtrace,
+    });
+    let mut headers = vec![
+        header("skysieve-kind", &fault.kind.to_string()),
+        header("skysieve-reason", &fault.message),
+        header("skysieve-filter", &entry.name),
+        header("skysieve-version", &entry.sha256),
+        header("skysieve-alert", &id),
+    ];
+    headers.extend(origin(message));
+    Record { topic: topic.clone(), key: id.into_bytes(), payload: Bytes::from(payload.to_string()), headers }
+}
+
+/// The dead letter of a message that is no alert: the message as it came, and why.
+pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -> Record {
+    let message = &batch.messages[undecodable.row as usize];
+    let mut headers = vec![header("skysieve-kind", "undecodable"), header("skysieve-reason", &undecodable.error)];
+    headers.extend(origin(message));
+    Record { topic: topic.clone(), key: Vec::new(), payload: message.bytes.clone(), headers }
+}
+
+fn origin(message: &Message) -> [Header; 3] {
+    [
+        header("skysieve-topic", &message.topic),
+        header("skysieve-partition", &message.partition.to_string()),
+        header("skysieve-offset", &message.offset.to_string()),
+    ]
+}
+
+fn header(name: &str, value: &str) -> Header {
+    Header { name: name.to_owned(), value: value.as_bytes().to_vec() }
+}

@@ -1,0 +1,76 @@
+//! A stream and a sink in memory, for tests and for work without Kafka.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::{BatchLimits, Message, Position, Record, Sink, SinkError, Source, SourceError};
+
+/// A topic of one partition, fed through a channel. It ends when the sender is dropped.
+pub struct MemorySource {
+    packets: Receiver<Bytes>,
+    topic: Arc<str>,
+    next: i64,
+    committed: Arc<Mutex<Vec<Position>>>,
+}
+
+impl MemorySource {
+    /// A topic of that name, and what feeds it.
+    pub fn new(topic: &str) -> (MemorySource, Sender<Bytes>) {
+        let (sender, packets) = unbounded();
+        (MemorySource { packets, topic: topic.into(), next: 0, committed: Arc::default() }, sender)
+    }
+
+    /// The positions committed so far, in order; also after the source has gone into a pipeline.
+    pub fn committed(&self) -> Arc<Mutex<Vec<Position>>> {
+        self.committed.clone()
+    }
+
+    fn push(&mut self, batch: &mut Vec<Message>, bytes: Bytes) {
+        batch.push(Message { bytes, topic: self.topic.clone(), partition: 0, offset: self.next });
+        self.next += 1;
+    }
+}
+
+impl Source for MemorySource {
+    fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
+        match self.packets.recv_timeout(wait) {
+            Ok(bytes) => self.push(batch, bytes),
+            Err(error) => return Ok(error.is_timeout()),
+        }
+        let mut size = batch[0].bytes.len();
+        while batch.len() < limits.count && size < limits.bytes {
+            let Ok(bytes) = self.packets.recv_timeout(limits.linger) else { break };
+            size += bytes.len();
+            self.push(batch, bytes);
+        }
+        Ok(true)
+    }
+
+    fn commit(&mut self, positions: &[Position]) -> Result<(), SourceError> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(positions);
+        Ok(())
+    }
+}
+
+/// Keeps what is published.
+#[derive(Clone, Debug, Default)]
+pub struct MemorySink {
+    records: Arc<Mutex<Vec<Record>>>,
+}
+
+impl MemorySink {
+    /// Everything published so far, in order.
+    pub fn records(&self) -> Vec<Record> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Sink for MemorySink {
+    fn publish(&mut self, records: Vec<Record>) -> Result<(), SinkError> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! A filter as a shard keeps it: judged, limited, accounted for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::filters::{Counts, Entry, Tally, VisitTally};
+use crate::sandbox::{Annotation, Fault, FaultKind};
+use crate::survey::Visit;
+
+use super::judge::{Judge, Verdicts};
+use super::quota::Quota;
+use super::{Batch, FaultLimits};
+
+/// One running filter.
+#[derive(Debug)]
+pub struct Resident {
+    /// Its record.
+    pub entry: Arc<Entry>,
+    /// The topic of its accepted alerts.
+    pub topic: Arc<str>,
+    judge: Judge,
+    quota: Quota,
+    letters: Quota,
+    strikes: Quota,
+    suspended: bool,
+}
+
+/// An alert to be published.
+#[derive(Debug)]
+pub struct Output {
+    /// The filter that accepted it.
+    pub entry: Arc<Entry>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Which of the batch's messages.
+    pub row: u32,
+    /// The filter's annotations.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A fault to be published as a dead letter.
+#[derive(Debug)]
+pub struct FaultLetter {
+    /// The filter that failed.
+    pub entry: Arc<Entry>,
+    /// On what and how.
+    pub fault: Fault,
+}
+
+impl Resident {
+    /// A filter that publishes at most `quota` alerts of a visit.
+    pub fn new(entry: Arc<Entry>, topic: Arc<str>, judge: Judge, quota: u32, faults: &FaultLimits) -> Resident {
+        Resident {
+            entry,
+            topic,
+            judge,
+            quota: Quota::new(quota),
+            letters: Quota::new(faults.letters_per_visit),
+            strikes: Quota::new(faults.strikes_per_visit),
+            suspended: false,
+        }
+    }
+
+    /// The part that judges.
+    pub fn judge_mut(&mut self) -> &mut Judge {
+        &mut self.judge
+    }
+
+    /// Judges a batch, appends what is to be published, and accounts for every alert.
+    pub fn process(&mut self, batch: &Batch, outputs: &mut Vec<Output>, letters: &mut Vec<FaultLetter>) {
+        if self.suspended {
+            return;
+        }
+        let started = Instant::now();
+        let verdicts = self.judge.judge(&batch.decoded);
+        let time = started.elapsed();
+        let mut tally = Tally {
+            fuel: verdicts.fuel,
+            time,
+            memory_peak: self.judge.filter().memory_peak(),
+            faults: verdicts.faults.iter().map(|fault| describe(batch, fault)).collect(),
+            logs: verdicts.logs.iter().map(|log| log.to_string()).collect(),
+            ..Tally::default()
+        };
+        let by_visit = self.limit(batch, verdicts, outputs, letters);
+        for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
+            tally.counts += counts;
+            tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
+        }
+        self.entry.add(tally);
+    }
+
+    /// Applies the quota; the counts by visit.
+    fn limit(
+        &mut self,
+        batch: &Batch,
+        verdicts: Verdicts,
+        outputs: &mut Vec<Output>,
+        letters: &mut Vec<FaultLetter>,
+    ) -> Vec<Counts> {
+        let mut counts: Vec<Counts> =
+            batch.alerts.visits().iter().map(|share| Counts { seen: share.alerts, ..Counts::default() }).collect();
+        for accepted in verdicts.accepted {
+            let at = batch.alerts.visit_of(accepted.row);
+            if self.quota.take(batch.alerts.visits()[at].visit) {
+                counts[at].accepted += 1;
+                let (entry, topic) = (self.entry.clone(), self.topic.clone());
+                outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
+            } else {
+                counts[at].over_quota += 1;
+            }
+        }
+        for fault in verdicts.faults {
+            let at = batch.alerts.visit_of(fault.row);
+            counts[at].faulted += 1;
+            self.strike(batch.alerts.visits()[at].visit, &fault);
+            if self.letters.take(batch.alerts.visits()[at].visit) {
+                letters.push(FaultLetter { entry: self.entry.clone(), fault });
+            }
+        }
+        for counts in &mut counts {
+            counts.rejected = counts.seen - counts.accepted - counts.over_quota - counts.faulted;
+        }
+        counts
+    }
+
+    /// Counts a fault against the filter, and suspends it when there were too many in the visit.
+    fn strike(&mut self, visit: Visit, fault: &Fault) {
+        let weight = match fault.kind {
+            // The schema's doing, and cheap to find.
+            FaultKind::Field => 0,
+            // Each has held up its shard for the whole deadline.
+            FaultKind::Deadline => 50,
+            _ => 1,
+        };
+        for _ in 0..weight {
+            if !self.strikes.take(visit) && !self.suspended {
+                self.suspended = true;
+                let reason = format!("too many faults in visit {visit}, the last: {}: {}", fault.kind, fault.message);
+                tracing::warn!(filter = self.entry.name, %visit, reason, "filter suspended");
+                self.entry.suspend(reason);
+            }
+        }
+    }
+}
+
+fn describe(batch: &Batch, fault: &Fault) -> String {
+    format!("alert {}: {}: {}", batch.alerts.id_text(fault.row), fault.kind, fault.message)
+}

@@ -1,0 +1,115 @@
+//! A thread that owns some of the filters: no other touches them, so nothing is locked on the way of an alert.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::resident::{FaultLetter, Output, Resident};
+use super::{Batch, PipelineError};
+use crate::avro::Projection;
+
+/// Guests may use 2 MiB of native stack, the host's own frames come on top.
+const STACK: usize = 8 << 20;
+
+/// What one shard's filters made of a batch.
+#[derive(Debug, Default)]
+pub struct ShardResult {
+    /// Alerts to be published.
+    pub outputs: Vec<Output>,
+    /// Faults to be published.
+    pub letters: Vec<FaultLetter>,
+}
+
+enum Job {
+    Add(Box<Resident>),
+    Remove(String),
+    Bind(Projection),
+    Judge(Arc<Batch>, Sender<ShardResult>),
+}
+
+/// A handle on the thread. Jobs are done in the order they are given. Dropping it ends the thread after the last.
+pub struct Shard {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    /// How many filters it has.
+    pub filters: usize,
+}
+
+impl Shard {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start(index: usize) -> Result<Shard, PipelineError> {
+        let (jobs, inbox) = unbounded();
+        let thread = std::thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .stack_size(STACK)
+            .spawn(move || work(&inbox))
+            .map_err(PipelineError::Thread)?;
+        Ok(Shard { jobs: Some(jobs), thread: Some(thread), filters: 0 })
+    }
+
+    /// Adds a filter, in place of an earlier one of its name.
+    pub fn add(&mut self, resident: Resident) {
+        self.filters += 1;
+        self.give(Job::Add(Box::new(resident)));
+    }
+
+    /// Takes a filter out.
+    pub fn remove(&mut self, name: &str) {
+        self.filters -= 1;
+        self.give(Job::Remove(name.to_owned()));
+    }
+
+    /// Batches after this one are decoded by another projection.
+    pub fn bind(&self, projection: Projection) {
+        self.give(Job::Bind(projection));
+    }
+
+    /// Judges a batch; the result is sent to `done`.
+    pub fn judge(&self, batch: Arc<Batch>, done: Sender<ShardResult>) {
+        self.give(Job::Judge(batch, done));
+    }
+
+    fn give(&self, job: Job) {
+        // A shard that is gone has dropped its senders: whoever waits for its result is told by that.
+        let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(inbox: &Receiver<Job>) {
+    let mut residents: Vec<Resident> = Vec::new();
+    for job in inbox {
+        match job {
+            Job::Add(resident) => {
+                residents.retain(|other| other.entry.name != resident.entry.name);
+                residents.push(*resident);
+            }
+            Job::Remove(name) => residents.retain(|resident| resident.entry.name != name),
+            Job::Bind(mut projection) => {
+                for resident in &mut residents {
+                    resident.judge_mut().bind(&mut projection).expect("the fields were bound before");
+                }
+            }
+            Job::Judge(batch, done) => {
+                let mut result = ShardResult::default();
+                for resident in &mut residents {
+                    resident.process(&batch, &mut result.outputs, &mut result.letters);
+                }
+                drop(batch);
+                let _ = done.send(result);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The pipeline's own counts.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::filters::Health;
+
+/// Written by the pipeline's threads, read by whoever asks.
+#[derive(Debug, Default)]
+pub struct Totals {
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    alerts: AtomicU64,
+    undecodable: AtomicU64,
+    batches: AtomicU64,
+    dead_letters: AtomicU64,
+    running: AtomicBool,
+    detail: Mutex<String>,
+}
+
+impl Totals {
+    /// Counts a batch when it was fetched and decoded.
+    pub fn add_fetched(&self, messages: usize, bytes: usize, undecodable: usize) {
+        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.undecodable.fetch_add(undecodable as u64, Ordering::Relaxed);
+        self.alerts.fetch_add((messages - undecodable) as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a batch when it was published.
+    pub fn add_published(&self, dead_letters: usize) {
+        self.dead_letters.fetch_add(dead_letters as u64, Ordering::Relaxed);
+        self.batches.fetch_add(1, Ordering::Release);
+    }
+
+    /// Says whether the pipeline runs, and what it is doing.
+    pub fn set_state(&self, running: bool, detail: &str) {
+        self.running.store(running, Ordering::Relaxed);
+        detail.clone_into(&mut self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// All of it.
+    pub fn health(&self) -> Health {
+        let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        Health {
+            batches: self.batches.load(Ordering::Acquire),
+            ready: self.running.load(Ordering::Relaxed),
+            detail: self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            messages: get(&self.messages),
+            alerts: get(&self.alerts),
+            undecodable: get(&self.undecodable),
+            bytes: get(&self.bytes),
+            dead_letters: get(&self.dead_letters),
+        }
+    }
+}
