@@ -4,8 +4,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod build;
 pub mod check;
 mod common;
+pub mod demo;
+pub mod host;
+pub mod new;
+mod serve;
 
 pub use common::UsageError;
 
@@ -25,7 +30,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
+    New(new::NewArgs),
+    Build(build::BuildArgs),
     Check(check::CheckArgs),
+    Host(host::HostArgs),
 }
 
 impl Cli {
@@ -33,7 +42,11 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         common::start_log();
         let result = match self.command {
+            Command::Demo(args) => demo::run(args),
+            Command::New(args) => new::run(args),
+            Command::Build(args) => build::run(args),
             Command::Check(args) => check::run(args),
+            Command::Host(args) => host::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -12,7 +12,7 @@ use crate::sandbox::{Engine, Filter, Module, PoolConfig};
 
 mod examine;
 mod findings;
-mod packets;
+pub(super) mod packets;
 mod report;
 
 /// Run a filter over archived alerts, with the production engine and limits.

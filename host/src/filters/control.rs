@@ -153,8 +153,10 @@ pub struct Health {
     pub undecodable: u64,
     /// Bytes of packets fetched.
     pub bytes: u64,
-    /// Batches committed.
+    /// Batches published.
     pub batches: u64,
+    /// Messages in them: done with.
+    pub done: u64,
     /// Dead letters published.
     pub dead_letters: u64,
 }

@@ -53,7 +53,7 @@ pub fn publish_all<K: Sink>(
         if !records.is_empty() {
             sink.publish(records)?;
         }
-        totals.add_published(dead_letters);
+        totals.add_published(batch.messages.len(), dead_letters);
         if done.send(Published { batch, positions }).is_err() {
             break;
         }

@@ -8,9 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::resident::{FaultLetter, Output, Resident};
 use super::{Batch, PipelineError};
 use crate::avro::Projection;
-
-/// Guests may use 2 MiB of native stack, the host's own frames come on top.
-const STACK: usize = 8 << 20;
+use crate::sandbox::THREAD_STACK;
 
 /// What one shard's filters made of a batch.
 #[derive(Debug, Default)]
@@ -45,7 +43,7 @@ impl Shard {
         let (jobs, inbox) = unbounded();
         let thread = std::thread::Builder::new()
             .name(format!("shard-{index}"))
-            .stack_size(STACK)
+            .stack_size(THREAD_STACK)
             .spawn(move || work(&inbox))
             .map_err(PipelineError::Thread)?;
         Ok(Shard { jobs: Some(jobs), thread: Some(thread), filters: 0 })

@@ -13,6 +13,7 @@ pub struct Totals {
     alerts: AtomicU64,
     undecodable: AtomicU64,
     batches: AtomicU64,
+    done: AtomicU64,
     dead_letters: AtomicU64,
     running: AtomicBool,
     detail: Mutex<String>,
@@ -28,7 +29,8 @@ impl Totals {
     }
 
     /// Counts a batch when it was published.
-    pub fn add_published(&self, dead_letters: usize) {
+    pub fn add_published(&self, messages: usize, dead_letters: usize) {
+        self.done.fetch_add(messages as u64, Ordering::Relaxed);
         self.dead_letters.fetch_add(dead_letters as u64, Ordering::Relaxed);
         self.batches.fetch_add(1, Ordering::Release);
     }
@@ -50,6 +52,7 @@ impl Totals {
             alerts: get(&self.alerts),
             undecodable: get(&self.undecodable),
             bytes: get(&self.bytes),
+            done: get(&self.done),
             dead_letters: get(&self.dead_letters),
         }
     }

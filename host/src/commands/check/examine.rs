@@ -14,12 +14,10 @@ use super::packets;
 use crate::avro::{Decoded, Decoder, Framed, Group, Schemas};
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use crate::sandbox::{Annotation, FaultKind, Filter, Refusal};
+use crate::sandbox::{Annotation, FaultKind, Filter, Refusal, THREAD_STACK};
 
 /// Files that a thread takes at a time.
 const FILES: usize = 64;
-/// Guests may use 2 MiB of native stack, the host's own frames come on top.
-const STACK: usize = 8 << 20;
 
 /// Judges every alert in the files. `start` makes an instance of the filter.
 ///
@@ -44,7 +42,7 @@ pub fn all(
     };
     std::thread::scope(|scope| {
         let threads = (0..jobs.min(blocks.len()))
-            .map(|_| std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, &work))
+            .map(|_| std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, &work))
             .collect::<Result<Vec<_>, _>>()?;
         let lost = |_| anyhow!("a thread ended unexpectedly; please report this");
         threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)

@@ -1,0 +1,165 @@
+//! `skysieve demo`: broker, survey, host and subscribers in one process, and an accounting at the end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::common::SchemaArgs;
+use super::host::prepare;
+use super::serve::{Api, stop_on_signal};
+use crate::filters::Control;
+use crate::kafka::{EmbeddedBroker, Feeder, KafkaSink, KafkaSource, Options, Subscriber};
+use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
+use crate::sandbox::{Engine, Limits, PoolConfig};
+
+mod account;
+mod feed;
+mod modules;
+mod subscribe;
+mod visits;
+
+const INPUT: &str = "alerts";
+const DEAD_LETTERS: &str = "dead-letters";
+const PARTITIONS: i32 = 4;
+
+/// Run the whole system in one process: an embedded broker, visits of alerts, filters, a subscriber for each.
+///
+/// Ends with what happened, visit by visit, and an accounting: every alert that a filter saw was accepted, rejected,
+/// over the quota or a fault, and every accepted one reached its subscriber, once and byte for byte. Exit code 1 if it
+/// does not add up.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve demo                                     three simulated LSST visits of 10,000 alerts, 100 filters
+  skysieve demo --packets alerts/ztf/visits         real packets instead
+  skysieve demo --keep-running                      visits until Ctrl-C, status page on http://127.0.0.1:8080")]
+pub struct DemoArgs {
+    /// How many filters: the examples, each with many configs
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=2000))]
+    filters: usize,
+    /// How many visits to simulate
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    visits: usize,
+    /// Alerts of a simulated visit
+    #[arg(long, value_name = "N", default_value_t = 10_000,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    alerts_per_visit: usize,
+    /// Seconds from one visit's start to the next (LSST: 39); a visit that takes longer delays the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = parse_seconds)]
+    interval: f64,
+    /// The same seed makes the same alerts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Packets to replay instead: a folder of files of one alert each
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["visits", "alerts_per_visit", "seed"])]
+    packets: Option<PathBuf>,
+    #[command(flatten)]
+    schemas: SchemaArgs,
+    /// The folder of the examples' modules (`make filters` builds them)
+    #[arg(long, value_name = "DIR", default_value = "target/filters")]
+    modules: PathBuf,
+    /// Go on with visits until Ctrl-C, with the HTTP API on
+    #[arg(long)]
+    keep_running: bool,
+    /// Where the HTTP API listens, with --keep-running
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: String,
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
+}
+
+/// Runs the demo.
+///
+/// # Errors
+/// When a part of it can't be started or fails.
+pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let stop = stop_on_signal()?;
+    let schemas = Arc::new(args.schemas.load()?);
+    let mut survey = visits::Survey::open(&args, &schemas)?;
+    let filters = modules::choose(&args.modules, survey.is_ztf(), args.filters)?;
+    let names: Vec<String> = filters.iter().map(|(name, _)| name.clone()).collect();
+    println!("{} filters from {}", names.len(), args.modules.display());
+
+    let pool = PoolConfig { filters: names.len() as u32 + 16, ..PoolConfig::default() };
+    let (mut pipeline, handle) = Pipeline::new(config(names.len()), Engine::new(&pool)?, schemas)?;
+    let prepared = prepare(&handle, filters.into_iter().map(|(name, upload)| (name, Ok(upload))));
+    if prepared.len() < names.len() {
+        return Err(anyhow!("{} filters were refused", names.len() - prepared.len()));
+    }
+    pipeline.add(prepared)?;
+
+    let broker = start_broker(&names)?;
+    let options = Options { stop: stop.clone(), ..broker.options() };
+    let api = match args.keep_running {
+        true => Some(Api::start(&args.listen, Arc::new(handle.clone()))?),
+        false => None,
+    };
+    println!("embedded broker at {} (any Kafka client can subscribe), topics: the filters' names", broker.brokers());
+    if let Some(api) = &api {
+        println!("status page and API at http://{}/", api.address);
+    }
+
+    let source = KafkaSource::new(&options, "demo", &[INPUT.to_owned()])?;
+    let watch = source.watch();
+    let consumed = Arc::new(move |partition| watch.position(INPUT, partition).unwrap_or(0));
+    let feeder = Feeder::new(&options, INPUT, PARTITIONS, consumed)?;
+    let ended = AtomicBool::new(false);
+    let sink_options = broker.options();
+    let (fed, received) = std::thread::scope(|scope| {
+        let host = scope.spawn(|| -> anyhow::Result<()> {
+            let ran = pipeline.run(source, KafkaSink::new(&sink_options)?, &ended);
+            // Whoever waits for the host learns that it is no more.
+            ended.store(true, Ordering::Relaxed);
+            Ok(ran?)
+        });
+        let mut topics = names.clone();
+        topics.push(DEAD_LETTERS.to_owned());
+        let subscriber = Subscriber::new(&broker.options(), &topics)?;
+        let (handle, ended) = (&handle, &ended);
+        let reading = scope.spawn(move || subscribe::receive(subscriber, handle, ended));
+        let fed = feed::feed(&mut survey, feeder, handle, &args, &stop, ended);
+        ended.store(true, Ordering::Relaxed);
+        let lost = |_| anyhow!("a thread ended unexpectedly; please report this");
+        host.join().map_err(lost)?.context("the host has failed")?;
+        let received = reading.join().map_err(lost)??;
+        Ok::<_, anyhow::Error>((fed?, received))
+    })?;
+    if let Some(api) = api {
+        api.stop();
+    }
+    let adds_up = account::report(&fed, &received, &handle.list(), &handle.health());
+    Ok(if adds_up { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn config(filters: usize) -> Config {
+    Config {
+        shards: std::thread::available_parallelism().map_or(1, usize::from),
+        batch: BatchLimits::default(),
+        quota: DEFAULT_QUOTA,
+        limits: Limits::default(),
+        max_filters: filters + 8,
+        faults: FaultLimits::default(),
+        topics: Topics {
+            inputs: vec![INPUT.to_owned()],
+            output_prefix: String::new(),
+            dead_letters: DEAD_LETTERS.into(),
+        },
+    }
+}
+
+fn start_broker(filters: &[String]) -> anyhow::Result<EmbeddedBroker> {
+    let broker = EmbeddedBroker::start()?;
+    broker.create_topic(INPUT, PARTITIONS)?;
+    for topic in filters.iter().map(String::as_str).chain([DEAD_LETTERS]) {
+        broker.create_topic(topic, 1)?;
+    }
+    Ok(broker)
+}

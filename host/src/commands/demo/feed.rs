@@ -1,0 +1,134 @@
+//! Publishes the demo's visits at their cadence, and waits for each to be done.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::visits::Survey;
+use super::{DemoArgs, PARTITIONS};
+use crate::commands::common::progress;
+use crate::filters::Control;
+use crate::kafka::Feeder;
+use crate::pipeline::Handle;
+
+/// How long the host may need for what it was sent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One packet that was published, known by partition and offset.
+pub struct Sent {
+    /// Which of the visits.
+    pub visit: usize,
+    /// CRC-32 of the packet.
+    pub checksum: u32,
+}
+
+/// One visit that was published.
+pub struct FedVisit {
+    /// The visit, for people.
+    pub label: String,
+    /// Its packets.
+    pub packets: u64,
+    /// When its first packet was sent.
+    pub started: Instant,
+    /// From there to the last packet's acknowledgement.
+    pub sending: Duration,
+    /// From there until the host had published everything.
+    pub lag: Duration,
+}
+
+/// Everything that was published.
+#[derive(Default)]
+pub struct Fed {
+    /// By visit.
+    pub visits: Vec<FedVisit>,
+    /// By partition and offset.
+    pub sent: Vec<Vec<Sent>>,
+    /// Bytes of packets.
+    pub bytes: u64,
+}
+
+/// Publishes visit after visit, until there are no more, `stop` is set, or the host has `ended`.
+///
+/// # Errors
+/// When a packet can't be read or delivered, or the host does not get on.
+pub fn feed(
+    survey: &mut Survey,
+    mut feeder: Feeder,
+    host: &Handle,
+    args: &DemoArgs,
+    stop: &AtomicBool,
+    ended: &AtomicBool,
+) -> anyhow::Result<Fed> {
+    let mut fed = Fed { sent: (0..PARTITIONS).map(|_| Vec::new()).collect(), ..Fed::default() };
+    let stopped = || stop.load(Ordering::Relaxed) || ended.load(Ordering::Relaxed);
+    let mut due = Instant::now();
+    while !stopped() {
+        let Some(visit) = survey.next_visit() else { break };
+        let started = Instant::now();
+        let bar = progress(visit.count as u64, &format!("visit {}", visit.label));
+        let mut packets = 0;
+        for packet in visit.packets {
+            if stopped() {
+                break;
+            }
+            let packet = packet?;
+            let partition = (packets % PARTITIONS as u64) as i32;
+            let sent = Sent { visit: fed.visits.len(), checksum: crc32fast::hash(&packet) };
+            fed.sent[partition as usize].push(sent);
+            fed.bytes += packet.len() as u64;
+            feeder.send(partition, Vec::new(), packet)?;
+            packets += 1;
+            bar.inc(1);
+        }
+        let total = feeder.finish()?;
+        let sent = Instant::now();
+        await_host(host, total, ended)?;
+        bar.finish_and_clear();
+        fed.visits.push(FedVisit { label: visit.label, packets, started, sending: sent - started, lag: sent.elapsed() });
+        tell(&fed, host);
+        due += Duration::from_secs_f64(args.interval);
+        pause_until(due, &stopped);
+        due = due.max(Instant::now());
+    }
+    if args.keep_running {
+        println!("no more visits; Ctrl-C ends");
+        pause_until(Instant::now() + Duration::from_secs(u32::MAX.into()), &stopped);
+    }
+    Ok(fed)
+}
+
+fn tell(fed: &Fed, host: &Handle) {
+    let Some(visit) = fed.visits.last() else { return };
+    let accepted: u64 = host.list().iter().map(|filter| filter.counts.accepted).sum();
+    println!(
+        "visit {}: {} alerts sent in {:.2} s, done {:.0} ms after the last; {accepted} accepted so far",
+        visit.label,
+        visit.packets,
+        visit.sending.as_secs_f64(),
+        visit.lag.as_secs_f64() * 1e3,
+    );
+}
+
+/// Waits until everything that was sent is done with.
+fn await_host(host: &Handle, sent: u64, ended: &AtomicBool) -> anyhow::Result<()> {
+    let (mut before, mut moved) = (0, Instant::now());
+    loop {
+        let done = host.health().done;
+        if done >= sent || ended.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if done > before {
+            (before, moved) = (done, Instant::now());
+        } else if moved.elapsed() > PATIENCE {
+            return Err(anyhow!("the host stands still: {done} of {sent} messages are done"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn pause_until(due: Instant, stopped: &impl Fn() -> bool) {
+    while !stopped() && Instant::now() < due {
+        std::thread::sleep(Duration::from_millis(20).min(due.saturating_duration_since(Instant::now())));
+    }
+}

@@ -1,0 +1,53 @@
+//! The demo's filters: the examples, each with many configs.
+
+use std::path::Path;
+
+use crate::commands::UsageError;
+use crate::filters::{Settings, Upload};
+
+/// An example, and what makes a config of a number from 0 to 1.
+type Example = (&'static str, fn(f64) -> String);
+
+const LSST: [Example; 5] = [
+    ("lsst-bright", |x| format!("magnitude = {}", 19.0 + 5.0 * x)),
+    ("lsst-rising", |x| format!("brighter_by = {}", 0.1 + 0.9 * x)),
+    ("lsst-moving", |x| format!("magnitude = {}", 20.0 + 5.0 * x)),
+    ("lsst-new", |x| format!("magnitude = {}", 20.0 + 5.0 * x)),
+    ("lsst-cone", |x| format!("radius = {}", 0.5 + 2.0 * x)),
+];
+
+const ZTF: [Example; 7] = [
+    ("asteroid", |x| format!("magnitude = {}", 16.0 + 5.0 * x)),
+    ("bright", |x| format!("limit = {}", 15.0 + 5.0 * x)),
+    ("clean", |x| format!("rb = {}", 0.3 + 0.6 * x)),
+    ("transient", |x| format!("minutes = {}", 10.0 + 60.0 * x)),
+    ("rising", |x| format!("brighter_by = {}", 0.1 + 0.9 * x)),
+    ("new", |x| format!("magnitude = {}", 17.0 + 4.0 * x)),
+    ("cone", |x| format!("radius = {}", 0.5 + 5.0 * x)),
+];
+
+/// `count` filters in turn from the survey's examples, no two with the same config.
+///
+/// # Errors
+/// [`UsageError`] when a module is not in the folder.
+pub fn choose(folder: &Path, ztf: bool, count: usize) -> Result<Vec<(String, Upload)>, UsageError> {
+    let examples: &[Example] = if ztf { &ZTF } else { &LSST };
+    let modules: Vec<Vec<u8>> = examples.iter().map(|(name, _)| read(folder, name)).collect::<Result<_, _>>()?;
+    let steps = count.div_ceil(examples.len());
+    let filter = |number: usize| {
+        let (of, step) = (number % examples.len(), number / examples.len());
+        let (name, config) = examples[of];
+        let config = config(step as f64 / steps as f64);
+        let settings = Settings { config, ..Settings::default() };
+        (format!("{name}-{step:02}"), Upload { module: modules[of].clone(), settings })
+    };
+    Ok((0..count).map(filter).collect())
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>, UsageError> {
+    let path = folder.join(name).with_extension("wasm");
+    std::fs::read(&path).map_err(|error| {
+        let hint = "build the examples with `make filters`, or say where they are with --modules";
+        UsageError(format!("cannot read {}: {error}; {hint}", path.display()))
+    })
+}

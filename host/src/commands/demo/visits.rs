@@ -1,0 +1,102 @@
+//! The demo's alerts, visit by visit: simulated, or packets from files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+
+use super::DemoArgs;
+use crate::avro::{Decoder, Schemas};
+use crate::commands::UsageError;
+use crate::commands::check::packets;
+use crate::pipeline::{Identities, host_projection};
+use crate::simulate::{Lsst, LsstConfig};
+use crate::survey::Visit;
+
+/// Where alerts come from.
+pub enum Survey {
+    /// Made-up LSST visits; how many are left, and alerts in each.
+    Simulated { lsst: Box<Lsst>, left: usize, alerts: usize },
+    /// Files by visit, the last first.
+    Packets { visits: Vec<(String, Vec<PathBuf>)>, ztf: bool },
+}
+
+/// One visit's packets, made or read one by one.
+pub struct VisitPackets {
+    /// The visit, for people.
+    pub label: String,
+    /// How many packets.
+    pub count: usize,
+    /// The packets.
+    pub packets: Box<dyn Iterator<Item = anyhow::Result<Bytes>> + Send>,
+}
+
+impl Survey {
+    /// As the command line says.
+    ///
+    /// # Errors
+    /// When the packets can't be read, or none is an alert.
+    pub fn open(args: &DemoArgs, schemas: &Arc<Schemas>) -> anyhow::Result<Survey> {
+        match &args.packets {
+            Some(folder) => by_visit(folder, schemas),
+            None => {
+                let lsst = Box::new(Lsst::new(LsstConfig { seed: args.seed, ..LsstConfig::default() }));
+                let left = if args.keep_running { usize::MAX } else { args.visits };
+                Ok(Survey::Simulated { lsst, left, alerts: args.alerts_per_visit })
+            }
+        }
+    }
+
+    /// Whether the alerts are ZTF's.
+    pub fn is_ztf(&self) -> bool {
+        matches!(self, Survey::Packets { ztf: true, .. })
+    }
+
+    /// The next visit, if there is one.
+    pub fn next_visit(&mut self) -> Option<VisitPackets> {
+        match self {
+            Survey::Simulated { left: 0, .. } => None,
+            Survey::Simulated { lsst, left, alerts } => {
+                *left -= 1;
+                let mut packets = lsst.visit(*alerts).peekable();
+                let label = packets.peek().map(|alert| alert.visit.to_string()).unwrap_or_default();
+                Some(VisitPackets { label, count: *alerts, packets: Box::new(packets.map(|alert| Ok(alert.bytes.into()))) })
+            }
+            Survey::Packets { visits, .. } => {
+                let (label, files) = visits.pop()?;
+                let count = files.len();
+                let read = |path: PathBuf| {
+                    packets::read(&path).map(Bytes::from).with_context(|| format!("cannot read {}", path.display()))
+                };
+                Some(VisitPackets { label, count, packets: Box::new(files.into_iter().map(read)) })
+            }
+        }
+    }
+}
+
+/// Sorts files by the visit of the alert in them; those without one come last.
+fn by_visit(folder: &Path, schemas: &Arc<Schemas>) -> anyhow::Result<Survey> {
+    let files = packets::find(&[folder.to_owned()])?;
+    let (projection, slots) = host_projection();
+    let mut decoder = Decoder::new(schemas.clone(), projection);
+    let mut visits: BTreeMap<Visit, Vec<PathBuf>> = BTreeMap::new();
+    let mut ztf = false;
+    for path in files {
+        let bytes = packets::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let pushed = schemas.frame(&bytes).and_then(|alert| decoder.push(0, &alert));
+        let decoded = decoder.finish();
+        let visit = match pushed {
+            Ok(()) => Identities::of(&decoded, 1, slots).visits()[0].visit,
+            Err(_) => Visit::Unknown,
+        };
+        ztf |= matches!(visit, Visit::JulianDate(_));
+        visits.entry(visit).or_default().push(path);
+    }
+    if visits.keys().all(|visit| *visit == Visit::Unknown) {
+        return Err(UsageError(format!("no file in {} holds one alert", folder.display())).into());
+    }
+    let visits = visits.into_iter().rev().map(|(visit, files)| (visit.to_string(), files)).collect();
+    Ok(Survey::Packets { visits, ztf })
+}

@@ -1,0 +1,74 @@
+//! The HTTP API beside a pipeline, and signals.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::api::{ApiConfig, serve};
+use crate::filters::Control;
+use crate::sandbox::THREAD_STACK;
+
+/// An API that is being served, on a thread of its own.
+pub struct Api {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Api {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// When the address is none, or taken.
+    pub fn start(listen: &str, control: Arc<dyn Control>) -> anyhow::Result<Api> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("api")
+            .thread_stack_size(THREAD_STACK)
+            .enable_all()
+            .build()
+            .context("cannot start the API's threads")?;
+        let listener =
+            runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("--listen {listen}"))?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || {
+            // Told, or whoever would tell has gone.
+            let shutdown = async move { drop(stopped.await) };
+            if let Err(error) = runtime.block_on(serve(listener, control, ApiConfig::default(), shutdown)) {
+                tracing::error!(%error, "the API has ended");
+            }
+        });
+        Ok(Api { address, stop, thread })
+    }
+
+    /// Answers what is being asked, and ends.
+    pub fn stop(self) {
+        // The server may have ended by itself.
+        let _ = self.stop.send(());
+        let _ = self.thread.join();
+    }
+}
+
+/// A flag that SIGINT and SIGTERM set. A second signal ends the process at once.
+///
+/// # Errors
+/// When signals can't be handled.
+pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping (once more: at once)");
+    })
+    .context("cannot handle signals")?;
+    Ok(stop)
+}
