@@ -1,14 +1,21 @@
 //! WebAssembly: one engine a process, one compiled module a content hash, one instance a filter, limits on all of it.
+//!
+//! Bytes from outside are inspected ([`inspect`]), compiled once ([`Engine::load`]) and instantiated per filter
+//! ([`Filter::start`]). A filter is called with batches ([`Filter::evaluate`]); whatever it does in there, the outcome is
+//! an [`Evaluation`] that says of every alert whether it was accepted, rejected (neither named) or a [`Fault`].
 
-use std::time::Duration;
+mod engine;
+mod evaluation;
+mod filter;
+mod limits;
+mod module;
+mod refusal;
+mod stack;
 
-/// Limits of one filter.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Fuel that one alert may use.
-    pub fuel: u64,
-    /// Bytes of linear memory.
-    pub memory: usize,
-    /// Wall-clock time of one call.
-    pub deadline: Duration,
-}
+pub use engine::{Engine, SandboxError};
+pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
+pub use filter::{Filter, Manifest};
+pub use limits::{Limits, PoolConfig};
+pub use module::{Module, inspect};
+pub use refusal::Refusal;
+pub use stack::spawn;
