@@ -1,1 +1,79 @@
 //! Write a Skysieve filter: a struct of the fields and a function of one alert.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use skysieve_sdk::{Alert, Column, Verdict, filter};
+//!
+//! /// The fields that the filter reads, and where they are in a ZTF alert.
+//! #[derive(Alert)]
+//! struct Candidate<'a> {
+//!     #[field("candidate.magpsf")]
+//!     mag: f64,
+//!     #[field("candidate.ssnamenr")]
+//!     ss_name: Option<&'a str>,
+//!     #[field("prv_candidates[].magpsf")]
+//!     history: Column<'a, Option<f64>>,
+//! }
+//!
+//! /// What can be set at upload.
+//! #[derive(Deserialize)]
+//! #[serde(default, deny_unknown_fields)]
+//! struct Config {
+//!     limit: f64,
+//! }
+//!
+//! impl Default for Config {
+//!     fn default() -> Config {
+//!         Config { limit: 17.0 }
+//!     }
+//! }
+//!
+//! #[filter(description = "Brighter than a limit, and not seen before")]
+//! fn bright(config: &Config, alert: &Candidate) -> Verdict {
+//!     let seen = alert.history.iter().flatten().count();
+//!     let named = alert.ss_name.unwrap_or("null") != "null";
+//!     Verdict::accept_if(alert.mag < config.limit && seen == 0 && !named).with("mag", alert.mag)
+//! }
+//!
+//! # fn main() {
+//! let alert = Candidate { mag: 16.2, ss_name: None, history: Column::from(&[None, None]) };
+//! assert!(bright(&Config::default(), &alert).is_accepted());
+//! # }
+//! ```
+//!
+//! The host reads the fields of a whole batch as columns; the SDK takes one alert at a time out of them. The function is
+//! an ordinary one: `cargo test` runs it natively.
+
+mod alert;
+mod column;
+mod config;
+mod element;
+#[cfg(target_family = "wasm")]
+mod export;
+mod field;
+mod log;
+mod run;
+mod value;
+mod verdict;
+mod view;
+
+pub use alert::{Alert, Field, Kind};
+pub use column::{Column, Iter};
+pub use element::Element;
+pub use field::FieldType;
+pub use log::Level;
+pub use skysieve_sdk_macros::{Alert, filter};
+pub use value::Value;
+pub use verdict::{Annotation, IntoVerdict, Verdict};
+
+/// What the macros write code with. Not for authors: it may change at any time.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::alert::{Opener, RawColumn};
+    pub use crate::config::{checked, none, parse};
+    #[cfg(target_family = "wasm")]
+    pub use crate::export::{bindings, describe, evaluate};
+    pub use crate::log::log;
+    pub use crate::run::{Filter, Manifest, judge_all, manifest};
+    pub use crate::verdict::Annotation;
+}

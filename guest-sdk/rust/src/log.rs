@@ -1,0 +1,47 @@
+//! Messages to the filter's author. The host keeps a bounded number of them.
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// For whoever looks for a mistake.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Something is not as it should be.
+    Warn,
+    /// Something went wrong.
+    Error,
+}
+
+/// Hands a message to the host; natively it goes to stderr.
+#[cfg(not(target_family = "wasm"))]
+pub fn log(level: Level, message: &str) {
+    eprintln!("{level:?}: {message}");
+}
+
+#[cfg(target_family = "wasm")]
+pub use crate::export::log;
+
+/// Logs a message of level info: `log!("mag {}", alert.mag)`.
+#[macro_export]
+macro_rules! log {
+    ($($message:tt)+) => { $crate::__private::log($crate::Level::Info, &::std::format!($($message)+)) };
+}
+
+/// Logs a message of level debug: `debug!("mag {}", alert.mag)`.
+#[macro_export]
+macro_rules! debug {
+    ($($message:tt)+) => { $crate::__private::log($crate::Level::Debug, &::std::format!($($message)+)) };
+}
+
+/// Logs a message of level warn: `warn!("mag {}", alert.mag)`.
+#[macro_export]
+macro_rules! warn {
+    ($($message:tt)+) => { $crate::__private::log($crate::Level::Warn, &::std::format!($($message)+)) };
+}
+
+/// Logs a message of level error: `error!("mag {}", alert.mag)`.
+#[macro_export]
+macro_rules! error {
+    ($($message:tt)+) => { $crate::__private::log($crate::Level::Error, &::std::format!($($message)+)) };
+}

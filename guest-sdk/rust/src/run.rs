@@ -1,0 +1,99 @@
+//! A filter as the host sees it: described once, then called with batches.
+
+use crate::alert::{Alert, Field, RawColumn};
+use crate::verdict::{Annotation, Verdict};
+
+/// What `#[filter]` makes of a function.
+pub trait Filter {
+    /// The author's config.
+    type Config: 'static;
+
+    /// Parses and checks the config.
+    fn configure(text: &str) -> Result<Self::Config, String>;
+
+    /// What the filter is.
+    fn manifest() -> Result<Manifest, String>;
+
+    /// Judges `rows` alerts and hands those that it accepts to `accept`, with their annotations.
+    fn evaluate(
+        config: &Self::Config,
+        rows: u32,
+        columns: &[RawColumn<'_>],
+        accept: impl FnMut(u32, Vec<Annotation>),
+    ) -> Result<(), String>;
+}
+
+/// What a filter is; see `manifest` in `wit/filter.wit`.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// One line for people.
+    pub description: &'static str,
+    /// The fields it reads.
+    pub fields: Vec<Field>,
+}
+
+/// The manifest of a filter that reads `A`.
+pub fn manifest<A: Alert>(description: &'static str) -> Result<Manifest, String> {
+    let fields = A::fields();
+    // The macro sees `Column` only by its name; here it is known for sure.
+    for Field { name, paths, list, .. } in &fields {
+        match (list, paths.iter().find(|path| path.contains("[]") != *list)) {
+            (_, None) => {}
+            (true, Some(path)) => return Err(format!("{name} is a Column, but {path:?} goes through no array")),
+            (false, Some(path)) => return Err(format!("{name} is no Column, but {path:?} goes through an array")),
+        }
+    }
+    Ok(Manifest { description, fields })
+}
+
+/// Reads the alerts of a batch one by one and hands on those that `judge` accepts.
+#[inline]
+pub fn judge_all<A: Alert>(
+    rows: u32,
+    columns: &[RawColumn<'_>],
+    judge: impl for<'a> Fn(&A::Row<'a>) -> Result<Verdict, String>,
+    mut accept: impl FnMut(u32, Vec<Annotation>),
+) -> Result<(), String> {
+    let columns = A::open(columns, rows as usize)?;
+    for row in 0..rows {
+        match judge(&A::row(&columns, row as usize))? {
+            Verdict::Reject => {}
+            Verdict::Accept => accept(row, Vec::new()),
+            Verdict::Annotated(annotations) => accept(row, annotations),
+        }
+    }
+    Ok(())
+}
+
+/// Exports a filter from the author's crate, which is where a component's functions have to be. Nothing natively.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($filter:ident) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            use $crate::__private::{Filter, bindings};
+
+            static STATE: ::std::sync::OnceLock<<$filter as Filter>::Config> = ::std::sync::OnceLock::new();
+
+            struct Component;
+
+            impl bindings::Guest for Component {
+                fn describe(
+                    config: ::std::string::String,
+                ) -> ::std::result::Result<bindings::Manifest, ::std::string::String> {
+                    $crate::__private::describe::<$filter>(&STATE, &config)
+                }
+
+                fn evaluate(
+                    rows: u32,
+                    columns: ::std::vec::Vec<bindings::Column>,
+                ) -> ::std::result::Result<::std::vec::Vec<bindings::Accepted>, ::std::string::String> {
+                    $crate::__private::evaluate::<$filter>(&STATE, rows, &columns)
+                }
+    }
+
+            bindings::export!(Component with_types_in bindings);
+        };
+    };
+}

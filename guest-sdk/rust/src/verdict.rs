@@ -1,0 +1,97 @@
+//! What a filter says of an alert.
+
+use std::fmt::Display;
+
+/// A name and a value that travel with an accepted alert, as a header of its Kafka message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What a filter says of an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not published.
+    Reject,
+    /// It is published on the filter's topic.
+    Accept,
+    /// It is published, with annotations. Made by [`Verdict::with`].
+    Annotated(Vec<Annotation>),
+}
+
+impl Verdict {
+    /// Accepts the alert if `condition` holds.
+    #[inline]
+    pub fn accept_if(condition: bool) -> Verdict {
+        if condition { Verdict::Accept } else { Verdict::Reject }
+    }
+
+    /// Annotates the alert, if it is accepted. The value is formatted only then.
+    #[inline]
+    pub fn with(self, name: impl Into<String>, value: impl Display) -> Verdict {
+        let mut annotations = match self {
+            Verdict::Reject => return Verdict::Reject,
+            Verdict::Accept => Vec::new(),
+            Verdict::Annotated(annotations) => annotations,
+        };
+        annotations.push(Annotation { name: name.into(), value: value.to_string() });
+        Verdict::Annotated(annotations)
+    }
+
+    /// Whether the alert is published.
+    pub fn is_accepted(&self) -> bool {
+        *self != Verdict::Reject
+    }
+
+    /// The value of an annotation.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        match self {
+            Verdict::Reject | Verdict::Accept => None,
+            Verdict::Annotated(all) => all.iter().find(|one| one.name == name).map(|one| one.value.as_str()),
+        }
+    }
+}
+
+impl From<bool> for Verdict {
+    fn from(accept: bool) -> Verdict {
+        Verdict::accept_if(accept)
+    }
+}
+
+/// What a filter function may return: a [`Verdict`], a `bool`, or a `Result` of one of these. An error makes the alert a
+/// fault: it goes to the dead letters with the error's text.
+#[diagnostic::on_unimplemented(
+    message = "a filter cannot return `{Self}`",
+    label = "return `Verdict`, `bool`, `Result<Verdict, E>` or `Result<bool, E>`, where `E` implements `Display`"
+)]
+pub trait IntoVerdict {
+    /// The verdict, or why there is none.
+    ///
+    /// # Errors
+    /// The author's own, as text.
+    fn into_verdict(self) -> Result<Verdict, String>;
+}
+
+impl IntoVerdict for Verdict {
+    #[inline]
+    fn into_verdict(self) -> Result<Verdict, String> {
+        Ok(self)
+    }
+}
+
+impl IntoVerdict for bool {
+    #[inline]
+    fn into_verdict(self) -> Result<Verdict, String> {
+        Ok(Verdict::accept_if(self))
+    }
+}
+
+impl<V: IntoVerdict, E: Display> IntoVerdict for Result<V, E> {
+    #[inline]
+    fn into_verdict(self) -> Result<Verdict, String> {
+        self.map_err(|error| error.to_string())?.into_verdict()
+    }
+}
