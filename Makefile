@@ -40,6 +40,7 @@ bench: setup
 	$(CARGO) build --release -p skysieve
 	target/release/skysieve build $(GUESTS) --out target/filters
 	$(CARGO) bench -p skysieve-bench
+	$(CARGO) run --release -q -p skysieve-bench --bin table
 
 clean:
 	$(CARGO) clean

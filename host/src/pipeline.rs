@@ -14,8 +14,6 @@ mod quota;
 mod resident;
 mod run;
 mod shard;
-#[cfg(test)]
-mod tests;
 mod totals;
 
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};

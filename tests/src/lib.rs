@@ -1,1 +1,59 @@
-//! End-to-end tests of Skysieve and their harness.
+//! What the end-to-end tests share: the binary, the examples' modules, packets.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use skysieve::simulate::{Lsst, LsstConfig, SimulatedAlert};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
+}
+
+/// The folder of real packets and reference verdicts, if this machine has it. Says so when not.
+pub fn shared() -> Option<PathBuf> {
+    let folder = std::env::var_os("SKYSIEVE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let found = folder.join("alerts").is_dir();
+    if !found {
+        eprintln!("skipped: needs real alerts in {}", folder.display());
+    }
+    found.then_some(folder)
+}
+
+/// Where the modules of examples and test guests are.
+pub fn modules() -> PathBuf {
+    let folder = root().join("target/filters");
+    assert!(folder.is_dir(), "{} is missing: `make filters` builds it", folder.display());
+    folder
+}
+
+/// A module's path.
+pub fn module(name: &str) -> PathBuf {
+    let path = modules().join(name).with_extension("wasm");
+    assert!(path.is_file(), "{} is missing: `make filters` builds it", path.display());
+    path
+}
+
+/// The binary, as built beside this test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let path = test.ancestors().nth(2).expect("tests are in a folder of the target directory").join("skysieve");
+    assert!(path.is_file(), "{} is missing: `cargo build -p skysieve` builds it", path.display());
+    path
+}
+
+/// Runs the binary to its end.
+pub fn skysieve<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
+    Command::new(binary()).args(arguments).env("RUST_LOG", "warn").output().expect("the binary runs")
+}
+
+/// Text that a program printed.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Simulated LSST alerts of one or more visits, small ones.
+pub fn alerts(visits: usize, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
+    let mut lsst = Lsst::new(LsstConfig { stamps: false, ..LsstConfig::default() });
+    (0..visits).flat_map(|_| lsst.visit(alerts_per_visit)).collect()
+}

@@ -76,10 +76,12 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let engine = Engine::new(&PoolConfig { filters: 2 * jobs as u32 + 2, ..PoolConfig::default() })?;
     let refused = || format!("{} is refused", args.filter.display());
     let module: Module = engine.load(&module, &limits).with_context(refused)?;
-    let start = || Filter::start(&module, &config, &limits);
-    let manifest = start().with_context(refused)?.manifest().clone();
-    let findings = examine::all(&files, &schemas, &start, jobs)?;
-    let report = report::Report::new(&manifest, module.sha256(), &findings, &limits, args.quota);
+    let manifest = Filter::start(&module, &config, &limits).with_context(refused)?.manifest().clone();
+    let sha256 = module.sha256().to_owned();
+    let instance_limits = limits.clone();
+    let start: Arc<examine::Start> = Arc::new(move || Filter::start(&module, &config, &instance_limits));
+    let findings = examine::all(files, &schemas, &start, jobs)?;
+    let report = report::Report::new(&manifest, &sha256, &findings, &limits, args.quota);
     if args.json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

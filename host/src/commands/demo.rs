@@ -18,7 +18,7 @@ use crate::sandbox::{Engine, Limits, PoolConfig};
 
 mod account;
 mod feed;
-mod modules;
+pub mod modules;
 mod subscribe;
 mod visits;
 

@@ -12,7 +12,7 @@ use super::serve::{Api, stop_on_signal};
 use crate::filters::read_folder;
 use crate::kafka::{KafkaSink, KafkaSource, Options};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Handle, Pipeline, Prepared, Topics};
-use crate::sandbox::{Engine, PoolConfig, THREAD_STACK};
+use crate::sandbox::{Engine, PoolConfig};
 
 /// Run users' filters over a Kafka topic of alerts.
 ///
@@ -148,10 +148,7 @@ where
     };
     std::thread::scope(|scope| {
         for _ in 0..cores() {
-            let thread = std::thread::Builder::new().stack_size(THREAD_STACK);
-            if let Err(error) = thread.spawn_scoped(scope, work) {
-                tracing::error!(%error, "cannot start a thread");
-            }
+            scope.spawn(work);
         }
     });
     prepared.into_inner().unwrap_or_default().into_values().collect()

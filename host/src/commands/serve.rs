@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 
 use crate::api::{ApiConfig, serve};
 use crate::filters::Control;
-use crate::sandbox::THREAD_STACK;
 
 /// An API that is being served, on a thread of its own.
 pub struct Api {
@@ -30,7 +29,6 @@ impl Api {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("api")
-            .thread_stack_size(THREAD_STACK)
             .enable_all()
             .build()
             .context("cannot start the API's threads")?;

@@ -7,7 +7,6 @@ use crate::avro::{Decoded, FieldError, Group, Projection, SchemaId};
 use crate::sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
 
 /// A running filter, bound to the slots in which its fields are decoded.
-#[derive(Debug)]
 pub struct Judge {
     filter: Filter,
     slots: Vec<usize>,
@@ -26,8 +25,8 @@ pub struct Verdicts {
     pub logs: Vec<Log>,
     /// Fuel spent over all calls.
     pub fuel: u64,
-    /// Fuel of each call.
-    pub call_fuel: Vec<u64>,
+    /// Fuel of each alert that was judged alone.
+    pub single_fuel: Vec<u64>,
 }
 
 impl Judge {
@@ -130,6 +129,6 @@ impl Verdicts {
         self.faults.extend(evaluation.faults.into_iter().map(|fault| Fault { row: row(fault.row), ..fault }));
         self.logs.extend(evaluation.logs);
         self.fuel.add_assign(evaluation.fuel);
-        self.call_fuel.extend(evaluation.call_fuel);
+        self.single_fuel.extend(evaluation.single_fuel);
     }
 }

@@ -12,7 +12,6 @@ use super::quota::Quota;
 use super::{Batch, FaultLimits};
 
 /// One running filter.
-#[derive(Debug)]
 pub struct Resident {
     /// Its record.
     pub entry: Arc<Entry>,
@@ -79,7 +78,7 @@ impl Resident {
             time,
             memory_peak: self.judge.filter().memory_peak(),
             faults: verdicts.faults.iter().map(|fault| describe(batch, fault)).collect(),
-            logs: verdicts.logs.iter().map(|log| log.to_string()).collect(),
+            logs: verdicts.logs.iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
             ..Tally::default()
         };
         let by_visit = self.limit(batch, verdicts, outputs, letters);

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::resident::{FaultLetter, Output, Resident};
 use super::{Batch, PipelineError};
 use crate::avro::Projection;
-use crate::sandbox::THREAD_STACK;
+use crate::sandbox::spawn;
 
 /// What one shard's filters made of a batch.
 #[derive(Debug, Default)]
@@ -41,11 +41,7 @@ impl Shard {
     /// When the system has no thread to give.
     pub fn start(index: usize) -> Result<Shard, PipelineError> {
         let (jobs, inbox) = unbounded();
-        let thread = std::thread::Builder::new()
-            .name(format!("shard-{index}"))
-            .stack_size(THREAD_STACK)
-            .spawn(move || work(&inbox))
-            .map_err(PipelineError::Thread)?;
+        let thread = spawn(&format!("shard-{index}"), move || work(&inbox)).map_err(PipelineError::Thread)?;
         Ok(Shard { jobs: Some(jobs), thread: Some(thread), filters: 0 })
     }
 

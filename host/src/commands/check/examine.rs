@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -14,45 +14,55 @@ use super::packets;
 use crate::avro::{Decoded, Decoder, Framed, Group, Schemas};
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use crate::sandbox::{Annotation, FaultKind, Filter, Refusal, THREAD_STACK};
+use crate::sandbox::{Annotation, FaultKind, Filter, Refusal, spawn};
 
 /// Files that a thread takes at a time.
 const FILES: usize = 64;
 
-/// Judges every alert in the files. `start` makes an instance of the filter.
+/// Makes an instance of the filter.
+pub type Start = dyn Fn() -> Result<Filter, Refusal> + Send + Sync;
+
+/// Judges every alert in the files.
 ///
 /// # Errors
 /// When the filter can't be started.
-pub fn all(
-    files: &[PathBuf],
-    schemas: &Arc<Schemas>,
-    start: &(dyn Fn() -> Result<Filter, Refusal> + Sync),
-    jobs: usize,
-) -> anyhow::Result<Findings> {
+pub fn all(files: Vec<PathBuf>, schemas: &Arc<Schemas>, start: &Arc<Start>, jobs: usize) -> anyhow::Result<Findings> {
     let bar = progress(files.len() as u64, "checking");
-    let blocks: Vec<&[PathBuf]> = files.chunks(FILES).collect();
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    let work = || -> anyhow::Result<()> {
-        let mut examiner = Examiner::new(schemas.clone(), start)?;
-        while let Some((at, block)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, blocks.get(at)?))) {
-            let findings = examiner.examine(block, &bar);
-            done.lock().unwrap_or_else(PoisonError::into_inner).insert(at, findings);
-        }
-        Ok(())
+    let blocks = files.len().div_ceil(FILES);
+    let work = Arc::new(Work { files, next: AtomicUsize::new(0), bar });
+    let thread = |index: usize| {
+        let (work, schemas, start) = (work.clone(), schemas.clone(), start.clone());
+        spawn(&format!("check-{index}"), move || anyhow::Ok(work.run(&mut Examiner::new(schemas, &*start)?)))
     };
-    std::thread::scope(|scope| {
-        let threads = (0..jobs.min(blocks.len()))
-            .map(|_| std::thread::Builder::new().stack_size(THREAD_STACK).spawn_scoped(scope, &work))
-            .collect::<Result<Vec<_>, _>>()?;
+    let threads = (0..jobs.min(blocks)).map(thread).collect::<Result<Vec<_>, _>>()?;
+    let mut found = BTreeMap::new();
+    for thread in threads {
         let lost = |_| anyhow!("a thread ended unexpectedly; please report this");
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
-    })?;
-    bar.finish_and_clear();
-    let mut total = Findings::default();
-    for findings in done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
-        total.merge(findings);
+        found.extend(thread.join().map_err(lost)??);
     }
+    work.bar.finish_and_clear();
+    let mut total = Findings::default();
+    found.into_values().for_each(|findings| total.merge(findings));
     Ok(total)
+}
+
+/// What the threads share: each takes the next block of files until there are no more.
+struct Work {
+    files: Vec<PathBuf>,
+    next: AtomicUsize,
+    bar: ProgressBar,
+}
+
+impl Work {
+    /// What was found, by block.
+    fn run(&self, examiner: &mut Examiner) -> BTreeMap<usize, Findings> {
+        let mut found = BTreeMap::new();
+        loop {
+            let at = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(block) = self.files.chunks(FILES).nth(at) else { return found };
+            found.insert(at, examiner.examine(block, &self.bar));
+        }
+    }
 }
 
 /// One thread's decoder and instances.
@@ -73,7 +83,7 @@ struct Open<'a> {
 }
 
 impl Examiner {
-    fn new(schemas: Arc<Schemas>, start: &dyn Fn() -> Result<Filter, Refusal>) -> anyhow::Result<Examiner> {
+    fn new(schemas: Arc<Schemas>, start: &Start) -> anyhow::Result<Examiner> {
         let (mut projection, slots) = host_projection();
         let in_batches = Judge::new(start()?, &mut projection)?;
         let alone = Judge::new(start()?, &mut projection)?;
@@ -131,7 +141,7 @@ impl Examiner {
         findings.judge_time += started.elapsed();
         let alone = self.alone.judge_by(&reversed(&decoded), 1);
         findings.inconsistent.extend(differing(&verdicts, &alone).into_iter().map(|row| alerts.id_text(row)));
-        findings.fuel.extend(alone.call_fuel);
+        findings.fuel.extend(alone.single_fuel);
         let memory = [&self.in_batches, &self.alone].map(|judge| judge.filter().memory_peak());
         findings.memory_peak = findings.memory_peak.max(memory[0]).max(memory[1]);
         self.decoder.recycle(decoded);
@@ -171,10 +181,10 @@ fn reversed(decoded: &Decoded) -> Decoded {
 
 /// The rows on which two passes over the same alerts disagree.
 fn differing(one: &Verdicts, other: &Verdicts) -> BTreeSet<u32> {
-    type Verdict<'a> = (u32, Option<FaultKind>, &'a [Annotation]);
-    fn all(verdicts: &Verdicts) -> BTreeSet<Verdict<'_>> {
-        let accepted = verdicts.accepted.iter().map(|alert| (alert.row, None, &alert.annotations[..]));
-        accepted.chain(verdicts.faults.iter().map(|fault| (fault.row, Some(fault.kind), &[][..]))).collect()
+    fn all(verdicts: &Verdicts) -> BTreeMap<u32, (Option<FaultKind>, &[Annotation])> {
+        let accepted = verdicts.accepted.iter().map(|alert| (alert.row, (None, &alert.annotations[..])));
+        accepted.chain(verdicts.faults.iter().map(|fault| (fault.row, (Some(fault.kind), &[][..])))).collect()
     }
-    all(one).symmetric_difference(&all(other)).map(|(row, ..)| *row).collect()
+    let (one, other) = (all(one), all(other));
+    one.keys().chain(other.keys()).filter(|row| one.get(row) != other.get(row)).copied().collect()
 }

@@ -1,0 +1,85 @@
+//! A filter that misbehaves as its config says, for tests of what the host makes of it.
+
+use std::cell::Cell;
+
+use serde::Deserialize;
+use skysieve_sdk::{Alert, Verdict, filter, log};
+
+#[derive(Alert)]
+struct Id {
+    #[field("diaSourceId", "alertId", "candid")]
+    id: i64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// Accepts.
+    Accept,
+    /// Accepts with an annotation and a message.
+    Annotate,
+    /// Accepts every other alert it meets, whichever it is.
+    Remember,
+    /// Panics.
+    Panic,
+    /// Never ends.
+    Spin,
+    /// Wants more memory than there is.
+    Hoard,
+    /// Returns an error.
+    Error,
+    /// Spends fuel by the alert's id: a few thousand, or some millions.
+    Uneven,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    mode: Mode,
+    /// Does so on alerts whose id leaves `rest` when divided by `every`; rejects the others.
+    #[serde(default = "one")]
+    every: i64,
+    #[serde(default)]
+    rest: i64,
+}
+
+fn one() -> i64 {
+    1
+}
+
+thread_local! {
+    static MET: Cell<u64> = const { Cell::new(0) };
+}
+
+#[filter(description = "Misbehaves as its config says")]
+fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
+    if alert.id % config.every != config.rest {
+        return Ok(Verdict::Reject);
+    }
+    match config.mode {
+        Mode::Accept => Ok(Verdict::accept()),
+        Mode::Annotate => {
+            log!("met {}", alert.id);
+            Ok(Verdict::accept().with("id", alert.id))
+        }
+        Mode::Remember => {
+            let met = MET.get();
+            MET.set(met + 1);
+            Ok(Verdict::accept_if(met % 2 == 0))
+        }
+        Mode::Panic => panic!("alert {} is not to my taste", alert.id),
+        Mode::Spin => spin(u64::MAX),
+        Mode::Hoard => Ok(Verdict::accept_if(vec![1u8; 1 << 30].len() > 1)),
+        Mode::Error => Err(format!("alert {} makes no sense", alert.id)),
+        Mode::Uneven => spin(if alert.id % 10 == 3 { 500_000 } else { 1_000 }),
+    }
+}
+
+/// Works for so many rounds, in a way that a compiler can't foresee.
+fn spin(rounds: u64) -> Result<Verdict, String> {
+    let mut round = 0;
+    while std::hint::black_box(round) < rounds {
+        round += 1;
+    }
+    Ok(Verdict::accept())
+}

@@ -1,0 +1,221 @@
+//! The pipeline with real modules and alerts, between an in-memory stream and sink.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use skysieve::avro::Schemas;
+use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
+use skysieve::pipeline::{
+    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Record, Topics,
+};
+use skysieve::sandbox::{Engine, Limits, PoolConfig};
+use skysieve::simulate::SimulatedAlert;
+use skysieve_tests::{alerts, module};
+
+fn config() -> Config {
+    Config {
+        shards: 2,
+        batch: BatchLimits { linger: Duration::from_millis(1), ..BatchLimits::default() },
+        quota: 20,
+        limits: Limits::default(),
+        max_filters: 8,
+        faults: FaultLimits::default(),
+        topics: Topics { inputs: vec!["alerts".into()], output_prefix: String::new(), dead_letters: "dead".into() },
+    }
+}
+
+fn start(config: Config) -> (Pipeline, Handle) {
+    let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
+    Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap()
+}
+
+fn odd(config: &str) -> Upload {
+    let settings = Settings { config: config.into(), ..Settings::default() };
+    Upload { module: std::fs::read(module("odd")).unwrap(), settings }
+}
+
+/// Sends the packets through the filters; the records, and the filters' last states.
+fn run(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {
+    let (mut pipeline, handle) = start(config);
+    let prepared = filters.iter().map(|(name, upload)| handle.prepare(name, upload.clone()).unwrap());
+    pipeline.add(prepared.collect()).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    packets.into_iter().for_each(|packet| sender.send(packet).unwrap());
+    drop(sender);
+    let sink = MemorySink::default();
+    pipeline.run(source, sink.clone(), &AtomicBool::new(false)).unwrap();
+    (sink.records(), handle)
+}
+
+fn packets(alerts: &[SimulatedAlert]) -> Vec<Bytes> {
+    alerts.iter().map(|alert| alert.bytes.clone().into()).collect()
+}
+
+fn on<'a>(records: &'a [Record], topic: &'a str) -> impl Iterator<Item = &'a Record> {
+    records.iter().filter(move |record| *record.topic == *topic)
+}
+
+fn header<'a>(record: &'a Record, name: &str) -> &'a str {
+    let header = record.headers.iter().find(|header| header.name == name);
+    std::str::from_utf8(&header.unwrap_or_else(|| panic!("no header {name}: {record:?}")).value).unwrap()
+}
+
+fn status(handle: &Handle, name: &str) -> Status {
+    handle.get(name).unwrap()
+}
+
+#[test]
+fn accepted_alerts_come_as_they_were_with_headers() {
+    let alerts = alerts(1, 10);
+    let (records, handle) = run(config(), &[("all", odd("mode = 'annotate'"))], packets(&alerts));
+    let outputs: Vec<_> = on(&records, "all").collect();
+    assert_eq!(outputs.len(), 10);
+    for (offset, (record, alert)) in outputs.iter().zip(&alerts).enumerate() {
+        assert_eq!(record.payload, alert.bytes);
+        assert_eq!(record.key, alert.id.to_string().into_bytes());
+        assert_eq!(header(record, "skysieve-filter"), "all");
+        assert_eq!(header(record, "skysieve-version"), status(&handle, "all").sha256);
+        assert_eq!(header(record, "skysieve-topic"), "alerts");
+        assert_eq!(header(record, "skysieve-offset"), offset.to_string());
+        assert_eq!(header(record, "id"), alert.id.to_string());
+    }
+    assert!(status(&handle, "all").recent_logs.iter().any(|log| log.contains(&alerts[9].id.to_string())));
+}
+
+#[test]
+fn quotas_count_per_visit_when_visits_interleave() {
+    let mut all = alerts(3, 100);
+    // One visit after another becomes: first of each, second of each, …; the last of the first visit comes late.
+    let mut mixed: Vec<_> = (0..100).flat_map(|at| [at, at + 100, at + 200]).map(|at| all[at].clone()).collect();
+    mixed.push(all.swap_remove(99));
+    let filters = [("five", Upload { settings: Settings { quota: Some(5), ..odd("mode = 'accept'").settings }, ..odd("") })];
+    let (records, handle) = run(config(), &filters, packets(&mixed));
+    let visit_of: HashMap<i64, i64> = mixed.iter().map(|alert| (alert.id, alert.visit)).collect();
+    let mut published: HashMap<i64, Vec<i64>> = HashMap::new();
+    for record in on(&records, "five") {
+        let id: i64 = std::str::from_utf8(&record.key).unwrap().parse().unwrap();
+        published.entry(visit_of[&id]).or_default().push(id);
+    }
+    assert_eq!(published.len(), 3);
+    for (visit, ids) in published {
+        let first: Vec<i64> = mixed.iter().filter(|alert| alert.visit == visit).map(|alert| alert.id).take(5).collect();
+        assert_eq!(ids, first, "the first five of visit {visit}");
+    }
+    let counts = status(&handle, "five").counts;
+    assert_eq!((counts.seen, counts.accepted, counts.over_quota), (301, 15, 286));
+}
+
+#[test]
+fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
+    let all = alerts(1, 200);
+    let mut messages = packets(&all);
+    messages.insert(7, Bytes::new());
+    messages.insert(50, Bytes::from_static(b"no alert at all"));
+    messages.insert(51, messages[0].slice(..100));
+    messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
+    let (records, handle) =
+        run(config(), &[("bad", odd("mode = 'panic'\nevery = 20")), ("good", odd("mode = 'accept'"))], messages.clone());
+
+    let letters: Vec<_> = on(&records, "dead").collect();
+    let undecodable: Vec<_> =
+        letters.iter().filter(|record| header(record, "skysieve-kind") == "undecodable").collect();
+    let offsets: Vec<_> = undecodable.iter().map(|record| header(record, "skysieve-offset")).collect();
+    assert_eq!(offsets, ["7", "50", "51", "52"]);
+    for record in &undecodable {
+        let offset: usize = header(record, "skysieve-offset").parse().unwrap();
+        assert_eq!(record.payload, messages[offset]);
+        assert!(!header(record, "skysieve-reason").is_empty());
+    }
+
+    let culprits: Vec<String> = all.iter().filter(|alert| alert.id % 20 == 0).map(|alert| alert.id.to_string()).collect();
+    let faults: Vec<_> = letters.iter().filter(|record| header(record, "skysieve-kind") == "trap").collect();
+    let faulted: Vec<_> = faults.iter().map(|record| header(record, "skysieve-alert").to_owned()).collect();
+    assert_eq!(faulted, culprits);
+    let letter: serde_json::Value = serde_json::from_slice(&faults[0].payload).unwrap();
+    assert_eq!((&letter["filter"], &letter["alert"]), (&"bad".into(), &culprits[0].as_str().into()));
+    assert_eq!(letter["offset"].to_string(), header(faults[0], "skysieve-offset"));
+
+    let (bad, good) = (status(&handle, "bad"), status(&handle, "good"));
+    assert_eq!((bad.counts.seen, bad.counts.faulted), (200, culprits.len() as u64));
+    assert_eq!((good.counts.seen, good.counts.accepted), (200, 20));
+    assert!(bad.counts.adds_up() && good.counts.adds_up());
+    assert!(bad.recent_logs.iter().any(|log| log.contains("not to my taste")), "{:?}", bad.recent_logs);
+    let health = handle.health();
+    assert_eq!((health.messages, health.alerts, health.undecodable), (204, 200, 4));
+    assert_eq!(health.dead_letters, letters.len() as u64);
+}
+
+#[test]
+fn a_filter_that_fails_too_often_is_suspended_alone() {
+    let faults = FaultLimits { letters_per_visit: 3, strikes_per_visit: 30 };
+    let filters = [("bad", odd("mode = 'error'")), ("good", odd("mode = 'accept'"))];
+    let (records, handle) = run(Config { faults, ..config() }, &filters, packets(&alerts(2, 400)));
+    let (bad, good) = (status(&handle, "bad"), status(&handle, "good"));
+    assert!(matches!(&bad.state, State::Suspended(reason) if reason.contains("too many faults")), "{:?}", bad.state);
+    assert!(bad.counts.seen < 800 && bad.counts.adds_up(), "{:?}", bad.counts);
+    assert_eq!(on(&records, "dead").count(), 3);
+    assert_eq!((good.state, good.counts.seen), (State::Active, 800));
+}
+
+#[test]
+fn a_field_that_the_alerts_lack_faults_or_refuses_the_upload() {
+    // A ZTF filter before any alert was seen: nothing is known against it.
+    let upload = Upload { module: std::fs::read(module("bright")).unwrap(), settings: Settings::default() };
+    let (records, handle) = run(config(), &[("ztf", upload.clone())], packets(&alerts(1, 30)));
+    let counts = status(&handle, "ztf").counts;
+    assert_eq!((counts.seen, counts.faulted), (30, 30));
+    let letter = on(&records, "dead").next().unwrap();
+    assert_eq!(header(letter, "skysieve-kind"), "field");
+    assert!(header(letter, "skysieve-reason").contains("candidate.magpsf"), "{letter:?}");
+    // Now the stream is known.
+    let Err(FilterError::Refused(reason)) = handle.prepare("ztf", upload) else { panic!("it was not refused") };
+    assert!(reason.contains("candidate.magpsf"), "{reason}");
+}
+
+#[test]
+fn filters_come_and_go_while_the_stream_runs() {
+    let (pipeline, handle) = start(config());
+    let (source, sender) = MemorySource::new("alerts");
+    let (committed, sink) = (source.committed(), MemorySink::default());
+    let stream = packets(&alerts(1, 600));
+    let feed = |range: std::ops::Range<usize>| {
+        let before = handle.health().done;
+        let count = range.len() as u64;
+        stream[range].iter().for_each(|packet| sender.send(packet.clone()).unwrap());
+        while handle.health().done < before + count {
+            std::thread::yield_now();
+        }
+    };
+    std::thread::scope(|scope| {
+        let output = sink.clone();
+        let host = scope.spawn(move || pipeline.run(source, output, &AtomicBool::new(false)));
+        feed(0..100);
+        assert_eq!(handle.put("one", odd("mode = 'accept'")).unwrap().counts.seen, 0);
+        feed(100..300);
+        handle.put("two", odd("mode = 'accept'\nevery = 2")).unwrap();
+        feed(300..400);
+        let first = handle.put("one", odd("mode = 'accept'\nevery = 7")).unwrap();
+        assert_eq!(first.counts.seen, 0, "a new version counts from the beginning");
+        feed(400..500);
+        assert_eq!(handle.delete("two").unwrap().counts.seen, 200);
+        feed(500..600);
+        assert!(matches!(handle.get("two"), Err(FilterError::Unknown(_))));
+        assert_eq!(status(&handle, "one").counts.seen, 200);
+        assert!(matches!(handle.put("../x", odd("")), Err(FilterError::Name(_))));
+        assert!(matches!(handle.put("alerts", odd("mode = 'accept'")), Err(FilterError::Refused(_))));
+        for number in 0..7 {
+            handle.put(&format!("more-{number}"), odd("mode = 'accept'")).unwrap();
+        }
+        assert!(matches!(handle.put("too-many", odd("mode = 'accept'")), Err(FilterError::Full(8))));
+        handle.put("one", odd("mode = 'accept'")).expect("replacing needs no room");
+        drop(sender);
+        host.join().unwrap().unwrap();
+    });
+    let last = committed.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(last.offset, 600);
+    assert!(matches!(handle.put("late", odd("mode = 'accept'")), Err(FilterError::Stopping)));
+    assert!(!handle.health().ready);
+}
