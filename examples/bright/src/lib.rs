@@ -1,30 +1,31 @@
-//! Brighter than a limit.
+//! ZTF: brighter than a limit. The shortest filter there is with a config.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate {
+    /// A float in the packet; the host widens it.
     #[field("candidate.magpsf")]
-    mag: f64,
+    magnitude: f64,
 }
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Magnitude; smaller is brighter.
-    limit: f64,
+    /// Magnitudes; smaller is brighter.
+    magnitude: f64,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { limit: 17.0 }
+        Config { magnitude: 17.0 }
     }
 }
 
-#[filter(description = "Brighter than a limit")]
+#[filter(description = "ZTF: brighter than a limit")]
 fn bright(config: &Config, alert: &Candidate) -> Verdict {
-    Verdict::accept_if(alert.mag < config.limit).with("mag", alert.mag)
+    Verdict::accept_if(alert.magnitude < config.magnitude).with("magnitude", alert.magnitude)
 }
 
 #[cfg(test)]
@@ -32,9 +33,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_brighter_than_the_limit_passes() {
-        let verdict = |mag| bright(&Config::default(), &Candidate { mag });
-        assert_eq!(verdict(16.5).annotation("mag"), Some("16.5"));
+    fn what_is_brighter_than_the_limit_passes() {
+        let verdict = |magnitude| bright(&Config::default(), &Candidate { magnitude });
+        assert_eq!(verdict(16.5).annotation("magnitude"), Some("16.5"));
         assert_eq!(verdict(17.0), Verdict::Reject);
     }
 }

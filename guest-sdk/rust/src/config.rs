@@ -12,7 +12,7 @@ pub fn parse<C: DeserializeOwned>(text: &str) -> Result<C, String> {
         let config = serde_path_to_error::deserialize(&mut json).map_err(|error| error.to_string());
         config.and_then(|config| json.end().map(|()| config).map_err(|error| error.to_string()))
     } else {
-        toml::from_str(text).map_err(|error| error.to_string())
+        basic_toml::from_str(text).map_err(|error| error.to_string())
     };
     parsed.map_err(|error| format!("config: {error}"))
 }
