@@ -5,25 +5,25 @@ use std::path::Path;
 use crate::commands::UsageError;
 use crate::filters::{Settings, Upload};
 
-/// An example, and what makes a config of a number from 0 to 1.
-type Example = (&'static str, fn(f64) -> String);
+/// An example, and what makes its config number `step`; `x` is the same from 0 to 1.
+type Example = (&'static str, fn(step: usize, x: f64) -> String);
 
 const LSST: [Example; 5] = [
-    ("lsst-bright", |x| format!("magnitude = {}", 19.0 + 5.0 * x)),
-    ("lsst-rising", |x| format!("brighter_by = {}", 0.1 + 0.9 * x)),
-    ("lsst-moving", |x| format!("magnitude = {}", 20.0 + 5.0 * x)),
-    ("lsst-new", |x| format!("magnitude = {}", 20.0 + 5.0 * x)),
-    ("lsst-cone", |x| format!("radius = {}", 0.5 + 2.0 * x)),
+    ("lsst-bright", |_, x| format!("magnitude = {:?}", 19.0 + 5.0 * x)),
+    ("lsst-rising", |_, x| format!("factor = {:?}", 1.1 + 2.0 * x)),
+    ("lsst-moving", |_, x| format!("snr = {:?}", 5.0 + 20.0 * x)),
+    ("lsst-new", |_, x| format!("reliability = {:?}", 0.9 * x)),
+    ("lsst-cone", |_, x| format!("ra = {:?}\ndec = -20.0\nradius = 60.0", 360.0 * x)),
 ];
 
 const ZTF: [Example; 7] = [
-    ("asteroid", |x| format!("magnitude = {}", 16.0 + 5.0 * x)),
-    ("bright", |x| format!("limit = {}", 15.0 + 5.0 * x)),
-    ("clean", |x| format!("rb = {}", 0.3 + 0.6 * x)),
-    ("transient", |x| format!("minutes = {}", 10.0 + 60.0 * x)),
-    ("rising", |x| format!("brighter_by = {}", 0.1 + 0.9 * x)),
-    ("new", |x| format!("magnitude = {}", 17.0 + 4.0 * x)),
-    ("cone", |x| format!("radius = {}", 0.5 + 5.0 * x)),
+    ("asteroid", |_, x| format!("distance = {:?}", 1.0 + 30.0 * x)),
+    ("bright", |_, x| format!("magnitude = {:?}", 15.0 + 5.0 * x)),
+    ("clean", |_, x| format!("real = {:?}", 0.3 + 0.6 * x)),
+    ("transient", |_, x| format!("step = {:?}", (10.0 + 60.0 * x) / 1440.0)),
+    ("rising", |_, x| format!("rise = {:?}", 0.1 + 0.9 * x)),
+    ("new", |step, _| format!("detections = {step}")),
+    ("cone", |_, x| format!("radius = {:?}", 0.5 + 5.0 * x)),
 ];
 
 /// `count` filters in turn from the survey's examples, no two with the same config.
@@ -37,7 +37,7 @@ pub fn choose(folder: &Path, ztf: bool, count: usize) -> Result<Vec<(String, Upl
     let filter = |number: usize| {
         let (of, step) = (number % examples.len(), number / examples.len());
         let (name, config) = examples[of];
-        let config = config(step as f64 / steps as f64);
+        let config = config(step, step as f64 / steps as f64);
         let settings = Settings { config, ..Settings::default() };
         (format!("{name}-{step:02}"), Upload { module: modules[of].clone(), settings })
     };
