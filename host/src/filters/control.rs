@@ -6,7 +6,7 @@ use crate::alert::Field;
 use crate::sandbox::Limits;
 
 /// What is set per filter, beside its module: in `NAME.toml`, or at upload.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Handed to the filter as it is; what it means is the filter's own.
@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 /// Limits of one filter that differ from the host's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitOverrides {
     /// Fuel per alert.
@@ -107,7 +107,7 @@ pub enum State {
 }
 
 /// One filter as others see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
     /// Its name, and its output topic's.
     pub name: String,
