@@ -3,11 +3,35 @@
 //! [`Schemas`] knows the writers' schemas and takes a message apart ([`Schemas::frame`]); a [`Projection`] gathers the
 //! fields of all filters; a [`Decoder`] turns framed alerts into [`Column`](crate::alert::Column)s. What comes from
 //! outside is hostile until proven otherwise: no panic, no allocation on the word of a length field, bounded time.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
+//! | `container`, `codec`, `framing` | messages and files to alerts |
+//! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
+//! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
+//! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
 
+mod codec;
+mod columns;
+mod compile;
+mod container;
 mod decoder;
 mod error;
+mod exec;
+mod folder;
+mod framing;
+mod hints;
+mod parse;
+mod path;
+mod plan;
 mod projection;
+mod schema;
 mod schemas;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod wire;
 
 use std::borrow::Cow;
 

@@ -2,12 +2,44 @@
 
 use std::sync::Arc;
 
-use super::{AvroError, Framed, Projection, SchemaId, Schemas};
-use crate::alert::Column;
+use super::columns::{clear, end_list, put_null, truncate};
+use super::compile::compile;
+use super::exec::{self, Failure};
+use super::framing::datum;
+use super::plan::Plan;
+use super::projection::Slot;
+use super::walk::{self, Located};
+use super::{AvroError, Framed, Projection, SchemaError, SchemaId, Schemas};
+use crate::alert::{Column, Kind};
+
+/// Bytes that the columns of a group may have: offsets are 32 bits.
+const MAX_BYTES: usize = u32::MAX as usize;
+/// Groups kept to be used again.
+const MAX_SPARE: usize = 8;
 
 /// Turns alerts into columns, a batch at a time.
 #[derive(Debug)]
-pub struct Decoder {}
+pub struct Decoder {
+    schemas: Arc<Schemas>,
+    slots: Vec<Slot>,
+    /// By schema, those seen.
+    readers: Vec<Option<Reader>>,
+    groups: Vec<Group>,
+    /// By group, the kinds of its columns.
+    kinds: Vec<Vec<Kind>>,
+    /// Groups whose buffers are used again.
+    spare: Vec<Group>,
+}
+
+/// How alerts of one schema are read.
+#[derive(Debug)]
+struct Reader {
+    plan: Result<Plan, SchemaError>,
+    /// Into which group.
+    group: usize,
+    /// Whether the batch has alerts of the schema.
+    used: bool,
+}
 
 /// A decoded batch.
 #[derive(Clone, Debug, Default)]
@@ -33,25 +65,135 @@ pub struct Group {
 
 impl Decoder {
     /// A decoder of these fields.
-    pub fn new(_schemas: Arc<Schemas>, _projection: Projection) -> Decoder {
-        todo!()
+    pub fn new(schemas: Arc<Schemas>, projection: Projection) -> Decoder {
+        Decoder {
+            schemas,
+            slots: projection.slots,
+            readers: Vec::new(),
+            groups: Vec::new(),
+            kinds: Vec::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// Decodes one alert into the columns. `row` is the caller's number for it.
     ///
     /// # Errors
     /// [`AvroError`]; then nothing of the alert is left in the columns.
-    pub fn push(&mut self, _row: u32, _alert: &Framed<'_>) -> Result<(), AvroError> {
-        todo!()
+    pub fn push(&mut self, row: u32, alert: &Framed<'_>) -> Result<(), AvroError> {
+        let index = alert.schema.0 as usize;
+        if !matches!(self.readers.get(index), Some(Some(_))) {
+            self.prepare(alert.schema);
+        }
+        let Some(Some(reader)) = self.readers.get_mut(index) else { unreachable!("it was prepared") };
+        let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
+        let group = &mut self.groups[reader.group];
+        if let Err(error) = fill(plan, &alert.datum, &mut group.columns) {
+            group.columns.iter_mut().for_each(|column| truncate(column, group.rows.len()));
+            return Err(match error {
+                Refusal::Failure(failure) => self.explain(alert, failure),
+                Refusal::Full => AvroError::BatchFull { bytes: group.columns.iter().map(Column::size).sum() },
+            });
+        }
+        group.rows.push(row);
+        group.schemas.push(alert.schema);
+        reader.used = true;
+        Ok(())
     }
 
     /// Ends the batch.
     pub fn finish(&mut self) -> Decoded {
-        todo!()
+        let mut decoded = Decoded::default();
+        for index in (0..self.groups.len()).filter(|index| !self.groups[*index].rows.is_empty()).collect::<Vec<_>>() {
+            let fresh = self.fresh(index);
+            let mut group = std::mem::replace(&mut self.groups[index], fresh);
+            group.lacking = self.lacking(index);
+            decoded.groups.push(group);
+        }
+        self.readers.iter_mut().flatten().for_each(|reader| reader.used = false);
+        decoded.groups.sort_by_key(|group| group.rows[0]);
+        decoded
     }
 
     /// Takes the buffers of a batch that is done with, to use them again.
-    pub fn recycle(&mut self, _decoded: Decoded) {
-        todo!()
+    pub fn recycle(&mut self, decoded: Decoded) {
+        let room = MAX_SPARE - self.spare.len();
+        let ours = decoded.groups.into_iter().filter(|group| group.columns.len() == self.slots.len());
+        self.spare.extend(ours.take(room));
     }
+
+    /// Compiles what it takes to read alerts of a schema.
+    fn prepare(&mut self, id: SchemaId) {
+        let plan = compile(&self.schemas.schema(id), &self.slots);
+        let kinds = plan.as_ref().map_or_else(|_| Vec::new(), |plan| plan.kinds.clone());
+        let known = self.kinds.iter().position(|known| *known == kinds);
+        let group = known.unwrap_or_else(|| {
+            self.kinds.push(kinds);
+            let fresh = self.fresh(self.kinds.len() - 1);
+            self.groups.push(fresh);
+            self.groups.len() - 1
+        });
+        let index = id.0 as usize;
+        if self.readers.len() <= index {
+            self.readers.resize_with(index + 1, || None);
+        }
+        self.readers[index] = Some(Reader { plan, group, used: false });
+    }
+
+    /// An empty group with the columns of the one of that number.
+    fn fresh(&mut self, index: usize) -> Group {
+        let kinds = &self.kinds[index];
+        let Some(mut group) = self.spare.pop() else {
+            let columns = self.slots.iter().zip(kinds).map(|(slot, kind)| Column::new(*kind, slot.is_list())).collect();
+            return Group { columns, ..Group::default() };
+        };
+        group.rows.clear();
+        group.schemas.clear();
+        for ((column, slot), kind) in group.columns.iter_mut().zip(&self.slots).zip(kinds) {
+            clear(column);
+            (column.kind, column.list) = (*kind, slot.is_list());
+        }
+        group
+    }
+
+    /// What the batch's schemas of a group lack.
+    fn lacking(&self, group: usize) -> Vec<(SchemaId, Vec<usize>)> {
+        let lacking = |(index, reader): (usize, &Option<Reader>)| {
+            let reader = reader.as_ref().filter(|reader| reader.used && reader.group == group)?;
+            let lacking = &reader.plan.as_ref().ok()?.lacking;
+            (!lacking.is_empty()).then(|| (SchemaId(index as u32), lacking.clone()))
+        };
+        self.readers.iter().enumerate().filter_map(lacking).collect()
+    }
+
+    /// Finds the field that is at fault in an alert that could not be read.
+    #[cold]
+    fn explain(&self, alert: &Framed<'_>, failure: Failure) -> AvroError {
+        let schema = self.schemas.schema(alert.schema);
+        let asked = failure.slot.map(|slot| {
+            let field =
+                self.slots[slot as usize].resolve(&schema).map_or_else(|_| String::new(), |(path, _)| path.to_string());
+            Located { fault: failure.fault, field }
+        });
+        let located = match (walk::check(&schema, &alert.datum), asked) {
+            (Err(located), None) => located,
+            (Err(located), Some(asked)) if located.fault.at < asked.fault.at => located,
+            (_, Some(asked)) => asked,
+            (Ok(()), None) => Located { fault: failure.fault, field: String::new() },
+        };
+        datum(&schema, located)
+    }
+}
+
+/// Why an alert was not put into the columns.
+enum Refusal {
+    Failure(Failure),
+    Full,
+}
+
+fn fill(plan: &Plan, data: &[u8], columns: &mut [Column]) -> Result<(), Refusal> {
+    exec::run(plan, data, columns).map_err(Refusal::Failure)?;
+    plan.nulls.iter().for_each(|slot| put_null(&mut columns[*slot as usize]));
+    plan.lists.iter().for_each(|slot| end_list(&mut columns[*slot as usize]));
+    if columns.iter().map(Column::size).sum::<usize>() > MAX_BYTES { Err(Refusal::Full) } else { Ok(()) }
 }

@@ -1,11 +1,24 @@
 //! The union of the fields of all filters.
 
+use super::hints::nearest;
+use super::path::{Path, Unfit, resolve};
+use super::schema::Schema;
 use super::{FieldError, SchemaId, Schemas};
-use crate::alert::Field;
+use crate::alert::{Field, Kind};
 
 /// The fields to read, each once: a slot for each distinct pair of paths and kind.
 #[derive(Clone, Default, Debug)]
-pub struct Projection {}
+pub struct Projection {
+    pub(super) slots: Vec<Slot>,
+}
+
+/// One field of a [`Projection`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// Alternatives: at least one, and all of them through an array or none.
+    pub(super) paths: Vec<Path>,
+    pub(super) kind: Kind,
+}
 
 impl Projection {
     /// One without a field.
@@ -16,26 +29,73 @@ impl Projection {
     /// The slot of these paths in this kind: that of an equal earlier one, or a new one. `optional` does not matter.
     ///
     /// # Errors
-    /// [`FieldError`] for a path that is malformed in any schema.
-    pub fn add(&mut self, _field: &Field) -> Result<usize, FieldError> {
-        todo!()
+    /// [`FieldError::Path`] and [`FieldError::Paths`], for paths that no schema could have.
+    pub fn add(&mut self, field: &Field) -> Result<usize, FieldError> {
+        let slot = Slot::new(field)?;
+        if let Some(known) = self.slots.iter().position(|known| *known == slot) {
+            return Ok(known);
+        }
+        self.slots.push(slot);
+        Ok(self.slots.len() - 1)
     }
 
     /// How many slots there are.
     pub fn len(&self) -> usize {
-        todo!()
+        self.slots.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.slots.is_empty()
     }
 }
 
-/// Whether `field` can be read from alerts of that schema.
+impl Slot {
+    fn new(field: &Field) -> Result<Slot, FieldError> {
+        let paths = field.paths.iter().map(|path| Path::parse(path)).collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = paths.first() else { return Err(FieldError::Paths("has no path")) };
+        if paths.iter().any(|path| path.is_list() != first.is_list()) {
+            return Err(FieldError::Paths("has paths through an array and paths through none"));
+        }
+        Ok(Slot { paths, kind: field.kind })
+    }
+
+    /// Whether it goes through an array.
+    pub(super) fn is_list(&self) -> bool {
+        self.paths[0].is_list()
+    }
+
+    /// The first path that the schema has, and the kind it is read in.
+    pub(super) fn resolve(&self, schema: &Schema) -> Result<(&Path, Kind), (&Path, Unfit)> {
+        for path in &self.paths {
+            match resolve(schema, path, self.kind) {
+                Ok(kind) => return Ok((path, kind)),
+                Err(Unfit::Absent) => {}
+                Err(unfit) => return Err((path, unfit)),
+            }
+        }
+        Err((&self.paths[0], Unfit::Absent))
+    }
+}
+
+/// Whether `field` can be read from alerts of that schema: the first of its paths that the schema has decides.
 ///
 /// # Errors
 /// [`FieldError`], which names the nearest paths, or the kinds that don't promote, or what the path goes through.
-pub fn check_field(_schemas: &Schemas, _schema: SchemaId, _field: &Field) -> Result<(), FieldError> {
-    todo!()
+pub fn check_field(schemas: &Schemas, schema: SchemaId, field: &Field) -> Result<(), FieldError> {
+    let slot = Slot::new(field)?;
+    let schema = schemas.schema(schema);
+    let Err((path, unfit)) = slot.resolve(&schema) else { return Ok(()) };
+    let (name, path) = (schema.name.clone(), path.to_string());
+    Err(match unfit {
+        Unfit::Absent => {
+            let nearest = nearest(&schema, &slot.paths);
+            FieldError::Absent { schema: name, paths: field.paths.join(" or "), nearest }
+        }
+        Unfit::Kinds(kinds) => {
+            let has = kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ");
+            FieldError::Kind { schema: name, path, has, wanted: slot.kind }
+        }
+        Unfit::Refused(part, why) => FieldError::Unreadable { schema: name, path, part, why },
+    })
 }

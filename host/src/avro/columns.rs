@@ -1,0 +1,75 @@
+//! Putting values into columns, and taking back those of an alert that turned out broken.
+
+use crate::alert::Column;
+
+/// Puts a value of fixed width.
+#[inline(always)]
+pub(super) fn put<const N: usize>(column: &mut Column, value: [u8; N]) {
+    column.values.extend_from_slice(&value);
+    present(column);
+}
+
+/// Puts text or bytes.
+#[inline(always)]
+pub(super) fn put_blob(column: &mut Column, value: &[u8]) {
+    column.values.extend_from_slice(value);
+    put_offset(column);
+    present(column);
+}
+
+/// Puts a null, as zeros.
+pub(super) fn put_null(column: &mut Column) {
+    if column.present.is_empty() {
+        column.present.resize(column.len(), 1);
+    }
+    match column.kind.width() {
+        Some(width) => column.values.resize(column.values.len() + width, 0),
+        None => put_offset(column),
+    }
+    column.present.push(0);
+}
+
+/// Ends the alert's values in a column through an array.
+pub(super) fn end_list(column: &mut Column) {
+    let values = column.len() as u32;
+    column.ends.extend_from_slice(&values.to_le_bytes());
+}
+
+/// Makes the column empty, keeping its buffers.
+pub(super) fn clear(column: &mut Column) {
+    for buffer in [&mut column.values, &mut column.offsets, &mut column.present, &mut column.ends] {
+        buffer.clear();
+    }
+}
+
+/// Takes back all values but those of the first `rows` alerts.
+pub(super) fn truncate(column: &mut Column, rows: usize) {
+    let values = column.values_of(0..rows).end;
+    match column.kind.width() {
+        Some(width) => column.values.truncate(values * width),
+        None => {
+            column.offsets.truncate(values * 4);
+            let end = column.offsets.last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+            column.values.truncate(end as usize);
+        }
+    }
+    column.present.truncate(values);
+    if !column.present.contains(&0) {
+        column.present.clear();
+    }
+    column.ends.truncate(if column.list { rows * 4 } else { 0 });
+}
+
+#[inline(always)]
+fn put_offset(column: &mut Column) {
+    // Of an alert that takes the column beyond 4 GiB, nothing stays.
+    let end = column.values.len() as u32;
+    column.offsets.extend_from_slice(&end.to_le_bytes());
+}
+
+#[inline(always)]
+fn present(column: &mut Column) {
+    if !column.present.is_empty() {
+        column.present.push(1);
+    }
+}

@@ -1,0 +1,232 @@
+//! Plans from schemas.
+
+mod ops;
+mod skip;
+
+use std::collections::HashMap;
+
+use super::SchemaError;
+use super::path::Step;
+use super::plan::{Elements, How, Null, Number, Op, Plan, ProgramId};
+use super::projection::Slot;
+use super::schema::{Record, Schema, Type, TypeId};
+use crate::alert::Kind;
+use ops::Ops;
+
+/// Fields of records that a plan may be made from.
+const MAX_FIELDS: usize = 1 << 20;
+
+/// The plan that reads `slots` from alerts of `schema`.
+pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaError> {
+    let mut wants = Vec::new();
+    let mut plan = Plan {
+        programs: vec![Box::default()],
+        symbols: Vec::new(),
+        kinds: Vec::with_capacity(slots.len()),
+        lacking: Vec::new(),
+        nulls: Vec::new(),
+        lists: Vec::new(),
+    };
+    for (index, slot) in slots.iter().enumerate() {
+        match slot.resolve(schema) {
+            Ok((path, kind)) => {
+                wants.push(Want { slot: index as u32, kind, steps: &path.steps });
+                plan.kinds.push(kind);
+            }
+            Err(_) => {
+                // A column must be of some kind. The same one always, so that verdicts don't depend on the batch.
+                plan.kinds.push(if slot.kind == Kind::Any { Kind::Double } else { slot.kind });
+                plan.lacking.push(index);
+                plan.nulls.extend((!slot.is_list()).then_some(index as u32));
+            }
+        }
+        plan.lists.extend(slot.is_list().then_some(index as u32));
+    }
+    let mut compiler = Compiler { schema, plan, skips: vec![None; schema.types.len()], pending: Vec::new(), fields: 0 };
+    let mut ops = Ops::default();
+    if compiler.read(schema.root, &wants, true, &mut ops) {
+        ops.push(Op::End);
+    }
+    compiler.plan.programs[0] = ops.finish();
+    compiler.skip_pending();
+    if compiler.fields > MAX_FIELDS {
+        return Err(SchemaError::TooLarge { schema: schema.name.clone(), most: MAX_FIELDS });
+    }
+    Ok(compiler.plan)
+}
+
+/// A slot to be filled from what is at the end of the steps.
+#[derive(Clone, Copy)]
+struct Want<'a> {
+    slot: u32,
+    kind: Kind,
+    steps: &'a [Step],
+}
+
+impl Want<'_> {
+    /// Behind the first step.
+    fn stepped(&self) -> Self {
+        Want { steps: &self.steps[1..], ..*self }
+    }
+}
+
+struct Compiler<'a> {
+    schema: &'a Schema,
+    plan: Plan,
+    /// By type, the program that passes over it.
+    skips: Vec<Option<ProgramId>>,
+    /// Types whose program is not written yet.
+    pending: Vec<(TypeId, ProgramId)>,
+    /// Fields of records looked at.
+    fields: usize,
+}
+
+impl<'a> Compiler<'a> {
+    /// Reads a value of a type. `last`: nothing is wanted behind it, so that the rest need not be passed over. Returns
+    /// whether the data are at the value's end then; what is not `last` always is.
+    fn read(&mut self, ty: TypeId, wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+        let schema = self.schema;
+        match schema.get(ty) {
+            Type::Record(record) if !record.recursive || ty == schema.root => {
+                self.read_record(record, wants, last, ops)
+            }
+            Type::Union(branches) => self.read_union(branches, wants, last, ops),
+            Type::Array(items) => {
+                let (through, absent) = split(wants, |want| want.steps.first() == Some(&Step::Each));
+                ops.nulls(&absent);
+                let Some(first) = through.first() else { return self.pass(ty, last, ops) };
+                let (slot, slots) = (first.slot, through.len());
+                let inner: Vec<_> = through.iter().map(Want::stepped).collect();
+                let program = self.program(|compiler, ops| {
+                    compiler.read(*items, &inner, false, ops);
+                });
+                ops.push(Op::ReadArray(Elements { program, slots, slot }));
+                true
+            }
+            other => {
+                let (here, beyond) = split(wants, |want| want.steps.is_empty());
+                ops.nulls(&beyond);
+                let reads: Vec<_> =
+                    here.iter().filter_map(|want| Some((want.slot, self.how(other, want.kind)?))).collect();
+                if reads.is_empty() {
+                    ops.nulls(&here);
+                    return self.pass(ty, last, ops);
+                }
+                ops.reads(None, &reads);
+                true
+            }
+        }
+    }
+
+    /// Passes over a value in which nothing is wanted; as [`Compiler::read`].
+    fn pass(&mut self, ty: TypeId, last: bool, ops: &mut Ops) -> bool {
+        if !last {
+            self.skip(ty, ops);
+        }
+        !last || self.schema.size(ty) == Some(0)
+    }
+
+    fn read_record(&mut self, record: &Record, wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+        let position = |want: &Want<'_>| match want.steps.first() {
+            Some(Step::Field(name)) => record.position(name),
+            _ => None,
+        };
+        let (there, absent) = split(wants, |want| position(want).is_some());
+        ops.nulls(&absent);
+        let mut by_field: HashMap<usize, Vec<Want<'a>>> = HashMap::new();
+        for want in there {
+            by_field.entry(position(&want).unwrap_or_default()).or_default().push(want.stepped());
+        }
+        let end = by_field.keys().max().copied();
+        for (position, field) in record.fields.iter().enumerate() {
+            self.fields += 1;
+            if self.fields > MAX_FIELDS || last && end.is_none_or(|end| position > end) {
+                return false;
+            }
+            match by_field.get(&position) {
+                None => self.skip(field.ty, ops),
+                Some(here) => {
+                    if !self.read(field.ty, here, last && Some(position) == end, ops) {
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    fn read_union(&mut self, branches: &[TypeId], wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+        if let Some((null, value)) = self.nullable(branches)
+            && wants.iter().all(|want| want.steps.is_empty())
+        {
+            let value = self.schema.get(value);
+            let reads: Vec<_> =
+                wants.iter().filter_map(|want| Some((want.slot, self.how(value, want.kind)?))).collect();
+            if reads.len() == wants.len() {
+                ops.reads(Some(null), &reads);
+                return true;
+            }
+        }
+        let read = |branch: &TypeId| {
+            self.program(|compiler, ops| {
+                if compiler.read(*branch, wants, last, ops) && last {
+                    ops.push(Op::End);
+                }
+            })
+        };
+        ops.push(Op::Union(branches.iter().map(read).collect()));
+        !last
+    }
+
+    /// Whether a union is of a null and another type: which branch the null is, and the other type.
+    fn nullable(&self, branches: &[TypeId]) -> Option<(Null, TypeId)> {
+        let &[first, second] = branches else { return None };
+        match (self.schema.get(first), self.schema.get(second)) {
+            (Type::Null, _) => Some((Null::First, second)),
+            (_, Type::Null) => Some((Null::Second, first)),
+            _ => None,
+        }
+    }
+
+    /// How a scalar is read as a value of a kind; `None` when it is no scalar or does not promote.
+    fn how(&mut self, ty: &Type, kind: Kind) -> Option<How> {
+        if !ty.kind()?.promotes_to(kind) {
+            return None;
+        }
+        let number = match kind {
+            Kind::Int => Number::Int,
+            Kind::Long => Number::Long,
+            Kind::Float => Number::Float,
+            _ => Number::Double,
+        };
+        Some(match (ty, kind) {
+            (Type::Boolean, _) => How::Boolean,
+            (Type::Int, _) => How::Int(number),
+            (Type::Long, _) => How::Long(number),
+            (Type::Float, Kind::Double) => How::FloatToDouble,
+            (Type::Float, _) => How::Four,
+            (Type::Double, _) => How::Eight,
+            (Type::Text | Type::Bytes, Kind::Text) => How::Text,
+            (Type::Fixed(size), Kind::Text) => How::FixedText(*size),
+            (Type::Fixed(size), _) => How::Fixed(*size),
+            (Type::Enum(symbols), _) => {
+                self.plan.symbols.push(symbols.clone());
+                How::Enum(self.plan.symbols.len() as u32 - 1)
+            }
+            _ => How::Blob,
+        })
+    }
+
+    /// Writes a program of its own.
+    fn program(&mut self, write: impl FnOnce(&mut Self, &mut Ops)) -> ProgramId {
+        let mut ops = Ops::default();
+        write(self, &mut ops);
+        self.plan.programs.push(ops.finish());
+        ProgramId(self.plan.programs.len() as u32 - 1)
+    }
+}
+
+/// Those wants for which it is true, and the others.
+fn split<'a>(wants: &[Want<'a>], is: impl Fn(&Want<'a>) -> bool) -> (Vec<Want<'a>>, Vec<Want<'a>>) {
+    wants.iter().partition(|want| is(want))
+}

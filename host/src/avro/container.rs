@@ -1,0 +1,105 @@
+//! Avro's object container files
+//! ([Avro 1.12](https://avro.apache.org/docs/1.12.0/specification/#object-container-files)).
+
+use std::borrow::Cow;
+
+use super::AvroError;
+use super::codec::Codec;
+use super::wire::{self, Fault};
+
+/// What a container begins with.
+pub(super) const MAGIC: &[u8] = b"Obj\x01";
+
+/// What precedes a container's blocks.
+pub(super) struct Header<'a> {
+    /// The writer's schema, JSON.
+    pub(super) schema: &'a [u8],
+    pub(super) blocks: Blocks<'a>,
+}
+
+/// The blocks that are still to be read.
+pub(super) struct Blocks<'a> {
+    data: &'a [u8],
+    at: usize,
+    codec: Codec,
+    sync: [u8; SYNC],
+}
+
+/// A block, inflated.
+pub(super) struct Block<'a> {
+    pub(super) alerts: usize,
+    pub(super) content: Cow<'a, [u8]>,
+    /// Where it begins.
+    pub(super) at: usize,
+}
+
+const SYNC: usize = 16;
+
+/// Reads a container's header.
+pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
+    let metadata = |fault: Fault| container(fault.at, format!("metadata: {}", fault.what));
+    let (mut schema, mut codec) = (None, None);
+    let mut at = MAGIC.len();
+    loop {
+        let (entries, start) = wire::block(data, at).map_err(metadata)?;
+        at = start;
+        if entries.items == 0 {
+            break;
+        }
+        for _ in 0..entries.items {
+            let (key, key_end) = wire::blob(data, at).map_err(metadata)?;
+            let (value, end) = wire::blob(data, key_end).map_err(metadata)?;
+            match &data[key..key_end] {
+                b"avro.schema" => schema = Some(&data[value..end]),
+                b"avro.codec" => codec = Some((at, &data[value..end])),
+                _ => {}
+            }
+            at = end;
+        }
+        if entries.end.is_some_and(|end| end != at) {
+            return Err(container(
+                start,
+                "metadata: a block says that it has another size than its entries".to_owned(),
+            ));
+        }
+    }
+    let schema = schema.ok_or_else(|| container(at, "metadata: no avro.schema".to_owned()))?;
+    let codec = match codec {
+        None => Codec::Null,
+        Some((at, name)) => Codec::named(name).ok_or_else(|| {
+            let name = String::from_utf8_lossy(&name[..name.len().min(60)]);
+            container(at, format!("codec {name:?} is none of null, deflate, snappy and zstandard"))
+        })?,
+    };
+    let sync = wire::array(data, at).map_err(|_| container(at, "the data end in the sync marker".to_owned()))?;
+    Ok(Header { schema, blocks: Blocks { data, at: at + SYNC, codec, sync } })
+}
+
+impl<'a> Blocks<'a> {
+    /// The next block; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Block<'a>>, AvroError> {
+        let (data, at) = (self.data, self.at);
+        if at == data.len() {
+            return Ok(None);
+        }
+        let head = |fault: Fault| container(fault.at, format!("block: {}", fault.what));
+        let (alerts, size_at) = wire::long(data, at).map_err(head)?;
+        let (start, end) = wire::blob(data, size_at).map_err(head)?;
+        let sync =
+            wire::array(data, end).map_err(|_| container(end, "the data end in a block's sync marker".to_owned()))?;
+        if self.sync != sync {
+            return Err(container(end, "a block does not end with the sync marker".to_owned()));
+        }
+        self.at = end + SYNC;
+        let content = self.codec.inflate(&data[start..end]);
+        let content = content.map_err(|why| container(start, format!("block ({:?}): {why}", self.codec)))?;
+        match usize::try_from(alerts) {
+            Ok(alerts) if alerts <= content.len() => Ok(Some(Block { alerts, content, at })),
+            _ => Err(container(at, format!("a block of {} bytes claims to hold {alerts} alerts", content.len()))),
+        }
+    }
+}
+
+pub(super) fn container(offset: usize, why: String) -> AvroError {
+    AvroError::Container { offset, why }
+}

@@ -1,0 +1,86 @@
+//! The paths of a schema, and which of them someone may have meant.
+
+use std::collections::HashSet;
+
+use super::path::{Path, resolve};
+use super::schema::{Schema, Type, TypeId};
+use crate::alert::Kind;
+
+/// Paths listed of one schema, and types looked at to find them.
+const MAX_PATHS: usize = 10_000;
+const MAX_VISITS: usize = 100_000;
+/// How deep, in steps, and how long, in bytes, they may be.
+const MAX_STEPS: usize = 32;
+const MAX_LENGTH: usize = 200;
+/// Paths named in a message.
+const HINTS: usize = 3;
+
+/// The paths that can be read, with their kinds, in the schema's order.
+pub(super) fn paths(schema: &Schema) -> Vec<(String, Kind)> {
+    let mut listing = Listing { schema, seen: HashSet::new(), paths: Vec::new(), visits: 0 };
+    listing.visit(schema.root, "", 0, false);
+    let readable = |path: String| {
+        let kind = Path::parse(&path).ok().and_then(|path| resolve(schema, &path, Kind::Any).ok());
+        kind.map(|kind| (path, kind))
+    };
+    listing.paths.into_iter().filter_map(readable).collect()
+}
+
+struct Listing<'a> {
+    schema: &'a Schema,
+    seen: HashSet<String>,
+    paths: Vec<String>,
+    visits: usize,
+}
+
+impl Listing<'_> {
+    fn visit(&mut self, ty: TypeId, path: &str, steps: usize, list: bool) {
+        self.visits += 1;
+        if self.visits > MAX_VISITS || self.paths.len() == MAX_PATHS || steps > MAX_STEPS || path.len() > MAX_LENGTH {
+            return;
+        }
+        let schema = self.schema;
+        match schema.get(ty) {
+            Type::Record(record) if record.recursive && ty != schema.root => {}
+            Type::Record(record) => {
+                for field in &record.fields {
+                    let dot = if path.is_empty() { "" } else { "." };
+                    self.visit(field.ty, &format!("{path}{dot}{}", field.name), steps + 1, list);
+                }
+            }
+            Type::Union(branches) => branches.iter().for_each(|branch| self.visit(*branch, path, steps, list)),
+            Type::Array(_) if list => {}
+            Type::Array(items) => self.visit(*items, &format!("{path}[]"), steps + 1, true),
+            scalar if scalar.kind().is_some() && self.seen.insert(path.to_owned()) => self.paths.push(path.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+/// The schema's paths most like one of `wanted`: first those with the same last name, then by edits.
+pub(super) fn nearest(schema: &Schema, wanted: &[Path]) -> Vec<String> {
+    let wanted: Vec<String> = wanted.iter().map(Path::to_string).filter(|path| path.len() <= MAX_LENGTH).collect();
+    let rank = |path: &str| wanted.iter().map(|wanted| (last(wanted) != last(path), edits(wanted, path))).min();
+    let mut ranked: Vec<_> = paths(schema).into_iter().filter_map(|(path, _)| Some((rank(&path)?, path))).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().take(HINTS).map(|(_, path)| path).collect()
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+/// Levenshtein's distance, without regard to case.
+fn edits(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,169 @@
+//! Field paths, and what they lead to in a schema.
+
+use std::fmt;
+
+use super::FieldError;
+use super::schema::{Schema, Type, TypeId};
+use crate::alert::Kind;
+
+/// Bytes and steps that a path may have.
+const MAX_PATH: usize = 1000;
+const MAX_STEPS: usize = 64;
+/// Types that are looked at for one path: unions of records multiply the ways.
+const MAX_VISITS: usize = 10_000;
+
+/// `prv_candidates[].magpsf`, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Path {
+    text: String,
+    pub(super) steps: Vec<Step>,
+}
+
+/// A step of a [`Path`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Step {
+    /// Into a field of a record.
+    Field(String),
+    /// Through an array.
+    Each,
+}
+
+impl Path {
+    pub(super) fn parse(text: &str) -> Result<Path, FieldError> {
+        let malformed = |why| Err(FieldError::Path { path: text.chars().take(MAX_PATH).collect(), why });
+        let mut steps = Vec::new();
+        for part in text.split('.') {
+            let name = part.trim_end_matches("[]");
+            if name.is_empty() {
+                return malformed("has an empty name");
+            }
+            if name.contains(['[', ']']) {
+                return malformed("has a bracket that is not \"[]\" behind a name");
+            }
+            steps.push(Step::Field(name.to_owned()));
+            steps.extend((name.len()..part.len()).step_by(2).map(|_| Step::Each));
+        }
+        if text.len() > MAX_PATH || steps.len() > MAX_STEPS {
+            return malformed("is too long");
+        }
+        if steps.iter().filter(|step| **step == Step::Each).count() > 1 {
+            return malformed("has \"[]\" twice; a field goes through one array at most");
+        }
+        Ok(Path { text: text.to_owned(), steps })
+    }
+
+    /// Whether it goes through an array.
+    pub(super) fn is_list(&self) -> bool {
+        is_list(&self.steps)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Whether these steps go through an array.
+pub(super) fn is_list(steps: &[Step]) -> bool {
+    steps.contains(&Step::Each)
+}
+
+/// Why a path can't be read with some schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// The schema has nothing there.
+    Absent,
+    /// What is there is of kinds that don't promote: these.
+    Kinds(Vec<Kind>),
+    /// What is there can't be read: so much of the path, and what that is.
+    Refused(String, &'static str),
+}
+
+/// The kind in which `path` is read where `wanted` is asked for. Through a union, branches that the path does not lead
+/// into are nulls.
+pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind, Unfit> {
+    let mut search = Search { schema, steps: &path.steps, kinds: Vec::new(), refusal: None, null: None, visits: 0 };
+    search.visit(schema.root, 0);
+    match search.refusal.or(search.null) {
+        _ if !search.kinds.is_empty() => common(&search.kinds, wanted).ok_or(Unfit::Kinds(search.kinds)),
+        None => Err(Unfit::Absent),
+        Some((steps, why)) => Err(Unfit::Refused(joined(&path.steps[..steps]), why)),
+    }
+}
+
+/// The kind that all of `kinds` promote to: `wanted`, or for `any` the narrowest.
+fn common(kinds: &[Kind], wanted: Kind) -> Option<Kind> {
+    let all_promote = |to: Kind| kinds.iter().all(|kind| kind.promotes_to(to));
+    match (wanted, kinds) {
+        (Kind::Any, [only]) => Some(*only),
+        (Kind::Any, _) => {
+            [Kind::Long, Kind::Float, Kind::Double, Kind::Bytes].into_iter().find(|kind| all_promote(*kind))
+        }
+        _ => all_promote(wanted).then_some(wanted),
+    }
+}
+
+fn joined(steps: &[Step]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Field(name) if path.is_empty() => path.push_str(name),
+            Step::Field(name) => path.extend([".", name]),
+            Step::Each => path.push_str("[]"),
+        }
+    }
+    path
+}
+
+struct Search<'a> {
+    schema: &'a Schema,
+    steps: &'a [Step],
+    /// The kinds of the scalars found, each once.
+    kinds: Vec<Kind>,
+    /// After how many steps there is what can't be read, and why.
+    refusal: Option<(usize, &'static str)>,
+    /// The same, for a null at the path's end.
+    null: Option<(usize, &'static str)>,
+    visits: usize,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, ty: TypeId, done: usize) {
+        self.visits += 1;
+        if self.visits > MAX_VISITS {
+            return self.refuse(done, "reached in too many ways, through unions within unions");
+        }
+        let schema = self.schema;
+        match (schema.get(ty), self.steps.get(done)) {
+            (Type::Union(branches), _) => branches.iter().for_each(|branch| self.visit(*branch, done)),
+            (Type::Record(record), Some(Step::Field(_))) if record.recursive && ty != schema.root => {
+                self.refuse(done, "a record that can hold itself, which cannot be read");
+            }
+            (Type::Record(record), Some(Step::Field(name))) => {
+                if let Some(position) = record.position(name) {
+                    self.visit(record.fields[position].ty, done + 1);
+                }
+            }
+            (Type::Record(_), None) => self.refuse(done, "a record: name one of its fields"),
+            (Type::Record(_), Some(Step::Each)) => self.refuse(done, "a record, not an array: leave out the \"[]\""),
+            (Type::Array(items), Some(Step::Each)) => self.visit(*items, done + 1),
+            (Type::Array(_), _) if self.steps[..done].contains(&Step::Each) => {
+                self.refuse(done, "an array within an array; a field goes through one at most");
+            }
+            (Type::Array(_), _) => self.refuse(done, "an array: write \"[]\" behind it"),
+            (Type::Map(_), _) => self.refuse(done, "a map, which cannot be read"),
+            (Type::Null, None) => self.null = Some((done, "always null")),
+            (Type::Null, _) => {}
+            (scalar, None) => {
+                let kind = scalar.kind().filter(|kind| !self.kinds.contains(kind));
+                self.kinds.extend(kind);
+            }
+            (_, Some(_)) => {}
+        }
+    }
+
+    fn refuse(&mut self, done: usize, why: &'static str) {
+        self.refusal.get_or_insert((done, why));
+    }
+}
