@@ -6,16 +6,30 @@
 
 mod engine;
 mod evaluation;
+mod fault;
 mod filter;
+mod inspect;
+mod instance;
+mod judge;
 mod limits;
+mod manifest;
 mod module;
+mod output;
 mod refusal;
 mod stack;
+mod state;
+mod text;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
-pub use filter::{Filter, Manifest};
+pub use filter::Filter;
+pub use inspect::inspect;
 pub use limits::{Limits, PoolConfig};
-pub use module::{Module, inspect};
+pub use manifest::Manifest;
+pub use module::Module;
 pub use refusal::Refusal;
 pub use stack::spawn;

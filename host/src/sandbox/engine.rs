@@ -1,25 +1,72 @@
 //! The engine: compiles modules, holds the pool of instances, ticks the clock of deadlines.
 
-use super::limits::{Limits, PoolConfig};
-use super::module::Module;
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Linker;
+use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use super::fault::FRAMES;
+use super::inspect::{FEATURES, LOGGING, examine};
+use super::limits::{Limits, PoolConfig, TABLE_ELEMENTS};
+use super::module::{Compiled, Module};
 use super::refusal::Refusal;
+use super::stack::WASM_STACK;
+use super::state::{self, State};
+
+/// How often the clock of deadlines ticks.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Filters beyond [`PoolConfig::filters`] that can be started: new versions, tried out while the old ones run.
+const SPARE: u32 = 64;
+
+/// Address space of a memory with which no access needs a bounds check: all that 32 bits reach.
+const UNCHECKED: u64 = 4 << 30;
 
 /// The process's WebAssembly engine. Clones share it.
 #[derive(Clone)]
-pub struct Engine(());
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+    pool: PoolConfig,
+    modules: Mutex<HashMap<[u8; 32], Arc<Slot>>>,
+}
+
+/// One module: locked while it is compiled, empty once nobody uses it.
+type Slot = Mutex<Weak<Compiled>>;
 
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up WebAssembly: {0}")]
-pub struct SandboxError(pub(super) String);
+pub struct SandboxError(String);
 
 impl Engine {
     /// Reserves the pool (address space, not memory) and starts the clock.
     ///
     /// # Errors
     /// [`SandboxError`] when the address space doesn't hold the pool, or no thread can be started.
-    pub fn new(config: &PoolConfig) -> Result<Engine, SandboxError> {
-        todo!("{config:?}")
+    pub fn new(pool: &PoolConfig) -> Result<Engine, SandboxError> {
+        // Where address space is short (`ulimit -v`, very many filters), memory accesses are checked instead.
+        let engine = wasmtime::Engine::new(&config(pool, UNCHECKED))
+            .or_else(|_| wasmtime::Engine::new(&config(pool, pool.memory as u64)))
+            .map_err(|error| SandboxError(format!("{error:#}")))?;
+        let mut linker = Linker::new(&engine);
+        linker
+            .instance(LOGGING)
+            .and_then(|mut logging| logging.func_wrap("log", state::log))
+            .map_err(|error| SandboxError(format!("{error:#}")))?;
+        let clock = engine.weak();
+        std::thread::Builder::new()
+            .name("sandbox-clock".to_owned())
+            .spawn(move || tick(&clock))
+            .map_err(|error| SandboxError(format!("no thread for the clock: {error}")))?;
+        Ok(Engine(Arc::new(Shared { engine, linker, pool: pool.clone(), modules: Mutex::default() })))
     }
 
     /// Inspects and compiles a module. Equal bytes give the same module, compiled once while any clone of it lives.
@@ -28,6 +75,101 @@ impl Engine {
     /// # Errors
     /// [`Refusal`] says what is wrong with it, and where.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
-        todo!("{} {limits:?}", bytes.len())
+        if limits.memory > self.0.pool.memory {
+            return Err(Refusal::MemoryLimit { limit: limits.memory, pool: self.0.pool.memory });
+        }
+        if bytes.len() > limits.module_size {
+            return Err(Refusal::Size { size: bytes.len(), limit: limits.module_size });
+        }
+        let sha256: [u8; 32] = Sha256::digest(bytes).into();
+        let slot = self.slot(sha256);
+        let mut slot = lock(&slot);
+        if let Some(compiled) = slot.upgrade() {
+            compiled.needs().within(limits)?;
+            return Ok(Module(compiled));
+        }
+        let compiled = Arc::new(self.compile(bytes, sha256, limits)?);
+        *slot = Arc::downgrade(&compiled);
+        Ok(Module(compiled))
     }
+
+    /// The slot of a hash; those of modules that nobody uses are forgotten on the way.
+    fn slot(&self, sha256: [u8; 32]) -> Arc<Slot> {
+        let mut modules = lock(&self.0.modules);
+        modules.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(slot).strong_count() > 0);
+        modules.entry(sha256).or_default().clone()
+    }
+
+    fn compile(&self, bytes: &[u8], sha256: [u8; 32], limits: &Limits) -> Result<Compiled, Refusal> {
+        let needs = examine(bytes)?;
+        needs.within(limits)?;
+        if needs.core_instances > self.0.pool.core_instances {
+            return Err(Refusal::Instances { count: needs.core_instances, limit: self.0.pool.core_instances });
+        }
+        Compiled::new(&self.0.engine, &self.0.linker, bytes, sha256, needs)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("pool", &self.0.pool).finish_non_exhaustive()
+    }
+}
+
+/// Clock ticks after which a deadline has surely passed.
+pub fn ticks(deadline: Duration) -> u64 {
+    let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos());
+    u64::try_from(ticks).unwrap_or(u64::MAX / 2).min(u64::MAX / 2) + 1
+}
+
+fn tick(engine: &EngineWeak) {
+    while let Some(engine) = engine.upgrade() {
+        engine.increment_epoch();
+        drop(engine);
+        std::thread::sleep(TICK);
+    }
+}
+
+fn config(pool: &PoolConfig, reservation: u64) -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_features(FEATURES.complement(), false)
+        .wasm_features(FEATURES, true)
+        .concurrency_support(false)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .max_wasm_stack(WASM_STACK)
+        .native_unwind_info(false)
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
+        .memory_init_cow(true)
+        .memory_reservation(reservation.max(pool.memory as u64))
+        .memory_may_move(false)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
+    config
+}
+
+/// Counts and sizes of the pool. Only memories and tables take address space; the other numbers are mere bounds.
+fn pooling(pool: &PoolConfig) -> PoolingAllocationConfig {
+    let filters = pool.filters.saturating_add(SPARE);
+    let mut pooling = PoolingAllocationConfig::new();
+    pooling
+        .total_component_instances(filters)
+        .total_core_instances(filters.saturating_mul(pool.core_instances))
+        .max_core_instances_per_component(pool.core_instances)
+        // A component has one memory as a rule, and two tables: its own, and that of the shim for its imports.
+        .max_memories_per_component(4)
+        .total_memories(filters.saturating_mul(2))
+        .max_memory_size(pool.memory)
+        .max_tables_per_component(8)
+        .max_tables_per_module(4)
+        .total_tables(filters.saturating_mul(4))
+        .table_elements(TABLE_ELEMENTS);
+    pooling
+}
+
+/// Nothing is left half done under these locks, so a panic elsewhere doesn't matter.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

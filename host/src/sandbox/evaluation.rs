@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use wasmtime::component::{ComponentType, Lift};
 
 /// What a filter made of a batch. Alerts that are neither in `accepted` nor in `faults` are rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub struct Evaluation {
 }
 
 /// One accepted alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
 pub struct Accepted {
     /// Counted from 0 within the batch.
     pub row: u32,
@@ -31,7 +33,8 @@ pub struct Accepted {
 }
 
 /// A name and a value that travel with an accepted alert.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ComponentType, Lift)]
+#[component(record)]
 pub struct Annotation {
     /// The header's name.
     pub name: String,
@@ -96,16 +99,22 @@ pub struct Log {
 }
 
 /// How much a message matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ComponentType, Lift)]
 #[serde(rename_all = "lowercase")]
+#[component(enum)]
+#[repr(u8)]
 pub enum Level {
     /// For the author's debugging.
+    #[component(name = "debug")]
     Debug,
     /// Worth knowing.
+    #[component(name = "info")]
     Info,
     /// Something looks wrong.
+    #[component(name = "warn")]
     Warn,
     /// Something is wrong.
+    #[component(name = "error")]
     Error,
 }
 

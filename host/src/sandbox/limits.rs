@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Elements of all tables of a filter together.
+pub const TABLE_ELEMENTS: usize = 1 << 16;
+
 /// Limits of one filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

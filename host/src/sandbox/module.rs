@@ -1,25 +1,66 @@
 //! A compiled module.
 
-use super::limits::Limits;
+use std::fmt;
+use std::sync::Arc;
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+
+use super::inspect::Needs;
 use super::refusal::Refusal;
+use super::state::State;
 
 /// A compiled module, ready to be instantiated. Clones share it.
 #[derive(Clone)]
-pub struct Module {
-    sha256: String,
-}
+pub struct Module(pub(super) Arc<Compiled>);
 
 impl Module {
     /// SHA-256 of its bytes, in hex: the version of a filter.
     pub fn sha256(&self) -> &str {
-        &self.sha256
+        &self.0.sha256
     }
 }
 
-/// Checks bytes without compiling them: a pure function of bytes and limits.
-///
-/// # Errors
-/// [`Refusal`] says what is wrong, and where.
-pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
-    todo!("{} {limits:?}", bytes.len())
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Module").field(&self.sha256()).finish()
+    }
+}
+
+/// What clones of a [`Module`] share.
+pub struct Compiled {
+    /// Linked and type-checked, so that starting an instance is all that is left.
+    pub instance: InstancePre<State>,
+    /// Where its `describe` is.
+    pub describe: ComponentExportIndex,
+    /// Where its `evaluate` is.
+    pub evaluate: ComponentExportIndex,
+    sha256: String,
+    needs: Needs,
+}
+
+impl Compiled {
+    /// Compiles bytes that were inspected.
+    pub fn new(
+        engine: &wasmtime::Engine,
+        linker: &Linker<State>,
+        bytes: &[u8],
+        sha256: [u8; 32],
+        needs: Needs,
+    ) -> Result<Compiled, Refusal> {
+        let refused = |error: wasmtime::Error| Refusal::Compile(format!("{error:#}"));
+        let component = Component::from_binary(engine, bytes).map_err(refused)?;
+        let export = |name| component.get_export_index(None, name).ok_or(Refusal::MissingExport { name });
+        Ok(Compiled {
+            describe: export("describe")?,
+            evaluate: export("evaluate")?,
+            instance: linker.instantiate_pre(&component).map_err(refused)?,
+            sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            needs,
+        })
+    }
+
+    /// What an instance takes from its beginning.
+    pub fn needs(&self) -> &Needs {
+        &self.needs
+    }
 }

@@ -1,0 +1,100 @@
+//! What the host keeps beside an instance: its memory's limit and its log.
+
+use wasmtime::component::WasmStr;
+use wasmtime::{ResourceLimiter, StoreContextMut};
+
+use super::evaluation::{Level, Log};
+use super::limits::{Limits, TABLE_ELEMENTS};
+use super::text::cut;
+
+/// The data of one instance's store.
+pub struct State {
+    pub memory: Memory,
+    pub logs: Logs,
+}
+
+impl State {
+    pub fn new(limits: &Limits) -> State {
+        State {
+            memory: Memory { limit: limits.memory, used: 0, elements: 0, denied: false },
+            logs: Logs { limit: limits.logs, bytes: limits.log_bytes, kept: Vec::new(), dropped: 0 },
+        }
+    }
+
+    /// Forgets what was noted of the call before.
+    pub fn begin_call(&mut self) {
+        self.memory.denied = false;
+        self.logs.kept.clear();
+        self.logs.dropped = 0;
+    }
+}
+
+/// All memories and tables of an instance, together.
+pub struct Memory {
+    /// Bytes that its memories may have.
+    pub limit: usize,
+    /// Bytes of its memories. They never shrink.
+    pub used: usize,
+    /// Elements of its tables.
+    elements: usize,
+    /// Whether it was denied more in this call.
+    pub denied: bool,
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        Ok(self.grow(|memory| &mut memory.used, desired - current, self.limit))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        Ok(self.grow(|memory| &mut memory.elements, desired - current, TABLE_ELEMENTS))
+    }
+}
+
+impl Memory {
+    fn grow(&mut self, of: impl Fn(&mut Memory) -> &mut usize, more: usize, limit: usize) -> bool {
+        let wanted = of(self).saturating_add(more);
+        self.denied |= wanted > limit;
+        if wanted <= limit {
+            *of(self) = wanted;
+        }
+        wanted <= limit
+    }
+}
+
+/// Messages of one call.
+pub struct Logs {
+    limit: usize,
+    bytes: usize,
+    pub kept: Vec<Log>,
+    pub dropped: u64,
+}
+
+impl Logs {
+    /// The newest message, if it is an error: why a filter traps is often said right before.
+    pub fn last_words(&self) -> Option<&str> {
+        self.kept.last().filter(|log| log.level == Level::Error).map(|log| log.message.as_str())
+    }
+}
+
+/// The contract's `log`.
+pub fn log(mut store: StoreContextMut<'_, State>, (level, message): (Level, WasmStr)) -> wasmtime::Result<()> {
+    let logs = &store.data().logs;
+    if logs.kept.len() >= logs.limit {
+        store.data_mut().logs.dropped += 1;
+        return Ok(());
+    }
+    // Not an error: one beyond the bound is not looked at, and the bound must not decide a verdict.
+    let message = match message.to_str(&store) {
+        Ok(text) => cut(&text, logs.bytes).to_owned(),
+        Err(_) => "(a message that is not UTF-8)".to_owned(),
+    };
+    store.data_mut().logs.kept.push(Log { level, message });
+    Ok(())
+}
