@@ -1,1 +1,4 @@
 //! The subcommands: each puts the parts together.
+
+pub mod build;
+pub mod new;
