@@ -7,7 +7,7 @@ use skysieve_sdk::{Alert, filter};
 struct Candidate {
     #[field("diaSource.ra")]
     ra: f64,
-    #[field("diaSource.dec")]
+    #[field("diaSource.dec", "diaSource.decl")]
     dec: f64,
 }
 
