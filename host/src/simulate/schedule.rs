@@ -1,0 +1,192 @@
+//! When the made-up survey looks where, and in which band.
+//!
+//! A night has 25 blocks of 36 visits: 18 fields along the meridian, each looked at twice, 12 minutes apart and in two
+//! bands. Three nights later the same again. Every six nights the sky has moved on by one block, and after a year by 61:
+//! so a field is seen 100 times a year, in one season.
+
+use super::random::Random;
+
+/// Seconds from one visit to the next.
+const CADENCE: f64 = 39.0;
+/// Start of the first night: 2026-07-01, 23:31.
+const FIRST_NIGHT: f64 = 61_222.98;
+/// The sidereal time then at the observatory, in degrees: what is on the meridian.
+const FIRST_RA: f64 = 202.0;
+const FIELDS: i64 = 18;
+const BLOCK: i64 = 2 * FIELDS;
+const BLOCKS: i64 = 25;
+const NIGHT: i64 = BLOCKS * BLOCK;
+/// Nights until a field's turn comes again.
+const LANES: i64 = 3;
+/// Blocks around the sky.
+const COLUMNS: i64 = 61;
+/// Turns in a year: a field stays for two in a block, then is a block earlier.
+const TURNS: i64 = 2 * COLUMNS;
+
+/// The bands of a turn's two looks.
+const PAIRS: [[Band; 2]; 6] = [
+    [Band::R, Band::I],
+    [Band::G, Band::R],
+    [Band::I, Band::Z],
+    [Band::U, Band::G],
+    [Band::Z, Band::Y],
+    [Band::R, Band::G],
+];
+
+/// One of LSST's six filters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Band {
+    U,
+    G,
+    R,
+    I,
+    Z,
+    Y,
+}
+
+impl Band {
+    /// All of them, from blue to red.
+    pub const ALL: [Band; 6] = [Band::U, Band::G, Band::R, Band::I, Band::Z, Band::Y];
+
+    /// As alerts name it.
+    pub fn name(self) -> &'static str {
+        ["u", "g", "r", "i", "z", "y"][self as usize]
+    }
+
+    /// The magnitude that a visit reaches at five sigma (Ivezić et al. 2019, table 2).
+    fn depth(self) -> f64 {
+        [23.9, 25.0, 24.7, 24.0, 23.3, 22.1][self as usize]
+    }
+
+    /// Electrons that a nanojansky leaves in 30 s, from the magnitude that leaves one in 1 s (Rubin's SMTN-002).
+    pub fn electrons(self) -> f64 {
+        30.0 / flux([26.52, 28.51, 28.36, 28.17, 27.78, 26.82][self as usize])
+    }
+}
+
+/// An AB magnitude as a flux in nanojansky.
+pub fn flux(magnitude: f64) -> f64 {
+    (-0.4 * std::f64::consts::LN_10 * (magnitude - 31.4)).exp()
+}
+
+/// One visit.
+#[derive(Clone, Debug)]
+pub struct Exposure {
+    /// Counted from the survey's first visit; earlier ones, which only histories know, are negative.
+    pub ordinal: i64,
+    /// The visit's number: the night's date and a count, YYYYMMDDnnnnn.
+    pub number: i64,
+    /// The middle of the exposure, MJD (TAI).
+    pub mjd: f64,
+    /// The filter.
+    pub band: Band,
+    /// Which field, of some 3,300.
+    pub field: i64,
+    /// The field's centre: right ascension in degrees.
+    pub ra: f64,
+    /// The field's centre: declination in degrees.
+    pub dec: f64,
+    /// The width (sigma) of a star's image, in arcseconds.
+    pub seeing: f64,
+    /// The error of a faint star's flux, in nanojansky.
+    pub noise: f64,
+}
+
+impl Exposure {
+    /// The survey's visit of that ordinal.
+    pub fn new(seed: u64, ordinal: i64) -> Exposure {
+        let (night, slot) = (ordinal.div_euclid(NIGHT), ordinal.rem_euclid(NIGHT));
+        let (turn, lane) = (night.div_euclid(LANES), night.rem_euclid(LANES));
+        let (block, look, row) = (slot / BLOCK, slot % BLOCK / FIELDS, slot % FIELDS);
+        let column = (block + turn.div_euclid(2)).rem_euclid(COLUMNS);
+        let band = PAIRS[(turn + column).rem_euclid(PAIRS.len() as i64) as usize][look as usize];
+        let mjd = FIRST_NIGHT + night as f64 + slot as f64 * CADENCE / 86_400.0;
+        let mut random = Random::new(&[seed as i64, ordinal]);
+        let fwhm = random.between(0.65, 1.1);
+        Exposure {
+            ordinal,
+            number: date(FIRST_NIGHT as i64 + night) * 100_000 + slot + 1,
+            mjd,
+            band,
+            field: (column * LANES + lane) * FIELDS + row,
+            ra: (FIRST_RA + (column as f64 + lane as f64 / LANES as f64) * 360.0 / COLUMNS as f64) % 360.0,
+            dec: -2.5 - 3.5 * row as f64,
+            seeing: fwhm / 2.355,
+            noise: flux(band.depth()) / 5.0 * fwhm / 0.83 * random.between(0.95, 1.1),
+        }
+    }
+
+    /// The visits of the same field in the year before this one, oldest first.
+    pub fn earlier(&self, seed: u64) -> Vec<Exposure> {
+        let turn = self.ordinal.div_euclid(NIGHT).div_euclid(LANES);
+        let (column, rest) = (self.field / (LANES * FIELDS), self.field % (LANES * FIELDS));
+        let (lane, row) = (rest / FIELDS, rest % FIELDS);
+        let looks = |turn: i64| {
+            let block = (column - turn.div_euclid(2)).rem_euclid(COLUMNS);
+            let first = (turn * LANES + lane) * NIGHT + block * BLOCK + row;
+            [first, first + FIELDS].into_iter().filter(move |_| block < BLOCKS)
+        };
+        let ordinals = (turn - TURNS..=turn).flat_map(looks).filter(|&ordinal| ordinal < self.ordinal);
+        ordinals.map(|ordinal| Exposure::new(seed, ordinal)).filter(|then| self.mjd - then.mjd < 365.0).collect()
+    }
+
+    /// The night, counted as [`Exposure::ordinal`] is.
+    pub fn night(&self) -> i64 {
+        self.ordinal.div_euclid(NIGHT)
+    }
+
+    /// Days since the field was first looked at in this night.
+    pub fn since_first_look(&self) -> f64 {
+        let look = self.ordinal.rem_euclid(BLOCK) / FIELDS;
+        (look * FIELDS) as f64 * CADENCE / 86_400.0
+    }
+}
+
+/// The date of a day given as MJD, as YYYYMMDD (<https://howardhinnant.github.io/date_algorithms.html>).
+fn date(mjd: i64) -> i64 {
+    let days = mjd + 678_881; // since 0000-03-01, where the calendar's 400 years begin
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153; // from March
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, year) = if month < 10 { (month + 3, year) } else { (month - 9, year + 1) };
+    (era * 400 + year) * 10_000 + month * 100 + day
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_the_calendars() {
+        assert_eq!(date(61_222), 20260701);
+        assert_eq!(date(51_544), 20000101);
+        assert_eq!(date(60_369), 20240229);
+        assert_eq!(date(61_221 + 366), 20270701);
+    }
+
+    #[test]
+    fn visits_follow_each_other() {
+        let [first, second] = [0, 1].map(|ordinal| Exposure::new(7, ordinal));
+        assert_eq!((first.number, second.number), (2026070100001, 2026070100002));
+        assert!(((second.mjd - first.mjd) * 86_400.0 - CADENCE).abs() < 1e-3);
+        assert_eq!(Exposure::new(7, NIGHT).number, 2026070200001);
+    }
+
+    #[test]
+    fn earlier_visits_are_of_the_same_field() {
+        for ordinal in [0, 17, 18, 450, 899, 123_456] {
+            let now = Exposure::new(7, ordinal);
+            let earlier = now.earlier(7);
+            assert!((90..=100).contains(&earlier.len()), "{} of visit {ordinal}", earlier.len());
+            assert!(earlier.iter().all(|then| then.field == now.field && (then.ra, then.dec) == (now.ra, now.dec)));
+            assert!(earlier.windows(2).all(|pair| pair[0].mjd < pair[1].mjd));
+            let bands: std::collections::HashSet<Band> = earlier.iter().map(|then| then.band).collect();
+            assert_eq!(bands.len(), 6);
+        }
+        let now = Exposure::new(7, 18);
+        assert_eq!(now.earlier(7).last().map(|then| then.ordinal), Some(0));
+    }
+}
