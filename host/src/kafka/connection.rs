@@ -1,0 +1,118 @@
+//! Whether the brokers are there, told once per change.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::{Error, Options};
+
+/// How often a wait looks up.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// How the connection to the brokers is, from the errors that librdkafka reports.
+#[derive(Default)]
+pub(super) struct Connection(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The last failure of one broker, in librdkafka's words.
+    reason: String,
+    /// All brokers are out of reach.
+    down: bool,
+    /// That was logged.
+    told: bool,
+    /// Why the brokers don't let this client in.
+    refused: Option<String>,
+}
+
+impl Connection {
+    /// Takes note of an error that librdkafka reported.
+    pub(super) fn failed(&self, error: &KafkaError, reason: &str) {
+        use RDKafkaErrorCode::*;
+        tracing::debug!(target: "librdkafka", %error, reason);
+        let mut state = self.0.lock().unwrap();
+        match error.rdkafka_error_code() {
+            Some(AllBrokersDown) => state.down = true,
+            Some(Authentication | SaslAuthenticationFailed | UnsupportedSASLMechanism | IllegalSASLState) => {
+                state.refused = Some(reason.to_owned());
+            }
+            _ => state.reason = reason.to_owned(),
+        }
+    }
+
+    /// Takes note that a broker answered.
+    pub(super) fn works(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.down = false;
+        state.refused = None;
+        if std::mem::take(&mut state.told) {
+            tracing::info!("Kafka answers again");
+        }
+    }
+
+    /// Logs that all brokers are out of reach, unless that was said. For whoever is waiting for one.
+    pub(super) fn report(&self) {
+        let mut state = self.0.lock().unwrap();
+        if state.down && !std::mem::replace(&mut state.told, true) {
+            tracing::warn!(reason = state.reason, "no Kafka broker can be reached; trying on");
+        }
+    }
+
+    /// Why no broker can be reached, if so.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let state = self.0.lock().unwrap();
+        state.down.then(|| state.reason.clone())
+    }
+
+    /// An error, if the brokers don't let this client in: trying again won't help.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.0.lock().unwrap().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
+    }
+
+    /// What was last heard of a failure.
+    pub(super) fn reason(&self) -> String {
+        let state = self.0.lock().unwrap();
+        if state.reason.is_empty() { "no answer".to_owned() } else { state.reason.clone() }
+    }
+
+    /// Waits until a broker has answered. `serve` lets the client report its errors.
+    pub(super) fn establish<C: ClientContext>(
+        &self,
+        client: &Client<C>,
+        options: &Options,
+        serve: impl Fn(),
+    ) -> Result<(), Error> {
+        let deadline = Instant::now() + options.patience;
+        // Asking for something makes librdkafka connect now, instead of when its timer of 1 s looks.
+        let _ = client.fetch_metadata(None, TICK);
+        while client.fetch_cluster_id(TICK).is_none() {
+            serve();
+            self.check()?;
+            if options.stopping() {
+                return Err(Error::Stopped(0));
+            }
+            if Instant::now() >= deadline {
+                let (brokers, seconds) = (options.brokers.clone(), options.patience.as_secs());
+                return Err(Error::Unreachable { brokers, seconds, reason: self.reason() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Passes a line of librdkafka's log on.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    use RDKafkaLogLevel::*;
+    // Failures come as errors too, and are logged once from there. A property that is not for this kind of client is no
+    // news: overrides go to all.
+    let level = if matches!(facility, "FAIL" | "ERROR" | "CONFWARN") { Debug } else { level };
+    match level {
+        Emerg | Alert | Critical | Error => tracing::error!(target: "librdkafka", facility, "{message}"),
+        Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        Notice | Info | Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}

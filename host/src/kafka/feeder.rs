@@ -1,0 +1,129 @@
+//! Filling the embedded broker without outrunning what reads it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::publisher::{Publisher, Receipts};
+use super::{Error, Options};
+use crate::pipeline::Record;
+
+/// Bytes of a partition that may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.
+const UNREAD: usize = 3 << 20;
+
+/// How long readers may stand still while they are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a wait asks how far the readers are.
+const POLL: Duration = Duration::from_millis(2);
+
+/// How far a partition was read: one past the last offset that is done with, 0 before the first.
+pub type Consumed = Arc<dyn Fn(i32) -> i64 + Send + Sync>;
+
+/// Sends packets to a fresh topic of an embedded broker, and waits where readers are behind.
+pub struct Feeder {
+    publisher: Publisher,
+    receipts: Arc<Receipts>,
+    topic: Arc<str>,
+    partitions: Vec<Partition>,
+    consumed: Consumed,
+    options: Options,
+}
+
+/// What a partition holds that was not read when last looked.
+#[derive(Default)]
+struct Partition {
+    sent: i64,
+    unread: VecDeque<usize>,
+    bytes: usize,
+}
+
+impl Partition {
+    /// Forgets what was read; whether that was anything.
+    fn read_up_to(&mut self, offset: i64) -> bool {
+        let before = self.unread.len();
+        while self.sent - (self.unread.len() as i64) < offset {
+            match self.unread.pop_front() {
+                Some(bytes) => self.bytes -= bytes,
+                None => break,
+            }
+        }
+        self.unread.len() < before
+    }
+}
+
+impl Feeder {
+    /// Feeds `topic`, which has `partitions` partitions and is empty. `consumed` tells how far each was read.
+    ///
+    /// # Errors
+    /// [`Error`] when the broker does not answer.
+    pub fn new(options: &Options, topic: &str, partitions: i32, consumed: Consumed) -> Result<Feeder, Error> {
+        Ok(Feeder {
+            publisher: Publisher::new(options)?,
+            receipts: Arc::default(),
+            topic: topic.into(),
+            partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            consumed,
+            options: options.clone(),
+        })
+    }
+
+    /// Sends a packet to a partition, once what is unread there leaves room for it.
+    ///
+    /// # Errors
+    /// [`Error`] when the partition is none, its reader stands still for 30 s, an earlier packet was not acknowledged, or
+    /// the process was asked to stop.
+    pub fn send(&mut self, partition: i32, key: Vec<u8>, packet: Bytes) -> Result<(), Error> {
+        let bytes = packet.len();
+        self.make_room(partition, bytes)?;
+        let record = Record { topic: self.topic.clone(), key, payload: packet, headers: Vec::new() };
+        self.publisher.send(&record, Some(partition), 0, &self.receipts)?;
+        let held = &mut self.partitions[partition as usize];
+        held.sent += 1;
+        held.bytes += bytes;
+        held.unread.push_back(bytes);
+        self.check()
+    }
+
+    /// Waits until everything sent was acknowledged, and returns how many packets that are.
+    ///
+    /// # Errors
+    /// [`Error`] when one was not, or the process was asked to stop.
+    pub fn finish(&mut self) -> Result<u64, Error> {
+        self.publisher.wait(&self.receipts, 0)?;
+        self.check()?;
+        Ok(self.partitions.iter().map(|partition| partition.sent as u64).sum())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.publisher.explain(&self.receipts.take_failed(), &[])
+    }
+
+    fn make_room(&mut self, partition: i32, bytes: usize) -> Result<(), Error> {
+        let no_partition = || Error::Other(format!("topic {:?} has no partition {partition}", self.topic));
+        let index = usize::try_from(partition).map_err(|_| no_partition())?;
+        let held = self.partitions.get_mut(index).ok_or_else(no_partition)?;
+        let mut moved = Instant::now();
+        while held.bytes > 0 && held.bytes + bytes > UNREAD {
+            let consumed = (self.consumed)(partition);
+            if held.read_up_to(consumed) {
+                moved = Instant::now();
+                continue;
+            }
+            if self.options.stopping() {
+                return Err(Error::Stopped(held.unread.len()));
+            }
+            if moved.elapsed() >= PATIENCE {
+                let (topic, seconds) = (&self.topic, PATIENCE.as_secs());
+                let stuck = format!(
+                    "nobody read on in {topic:?}, partition {partition}, from offset {consumed} for {seconds} s"
+                );
+                return Err(Error::Other(stuck));
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+}

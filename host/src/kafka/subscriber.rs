@@ -1,0 +1,159 @@
+//! Reading many topics at once, for the demo and for tests.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use super::connection::{Connection, log};
+use super::source::intern;
+use super::{Error, Options};
+use crate::pipeline::Header;
+
+/// What a subscriber adds to librdkafka's defaults.
+const PROPERTIES: [(&str, &str); 6] = [
+    // librdkafka wants one. No group is joined, as partitions are assigned by hand.
+    ("group.id", "skysieve-subscriber"),
+    ("enable.auto.commit", "false"),
+    ("isolation.level", "read_committed"),
+    ("auto.offset.reset", "earliest"),
+    ("fetch.queue.backoff.ms", "10"),
+    // librdkafka's mock broker answers a fetch that found nothing only when this is over.
+    ("fetch.wait.max.ms", "50"),
+];
+
+/// One message as a subscriber gets it.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its key; empty if it has none.
+    pub key: Vec<u8>,
+    /// Its payload; empty if it has none.
+    pub payload: Bytes,
+    /// Its headers, in order.
+    pub headers: Vec<Header>,
+    /// When it came here.
+    pub arrived: Instant,
+}
+
+impl Received {
+    /// The value of the first header of that name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|header| header.name == name).map(|header| &*header.value)
+    }
+}
+
+/// Reads all partitions of some topics from their beginning, without a consumer group, through one client.
+///
+/// Meant for topics that Skysieve writes: rdkafka panics on a header whose name is not UTF-8.
+pub struct Subscriber {
+    consumer: BaseConsumer<Context>,
+    topics: Vec<Arc<str>>,
+}
+
+impl Subscriber {
+    /// Begins to read `topics`, which exist.
+    ///
+    /// # Errors
+    /// [`Error`] when no broker answers, a topic is absent, or an override is wrong.
+    pub fn new(options: &Options, topics: &[String]) -> Result<Subscriber, Error> {
+        let config = options.client_config(&PROPERTIES)?;
+        let consumer: BaseConsumer<Context> = config.create_with_context(Context::default())?;
+        let client = consumer.client();
+        // Nothing but errors can come before the assignment.
+        client.context().connection.establish(client, options, || drop(consumer.poll(Duration::ZERO)))?;
+        consumer.assign(&partitions(&consumer, topics, options.patience)?)?;
+        Ok(Subscriber { consumer, topics: Vec::new() })
+    }
+
+    /// The next message of any topic, if one comes in time.
+    ///
+    /// # Errors
+    /// [`Error`] when reading can't go on. Brokers out of reach are waited for.
+    pub fn next(&mut self, timeout: Duration) -> Result<Option<Received>, Error> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+                Some(Ok(message)) => return Ok(Some(own(&message, &mut self.topics))),
+                Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
+                Some(Err(_)) => {
+                    let connection = &self.consumer.context().connection;
+                    connection.report();
+                    connection.check()?;
+                }
+                None => {}
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// All partitions of `topics`, from their beginning.
+fn partitions(
+    consumer: &BaseConsumer<Context>,
+    topics: &[String],
+    timeout: Duration,
+) -> Result<TopicPartitionList, Error> {
+    let metadata = consumer.fetch_metadata(None, timeout)?;
+    let mut list = TopicPartitionList::new();
+    let mut absent = Vec::new();
+    for topic in topics {
+        match metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty()) {
+            Some(found) => {
+                for partition in found.partitions() {
+                    list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+                }
+            }
+            None => absent.push(topic.as_str()),
+        }
+    }
+    if absent.is_empty() { Ok(list) } else { Err(Error::NoTopic(absent.join(", "))) }
+}
+
+/// A message apart from its consumer.
+fn own(message: &BorrowedMessage<'_>, topics: &mut Vec<Arc<str>>) -> Received {
+    let header = |header: rdkafka::message::Header<'_, &[u8]>| Header {
+        name: header.key.to_owned(),
+        value: header.value.map(<[u8]>::to_vec).unwrap_or_default(),
+    };
+    Received {
+        topic: intern(topics, message.topic()),
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().unwrap_or_default().to_vec(),
+        payload: message.payload().map_or_else(Bytes::new, Bytes::copy_from_slice),
+        headers: message.headers().map(|headers| headers.iter().map(header).collect()).unwrap_or_default(),
+        arrived: Instant::now(),
+    }
+}
+
+#[derive(Default)]
+struct Context {
+    connection: Connection,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.connection.failed(&error, reason);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}
+
+impl ConsumerContext for Context {}

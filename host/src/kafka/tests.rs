@@ -1,0 +1,339 @@
+//! Kafka as the pipeline sees it, against the embedded broker.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::*;
+use crate::pipeline::{BatchLimits, Header, Message, Position, Record, Sink, Source};
+
+/// Long enough for any wait that ends by itself.
+const LONG: Duration = Duration::from_secs(20);
+
+fn broker(topics: &[(&str, i32)]) -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    topics.iter().for_each(|(topic, partitions)| broker.create_topic(topic, *partitions).unwrap());
+    broker
+}
+
+fn record(topic: &str, key: &str, payload: impl Into<Bytes>) -> Record {
+    Record { topic: topic.into(), key: key.into(), payload: payload.into(), headers: Vec::new() }
+}
+
+fn publish(options: &Options, records: Vec<Record>) {
+    KafkaSink::new(options).unwrap().publish(records).unwrap();
+}
+
+fn source(options: &Options, topics: &[&str]) -> KafkaSource {
+    let topics: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
+    KafkaSource::new(options, "nightwatch", &topics).unwrap()
+}
+
+fn limits(count: usize, bytes: usize, linger: Duration) -> BatchLimits {
+    BatchLimits { count, bytes, linger }
+}
+
+/// One batch; sizes of its messages.
+fn sizes(source: &mut KafkaSource, limits: &BatchLimits, wait: Duration) -> Vec<usize> {
+    let mut batch = Vec::new();
+    assert!(source.fetch(&mut batch, limits, wait).unwrap());
+    batch.iter().map(|message| message.bytes.len()).collect()
+}
+
+/// Fetches until there are `count` messages.
+fn fetch(source: &mut KafkaSource, count: usize) -> Vec<Message> {
+    let mut batch = Vec::new();
+    let deadline = Instant::now() + LONG;
+    while batch.len() < count {
+        assert!(Instant::now() < deadline, "{} of {count} messages came", batch.len());
+        source.fetch(&mut batch, &limits(count, usize::MAX, Duration::ZERO), Duration::from_millis(100)).unwrap();
+    }
+    batch
+}
+
+/// Fetches until `done`.
+fn fetch_until(source: &mut KafkaSource, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        let limits = BatchLimits::default();
+        source.fetch(&mut Vec::new(), &limits, Duration::from_millis(10)).unwrap();
+    }
+}
+
+fn after(message: &Message) -> Position {
+    Position { topic: message.topic.clone(), partition: message.partition, offset: message.offset + 1 }
+}
+
+/// Receives `count` messages.
+fn receive(subscriber: &mut Subscriber, count: usize) -> Vec<Received> {
+    (0..count).map(|_| subscriber.next(LONG).unwrap().expect("a message")).collect()
+}
+
+#[test]
+fn a_batch_ends_at_the_first_bound_that_is_reached() {
+    let broker = broker(&[("alerts", 1)]);
+    let options = broker.options().with("statistics.interval.ms", "50");
+    let records = [100; 10].into_iter().chain([1000, 5000, 1000, 1000]).chain([100; 16]);
+    publish(&options, records.map(|size| record("alerts", "", vec![7; size])).collect());
+    let mut source = source(&options, &["alerts"]);
+    let watch = source.watch();
+
+    let second = Duration::from_secs(1);
+    assert_eq!(sizes(&mut source, &limits(10, 1 << 20, second), LONG), [100; 10], "count");
+    assert_eq!(watch.position("alerts", 0), Some(10));
+    let bytes = limits(256, 2500, second);
+    assert_eq!(sizes(&mut source, &bytes, LONG), [1000], "the next does not fit");
+    assert_eq!(sizes(&mut source, &bytes, LONG), [5000], "larger than a batch may be, so alone");
+    assert_eq!(
+        sizes(&mut source, &limits(3, 2500, second), LONG),
+        [1000, 1000, 100],
+        "a message held back comes first"
+    );
+    let begun = Instant::now();
+    let linger = limits(256, 1 << 20, Duration::from_millis(20));
+    assert_eq!(sizes(&mut source, &linger, LONG), [100; 15], "linger");
+    assert!(begun.elapsed() < LONG / 2);
+    assert!(sizes(&mut source, &linger, Duration::ZERO).is_empty(), "nothing is left");
+
+    fetch_until(&mut source, || watch.lags().iter().any(|lag| lag.high == Some(30)));
+    let lags = watch.lags();
+    assert_eq!((lags.len(), lags[0].position, lags[0].committed, lags[0].behind()), (1, Some(30), None, Some(0)));
+}
+
+#[test]
+fn a_new_source_of_the_group_goes_on_behind_what_was_committed() {
+    let broker = broker(&[("ztf", 2), ("lsst", 1)]);
+    let names = |topic: &'static str| (0..20).map(move |n| record(topic, &n.to_string(), format!("{topic} {n}")));
+    publish(&broker.options(), names("ztf").chain(names("lsst")).collect());
+    let texts = |messages: &[Message]| -> BTreeSet<Vec<u8>> { messages.iter().map(|m| m.bytes.to_vec()).collect() };
+
+    let mut first = source(&broker.options(), &["ztf", "lsst"]);
+    let messages = fetch(&mut first, 40);
+    assert_eq!(texts(&messages).len(), 40);
+    let (lsst, ztf): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| &*m.topic == "lsst");
+    assert_eq!(ztf.iter().map(|message| message.partition).collect::<BTreeSet<_>>(), BTreeSet::from([0, 1]));
+    first.commit(&[after(&lsst[11])]).unwrap();
+    assert_eq!(first.watch().committed("lsst", 0), Some(12));
+    drop(first);
+
+    let mut second = source(&broker.options(), &["ztf", "lsst"]);
+    let rest: Vec<Message> = fetch(&mut second, 28);
+    assert_eq!(texts(&rest), texts(&[&lsst[12..], &ztf].concat()));
+}
+
+#[test]
+fn what_is_published_arrives_unchanged() {
+    let broker = broker(&[("bright", 1)]);
+    let header = |name: &str, value: &[u8]| Header { name: name.into(), value: value.into() };
+    let mut alert = record("bright", "697251921615015001", (0..80_000u32).map(|n| n as u8).collect::<Vec<_>>());
+    alert.headers = vec![header("filter", b"bright"), header("magnitude", b"\xff\0"), header("empty", b"")];
+    publish(&broker.options(), vec![alert.clone(), record("bright", "", "no key")]);
+
+    let mut subscriber = Subscriber::new(&broker.options(), &["bright".into()]).unwrap();
+    let received = receive(&mut subscriber, 2);
+    let Received { topic, partition, offset, key, payload, headers, .. } = &received[0];
+    assert_eq!((&**topic, *partition, *offset, key, payload), ("bright", 0, 0, &alert.key, &alert.payload));
+    assert_eq!(*headers, alert.headers);
+    assert_eq!(received[0].header("magnitude"), Some(&b"\xff\0"[..]));
+    assert_eq!(
+        (&received[1].key[..], &received[1].payload[..], &received[1].headers[..]),
+        (&b""[..], &b"no key"[..], &[][..])
+    );
+}
+
+#[test]
+fn a_record_too_large_for_this_client_loses_its_payload_and_no_other() {
+    let broker = broker(&[("bright", 1)]);
+    let mut large = record("bright", "large", vec![1; 20_000]);
+    large.headers.push(Header { name: "filter".into(), value: b"bright".into() });
+    let records = vec![record("bright", "a", vec![1; 5000]), large, record("bright", "b", vec![1; 5000])];
+    publish(&broker.options().with("message.max.bytes", "10000"), records);
+
+    let mut received = receive(&mut Subscriber::new(&broker.options(), &["bright".into()]).unwrap(), 3);
+    received.sort_by(|a, b| a.key.cmp(&b.key));
+    let sizes = received.iter().map(|message| message.payload.len());
+    assert_eq!(sizes.collect::<Vec<_>>(), [5000, 5000, 0]);
+    assert_eq!(received[2].header("filter"), Some(&b"bright"[..]));
+    let why = String::from_utf8_lossy(received[2].header(DROPPED_PAYLOAD).unwrap());
+    assert!(why.contains("20000 bytes"), "{why}");
+}
+
+#[test]
+fn a_batch_too_large_for_the_broker_goes_one_by_one() {
+    let broker = broker(&[("bright", 1)]);
+    let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    let mut sink = KafkaSink::new(&broker.options()).unwrap();
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large]);
+    sink.publish(vec![record("bright", "a", "whole")]).unwrap();
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
+    sink.publish(vec![record("bright", "b", "dropped")]).unwrap();
+
+    let received = receive(&mut Subscriber::new(&broker.options(), &["bright".into()]).unwrap(), 2);
+    assert_eq!((&received[0].payload[..], received[0].header(DROPPED_PAYLOAD)), (&b"whole"[..], None));
+    assert_eq!((&received[1].payload[..], received[1].headers.len()), (&b""[..], 1));
+}
+
+#[test]
+fn what_the_broker_refuses_is_an_error() {
+    let broker = broker(&[("bright", 1)]);
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    let mut sink = KafkaSink::new(&broker.options()).unwrap();
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[refused]);
+    let error = sink.publish(vec![record("bright", "", "alert")]).unwrap_err().to_string();
+    assert!(error.contains("\"bright\"") && error.contains("right to write"), "{error}");
+}
+
+#[test]
+fn brokers_out_of_reach_at_the_start_are_an_error() {
+    let options = Options { patience: Duration::from_secs(1), ..Options::new("127.0.0.1:1") };
+    let error = KafkaSink::new(&options).err().unwrap().to_string();
+    assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
+    let error = KafkaSource::new(&options, "nightwatch", &["alerts".into()]).err().unwrap().to_string();
+    assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
+    options.stop.store(true, Ordering::Relaxed);
+    let patient = Options { patience: LONG, ..options };
+    assert!(matches!(KafkaSink::new(&patient), Err(Error::Stopped(_))));
+}
+
+#[test]
+fn brokers_that_go_away_are_waited_for() {
+    let broker = broker(&[("alerts", 1)]);
+    let options = broker.options().with("statistics.interval.ms", "50").with("reconnect.backoff.max.ms", "200");
+    let mut sink = KafkaSink::new(&options).unwrap();
+    sink.publish(vec![record("alerts", "", "before")]).unwrap();
+    let mut source = source(&options, &["alerts"]);
+    fetch(&mut source, 1);
+    let watch = source.watch();
+    broker.cluster().broker_down(-1).unwrap();
+    fetch_until(&mut source, || watch.trouble().is_some());
+    std::thread::scope(|scope| {
+        scope.spawn(|| sink.publish(vec![record("alerts", "", "meanwhile")]).unwrap());
+        broker.cluster().broker_up(-1).unwrap();
+        assert_eq!(fetch(&mut source, 1)[0].bytes, "meanwhile");
+    });
+    fetch_until(&mut source, || watch.trouble().is_none());
+}
+
+#[test]
+fn a_topic_that_stays_absent_is_an_error() {
+    let broker = broker(&[("ztf", 1)]);
+    let options = Options { patience: Duration::from_secs(1), ..broker.options() };
+    let mut source = source(&options, &["ztf", "ztv"]);
+    let deadline = Instant::now() + LONG;
+    let error = loop {
+        assert!(Instant::now() < deadline, "no error");
+        if let Err(error) = source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(50)) {
+            break error.to_string();
+        }
+    };
+    assert_eq!(error, "cannot read alerts: no such topic: ztv; create it, or correct its name");
+    let error = Subscriber::new(&options, &["ztf".into(), "ztv".into()]).err().unwrap();
+    assert!(matches!(error, Error::NoTopic(topics) if topics == "ztv"));
+}
+
+#[test]
+fn partitions_that_went_to_another_host_are_not_committed() {
+    let broker = broker(&[("alerts", 2)]);
+    let options = broker.options().with("session.timeout.ms", "4000").with("heartbeat.interval.ms", "50");
+    let record = |n: usize| record("alerts", &n.to_string(), n.to_string());
+    publish(&options, (0..40).map(record).collect());
+    let mut first = source(&options, &["alerts"]);
+    let messages = fetch(&mut first, 40);
+    let last = |partition| messages.iter().rfind(|message| message.partition == partition).map(after).unwrap();
+
+    let mut second = source(&options, &["alerts"]);
+    let (watch, other) = (first.watch(), second.watch());
+    let deadline = Instant::now() + LONG;
+    while (watch.lags().len(), other.lags().len()) != (1, 1) {
+        assert!(Instant::now() < deadline, "{:?} {:?}", watch.lags(), other.lags());
+        for source in [&mut first, &mut second] {
+            source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(10)).unwrap();
+        }
+    }
+    first.commit(&[last(0), last(1)]).unwrap();
+    let kept = watch.lags()[0].partition;
+    assert_eq!(watch.committed("alerts", kept), Some(last(kept).offset));
+    assert_eq!(watch.committed("alerts", 1 - kept), None);
+    assert_eq!(watch.position("alerts", 1 - kept), Some(last(1 - kept).offset));
+}
+
+#[test]
+fn a_wrong_property_is_named() {
+    let problem =
+        |key: &str, value: &str| Options::new("127.0.0.1:1").with(key, value).check().unwrap_err().to_string();
+    assert_eq!(problem("fetch.speed", "1"), r#"-X fetch.speed=…: No such configuration property: "fetch.speed""#);
+    let error = problem("linger.ms", "soon");
+    assert!(error.starts_with("-X linger.ms=…: Invalid value"), "{error}");
+    for owned in ["enable.auto.commit", "group.id", "bootstrap.servers", "metadata.broker.list"] {
+        let error = problem(owned, "x");
+        assert!(error.starts_with(&format!("-X {owned}=…: this property is not yours to set")), "{error}");
+    }
+    Options::new("127.0.0.1:1").with("queue.buffering.max.ms", "7").with("sasl.password", "hush").check().unwrap();
+}
+
+#[test]
+fn a_feeder_never_outruns_a_slow_reader() {
+    const ALERTS: i64 = 5000;
+    let broker = broker(&[("alerts", 4)]);
+    let read: Arc<[AtomicI64; 4]> = Arc::default();
+    let consumed = {
+        let read = read.clone();
+        Arc::new(move |partition: i32| read[partition as usize].load(Ordering::Acquire))
+    };
+    let mut feeder = Feeder::new(&broker.options(), "alerts", 4, consumed).unwrap();
+    let mut subscriber = Subscriber::new(&broker.options(), &["alerts".into()]).unwrap();
+    let packet = Bytes::from(vec![0x5a; 80_000]);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            (0..ALERTS).for_each(|n| feeder.send((n % 4) as i32, n.to_string().into(), packet.clone()).unwrap());
+            assert_eq!(feeder.finish().unwrap(), ALERTS as u64);
+        });
+        let mut next = [0; 4];
+        for _ in 0..ALERTS {
+            let message = subscriber.next(LONG).unwrap().expect("a message");
+            let partition = message.partition as usize;
+            assert_eq!((message.offset, message.payload.len()), (next[partition], 80_000), "lost some");
+            next[partition] += 1;
+            // Says so only now and then, as a host that commits batches does.
+            if next[partition] % 25 == 0 {
+                read[partition].store(next[partition], Ordering::Release);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_feeder_stops_when_asked_to() {
+    let broker = broker(&[("alerts", 1)]);
+    let options = broker.options();
+    let mut feeder = Feeder::new(&options, "alerts", 1, Arc::new(|_| 0)).unwrap();
+    let packet = Bytes::from(vec![0; 1 << 20]);
+    (0..3).for_each(|_| feeder.send(0, Vec::new(), packet.clone()).unwrap());
+    options.stop.store(true, Ordering::Relaxed);
+    assert!(matches!(feeder.send(0, Vec::new(), packet.clone()), Err(Error::Stopped(3))));
+    assert!(feeder.send(1, Vec::new(), packet).unwrap_err().to_string().contains("no partition 1"));
+}
+
+#[test]
+fn a_subscriber_reads_a_hundred_topics() {
+    let topics: Vec<String> = (0..100).map(|n| format!("filter-{n}")).collect();
+    let broker = broker(&topics.iter().map(|topic| (&**topic, 1)).collect::<Vec<_>>());
+    let mut subscriber = Subscriber::new(&broker.options(), &topics).unwrap();
+    let records = |round: &str| topics.iter().map(|topic| record(topic, round, format!("{topic} {round}"))).collect();
+    let mut sink = KafkaSink::new(&broker.options()).unwrap();
+    for round in ["first", "second"] {
+        sink.publish(records(round)).unwrap();
+        let received = receive(&mut subscriber, 100);
+        let got: BTreeSet<String> = received.iter().map(|message| message.topic.to_string()).collect();
+        assert_eq!(got, topics.iter().cloned().collect());
+        for message in &received {
+            assert_eq!(message.payload, format!("{} {round}", message.topic));
+        }
+    }
+    assert!(subscriber.next(Duration::ZERO).unwrap().is_none());
+}
