@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 /// What the values of a field or column are. Same names and order as `kind` in `wit/filter.wit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// As the alert's schema has it. Only in a [`Field`]; a [`Column`] says what it is.
@@ -68,7 +68,7 @@ impl fmt::Display for Kind {
 }
 
 /// One field that a filter reads; see `field` in `wit/filter.wit`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 pub struct Field {
     /// Alternatives, the first that an alert's schema has is read: `candidate.magpsf`, `prv_candidates[].magpsf`.
     pub paths: Vec<String>,
@@ -137,8 +137,11 @@ impl Column {
                 (bytes, offsets)
             }
         };
-        let ends =
-            if self.list { rebase(&self.ends[rows.start * 4..rows.end * 4], values.start) } else { Cow::Borrowed(&[][..]) };
+        let ends = if self.list {
+            rebase(&self.ends[rows.start * 4..rows.end * 4], values.start)
+        } else {
+            Cow::Borrowed(&[][..])
+        };
         let present = if self.present.is_empty() { &[][..] } else { &self.present[values] };
         ColumnView { kind: self.kind, values: &self.values[bytes], offsets, present, ends }
     }
@@ -209,6 +212,7 @@ fn rebase(cumulative: &[u8], base: usize) -> Cow<'_, [u8]> {
     if base == 0 {
         return Cow::Borrowed(cumulative);
     }
-    let less = |entry: &[u8]| (u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]) - base as u32).to_le_bytes();
+    let less =
+        |entry: &[u8]| (u32::from_le_bytes([entry[0], entry[1], entry[2], entry[3]]) - base as u32).to_le_bytes();
     Cow::Owned(cumulative.chunks_exact(4).flat_map(less).collect())
 }

@@ -1,5 +1,7 @@
 //! Which filters there are: names, versions, limits, states and counts.
 
 mod control;
+mod name;
 
-pub use control::{Control, Counts, FilterError, Health, Settings, State, Status, Upload};
+pub use control::{Control, Counts, FilterError, Health, LimitOverrides, Settings, State, Status, Upload, VisitTally};
+pub use name::check_name;

@@ -6,7 +6,7 @@ use crate::alert::Field;
 use crate::sandbox::Limits;
 
 /// What is set per filter, beside its module: in `NAME.toml`, or at upload.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Handed to the filter as it is; what it means is the filter's own.
@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 /// Limits of one filter that differ from the host's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitOverrides {
     /// Fuel per alert.
@@ -87,6 +87,15 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// One visit's counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct VisitTally {
+    /// The visit: LSST's number, ZTF's Julian date.
+    pub visit: String,
+    /// Where its alerts went.
+    pub counts: Counts,
+}
+
 /// Whether a filter is shown alerts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase", tag = "state", content = "reason")]
@@ -98,7 +107,7 @@ pub enum State {
 }
 
 /// One filter as others see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
     /// Its name, and its output topic's.
     pub name: String,
@@ -125,6 +134,8 @@ pub struct Status {
     pub recent_faults: Vec<String>,
     /// Its newest log messages, newest last (a bounded number).
     pub recent_logs: Vec<String>,
+    /// Its newest visits' counts, newest last (a bounded number).
+    pub recent_visits: Vec<VisitTally>,
 }
 
 /// How the host itself is.

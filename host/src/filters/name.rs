@@ -1,0 +1,35 @@
+//! Filter names: they become topics, metric labels and parts of URLs.
+
+use super::FilterError;
+
+/// Kafka allows 249 characters; a prefix must fit before the name.
+const LONGEST: usize = 100;
+
+/// Whether `name` may name a filter.
+///
+/// # Errors
+/// [`FilterError::Name`], which says what a name is.
+pub fn check_name(name: &str) -> Result<(), FilterError> {
+    let first_is_fine = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if first_is_fine && name.len() <= LONGEST && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(FilterError::Name(name.chars().take(LONGEST).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_fit_topics_labels_and_urls() {
+        for name in ["bright", "lsst-bright.2", "7", &"a".repeat(100)] {
+            assert!(check_name(name).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "-x", "a b", "a/b", "ä", "a\0", &"a".repeat(101)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+}
