@@ -1,0 +1,109 @@
+//! What goes wrong with a request, and how it is answered. HTTP status codes are here only.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::error;
+
+use crate::filters::FilterError;
+
+/// Seconds after which a client that was sent away may try again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Problem {
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    #[error("cannot read the path: {0}")]
+    Path(String),
+    #[error("cannot read the query: {0}")]
+    Query(String),
+    #[error("query parameter {name:?}: {reason}")]
+    Parameter { name: String, reason: String },
+    #[error("cannot read the multipart body: {0}")]
+    Multipart(String),
+    #[error("part {name:?}: {reason}")]
+    Part { name: String, reason: String },
+    #[error("cannot read the body: {0}")]
+    Body(String),
+    #[error("{what} is larger than {limit} bytes, the most that this host takes")]
+    TooLarge { what: &'static str, limit: usize },
+    #[error("the body is {0}; send the module as application/wasm (curl -T FILE), or a form (curl -F module=@FILE)")]
+    MediaType(String),
+    #[error("no data came for {} s", .0.as_secs_f64())]
+    Stalled(Duration),
+    #[error("the upload took longer than {} s", .0.as_secs_f64())]
+    Slow(Duration),
+    #[error("{0} uploads are under way, as many as this host takes at a time; try again")]
+    Busy(usize),
+    #[error("there is nothing at this path; /api/v1/openapi.json says what there is")]
+    Route,
+    #[error("this path does not take this method; /api/v1/openapi.json says which it takes")]
+    Method,
+    #[error("the host failed on this request; its log says why")]
+    Internal,
+}
+
+impl Problem {
+    /// The status, and the code for programs to act on.
+    fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Problem::Filter(FilterError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
+            Problem::Filter(FilterError::Unknown(_)) => (StatusCode::NOT_FOUND, "unknown_filter"),
+            Problem::Filter(FilterError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+            Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
+            Problem::Filter(FilterError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Problem::Path(_) => (StatusCode::BAD_REQUEST, "bad_path"),
+            Problem::Query(_) | Problem::Parameter { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
+            Problem::Multipart(_) | Problem::Part { .. } => (StatusCode::BAD_REQUEST, "bad_multipart"),
+            Problem::Body(_) => (StatusCode::BAD_REQUEST, "bad_body"),
+            Problem::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Problem::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+            Problem::Stalled(_) | Problem::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "timeout"),
+            Problem::Busy(_) => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Problem::Route => (StatusCode::NOT_FOUND, "no_such_path"),
+            Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status();
+        let body = ErrorBody { error: ErrorDetail { code, message: self.to_string() } };
+        let mut response = (status, Json(body)).into_response();
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+/// Logs what a panic said, and keeps it from the client.
+pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Problem {
+    let said = payload.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("nothing");
+    error!(panic = said, "a request panicked");
+    Problem::Internal
+}
+
+/// How every error is answered.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Serialize, utoipa::ToSchema)]
+struct ErrorDetail {
+    /// For programs: it stays, while messages change.
+    code: &'static str,
+    /// For people.
+    message: String,
+}

@@ -1,0 +1,147 @@
+//! `/metrics`, for Prometheus: what the filters say at this moment, nothing is kept here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::error::Problem;
+use super::routes::Api;
+use crate::filters::{Health, State as Activity, Status};
+
+/// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/), which prometheus-client writes.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Metrics, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "host",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text"))
+)]
+pub(super) async fn show(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    let body = api.ask(|control| encode(Snapshot::new(control.health(), control.list()))).await?;
+    Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
+}
+
+fn encode(snapshot: Snapshot) -> Result<String, Problem> {
+    let mut registry = Registry::with_prefix("skysieve");
+    registry.register_collector(Box::new(snapshot));
+    let mut body = String::new();
+    text::encode(&mut body, &registry).map_err(|_| Problem::Internal)?;
+    Ok(body)
+}
+
+/// The host and its filters, each beside its name as a label's value.
+#[derive(Debug)]
+struct Snapshot {
+    health: Health,
+    filters: Vec<(String, Status)>,
+}
+
+impl Snapshot {
+    fn new(health: Health, filters: Vec<Status>) -> Snapshot {
+        let filters = filters.into_iter().map(|status| (escape(&status.name), status)).collect();
+        Snapshot { health, filters }
+    }
+}
+
+/// As the format wants it in a label's value; prometheus-client writes values as they are.
+fn escape(value: &str) -> String {
+    value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
+        let mut out = Writer(encoder);
+        self.host(&mut out)?;
+        self.verdicts(&mut out)?;
+        self.costs(&mut out)
+    }
+}
+
+impl Snapshot {
+    fn host(&self, out: &mut Writer) -> fmt::Result {
+        let health = &self.health;
+        out.gauge("ready", "Whether the host reads the stream and publishes.", i64::from(health.ready))?;
+        out.gauge("filters", "Filters held, active or suspended.", self.filters.len() as i64)?;
+        out.counter("messages", "Messages fetched.", None, health.messages)?;
+        out.counter("alerts", "Alerts decoded.", None, health.alerts)?;
+        out.counter("undecodable_messages", "Messages that were not decoded.", None, health.undecodable)?;
+        out.counter("fetched", "Packets fetched.", Some(&Unit::Bytes), health.bytes)?;
+        out.counter("batches", "Batches committed.", None, health.batches)?;
+        out.counter("dead_letters", "Dead letters published.", None, health.dead_letters)
+    }
+
+    fn verdicts(&self, out: &mut Writer) -> fmt::Result {
+        let seen = self.filters.iter().map(|(name, status)| ([("filter", name)], count(status.counts.seen)));
+        out.family("filter_seen_alerts", "Alerts that a filter was shown.", None, seen)?;
+        let verdicts = self.filters.iter().flat_map(|(name, status)| {
+            let counts = &status.counts;
+            let verdict = |verdict, n| ([("filter", name.as_str()), ("verdict", verdict)], count(n));
+            [
+                verdict("accepted", counts.accepted),
+                verdict("rejected", counts.rejected),
+                verdict("over_quota", counts.over_quota),
+                verdict("faulted", counts.faulted),
+            ]
+        });
+        out.family("filter_alerts", "Where the alerts went that a filter was shown.", None, verdicts)
+    }
+
+    fn costs(&self, out: &mut Writer) -> fmt::Result {
+        let fuel = self.filters.iter().map(|(name, status)| ([("filter", name)], count(status.fuel)));
+        out.family("filter_fuel", "Fuel spent in a filter.", None, fuel)?;
+        let time = self.filters.iter().map(|(name, status)| ([("filter", name)], ConstCounter::new(status.seconds)));
+        out.family("filter_time", "Wall-clock time spent in a filter.", Some(&Unit::Seconds), time)?;
+        let memory = self.filters.iter().map(|(name, status)| {
+            ([("filter", name)], ConstGauge::new(i64::try_from(status.memory_peak).unwrap_or(i64::MAX)))
+        });
+        out.family("filter_memory_peak", "Linear memory of a filter, the most so far.", Some(&Unit::Bytes), memory)?;
+        let active = self
+            .filters
+            .iter()
+            .map(|(name, status)| ([("filter", name)], ConstGauge::new(i64::from(status.state == Activity::Active))));
+        out.family("filter_active", "Whether a filter is shown alerts: 1, or 0 when it is suspended.", None, active)
+    }
+}
+
+fn count(value: u64) -> ConstCounter<u64> {
+    ConstCounter::new(value)
+}
+
+struct Writer<'a>(DescriptorEncoder<'a>);
+
+impl Writer<'_> {
+    fn counter(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
+        let metric = count(value);
+        metric.encode(self.0.encode_descriptor(name, help, unit, metric.metric_type())?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
+        let metric = ConstGauge::new(value);
+        metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
+    }
+
+    /// A metric with labels. Nothing when there are no values: a family without any is no valid text.
+    fn family<L: EncodeLabelSet, M: EncodeMetric>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        values: impl Iterator<Item = (L, M)>,
+    ) -> fmt::Result {
+        let mut values = values.peekable();
+        let Some((_, first)) = values.peek() else { return Ok(()) };
+        let mut encoder = self.0.encode_descriptor(name, help, unit, first.metric_type())?;
+        values.try_for_each(|(labels, metric)| metric.encode(encoder.encode_family(&labels)?))
+    }
+}

@@ -1,0 +1,169 @@
+//! Connections: accepting, bounding and draining them.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, warn};
+
+use super::routes;
+use crate::filters::Control;
+
+/// Bytes that a request's line and headers may take together.
+const HEAD: usize = 64 << 10;
+/// Failures to accept, a second apart, before the listener is given up.
+const ACCEPT_FAILURES: u32 = 30;
+
+/// What the API grants its clients.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Bytes of one module.
+    pub max_module: usize,
+    /// Uploads at the same time; each may hold twice [`ApiConfig::max_module`] in memory. Others are told to come back.
+    pub uploads: usize,
+    /// Open connections; others wait in the listener's backlog.
+    pub connections: usize,
+    /// Time to send a request's headers, and time that a connection may idle.
+    pub header_time: Duration,
+    /// Time that an upload may stand still.
+    pub stall_time: Duration,
+    /// Time to send a whole upload.
+    pub upload_time: Duration,
+    /// Time that a connection may be used; then it is closed between two requests.
+    pub connection_time: Duration,
+    /// Time that requests have to end once the server stops.
+    pub drain_time: Duration,
+}
+
+impl Default for ApiConfig {
+    fn default() -> ApiConfig {
+        ApiConfig {
+            max_module: 64 << 20,
+            uploads: 4,
+            connections: 256,
+            header_time: Duration::from_secs(20),
+            stall_time: Duration::from_secs(30),
+            upload_time: Duration::from_secs(300),
+            connection_time: Duration::from_secs(600),
+            drain_time: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the API could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The listener is of no use any more.
+    #[error("cannot accept HTTP connections: {0}")]
+    Accept(#[source] io::Error),
+}
+
+/// Answers requests that come in by `listener` until `shutdown` completes; then closes the listener and gives requests
+/// in flight [`ApiConfig::drain_time`] to end.
+///
+/// # Errors
+/// [`ApiError::Accept`] when the listener keeps failing.
+pub async fn serve(
+    listener: TcpListener,
+    control: Arc<dyn Control>,
+    config: ApiConfig,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ApiError> {
+    let (stop, stopped) = watch::channel(false);
+    let permits = Arc::new(Semaphore::new(config.connections));
+    let app = routes::router(control, config.clone());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    let mut failures = 0;
+    let result = loop {
+        tokio::select! {
+            () = &mut shutdown => break Ok(()),
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&listener, &permits) => match accepted {
+                Ok((stream, permit)) => {
+                    failures = 0;
+                    connections.spawn(connection(stream, permit, app.clone(), config.clone(), stopped.clone()));
+                }
+                Err(error) if failures == ACCEPT_FAILURES => break Err(ApiError::Accept(error)),
+                // Out of file descriptors or memory, most likely: connections that end will free some.
+                Err(error) => {
+                    failures += 1;
+                    warn!(%error, "cannot accept a connection");
+                    sleep(Duration::from_secs(1)).await;
+                }
+            },
+        }
+    };
+    drop(listener);
+    stop.send_replace(true);
+    drain(connections, config.drain_time).await;
+    result
+}
+
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return Ok((stream, permit)),
+            Err(error) if gave_up(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether it is the client that went away before it was accepted.
+fn gave_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn connection(
+    stream: TcpStream,
+    _permit: OwnedSemaphorePermit,
+    app: Router,
+    config: ApiConfig,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_time)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return log_end(result),
+        _ = stopped.wait_for(|&stopped| stopped) => {}
+        () = sleep(config.connection_time) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    // What remains of one request: its upload, a compilation, the answer. Bounds who never reads the answer.
+    match timeout(2 * config.upload_time, connection).await {
+        Ok(result) => log_end(result),
+        Err(_) => debug!("connection cut"),
+    }
+}
+
+fn log_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        debug!(%error, "connection ended");
+    }
+}
+
+/// Waits for the connections to end, and cuts those that take too long.
+async fn drain(mut connections: JoinSet<()>, time: Duration) {
+    let ended = timeout(time, async { while connections.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        warn!(connections = connections.len(), "requests still in flight are cut");
+        connections.shutdown().await;
+    }
+}

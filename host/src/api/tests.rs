@@ -1,0 +1,210 @@
+//! The API over real HTTP, before made-up filters.
+
+mod connections;
+mod fake;
+mod reading;
+mod uploading;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use ureq::http::{HeaderMap, Request};
+use ureq::{Agent, AsSendBody, SendBody};
+
+use super::{ApiConfig, ApiError, serve};
+use fake::Fake;
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server on a port of its own, and a client of it.
+struct Server {
+    address: SocketAddr,
+    agent: Agent,
+    control: Arc<Fake>,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<Result<(), ApiError>>>,
+    runtime: Runtime,
+}
+
+impl Server {
+    fn start() -> Server {
+        Server::with(ApiConfig::default())
+    }
+
+    fn with(config: ApiConfig) -> Server {
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let control = Arc::new(Fake::default());
+        let (stop, stopped) = oneshot::channel();
+        let task = runtime.spawn(serve(listener, control.clone(), config, async {
+            let _ = stopped.await;
+        }));
+        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
+        Server { address, agent, control, stop: Some(stop), task: Some(task), runtime }
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], ())
+    }
+
+    fn delete(&self, path: &str) -> Reply {
+        self.send("DELETE", path, &[], ())
+    }
+
+    fn put(&self, path: &str, module: &[u8]) -> Reply {
+        self.send("PUT", path, &[], module)
+    }
+
+    /// Sends the module without saying how long it is.
+    fn put_stream(&self, path: &str, mut module: &[u8]) -> Reply {
+        self.send("PUT", path, &[], SendBody::from_reader(&mut module))
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl AsSendBody) -> Reply {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        let body = response.body_mut().read_to_string().unwrap();
+        Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+
+    /// A connection on which anything can be sent.
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// All that comes back for `request`, until the server closes the connection.
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        String::from_utf8(reply).unwrap()
+    }
+
+    /// The first line that comes back for `request`; the connection may be reset after it.
+    fn first_line(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
+    }
+
+    fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// What `serve` returns.
+    fn end(&mut self) -> Result<(), ApiError> {
+        let task = self.task.take().unwrap();
+        self.runtime.block_on(async { tokio::time::timeout(PATIENCE, task).await }).unwrap().unwrap()
+    }
+}
+
+struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is an error, and returns its message.
+    #[track_caller]
+    fn error(&self, status: u16, code: &str) -> String {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert_eq!(self.header("content-type"), "application/json");
+        let json = self.json();
+        assert_eq!(json["error"]["code"], code, "{json}");
+        assert_eq!(json["error"].as_object().unwrap().len(), 2, "{json}");
+        json["error"]["message"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn throwaway_demo() {
+    let Ok(port) = std::env::var("DEMO_PORT") else { return };
+    use crate::filters::{Counts, Health, State, Status};
+    let control = Arc::new(Fake::default());
+    for i in 0..100u64 {
+        let kinds = ["asteroid", "bright", "clean", "transient", "rising", "new", "cone"];
+        let name = format!("{}-{}", kinds[(i % 7) as usize], i);
+        let mut s = fake::status(&name);
+        s.counts = Counts {
+            seen: 120_000,
+            accepted: 20 * i,
+            rejected: 120_000 - 20 * i - 3 * i - i % 3,
+            over_quota: 3 * i,
+            faulted: i % 3,
+        };
+        s.fuel = 120_000 * (300 + i * 17);
+        s.seconds = 0.000_000_04 * 120_000.0 * (1.0 + i as f64);
+        s.recent_logs = (0..40).map(|n| format!("info: line {n} of {name}")).collect();
+        if i == 12 {
+            s.state = State::Suspended("100 faults in visit 2024111900094".into());
+            s.description = "<img src=x onerror=alert(1)><script>alert(2)</script> evil".into();
+            s.recent_faults = vec!["<b>trap</b>: unreachable\n  at evil!evaluate".into(); 3];
+            s.recent_logs = vec!["<script>document.title='owned'</script>".into()];
+            s.settings.config = "limit = 17\nband = \"g\" # <i>x</i>".into();
+            s.settings.quota = Some(5);
+        }
+        control.add(s);
+    }
+    control.add(Status { description: "evil name".into(), ..fake::status("<svg onload=alert(1)>") });
+    *control.health.lock().unwrap() = Health {
+        ready: true,
+        detail: "visit 2024111900094".into(),
+        messages: 120_010,
+        alerts: 120_000,
+        undecodable: 10,
+        bytes: 6_400_000_000,
+        batches: 469,
+        dead_letters: 110,
+    };
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(format!("127.0.0.1:{port}"))).unwrap();
+    let ticking = control.clone();
+    thread_ticks(ticking);
+    runtime
+        .block_on(serve(listener, control, ApiConfig::default(), async {
+            tokio::time::sleep(Duration::from_secs(900)).await
+        }))
+        .unwrap();
+}
+
+fn thread_ticks(control: Arc<Fake>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(500));
+            let mut h = control.health.lock().unwrap();
+            h.alerts += 5000;
+            h.messages += 5000;
+            h.bytes += 400_000_000;
+            drop(h);
+            for s in control.filters.lock().unwrap().values_mut() {
+                s.counts.seen += 5000;
+                s.counts.rejected += 5000;
+            }
+        }
+    });
+}

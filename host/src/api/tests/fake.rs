@@ -1,0 +1,119 @@
+//! Filters that only say so.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::alert::{Field, Kind};
+use crate::filters::{Control, Counts, FilterError, Health, State, Status, Upload, VisitTally, check_name};
+
+/// What a module says decides what becomes of it: `refused`, `full`, `stopping`, `panic`, `wait`; any other is taken.
+/// The filter named `panic` panics whatever is asked of it.
+#[derive(Default)]
+pub(super) struct Fake {
+    pub filters: Mutex<BTreeMap<String, Status>>,
+    pub uploads: Mutex<Vec<Upload>>,
+    pub health: Mutex<Health>,
+    gate: Mutex<Option<Gate>>,
+}
+
+struct Gate {
+    reached: Sender<()>,
+    opened: Receiver<()>,
+}
+
+/// Where a module `wait` waits.
+pub(super) struct Waiting {
+    reached: Receiver<()>,
+    open: Sender<()>,
+}
+
+impl Waiting {
+    /// Returns once an upload waits.
+    pub fn reached(&self) {
+        self.reached.recv_timeout(super::PATIENCE).unwrap();
+    }
+
+    pub fn open(self) {
+        self.open.send(()).unwrap();
+    }
+}
+
+impl Fake {
+    /// Makes the next module `wait` wait.
+    pub fn gate(&self) -> Waiting {
+        let ((reached, is_reached), (open, opened)) = (channel(), channel());
+        *self.gate.lock().unwrap() = Some(Gate { reached, opened });
+        Waiting { reached: is_reached, open }
+    }
+
+    pub fn add(&self, status: Status) {
+        self.filters.lock().unwrap().insert(status.name.clone(), status);
+    }
+
+    pub fn last_upload(&self) -> Upload {
+        self.uploads.lock().unwrap().last().unwrap().clone()
+    }
+
+    fn of(&self, name: &str) -> MutexGuard<'_, BTreeMap<String, Status>> {
+        assert_ne!(name, "panic", "a secret of the host");
+        self.filters.lock().unwrap()
+    }
+}
+
+pub(super) fn status(name: &str) -> Status {
+    let counts = Counts { seen: 1000, accepted: 20, rejected: 950, over_quota: 25, faulted: 5 };
+    Status {
+        name: name.to_owned(),
+        description: "Brighter than a limit".to_owned(),
+        sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8f".to_owned(),
+        state: State::Active,
+        fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
+        settings: Default::default(),
+        counts,
+        fuel: 123_456,
+        seconds: 0.25,
+        memory_peak: 1_114_112,
+        recent_faults: vec!["out of fuel on alert 697251921615015001".to_owned()],
+        recent_logs: vec!["info: limit is 17".to_owned()],
+        recent_visits: vec![VisitTally { visit: "2024111900094".to_owned(), counts }],
+    }
+}
+
+impl Control for Fake {
+    fn list(&self) -> Vec<Status> {
+        self.filters.lock().unwrap().values().cloned().collect()
+    }
+
+    fn get(&self, name: &str) -> Result<Status, FilterError> {
+        self.of(name).get(name).cloned().ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
+    fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
+        check_name(name)?;
+        match &upload.module[..] {
+            b"refused" => return Err(FilterError::Refused("it imports wasi:clocks/wall-clock".to_owned())),
+            b"full" => return Err(FilterError::Full(3)),
+            b"stopping" => return Err(FilterError::Stopping),
+            b"panic" => panic!("a secret of the host"),
+            b"wait" => {
+                let gate = self.gate.lock().unwrap().take().unwrap();
+                gate.reached.send(()).unwrap();
+                gate.opened.recv().unwrap();
+            }
+            _ => {}
+        }
+        let status = Status { settings: upload.settings.clone(), counts: Counts::default(), ..status(name) };
+        self.uploads.lock().unwrap().push(upload);
+        self.add(status.clone());
+        Ok(status)
+    }
+
+    fn delete(&self, name: &str) -> Result<Status, FilterError> {
+        self.of(name).remove(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
+    fn health(&self) -> Health {
+        self.health.lock().unwrap().clone()
+    }
+}

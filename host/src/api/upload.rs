@@ -1,0 +1,89 @@
+//! `PUT /api/v1/filters/NAME`: a module and its settings, as they come from anyone.
+
+mod body;
+mod form;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use tracing::info;
+
+use super::error::{ErrorBody, Problem};
+use super::routes::{Api, Name};
+use crate::filters::{Control, Status, Upload};
+use body::Incoming;
+use form::{Form, Layout};
+
+/// Checks, compiles and activates a filter, in place of an earlier one of its name. Settings go in the query, or beside
+/// the module in the form.
+#[utoipa::path(
+    put,
+    path = "/api/v1/filters/{name}",
+    operation_id = "put_filter",
+    tag = "filters",
+    params(
+        ("name" = String, Path, description = "The filter's name, and its output topic's"),
+        ("config" = Option<String>, Query, description = "Handed to the filter as it is"),
+        ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
+        ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
+        ("memory" = Option<u64>, Query, description = "Bytes of memory"),
+        ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call")
+    ),
+    request_body(content((Vec<u8> = "application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    responses(
+        (status = 200, body = Status, description = "It replaced an earlier one"),
+        (status = 201, body = Status, description = "It is new"),
+        (status = 400, body = ErrorBody, description = "The name, the query or the body is malformed"),
+        (status = 408, body = ErrorBody, description = "The body came too slowly"),
+        (status = 413, body = ErrorBody, description = "The module is too large"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
+        (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
+        (status = 503, body = ErrorBody, description = "The host is stopping"),
+        (status = 507, body = ErrorBody, description = "There is no room for another filter")
+    )
+)]
+pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut incoming = Incoming::new(&parts.headers, body);
+    let done = upload(&api, parts, &mut incoming).await;
+    done.unwrap_or_else(|problem| {
+        info!(reason = ?problem.to_string(), "upload refused");
+        incoming.discard();
+        problem.into_response()
+    })
+}
+
+async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming) -> Result<Response, Problem> {
+    let Name(name) = Name::from_request_parts(&mut parts, &()).await?;
+    let layout = Layout::of(&parts.headers)?;
+    let mut form = Form::from_query(&parts)?;
+    let limit = layout.body_limit(api.config.max_module);
+    incoming.check_length(layout.what(), limit)?;
+    let permit = Arc::clone(&api.uploads).try_acquire_owned().map_err(|_| Problem::Busy(api.config.uploads))?;
+    let body = incoming.read(layout.what(), limit, &api.config).await?;
+    match layout {
+        Layout::Module => form.module = Some(body),
+        Layout::Multipart => form.read_parts(parts, body, api.config.max_module).await?,
+    }
+    let upload = form.finish()?;
+    api.ask(move |control| {
+        // Held to the end even if the client goes away: it is the memory that is counted.
+        let _permit = permit;
+        put_filter(control, &name, upload)
+    })
+    .await
+}
+
+fn put_filter(control: &dyn Control, name: &str, upload: Upload) -> Result<Response, Problem> {
+    let bytes = upload.module.len();
+    let replaced = control.get(name).is_ok();
+    let status = control.put(name, upload)?;
+    info!(filter = name, sha256 = status.sha256, bytes, replaced, "filter uploaded");
+    let code = if replaced { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((code, Json(status)).into_response())
+}

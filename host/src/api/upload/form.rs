@@ -1,0 +1,167 @@
+//! What an upload says, in its query and its parts.
+
+use std::str::FromStr;
+
+use axum::body::Body;
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, Multipart, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use crate::api::error::Problem;
+use crate::filters::{Settings, Upload};
+
+/// Bytes of a config.
+const MAX_CONFIG: usize = 1 << 20;
+/// What a form may take beside its module and config: the other parts, headers and boundaries.
+const FORM_OVERHEAD: usize = 64 << 10;
+
+/// How the body carries the module.
+#[derive(Clone, Copy)]
+pub(super) enum Layout {
+    /// It is the module.
+    Module,
+    /// A form, of which the module is a part.
+    Multipart,
+}
+
+impl Layout {
+    pub(super) fn of(headers: &HeaderMap) -> Result<Layout, Problem> {
+        let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(Layout::Module) };
+        let kind = String::from_utf8_lossy(kind.as_bytes());
+        let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/wasm" | "application/octet-stream" => Ok(Layout::Module),
+            "multipart/form-data" => Ok(Layout::Multipart),
+            _ => Err(Problem::MediaType(essence)),
+        }
+    }
+
+    /// What the body is, for messages.
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Layout::Module => "the module",
+            Layout::Multipart => "the form",
+        }
+    }
+
+    /// Bytes of a body with a module of at most `max_module`.
+    pub(super) fn body_limit(self, max_module: usize) -> usize {
+        match self {
+            Layout::Module => max_module,
+            Layout::Multipart => max_module.saturating_add(MAX_CONFIG + FORM_OVERHEAD),
+        }
+    }
+}
+
+/// The form that may be sent instead of a module.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it only describes the form")]
+pub(super) struct UploadForm {
+    /// The component.
+    #[schema(value_type = String, format = Binary)]
+    module: Vec<u8>,
+    /// Handed to the filter as it is.
+    config: Option<String>,
+    /// Accepted alerts published per visit.
+    quota: Option<u32>,
+    /// Fuel per alert.
+    fuel: Option<u64>,
+    /// Bytes of memory.
+    memory: Option<u64>,
+    /// Milliseconds per call.
+    deadline_ms: Option<u64>,
+}
+
+/// What was said so far.
+#[derive(Default)]
+pub(super) struct Form {
+    pub(super) module: Option<Vec<u8>>,
+    config: Option<String>,
+    quota: Option<u32>,
+    fuel: Option<u64>,
+    memory: Option<usize>,
+    deadline_ms: Option<u64>,
+}
+
+impl Form {
+    /// The settings of the query.
+    pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let Query(pairs) = query.map_err(|rejection| Problem::Query(rejection.body_text()))?;
+        let mut form = Form::default();
+        for (name, value) in pairs {
+            // Decoding put this in place of what is not UTF-8.
+            let text = if value.contains(char::REPLACEMENT_CHARACTER) { Err(NO_TEXT.to_owned()) } else { Ok(value) };
+            text.and_then(|text| form.set(&name, text)).map_err(|reason| Problem::Parameter { name, reason })?;
+        }
+        Ok(form)
+    }
+
+    /// The parts of a multipart body.
+    pub(super) async fn read_parts(&mut self, parts: Parts, body: Vec<u8>, max_module: usize) -> Result<(), Problem> {
+        let multipart = Multipart::from_request(Request::from_parts(parts, Body::from(body)), &()).await;
+        let mut multipart = multipart.map_err(|rejection| Problem::Multipart(rejection.body_text()))?;
+        while let Some(part) = multipart.next_field().await.map_err(|error| Problem::Multipart(error.body_text()))? {
+            self.read_part(part, max_module).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_part(&mut self, part: Field<'_>, max_module: usize) -> Result<(), Problem> {
+        let Some(name) = part.name().map(str::to_owned) else {
+            return Err(Problem::Multipart("a part has no name".to_owned()));
+        };
+        let wrong = |reason| Problem::Part { name: name.clone(), reason };
+        let bytes = part.bytes().await.map_err(|error| wrong(error.body_text()))?;
+        if name == "module" {
+            if bytes.len() > max_module {
+                return Err(Problem::TooLarge { what: "the module", limit: max_module });
+            }
+            return fill(&mut self.module, Vec::from(bytes)).map_err(wrong);
+        }
+        if bytes.len() > MAX_CONFIG {
+            return Err(Problem::TooLarge { what: "the config", limit: MAX_CONFIG });
+        }
+        let text = String::from_utf8(Vec::from(bytes)).map_err(|_| wrong(NO_TEXT.to_owned()))?;
+        self.set(&name, text).map_err(wrong)
+    }
+
+    fn set(&mut self, name: &str, value: String) -> Result<(), String> {
+        match name {
+            "config" => fill(&mut self.config, value),
+            "quota" => number(&mut self.quota, &value),
+            "fuel" => number(&mut self.fuel, &value),
+            "memory" => number(&mut self.memory, &value),
+            "deadline_ms" => number(&mut self.deadline_ms, &value),
+            _ => Err("there is no such setting; there are config, quota, fuel, memory and deadline_ms".to_owned()),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Upload, Problem> {
+        let missing = || Problem::Part { name: "module".to_owned(), reason: "it is missing".to_owned() };
+        let module = self.module.ok_or_else(missing)?;
+        let mut settings =
+            Settings { config: self.config.unwrap_or_default(), quota: self.quota, ..Settings::default() };
+        settings.limits.fuel = self.fuel;
+        settings.limits.memory = self.memory;
+        settings.limits.deadline_ms = self.deadline_ms;
+        Ok(Upload { module, settings })
+    }
+}
+
+const NO_TEXT: &str = "it is not UTF-8 text";
+
+/// Sets what was not set before.
+fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
+    if slot.replace(value).is_some() { Err("it is given twice".to_owned()) } else { Ok(()) }
+}
+
+fn number<T: FromStr>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
+    let value = value.trim();
+    let number = value.parse().map_err(|_| {
+        let shown: String = value.chars().take(40).collect();
+        format!("{shown:?} is not a whole number, or too large a one")
+    })?;
+    fill(slot, number)
+}
