@@ -3,6 +3,8 @@
 # See README.md; each target installs or builds what it needs, and says so.
 
 CARGO ?= cargo
+# One selection of packages for building and testing: with another one, cargo would build dependencies again.
+TESTED := --workspace --exclude skysieve-bench
 GUESTS := $(sort $(dir $(wildcard examples/*/Cargo.toml tests/guests/*/Cargo.toml)))
 DEMO_ARGS ?=
 
@@ -24,7 +26,7 @@ demo: setup
 	target/release/skysieve demo --modules target/filters $(DEMO_ARGS)
 
 filters: setup
-	$(CARGO) build -p skysieve
+	$(CARGO) test $(TESTED) --no-run
 	target/debug/skysieve build $(GUESTS) --out target/filters
 
 lint: setup
@@ -32,7 +34,7 @@ lint: setup
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 unit: filters
-	$(CARGO) test --workspace --exclude skysieve-bench
+	$(CARGO) test $(TESTED)
 
 test: lint unit
 

@@ -77,7 +77,8 @@ impl Snapshot {
         out.counter("alerts", "Alerts decoded.", None, health.alerts)?;
         out.counter("undecodable_messages", "Messages that were not decoded.", None, health.undecodable)?;
         out.counter("fetched", "Packets fetched.", Some(&Unit::Bytes), health.bytes)?;
-        out.counter("batches", "Batches committed.", None, health.batches)?;
+        out.counter("batches", "Batches published.", None, health.batches)?;
+        out.counter("messages_done", "Messages whose outcome is published.", None, health.done)?;
         out.counter("dead_letters", "Dead letters published.", None, health.dead_letters)
     }
 

@@ -179,6 +179,7 @@ fn throwaway_demo() {
         undecodable: 10,
         bytes: 6_400_000_000,
         batches: 469,
+        done: 120_010,
         dead_letters: 110,
     };
     let runtime = Runtime::new().unwrap();
