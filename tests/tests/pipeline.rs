@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossbeam_channel::Sender;
 use skysieve::avro::Schemas;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
@@ -181,7 +182,7 @@ fn filters_come_and_go_while_the_stream_runs() {
     let (source, sender) = MemorySource::new("alerts");
     let (committed, sink) = (source.committed(), MemorySink::default());
     let stream = packets(&alerts(1, 600));
-    let feed = |range: std::ops::Range<usize>| {
+    let feed = |sender: &Sender<Bytes>, range: std::ops::Range<usize>| {
         let before = handle.health().done;
         let count = range.len() as u64;
         stream[range].iter().for_each(|packet| sender.send(packet.clone()).unwrap());
@@ -192,16 +193,16 @@ fn filters_come_and_go_while_the_stream_runs() {
     std::thread::scope(|scope| {
         let output = sink.clone();
         let host = scope.spawn(move || pipeline.run(source, output, &AtomicBool::new(false)));
-        feed(0..100);
+        feed(&sender, 0..100);
         assert_eq!(handle.put("one", odd("mode = 'accept'")).unwrap().counts.seen, 0);
-        feed(100..300);
+        feed(&sender, 100..300);
         handle.put("two", odd("mode = 'accept'\nevery = 2")).unwrap();
-        feed(300..400);
+        feed(&sender, 300..400);
         let first = handle.put("one", odd("mode = 'accept'\nevery = 7")).unwrap();
         assert_eq!(first.counts.seen, 0, "a new version counts from the beginning");
-        feed(400..500);
+        feed(&sender, 400..500);
         assert_eq!(handle.delete("two").unwrap().counts.seen, 200);
-        feed(500..600);
+        feed(&sender, 500..600);
         assert!(matches!(handle.get("two"), Err(FilterError::Unknown(_))));
         assert_eq!(status(&handle, "one").counts.seen, 200);
         assert!(matches!(handle.put("../x", odd("")), Err(FilterError::Name(_))));
