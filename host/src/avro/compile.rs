@@ -3,7 +3,7 @@
 mod ops;
 mod skip;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::SchemaError;
 use super::path::Step;
@@ -44,9 +44,7 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
     }
     let mut compiler = Compiler { schema, plan, skips: vec![None; schema.types.len()], pending: Vec::new(), fields: 0 };
     let mut ops = Ops::default();
-    if compiler.read(schema.root, &wants, true, &mut ops) {
-        ops.push(Op::End);
-    }
+    compiler.read(schema.root, &wants, After::End, &mut ops);
     compiler.plan.programs[0] = ops.finish();
     compiler.skip_pending();
     if compiler.fields > MAX_FIELDS {
@@ -70,6 +68,17 @@ impl Want<'_> {
     }
 }
 
+/// What follows a value that is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Something that is wanted: the value is to be passed over to its end.
+    Wanted,
+    /// Something else: what is wanted of the value is read, and that is all.
+    Unwanted,
+    /// Nothing. If reading it leads to its end, no bytes must follow.
+    End,
+}
+
 struct Compiler<'a> {
     schema: &'a Schema,
     plan: Plan,
@@ -82,26 +91,23 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    /// Reads a value of a type. `last`: nothing is wanted behind it, so that the rest need not be passed over. Returns
-    /// whether the data are at the value's end then; what is not `last` always is.
-    fn read(&mut self, ty: TypeId, wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+    /// Reads a value of a type.
+    fn read(&mut self, ty: TypeId, wants: &[Want<'a>], after: After, ops: &mut Ops) {
         let schema = self.schema;
         match schema.get(ty) {
             Type::Record(record) if !record.recursive || ty == schema.root => {
-                self.read_record(record, wants, last, ops)
+                self.read_record(record, wants, after, ops);
             }
-            Type::Union(branches) => self.read_union(branches, wants, last, ops),
+            Type::Union(branches) => self.read_union(branches, wants, after, ops),
             Type::Array(items) => {
                 let (through, absent) = split(wants, |want| want.steps.first() == Some(&Step::Each));
                 ops.nulls(&absent);
-                let Some(first) = through.first() else { return self.pass(ty, last, ops) };
+                let Some(first) = through.first() else { return self.pass(ty, after, ops) };
                 let (slot, slots) = (first.slot, through.len());
                 let inner: Vec<_> = through.iter().map(Want::stepped).collect();
-                let program = self.program(|compiler, ops| {
-                    compiler.read(*items, &inner, false, ops);
-                });
+                let program = self.program(|compiler, ops| compiler.read(*items, &inner, After::Wanted, ops));
                 ops.push(Op::ReadArray(Elements { program, slots, slot }));
-                true
+                ops.end(after);
             }
             other => {
                 let (here, beyond) = split(wants, |want| want.steps.is_empty());
@@ -110,52 +116,55 @@ impl<'a> Compiler<'a> {
                     here.iter().filter_map(|want| Some((want.slot, self.how(other, want.kind)?))).collect();
                 if reads.is_empty() {
                     ops.nulls(&here);
-                    return self.pass(ty, last, ops);
+                    return self.pass(ty, after, ops);
                 }
                 ops.reads(None, &reads);
-                true
+                ops.end(after);
             }
         }
     }
 
-    /// Passes over a value in which nothing is wanted; as [`Compiler::read`].
-    fn pass(&mut self, ty: TypeId, last: bool, ops: &mut Ops) -> bool {
-        if !last {
-            self.skip(ty, ops);
+    /// A value in which nothing is wanted.
+    fn pass(&mut self, ty: TypeId, after: After, ops: &mut Ops) {
+        match after {
+            After::Wanted => self.skip(ty, ops),
+            After::End if self.schema.size(ty) == Some(0) => ops.end(after),
+            _ => {}
         }
-        !last || self.schema.size(ty) == Some(0)
     }
 
-    fn read_record(&mut self, record: &Record, wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+    fn read_record(&mut self, record: &Record, wants: &[Want<'a>], after: After, ops: &mut Ops) {
         let position = |want: &Want<'_>| match want.steps.first() {
             Some(Step::Field(name)) => record.position(name),
             _ => None,
         };
         let (there, absent) = split(wants, |want| position(want).is_some());
         ops.nulls(&absent);
-        let mut by_field: HashMap<usize, Vec<Want<'a>>> = HashMap::new();
+        let mut by_field: BTreeMap<usize, Vec<Want<'a>>> = BTreeMap::new();
         for want in there {
             by_field.entry(position(&want).unwrap_or_default()).or_default().push(want.stepped());
         }
-        let end = by_field.keys().max().copied();
+        let last_wanted = by_field.keys().next_back().copied();
         for (position, field) in record.fields.iter().enumerate() {
+            let after = match after {
+                After::Wanted => After::Wanted,
+                _ if last_wanted.is_none_or(|last| position > last) => return,
+                _ if last_wanted > Some(position) => After::Wanted,
+                After::End if position + 1 == record.fields.len() => After::End,
+                _ => After::Unwanted,
+            };
             self.fields += 1;
-            if self.fields > MAX_FIELDS || last && end.is_none_or(|end| position > end) {
-                return false;
+            if self.fields > MAX_FIELDS {
+                return;
             }
             match by_field.get(&position) {
+                Some(here) => self.read(field.ty, here, after, ops),
                 None => self.skip(field.ty, ops),
-                Some(here) => {
-                    if !self.read(field.ty, here, last && Some(position) == end, ops) {
-                        return false;
-                    }
-                }
             }
         }
-        true
     }
 
-    fn read_union(&mut self, branches: &[TypeId], wants: &[Want<'a>], last: bool, ops: &mut Ops) -> bool {
+    fn read_union(&mut self, branches: &[TypeId], wants: &[Want<'a>], after: After, ops: &mut Ops) {
         if let Some((null, value)) = self.nullable(branches)
             && wants.iter().all(|want| want.steps.is_empty())
         {
@@ -164,18 +173,11 @@ impl<'a> Compiler<'a> {
                 wants.iter().filter_map(|want| Some((want.slot, self.how(value, want.kind)?))).collect();
             if reads.len() == wants.len() {
                 ops.reads(Some(null), &reads);
-                return true;
+                return ops.end(after);
             }
         }
-        let read = |branch: &TypeId| {
-            self.program(|compiler, ops| {
-                if compiler.read(*branch, wants, last, ops) && last {
-                    ops.push(Op::End);
-                }
-            })
-        };
+        let read = |branch: &TypeId| self.program(|compiler, ops| compiler.read(*branch, wants, after, ops));
         ops.push(Op::Union(branches.iter().map(read).collect()));
-        !last
     }
 
     /// Whether a union is of a null and another type: which branch the null is, and the other type.

@@ -215,19 +215,18 @@ fn maybe(null: Null, data: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     }
 }
 
-/// Passes over a run without a branch that depends on the data: which fields are null can hardly be predicted.
+/// Passes over a run. Its fields are null in about the same way from one record to the next: what a processor predicts
+/// is faster here than what it computes.
 #[inline(always)]
 fn skip_run(run: &Run, data: &[u8], at: usize) -> Result<usize, Fault> {
     let mut next = at;
-    let mut seen = 0;
     for &[first, second] in &run.widths {
-        let Some(&byte) = data.get(next) else { return Err(wire::short(data, next)) };
-        seen |= byte;
-        next += if byte & 2 == 0 { first } else { second } as usize;
+        match data.get(next) {
+            Some(2) => next += second as usize,
+            Some(0) => next += first as usize,
+            Some(_) => return fault(next, What::Branch { branches: 2 }),
+            None => return Err(wire::short(data, next)),
+        }
     }
-    match seen {
-        0 | 2 if next <= data.len() => Ok(next),
-        0 | 2 => Err(wire::short(data, next)),
-        _ => fault(at, What::Branch { branches: 2 }),
-    }
+    if next <= data.len() { Ok(next) } else { Err(wire::short(data, next)) }
 }

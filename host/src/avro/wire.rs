@@ -129,8 +129,22 @@ pub(super) fn int(data: &[u8], at: usize) -> Result<(i32, usize), Fault> {
 pub(super) fn skip_long(data: &[u8], at: usize) -> Result<usize, Fault> {
     match data.get(at) {
         Some(&byte) if byte < 0x80 => Ok(at + 1),
-        _ => longer(data, at).map(|(_, next)| next),
+        _ => skip_longer(data, at),
     }
+}
+
+/// Most numbers of more than a byte are ids, of 8 or 9 bytes: all but the last have the high bit.
+fn skip_longer(data: &[u8], at: usize) -> Result<usize, Fault> {
+    if let Some((word, rest)) = data.get(at..).and_then(|rest| rest.split_first_chunk()) {
+        let last = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+        if last != 0 {
+            return Ok(at + last.trailing_zeros() as usize / 8 + 1);
+        }
+        if rest.first().is_some_and(|byte| *byte < 0x80) {
+            return Ok(at + 9);
+        }
+    }
+    longer(data, at).map(|(_, next)| next)
 }
 
 /// A byte, 0 or 1.

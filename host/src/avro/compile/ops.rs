@@ -1,6 +1,6 @@
 //! A program being written: what is passed over is merged with what was passed over before.
 
-use super::Want;
+use super::{After, Want};
 use crate::avro::path::is_list;
 use crate::avro::plan::{How, Null, Op, Read, Run};
 
@@ -14,6 +14,13 @@ impl Ops {
 
     pub(super) fn finish(self) -> Box<[Op]> {
         self.0.into_boxed_slice()
+    }
+
+    /// The end of a value that was read.
+    pub(super) fn end(&mut self, after: After) {
+        if after == After::End {
+            self.push(Op::End);
+        }
     }
 
     /// Passes over so many bytes.
