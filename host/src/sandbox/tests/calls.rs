@@ -85,11 +85,9 @@ fn a_log_that_is_not_utf8_is_no_fault() {
 
 #[test]
 fn logs_of_the_start_come_with_the_first_batch() {
-    let mut guest = Guest::default();
-    guest.describe = r#"(func (export "describe") (param i32 i32) (result i32)
-        (call $log (i32.const 1) (i32.const 1280) (i32.const 4)) (i32.const 1024))"#
-        .to_owned();
-    let mut filter = guest.start();
+    let describe = r#"(func (export "describe") (param i32 i32) (result i32)
+        (call $log (i32.const 1) (i32.const 1280) (i32.const 4)) (i32.const 1024))"#;
+    let mut filter = Guest { describe: describe.to_owned(), ..Guest::default() }.start();
     let column = doubles(&[1.0]);
     assert_eq!(filter.evaluate(1, &[&column]).logs[0].message, "test");
     assert_eq!(filter.evaluate(1, &[&column]).logs, []);

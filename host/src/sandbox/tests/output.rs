@@ -79,6 +79,7 @@ fn a_result_that_multiplies_itself() {
          (local.set $i (i32.const 0))
          (loop $l
            (i64.store offset=65536 (i32.mul (local.get $i) (i32.const 16)) (i64.const 0xea6000124f80))
+           (i64.store offset=65544 (i32.mul (local.get $i) (i32.const 16)) (i64.const 0))
            (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 65536))))",
     );
     guest.memory = "20".to_owned();

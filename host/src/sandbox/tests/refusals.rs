@@ -100,13 +100,6 @@ fn exports_of_the_contract() {
     let wrong = refused(&changed(r#"(param "config" string)"#, r#"(param "text" string)"#));
     assert!(matches!(&wrong, Refusal::ExportType { name: "describe", .. }), "{wrong}");
     assert!(wrong.to_string().contains("is func(text: string) -> result<record { description: string"), "{wrong}");
-    inspect(
-        &with(
-            r#"(core func $f (canon resource.new 0)) "#.replace("(core func $f (canon resource.new 0)) ", "").as_str(),
-        ),
-        &Limits::default(),
-    )
-    .unwrap();
     inspect(&with(r#"(instance (export "init"))"#), &Limits::default()).unwrap();
 }
 
