@@ -45,7 +45,7 @@ impl Failure {
         let message = match kind {
             FaultKind::Fuel => format!("needs more than {} fuel", bounds.fuel),
             FaultKind::Deadline => format!("takes longer than {} ms", bounds.deadline.as_millis()),
-            FaultKind::Memory => format!("needs more than {} bytes of memory: {cause}", state.memory.limit),
+            FaultKind::Memory => format!("was denied memory beyond {} bytes: {cause}", state.memory.limit),
             _ => cause,
         };
         let message = match state.logs.last_words() {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use wasmtime::Store;
 use wasmtime::component::TypedFunc;
+use wasmtime::{PoolConcurrencyLimitError, Store};
 
 use super::engine::ticks;
 use super::evaluation::{Accepted, FaultKind, Log};
@@ -37,10 +37,8 @@ impl Instance {
         store.limiter(|state| &mut state.memory);
         arm(&mut store, bounds);
         store.set_hostcall_fuel(MANIFEST_BYTES);
-        let (evaluate, described) = instantiate(&mut store, module, config).map_err(|error| {
-            let Failure { kind, message, backtrace } = Failure::trapped(&error, store.data(), &bounds);
-            Refusal::Start { kind, message, backtrace }
-        })?;
+        let (evaluate, described) =
+            instantiate(&mut store, module, config).map_err(|error| refused(&error, store.data(), &bounds))?;
         let manifest = described.map_err(|text| Refusal::Config(cut(&text, limits.log_bytes).to_owned()))?;
         store.set_hostcall_fuel(output::host_bytes(limits));
         let bounds = Bounds { fuel: limits.fuel, deadline: limits.deadline };
@@ -94,6 +92,14 @@ fn instantiate(
     let evaluate = instance.get_typed_func(&mut *store, module.0.evaluate)?;
     let (described,) = describe.call(&mut *store, (config,))?;
     Ok((evaluate, described))
+}
+
+fn refused(error: &wasmtime::Error, state: &State, bounds: &Bounds) -> Refusal {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Refusal::Full(error.root_cause().to_string());
+    }
+    let Failure { kind, message, backtrace } = Failure::trapped(error, state, bounds);
+    Refusal::Start { kind, message, backtrace }
 }
 
 /// Gives a call its fuel and its time.

@@ -11,7 +11,8 @@ pub const TABLE_ELEMENTS: usize = 1 << 16;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Fuel (roughly: instructions) that one alert may use. A call gets as much, however many alerts are in it.
+    /// Fuel that one alert may use: instructions, and bytes copied or filled by the one instruction that does so. A
+    /// call gets as much, however many alerts are in it.
     pub fuel: u64,
     /// Bytes of linear memory, over all memories of the component. At most [`PoolConfig::memory`].
     pub memory: usize,

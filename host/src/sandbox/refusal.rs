@@ -91,6 +91,10 @@ pub enum Refusal {
     #[error("the filter can't start ({kind}): {message}")]
     Start { kind: FaultKind, message: String, backtrace: Option<String> },
 
+    /// As many filters run as the engine was made for.
+    #[error("no room for another filter: {0}")]
+    Full(String),
+
     /// Its `describe` returned an error: usually the config is wrong.
     #[error("the filter refuses its config: {0}")]
     Config(String),
@@ -125,6 +129,7 @@ impl Refusal {
     pub(super) fn kind(&self) -> FaultKind {
         match self {
             Refusal::Start { kind, .. } => *kind,
+            Refusal::Full(_) => FaultKind::Memory,
             Refusal::Config(_) => FaultKind::Error,
             _ => FaultKind::Output,
         }

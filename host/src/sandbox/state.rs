@@ -43,17 +43,13 @@ pub struct Memory {
 
 impl ResourceLimiter for Memory {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        Ok(self.grow(|memory| &mut memory.used, desired - current, self.limit))
+        let limit = if exceeds(desired, maximum) { 0 } else { self.limit };
+        Ok(self.grow(|memory| &mut memory.used, desired - current, limit))
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        Ok(self.grow(|memory| &mut memory.elements, desired - current, TABLE_ELEMENTS))
+        let limit = if exceeds(desired, maximum) { 0 } else { TABLE_ELEMENTS };
+        Ok(self.grow(|memory| &mut memory.elements, desired - current, limit))
     }
 }
 
@@ -66,6 +62,11 @@ impl Memory {
         }
         wanted <= limit
     }
+}
+
+/// Whether the module's own maximum, or the pool's, is against it.
+fn exceeds(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_some_and(|maximum| desired > maximum)
 }
 
 /// Messages of one call.
