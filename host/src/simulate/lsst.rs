@@ -35,7 +35,8 @@ impl Default for LsstConfig {
     }
 }
 
-/// A made-up LSST: visit after visit, 39 seconds apart from the evening of 2026-07-01 on, 900 a night.
+/// A made-up LSST: visit after visit, 39 seconds apart from the evening of 2026-05-09 on, 900 a night. The first
+/// visit is of the COSMOS field (150.1°, 2.2°), the next 17 are 3.5° further south each.
 pub struct Lsst {
     shared: Arc<Shared>,
     next: i64,

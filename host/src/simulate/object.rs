@@ -84,8 +84,9 @@ impl Measurement {
 /// Candidates that are tried for an alert until one is bright enough; the last is an artefact and taken anyway.
 pub const ATTEMPTS: i64 = 16;
 
-/// Days after which a supernova's place in a field goes to the next.
-const SUPERNOVA_TURN: f64 = 180.0;
+/// Days after which a supernova's place in a field goes to the next. It may still be seen then; but with fewer days there
+/// are more that rise.
+const SUPERNOVA_TURN: f64 = 75.0;
 
 impl Object {
     /// What the alert of that index in an exposure is of. The same objects come again in the field's other exposures,

@@ -8,10 +8,10 @@ use super::random::Random;
 
 /// Seconds from one visit to the next.
 const CADENCE: f64 = 39.0;
-/// Start of the first night: 2026-07-01, 23:31.
-const FIRST_NIGHT: f64 = 61_222.98;
-/// The sidereal time then at the observatory, in degrees: what is on the meridian.
-const FIRST_RA: f64 = 202.0;
+/// Start of the first night: 2026-05-09, 23:31.
+const FIRST_NIGHT: f64 = 61_169.98;
+/// The first field, in degrees: COSMOS, which is on the observatory's meridian then.
+const FIRST_FIELD: (f64, f64) = (150.1, 2.2);
 const FIELDS: i64 = 18;
 const BLOCK: i64 = 2 * FIELDS;
 const BLOCKS: i64 = 25;
@@ -110,8 +110,8 @@ impl Exposure {
             mjd,
             band,
             field: (column * LANES + lane) * FIELDS + row,
-            ra: (FIRST_RA + (column as f64 + lane as f64 / LANES as f64) * 360.0 / COLUMNS as f64) % 360.0,
-            dec: -2.5 - 3.5 * row as f64,
+            ra: (FIRST_FIELD.0 + (column as f64 + lane as f64 / LANES as f64) * 360.0 / COLUMNS as f64) % 360.0,
+            dec: FIRST_FIELD.1 - 3.5 * row as f64,
             seeing: fwhm / 2.355,
             noise: flux(band.depth()) / 5.0 * fwhm / 0.83 * random.between(0.95, 1.1),
         }
@@ -161,18 +161,19 @@ mod tests {
 
     #[test]
     fn dates_are_the_calendars() {
-        assert_eq!(date(61_222), 20260701);
+        assert_eq!(date(61_169), 20260509);
         assert_eq!(date(51_544), 20000101);
         assert_eq!(date(60_369), 20240229);
-        assert_eq!(date(61_221 + 366), 20270701);
+        assert_eq!(date(61_169 + 365), 20270509);
     }
 
     #[test]
     fn visits_follow_each_other() {
         let [first, second] = [0, 1].map(|ordinal| Exposure::new(7, ordinal));
-        assert_eq!((first.number, second.number), (2026070100001, 2026070100002));
+        assert_eq!((first.number, second.number), (2026050900001, 2026050900002));
+        assert_eq!((first.ra, first.dec), FIRST_FIELD);
         assert!(((second.mjd - first.mjd) * 86_400.0 - CADENCE).abs() < 1e-3);
-        assert_eq!(Exposure::new(7, NIGHT).number, 2026070200001);
+        assert_eq!(Exposure::new(7, NIGHT).number, 2026051000001);
     }
 
     #[test]
