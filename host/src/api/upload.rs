@@ -33,7 +33,7 @@ use form::{Form, Layout};
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),
         ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call")
     ),
-    request_body(content((Vec<u8> = "application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
@@ -50,9 +50,10 @@ use form::{Form, Layout};
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut incoming = Incoming::new(&parts.headers, body);
+    let path = parts.uri.path().to_owned();
     let done = upload(&api, parts, &mut incoming).await;
     done.unwrap_or_else(|problem| {
-        info!(reason = ?problem.to_string(), "upload refused");
+        info!(path, reason = ?problem.to_string(), "upload refused");
         incoming.discard();
         problem.into_response()
     })
