@@ -1,5 +1,7 @@
 //! A Kafka broker in this process.
 
+use std::time::Duration;
+
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
@@ -50,6 +52,8 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`Error::Other`] when there is one of that name, or the number of partitions is not positive.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), Error> {
+        // The mock cluster's thread can lose a request that comes right behind another, until it looks again after 1 s.
+        std::thread::sleep(Duration::from_millis(1));
         cluster(&self.client)?
             .create_topic(topic, partitions, 1)
             .map_err(|error| Error::Other(format!("cannot create topic {topic:?}: {error}")))

@@ -108,11 +108,13 @@ fn a_batch_ends_at_the_first_bound_that_is_reached() {
 #[test]
 fn a_new_source_of_the_group_goes_on_behind_what_was_committed() {
     let broker = broker(&[("ztf", 2), ("lsst", 1)]);
+    // So long the mock cluster waits for others when a member has left.
+    let options = broker.options().with("session.timeout.ms", "4000");
     let names = |topic: &'static str| (0..20).map(move |n| record(topic, &n.to_string(), format!("{topic} {n}")));
-    publish(&broker.options(), names("ztf").chain(names("lsst")).collect());
+    publish(&options, names("ztf").chain(names("lsst")).collect());
     let texts = |messages: &[Message]| -> BTreeSet<Vec<u8>> { messages.iter().map(|m| m.bytes.to_vec()).collect() };
 
-    let mut first = source(&broker.options(), &["ztf", "lsst"]);
+    let mut first = source(&options, &["ztf", "lsst"]);
     let messages = fetch(&mut first, 40);
     assert_eq!(texts(&messages).len(), 40);
     let (lsst, ztf): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| &*m.topic == "lsst");
@@ -121,7 +123,7 @@ fn a_new_source_of_the_group_goes_on_behind_what_was_committed() {
     assert_eq!(first.watch().committed("lsst", 0), Some(12));
     drop(first);
 
-    let mut second = source(&broker.options(), &["ztf", "lsst"]);
+    let mut second = source(&options, &["ztf", "lsst"]);
     let rest: Vec<Message> = fetch(&mut second, 28);
     assert_eq!(texts(&rest), texts(&[&lsst[12..], &ztf].concat()));
 }
