@@ -34,9 +34,10 @@ pub struct Cutouts {
 }
 
 /// Pixels and their variance.
+#[derive(Clone)]
 struct Image {
-    pixels: [f32; AREA],
-    variance: [f32; AREA],
+    pixels: Vec<f32>,
+    variance: Vec<f32>,
 }
 
 /// Which of an alert's cutouts.
@@ -93,7 +94,7 @@ impl Stamps {
         let host = (object.extent / PIXEL).hypot(self.width);
         let mut template = Image::empty();
         template.shine(&Light::new(middle, [host; 2]), steady);
-        let mut science = Image { pixels: template.pixels, variance: template.variance };
+        let mut science = template.clone();
         self.add_source(&mut science, object, middle, measurement.flux);
 
         // Noise differs a little from alert to alert, so that no two cutouts have the same bytes.
@@ -162,7 +163,7 @@ fn header(corner: [f64; 2], middle: [f64; 2], place: &Place) -> Vec<u8> {
 
 impl Image {
     fn empty() -> Image {
-        Image { pixels: [0.0; AREA], variance: [0.0; AREA] }
+        Image { pixels: vec![0.0; AREA], variance: vec![0.0; AREA] }
     }
 
     fn shine(&mut self, light: &Light, flux: f64) {
@@ -187,8 +188,8 @@ impl Image {
 
     fn without(&self, other: &Image) -> Image {
         Image {
-            pixels: std::array::from_fn(|at| self.pixels[at] - other.pixels[at]),
-            variance: std::array::from_fn(|at| self.variance[at] + other.variance[at]),
+            pixels: self.pixels.iter().zip(&other.pixels).map(|(mine, others)| mine - others).collect(),
+            variance: self.variance.iter().zip(&other.variance).map(|(mine, others)| mine + others).collect(),
         }
     }
 }

@@ -145,7 +145,11 @@ mod tests {
     fn a_crate_in_the_wrong_room_is_found() {
         refused("host/src/pipeline/io.rs", "use rdkafka::Message;", &["rdkafka"]);
         refused("host/src/filters.rs", "fn a(engine: &wasmtime::Engine) {}", &["wasmtime"]);
-        refused("host/src/kafka.rs", "use {::axum::Router, tower_http as t}; use clap;", &["axum", "tower_http", "clap"]);
+        refused(
+            "host/src/kafka.rs",
+            "use {::axum::Router, tower_http as t}; use clap;",
+            &["axum", "tower_http", "clap"],
+        );
         refused("host/src/api.rs", "#[derive(clap::Parser)] struct A;", &["clap"]);
     }
 
