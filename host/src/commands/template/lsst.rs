@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
-/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the nearest ones when a path
-/// is wrong.
+/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the
+/// nearest ones when a path is wrong.
 #[derive(Alert)]
 struct Source<'a> {
     /// nJy. An alert in which it is null is rejected without a look at the rest.
@@ -36,8 +36,8 @@ impl Default for Config {
     }
 }
 
-/// Says of one alert whether it is published. It depends on this alert and the config alone: nothing can be kept from one
-/// alert to the next.
+/// Says of one alert whether it is published. It depends on this alert and the config alone:
+/// nothing can be kept from one alert to the next.
 #[filter(description = "LSST: a bright source that was not seen before")]
 fn judge(config: &Config, alert: &Source) -> Verdict {
     let magnitude = 31.4 - 2.5 * alert.flux.log10();

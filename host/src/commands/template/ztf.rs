@@ -3,14 +3,14 @@
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
-/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the nearest ones when a path
-/// is wrong.
+/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the
+/// nearest ones when a path is wrong.
 #[derive(Alert)]
 struct Candidate<'a> {
     #[field("candidate.magpsf")]
     magnitude: f64,
-    /// How surely it is real, 0 to 1. An `Option` lets the filter decide what a null means; without it, an alert in which
-    /// the field is null is rejected.
+    /// How surely it is real, 0 to 1. An `Option` lets the filter decide what a null means; without
+    /// it, an alert in which the field is null is rejected.
     #[field("candidate.rb")]
     real: Option<f64>,
     /// The magnitudes of earlier detections, null in upper limits: `[]` goes through an array.
@@ -36,8 +36,8 @@ impl Default for Config {
     }
 }
 
-/// Says of one alert whether it is published. It depends on this alert and the config alone: nothing can be kept from one
-/// alert to the next.
+/// Says of one alert whether it is published. It depends on this alert and the config alone:
+/// nothing can be kept from one alert to the next.
 #[filter(description = "ZTF: a bright detection that was not seen before")]
 fn judge(config: &Config, alert: &Candidate) -> Verdict {
     let real = alert.real.is_some_and(|real| real >= config.real);
