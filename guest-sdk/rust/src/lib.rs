@@ -59,6 +59,7 @@ mod view;
 
 pub use alert::{Alert, Field, Kind};
 pub use column::{Column, Iter};
+pub use config::parse as parse_config;
 pub use element::Element;
 pub use field::FieldType;
 pub use log::Level;

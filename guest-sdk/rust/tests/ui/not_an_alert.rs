@@ -1,0 +1,12 @@
+use skysieve_sdk::filter;
+
+struct Candidate {
+    magnitude: f64,
+}
+
+#[filter(description = "Brighter than 17")]
+fn bright(alert: &Candidate) -> bool {
+    alert.magnitude < 17.0
+}
+
+fn main() {}
