@@ -4,6 +4,7 @@ mod ops;
 mod skip;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::SchemaError;
 use super::path::Step;
@@ -135,7 +136,7 @@ impl<'a> Compiler<'a> {
 
     fn read_record(&mut self, record: &Record, wants: &[Want<'a>], after: After, ops: &mut Ops) {
         let position = |want: &Want<'_>| match want.steps.first() {
-            Some(Step::Field(name)) => record.position(name),
+            Some(Step::Field(name)) => record.positions.get(name).copied(),
             _ => None,
         };
         let (there, absent) = split(wants, |want| position(want).is_some());
@@ -212,7 +213,7 @@ impl<'a> Compiler<'a> {
             (Type::Fixed(size), Kind::Text) => How::FixedText(*size),
             (Type::Fixed(size), _) => How::Fixed(*size),
             (Type::Enum(symbols), _) => {
-                self.plan.symbols.push(symbols.clone());
+                self.plan.symbols.push(Arc::clone(symbols));
                 How::Enum(self.plan.symbols.len() as u32 - 1)
             }
             _ => How::Blob,

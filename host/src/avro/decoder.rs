@@ -12,8 +12,6 @@ use super::walk::{self, Located};
 use super::{AvroError, Framed, Projection, SchemaError, SchemaId, Schemas};
 use crate::alert::{Column, Kind};
 
-/// Bytes that the columns of a group may have: offsets are 32 bits.
-const MAX_BYTES: usize = u32::MAX as usize;
 /// Groups kept to be used again.
 const MAX_SPARE: usize = 8;
 
@@ -29,6 +27,8 @@ pub struct Decoder {
     kinds: Vec<Vec<Kind>>,
     /// Groups whose buffers are used again.
     spare: Vec<Group>,
+    /// Bytes that the columns of a group may have: offsets are 32 bits.
+    pub(super) max_bytes: usize,
 }
 
 /// How alerts of one schema are read.
@@ -73,6 +73,7 @@ impl Decoder {
             groups: Vec::new(),
             kinds: Vec::new(),
             spare: Vec::new(),
+            max_bytes: u32::MAX as usize,
         }
     }
 
@@ -88,12 +89,12 @@ impl Decoder {
         let Some(Some(reader)) = self.readers.get_mut(index) else { unreachable!("it was prepared") };
         let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
         let group = &mut self.groups[reader.group];
-        if let Err(error) = fill(plan, &alert.datum, &mut group.columns) {
+        let filled = fill(plan, &alert.datum, &mut group.columns);
+        let full = group.columns.iter().map(Column::size).sum::<usize>() > self.max_bytes;
+        if full || filled.is_err() {
             group.columns.iter_mut().for_each(|column| truncate(column, group.rows.len()));
-            return Err(match error {
-                Refusal::Failure(failure) => self.explain(alert, failure),
-                Refusal::Full => AvroError::BatchFull { bytes: group.columns.iter().map(Column::size).sum() },
-            });
+            let bytes = group.columns.iter().map(Column::size).sum();
+            return Err(filled.map_or_else(|failure| self.explain(alert, failure), |()| AvroError::BatchFull { bytes }));
         }
         group.rows.push(row);
         group.schemas.push(alert.schema);
@@ -185,15 +186,9 @@ impl Decoder {
     }
 }
 
-/// Why an alert was not put into the columns.
-enum Refusal {
-    Failure(Failure),
-    Full,
-}
-
-fn fill(plan: &Plan, data: &[u8], columns: &mut [Column]) -> Result<(), Refusal> {
-    exec::run(plan, data, columns).map_err(Refusal::Failure)?;
+fn fill(plan: &Plan, data: &[u8], columns: &mut [Column]) -> Result<(), Failure> {
+    exec::run(plan, data, columns)?;
     plan.nulls.iter().for_each(|slot| put_null(&mut columns[*slot as usize]));
     plan.lists.iter().for_each(|slot| end_list(&mut columns[*slot as usize]));
-    if columns.iter().map(Column::size).sum::<usize>() > MAX_BYTES { Err(Refusal::Full) } else { Ok(()) }
+    Ok(())
 }

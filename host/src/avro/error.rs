@@ -13,11 +13,17 @@ pub enum AvroError {
     /// It begins like neither of the framings.
     #[error(
         "neither Confluent's wire format (a byte 0 and a schema id) nor an Avro container (\"Obj\" and a byte 1): \
-         it begins with {begins:?}"
+         it begins with \"{}\"", begins.escape_ascii()
     )]
     Unframed {
         /// Its first bytes.
         begins: Vec<u8>,
+    },
+    /// It ends before its schema's id does.
+    #[error("the message has {bytes} bytes; a byte 0 and a schema id alone have 5")]
+    Cut {
+        /// Its bytes.
+        bytes: usize,
     },
     /// No schema is known for its id.
     #[error("schema id {id}{} is not known; add its folder with --schemas", lsst_version(*id))]
@@ -150,7 +156,7 @@ pub enum FieldError {
         wanted: Kind,
     },
     /// What is there can't be read.
-    #[error("{path} of {schema}: {part} is {why}")]
+    #[error("{path} cannot be read from {schema}: {part} is {why}")]
     Unreadable {
         /// The schema's name.
         schema: String,

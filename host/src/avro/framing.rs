@@ -8,8 +8,8 @@ use super::schema::Schema;
 use super::walk::{self, Located};
 use super::{AvroError, Framed, SchemaId};
 
-/// Bytes of a Confluent header: a byte 0, and the schema's id.
-const WIRE_HEADER: usize = 5;
+/// Bytes that are shown of what is neither.
+const SHOWN: usize = 8;
 
 /// How a message is framed.
 pub(super) enum Framing<'a> {
@@ -25,8 +25,9 @@ impl<'a> Framing<'a> {
         match message {
             [] => Err(AvroError::Empty),
             &[0, a, b, c, d, ref alert @ ..] => Ok(Framing::Wire(u32::from_be_bytes([a, b, c, d]), alert)),
+            [0, ..] => Err(AvroError::Cut { bytes: message.len() }),
             _ if message.starts_with(container::MAGIC) => container::open(message).map(Framing::Container),
-            _ => Err(AvroError::Unframed { begins: message[..message.len().min(WIRE_HEADER)].to_vec() }),
+            _ => Err(AvroError::Unframed { begins: message[..message.len().min(SHOWN)].to_vec() }),
         }
     }
 }

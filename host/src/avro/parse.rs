@@ -91,7 +91,12 @@ impl Parser<'_> {
         let Some(avsc) = (self.siblings)(&name.full)? else {
             return Err(self.invalid(format!("there is no type {:?}", name.full)));
         };
-        self.file(&avsc)?;
+        self.file(&avsc).map_err(|error| match error {
+            SchemaError::Json { .. } | SchemaError::TooLong { .. } => {
+                SchemaError::Invalid { at: name.full.clone(), why: error.to_string() }
+            }
+            other => other,
+        })?;
         let defined = self.names.get(&name.full).copied();
         defined.ok_or_else(|| self.invalid(format!("the file of type {:?} does not define it", name.full)))
     }
@@ -149,23 +154,26 @@ impl Parser<'_> {
         let Some(declared) = object.get("fields").and_then(Value::as_array) else {
             return Err(self.invalid("a record without fields".to_owned()));
         };
-        let empty = Record { name: String::new(), fields: Vec::new(), size: None, recursive: false };
-        let (id, name) = self.define(object, namespace, Type::Record(empty))?;
+        let (id, name) = self.define(object, namespace, Type::Record(Record::default()))?;
         self.recursion.open(id);
         let mut fields = Vec::with_capacity(declared.len());
-        let mut seen = HashSet::new();
-        for field in declared {
-            let field = self.field(field, &name)?;
-            if !seen.insert(field.name.clone()) {
+        let mut positions = HashMap::with_capacity(declared.len());
+        for (position, json) in declared.iter().enumerate() {
+            let field = self.field(json, &name)?;
+            if positions.insert(field.name.clone(), position).is_some() {
                 return Err(self.invalid(format!("record {} has two fields {:?}", name.full, field.name)));
             }
             fields.push(field);
         }
-        let size = fields
-            .iter()
-            .try_fold(0_usize, |sum, field| Some(sum.saturating_add(self.types[field.ty.0 as usize].size()?)));
+        for (position, json) in declared.iter().enumerate() {
+            for alias in json.get("aliases").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+                positions.entry(alias.to_owned()).or_insert(position);
+            }
+        }
+        let size = |field: &RecordField| self.types[field.ty.0 as usize].size();
+        let size = fields.iter().try_fold(0_usize, |sum, field| Some(sum.saturating_add(size(field)?)));
         let recursive = self.recursion.close();
-        self.types[id.0 as usize] = Type::Record(Record { name: name.full, fields, size, recursive });
+        self.types[id.0 as usize] = Type::Record(Record { name: name.full, fields, positions, size, recursive });
         Ok(id)
     }
 
@@ -177,9 +185,7 @@ impl Parser<'_> {
         let ty = json.get("type").ok_or_else(|| self.invalid("a field without a type".to_owned()))?;
         let ty = self.ty(ty, &record.namespace)?;
         self.at = outer;
-        let aliases = json.get("aliases").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let aliases = aliases.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-        Ok(RecordField { name: name.to_owned(), aliases, ty })
+        Ok(RecordField { name: name.to_owned(), ty })
     }
 
     /// Gives a named type its number, before what it is made of is read.

@@ -85,6 +85,9 @@ pub(super) enum Unfit {
 pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind, Unfit> {
     let mut search = Search { schema, steps: &path.steps, kinds: Vec::new(), refusal: None, null: None, visits: 0 };
     search.visit(schema.root, 0);
+    if search.visits > MAX_VISITS {
+        return Err(Unfit::Refused(path.text.clone(), "reached in too many ways, through unions within unions"));
+    }
     match search.refusal.or(search.null) {
         _ if !search.kinds.is_empty() => common(&search.kinds, wanted).ok_or(Unfit::Kinds(search.kinds)),
         None => Err(Unfit::Absent),
@@ -132,17 +135,17 @@ impl Search<'_> {
     fn visit(&mut self, ty: TypeId, done: usize) {
         self.visits += 1;
         if self.visits > MAX_VISITS {
-            return self.refuse(done, "reached in too many ways, through unions within unions");
+            return;
         }
         let schema = self.schema;
         match (schema.get(ty), self.steps.get(done)) {
             (Type::Union(branches), _) => branches.iter().for_each(|branch| self.visit(*branch, done)),
             (Type::Record(record), Some(Step::Field(_))) if record.recursive && ty != schema.root => {
-                self.refuse(done, "a record that can hold itself, which cannot be read");
+                self.refuse(done, "a record that can hold itself");
             }
             (Type::Record(record), Some(Step::Field(name))) => {
-                if let Some(position) = record.position(name) {
-                    self.visit(record.fields[position].ty, done + 1);
+                if let Some(position) = record.positions.get(name) {
+                    self.visit(record.fields[*position].ty, done + 1);
                 }
             }
             (Type::Record(_), None) => self.refuse(done, "a record: name one of its fields"),
@@ -152,7 +155,7 @@ impl Search<'_> {
                 self.refuse(done, "an array within an array; a field goes through one at most");
             }
             (Type::Array(_), _) => self.refuse(done, "an array: write \"[]\" behind it"),
-            (Type::Map(_), _) => self.refuse(done, "a map, which cannot be read"),
+            (Type::Map(_), _) => self.refuse(done, "a map"),
             (Type::Null, None) => self.null = Some((done, "always null")),
             (Type::Null, _) => {}
             (scalar, None) => {

@@ -1,6 +1,8 @@
 //! What to do with an alert's bytes to fill the columns, for one schema and one projection: small programs of
 //! operations, compiled by `compile` and run by `exec`.
 
+use std::sync::Arc;
+
 use crate::alert::Kind;
 
 /// A program of a [`Plan`].
@@ -13,7 +15,7 @@ pub(super) struct Plan {
     /// The first one reads the alert.
     pub(super) programs: Vec<Box<[Op]>>,
     /// The symbols of enums that are read.
-    pub(super) symbols: Vec<Vec<String>>,
+    pub(super) symbols: Vec<Arc<[String]>>,
     /// The kind of each slot's column.
     pub(super) kinds: Vec<Kind>,
     /// Slots that no alert of the schema fills.

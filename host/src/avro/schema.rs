@@ -1,5 +1,8 @@
 //! A writer's schema as a graph: types by number, so that a named type is there once however often it is used.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::alert::Kind;
 
 /// A type of a [`Schema`].
@@ -41,7 +44,7 @@ pub(super) enum Type {
     /// So many bytes.
     Fixed(usize),
     /// Its symbols.
-    Enum(Vec<String>),
+    Enum(Arc<[String]>),
     /// Its elements.
     Array(TypeId),
     /// Its values.
@@ -100,31 +103,24 @@ impl Type {
     }
 }
 
-/// A record.
-#[derive(Clone, Debug)]
+/// A record. The default stands for one that is still being read.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     /// Its full name.
     pub(super) name: String,
     /// Its fields, in the order they are written.
     pub(super) fields: Vec<RecordField>,
+    /// Which of its fields is called so, by name or else by alias.
+    pub(super) positions: HashMap<String, usize>,
     /// As [`Type::size`].
     pub(super) size: Option<usize>,
     /// Whether it can hold a record of its own type.
     pub(super) recursive: bool,
 }
 
-impl Record {
-    /// Which of its fields is called so, by name or else by alias.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
-        let named = self.fields.iter().position(|field| field.name == name);
-        named.or_else(|| self.fields.iter().position(|field| field.aliases.iter().any(|alias| alias == name)))
-    }
-}
-
 /// A field of a record.
 #[derive(Clone, Debug)]
 pub(super) struct RecordField {
     pub(super) name: String,
-    pub(super) aliases: Vec<String>,
     pub(super) ty: TypeId,
 }

@@ -1,6 +1,11 @@
 //! The room through its public interface, beside apache-avro.
 
+mod decoding;
+mod fields;
+mod folders;
+mod framing;
 mod generate;
+mod hostile;
 mod property;
 mod real;
 mod reference;

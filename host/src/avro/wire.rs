@@ -42,7 +42,7 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             What::Short { left } => write!(f, "the data ends in it ({left} bytes are left)"),
-            What::Varint => f.write_str("a number of more than 10 bytes"),
+            What::Varint => f.write_str("a number of more than 64 bits"),
             What::Int(value) => write!(f, "{value} is beyond 32 bits"),
             What::Length(length) => write!(f, "the length {length} is negative"),
             What::Branch { branches } => write!(f, "it is none of the {branches} branches of its union"),

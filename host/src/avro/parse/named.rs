@@ -1,6 +1,7 @@
 //! Named types: what may be a name, and which records hold themselves.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -43,7 +44,7 @@ pub(super) fn simple(name: &str) -> Result<(), String> {
 }
 
 /// The symbols of an enum.
-pub(super) fn symbols(object: &Map<String, Value>) -> Result<Vec<String>, String> {
+pub(super) fn symbols(object: &Map<String, Value>) -> Result<Arc<[String]>, String> {
     let symbols = object.get("symbols").and_then(Value::as_array).ok_or("an enum without symbols")?;
     let symbol = |symbol: &Value| {
         let symbol = symbol.as_str().ok_or("an enum with a symbol that is no text")?;
