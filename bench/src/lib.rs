@@ -105,7 +105,8 @@ pub fn record(benchmark: &str, rows: &[Row]) -> anyhow::Result<()> {
 /// When they can't be read.
 pub fn recorded() -> anyhow::Result<Vec<Row>> {
     let files = packets(&figures()).context("no figures yet: `cargo bench` makes them")?;
-    let rows = files.iter().map(|file| Ok(serde_json::from_slice::<Vec<Row>>(file)?)).collect::<anyhow::Result<Vec<_>>>()?;
+    let rows =
+        files.iter().map(|file| Ok(serde_json::from_slice::<Vec<Row>>(file)?)).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(rows.concat())
 }
 

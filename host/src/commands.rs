@@ -16,13 +16,18 @@ pub use common::UsageError;
 
 /// Many users' filters over a sky survey's alert stream: WebAssembly, one decode for all.
 #[derive(Debug, Parser)]
-#[command(name = "skysieve", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "skysieve",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Examples:
   skysieve demo                                     the whole system in one process
   skysieve new my-filter                            write a filter's project
   skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
   skysieve check my-filter.wasm alerts/             run it over archived alerts
-  skysieve host --brokers kafka:9092 --topic alerts --filters filters/")]
+  skysieve host --brokers kafka:9092 --topic alerts --filters filters/"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -92,7 +92,8 @@ fn quotas_count_per_visit_when_visits_interleave() {
     // One visit after another becomes: first of each, second of each, …; the last of the first visit comes late.
     let mut mixed: Vec<_> = (0..100).flat_map(|at| [at, at + 100, at + 200]).map(|at| all[at].clone()).collect();
     mixed.push(all.swap_remove(99));
-    let filters = [("five", Upload { settings: Settings { quota: Some(5), ..odd("mode = 'accept'").settings }, ..odd("") })];
+    let filters =
+        [("five", Upload { settings: Settings { quota: Some(5), ..odd("mode = 'accept'").settings }, ..odd("") })];
     let (records, handle) = run(config(), &filters, packets(&mixed));
     let visit_of: HashMap<i64, i64> = mixed.iter().map(|alert| (alert.id, alert.visit)).collect();
     let mut published: HashMap<i64, Vec<i64>> = HashMap::new();
@@ -117,8 +118,11 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     messages.insert(50, Bytes::from_static(b"no alert at all"));
     messages.insert(51, messages[0].slice(..100));
     messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
-    let (records, handle) =
-        run(config(), &[("bad", odd("mode = 'panic'\nevery = 20")), ("good", odd("mode = 'accept'"))], messages.clone());
+    let (records, handle) = run(
+        config(),
+        &[("bad", odd("mode = 'panic'\nevery = 20")), ("good", odd("mode = 'accept'"))],
+        messages.clone(),
+    );
 
     let letters: Vec<_> = on(&records, "dead").collect();
     let undecodable: Vec<_> =
@@ -131,7 +135,8 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
         assert!(!header(record, "skysieve-reason").is_empty());
     }
 
-    let culprits: Vec<String> = all.iter().filter(|alert| alert.id % 20 == 0).map(|alert| alert.id.to_string()).collect();
+    let culprits: Vec<String> =
+        all.iter().filter(|alert| alert.id % 20 == 0).map(|alert| alert.id.to_string()).collect();
     let faults: Vec<_> = letters.iter().filter(|record| header(record, "skysieve-kind") == "trap").collect();
     let faulted: Vec<_> = faults.iter().map(|record| header(record, "skysieve-alert").to_owned()).collect();
     assert_eq!(faulted, culprits);

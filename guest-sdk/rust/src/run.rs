@@ -91,9 +91,9 @@ macro_rules! __export {
                 ) -> ::std::result::Result<::std::vec::Vec<bindings::Accepted>, ::std::string::String> {
                     $crate::__private::evaluate::<$filter>(&STATE, rows, &columns)
                 }
-    }
+            }
 
-            bindings::export!(Component with_types_in bindings);
+    bindings::export!(Component with_types_in bindings);
         };
     };
 }

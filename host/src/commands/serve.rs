@@ -32,8 +32,7 @@ impl Api {
             .enable_all()
             .build()
             .context("cannot start the API's threads")?;
-        let listener =
-            runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("--listen {listen}"))?;
+        let listener = runtime.block_on(TcpListener::bind(listen)).with_context(|| format!("--listen {listen}"))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {

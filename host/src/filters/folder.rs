@@ -58,7 +58,8 @@ pub fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, Result<Upload,
 }
 
 fn read(module: &Path) -> Result<Upload, FilterError> {
-    let refused = |path: &Path, error: &dyn std::fmt::Display| FilterError::Refused(format!("{}: {error}", path.display()));
+    let refused =
+        |path: &Path, error: &dyn std::fmt::Display| FilterError::Refused(format!("{}: {error}", path.display()));
     let beside = module.with_extension("toml");
     let settings = match std::fs::read_to_string(&beside) {
         Ok(text) => Settings::from_toml(&text).map_err(|error| refused(&beside, &error))?,

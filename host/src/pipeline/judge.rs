@@ -102,10 +102,8 @@ impl Judge {
                 Some((*schema, field.paths.join(" or ")))
             })
             .collect();
-        let nullable: Vec<&Column> = required()
-            .map(|(_, &slot)| &group.columns[slot])
-            .filter(|column| column.present.contains(&0))
-            .collect();
+        let nullable: Vec<&Column> =
+            required().map(|(_, &slot)| &group.columns[slot]).filter(|column| column.present.contains(&0)).collect();
         if lacking.is_empty() && nullable.is_empty() {
             return None;
         }

@@ -11,10 +11,8 @@ use super::{Batch, Header, Message, Record};
 /// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
 pub fn accepted(batch: &Batch, output: &Output) -> Record {
     let message = &batch.messages[output.row as usize];
-    let mut headers = vec![
-        header("skysieve-filter", &output.entry.name),
-        header("skysieve-version", &output.entry.sha256),
-    ];
+    let mut headers =
+        vec![header("skysieve-filter", &output.entry.name), header("skysieve-version", &output.entry.sha256)];
     headers.extend(origin(message));
     headers.extend(output.annotations.iter().map(|note| header(&note.name, &note.value)));
     Record {

@@ -94,7 +94,9 @@ fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {
     let named = folder.file_name().is_some_and(|name| name == "Cargo.toml");
     let manifest = if named { folder.to_owned() } else { folder.join("Cargo.toml") };
     let hint = "`skysieve new NAME` writes a filter's project";
-    manifest.canonicalize().with_context(|| format!("{} is no filter's project: there is no Cargo.toml; {hint}", folder.display()))
+    manifest
+        .canonicalize()
+        .with_context(|| format!("{} is no filter's project: there is no Cargo.toml; {hint}", folder.display()))
 }
 
 fn metadata(toolchain: &Toolchain, manifest: &Path) -> anyhow::Result<Workspace> {

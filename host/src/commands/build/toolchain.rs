@@ -79,7 +79,9 @@ fn print(rustc: &OsString, arguments: &[&str]) -> Option<PathBuf> {
 /// Whether the target's standard library is installed.
 fn has_std(rustc: &OsString) -> bool {
     let Some(folder) = print(rustc, &["--print", "target-libdir", "--target", TARGET]) else { return false };
-    entries(&folder).iter().any(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libstd-")))
+    entries(&folder)
+        .iter()
+        .any(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libstd-")))
 }
 
 /// Whether the standard library's source is installed.

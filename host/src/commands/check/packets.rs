@@ -19,7 +19,8 @@ const LARGEST: u64 = 4 << 30;
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, UsageError> {
     let mut files = Vec::new();
     for path in paths {
-        search(path, true, &mut files).map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?;
+        search(path, true, &mut files)
+            .map_err(|error| UsageError(format!("cannot read {}: {error}", path.display())))?;
     }
     if files.is_empty() {
         let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();

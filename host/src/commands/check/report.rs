@@ -114,7 +114,9 @@ impl fmt::Display for Report {
         writeln!(f, "accepted     {}", self.accepted.len())?;
         writeln!(f, "rejected     {}", self.rejected)?;
         writeln!(f, "faults       {}", self.faults.len())?;
-        list(f, &self.faults, |fault| format!("{}: alert {}: {}: {}", fault.path, fault.id, fault.kind, fault.message))?;
+        list(f, &self.faults, |fault| {
+            format!("{}: alert {}: {}: {}", fault.path, fault.id, fault.kind, fault.message)
+        })?;
         writeln!(f, "undecodable  {}", self.undecodable.len())?;
         list(f, &self.undecodable, |packet| format!("{}: {}", packet.path, packet.error))?;
         let Fuel { min, median, p99, max, limit } = self.fuel;

@@ -85,7 +85,13 @@ pub fn feed(
         let sent = Instant::now();
         await_host(host, total, ended)?;
         bar.finish_and_clear();
-        fed.visits.push(FedVisit { label: visit.label, packets, started, sending: sent - started, lag: sent.elapsed() });
+        fed.visits.push(FedVisit {
+            label: visit.label,
+            packets,
+            started,
+            sending: sent - started,
+            lag: sent.elapsed(),
+        });
         tell(&fed, host);
         due += Duration::from_secs_f64(args.interval);
         pause_until(due, &stopped);

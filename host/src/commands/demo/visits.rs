@@ -62,7 +62,11 @@ impl Survey {
                 *left -= 1;
                 let mut packets = lsst.visit(*alerts).peekable();
                 let label = packets.peek().map(|alert| alert.visit.to_string()).unwrap_or_default();
-                Some(VisitPackets { label, count: *alerts, packets: Box::new(packets.map(|alert| Ok(alert.bytes.into()))) })
+                Some(VisitPackets {
+                    label,
+                    count: *alerts,
+                    packets: Box::new(packets.map(|alert| Ok(alert.bytes.into()))),
+                })
             }
             Survey::Packets { visits, .. } => {
                 let (label, files) = visits.pop()?;
