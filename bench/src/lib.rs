@@ -1,1 +1,5 @@
 //! Benchmarks.
+
+pub mod alerts;
+pub mod pruned;
+pub mod structs;

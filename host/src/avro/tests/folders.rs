@@ -81,7 +81,11 @@ fn what_is_wrong_with_a_folder() {
     let misspelt = at("lsst.v12_5.alert.avsc: lsst.v12_5.source.flux: there is no type \"lsst.v12_5.flaot\"");
     assert_eq!(refused(path), misspelt);
     fs::write(path.join("lsst.v12_5.source.avsc"), "{").unwrap();
-    assert!(refused(path).starts_with(&at("lsst.v12_5.alert.avsc: lsst.v12_5.source: the schema is no JSON")), "{}", refused(path));
+    assert!(
+        refused(path).starts_with(&at("lsst.v12_5.alert.avsc: lsst.v12_5.source: the schema is no JSON")),
+        "{}",
+        refused(path)
+    );
     fs::write(path.join("lsst.v12_5.source.avsc"), " ".repeat(2 << 20)).unwrap();
     assert!(refused(path).ends_with("at most 1048576 are read"), "{}", refused(path));
     assert!(schemas.all().is_empty());
