@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Benchmarks of Skysieve beside its peers: what they share, and the table of their figures.
 
 use std::path::{Path, PathBuf};
@@ -141,3 +142,10 @@ pub fn thread_cpu() -> anyhow::Result<u64> {
     let first = text.split_whitespace().next().context("an empty schedstat")?;
     Ok(first.parse()?)
 }
+=======
+//! Benchmarks.
+
+pub mod alerts;
+pub mod pruned;
+pub mod structs;
+>>>>>>> avro

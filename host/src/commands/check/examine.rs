@@ -120,8 +120,10 @@ impl Examiner {
         open: &mut Open<'a>,
         findings: &mut Findings,
     ) -> Result<(), crate::avro::AvroError> {
-        let started = Instant::now();
         let row = open.paths.len() as u32;
+        // A host stops behind the last field that a filter reads; an archive's packets are looked at to their end.
+        self.schemas.validate(alert)?;
+        let started = Instant::now();
         self.decoder.push(row, alert)?;
         findings.decode_time += started.elapsed();
         open.paths.push(path);

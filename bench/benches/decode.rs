@@ -1,0 +1,196 @@
+//! Packets to columns, beside apache-avro, serde_avro_fast and arrow-avro in the same run. Times are of a batch of
+//! alerts; the table at the end is per alert.
+//!
+//! The peers are given the alerts without a container's header, and the parsed schema: what a container costs to take
+//! apart is in Skysieve's own time alone.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use apache_avro::from_avro_datum;
+use arrow_avro::reader::ReaderBuilder;
+use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
+use criterion::{Criterion, Throughput};
+use serde::Deserialize;
+use serde_avro_fast::from_datum_slice;
+use skysieve::alert::{Field, Kind};
+use skysieve::avro::{Decoder, Projection, Schemas};
+use skysieve_bench::alerts::{self, LSST, LSST_HEADER};
+use skysieve_bench::pruned::pruned;
+use skysieve_bench::structs::{LsstCurrent, LsstHistory, ZtfCurrent, ZtfHistory};
+
+const BATCH: usize = 64;
+
+const LSST_CURRENT: [&str; 10] = [
+    "diaSourceId",
+    "diaSource.visit",
+    "diaSource.midpointMjdTai",
+    "diaSource.ra",
+    "diaSource.dec",
+    "diaSource.psfFlux",
+    "diaSource.psfFluxErr",
+    "diaSource.snr",
+    "diaSource.reliability",
+    "diaSource.band",
+];
+const LSST_HISTORY: [&str; 5] = [
+    "prvDiaSources[].midpointMjdTai",
+    "prvDiaSources[].psfFlux",
+    "prvDiaSources[].psfFluxErr",
+    "prvDiaSources[].band",
+    "prvDiaForcedSources[].psfFlux",
+];
+const ZTF_CURRENT: [&str; 10] = [
+    "candid",
+    "candidate.jd",
+    "candidate.fid",
+    "candidate.ra",
+    "candidate.dec",
+    "candidate.magpsf",
+    "candidate.sigmapsf",
+    "candidate.rb",
+    "candidate.ssnamenr",
+    "candidate.isdiffpos",
+];
+const ZTF_HISTORY: [&str; 5] = [
+    "prv_candidates[].jd",
+    "prv_candidates[].fid",
+    "prv_candidates[].magpsf",
+    "prv_candidates[].sigmapsf",
+    "prv_candidates[].isdiffpos",
+];
+
+fn main() -> anyhow::Result<()> {
+    let mut bench = Bench { criterion: Criterion::default().configure_from_args(), times: BTreeMap::new() };
+    let lsst = Survey::new(LSST.to_owned(), alerts::lsst(BATCH)?)?;
+    bench.compare::<LsstCurrent<'_>>("LSST current source", &lsst, &LSST_CURRENT)?;
+    bench.compare::<LsstHistory<'_>>("LSST with history", &lsst, &[&LSST_CURRENT[..], &LSST_HISTORY].concat())?;
+    let packets = alerts::ztf(BATCH)?;
+    if let Some(first) = packets.first() {
+        let schema = serde_json::to_string(apache_avro::Reader::new(&first[..])?.writer_schema())?;
+        let ztf = Survey::new(schema, packets)?;
+        bench.compare::<ZtfCurrent<'_>>("ZTF current source", &ztf, &ZTF_CURRENT)?;
+        bench.compare::<ZtfHistory<'_>>("ZTF with history", &ztf, &[&ZTF_CURRENT[..], &ZTF_HISTORY].concat())?;
+    } else {
+        println!("skipped: ZTF needs ../shared");
+    }
+    bench.criterion.final_summary();
+    bench.print();
+    Ok(())
+}
+
+/// Alerts of one schema.
+struct Survey {
+    schema: String,
+    /// As they come.
+    messages: Vec<Vec<u8>>,
+    /// In Confluent's wire format.
+    framed: Vec<Vec<u8>>,
+}
+
+impl Survey {
+    fn new(schema: String, messages: Vec<Vec<u8>>) -> anyhow::Result<Survey> {
+        let schemas = Schemas::builtin();
+        let wire = |message: &Vec<u8>| anyhow::Ok([&LSST_HEADER[..], &schemas.frame(message)?.datum[..]].concat());
+        let framed = messages.iter().map(wire).collect::<anyhow::Result<_>>()?;
+        Ok(Survey { schema, messages, framed })
+    }
+
+    fn data(&self) -> impl Iterator<Item = &[u8]> {
+        self.framed.iter().map(|message| &message[LSST_HEADER.len()..])
+    }
+}
+
+struct Bench {
+    criterion: Criterion,
+    /// By case and decoder, the best time per alert.
+    times: BTreeMap<String, BTreeMap<&'static str, Duration>>,
+}
+
+impl Bench {
+    /// Measures each decoder reading `paths`, which are the fields of `T`.
+    fn compare<'a, T: Deserialize<'a>>(
+        &mut self,
+        case: &str,
+        survey: &'a Survey,
+        paths: &[&str],
+    ) -> anyhow::Result<()> {
+        let schemas = Arc::new(Schemas::builtin());
+        let mut projection = Projection::new();
+        for path in paths {
+            projection.add(&Field { paths: vec![(*path).to_owned()], kind: Kind::Any, optional: true })?;
+        }
+        let mut decoder = Decoder::new(Arc::clone(&schemas), projection);
+        self.measure(case, "skysieve", survey, || {
+            for (row, message) in survey.messages.iter().enumerate() {
+                let alert = schemas.frame(message).expect("an alert");
+                decoder.push(row as u32, &alert).expect("sound");
+            }
+            let decoded = black_box(decoder.finish());
+            decoder.recycle(decoded);
+        });
+
+        let id = Fingerprint::Id(u32::from_be_bytes([0, 0, LSST_HEADER[3], LSST_HEADER[4]]));
+        let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
+        store.set(id, AvroSchema::new(survey.schema.clone()))?;
+        let mut arrow = ReaderBuilder::new()
+            .with_batch_size(BATCH)
+            .with_reader_schema(AvroSchema::new(pruned(&survey.schema, paths)?))
+            .with_writer_schema_store(store)
+            .build_decoder()?;
+        self.measure(case, "arrow-avro", survey, || {
+            for message in &survey.framed {
+                assert_eq!(arrow.decode(message).expect("sound"), message.len());
+            }
+            black_box(arrow.flush().expect("a batch"));
+        });
+
+        let schema: serde_avro_fast::Schema = survey.schema.parse()?;
+        self.measure(case, "serde_avro_fast", survey, || {
+            for datum in survey.data() {
+                black_box(from_datum_slice::<T>(datum, &schema).expect("sound"));
+            }
+        });
+
+        let schema = apache_avro::Schema::parse_str(&survey.schema)?;
+        self.measure(case, "apache-avro", survey, || {
+            for mut datum in survey.data() {
+                black_box(from_avro_datum(&schema, &mut datum, None).expect("sound"));
+            }
+        });
+        Ok(())
+    }
+
+    fn measure(&mut self, case: &str, decoder: &'static str, survey: &Survey, mut batch: impl FnMut()) {
+        let alerts = survey.messages.len() as u32;
+        let mut best = Duration::MAX;
+        let mut group = self.criterion.benchmark_group(case);
+        group.throughput(Throughput::Elements(u64::from(alerts)));
+        group.bench_function(decoder, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let start = Instant::now();
+                (0..iterations).for_each(|_| batch());
+                let time = start.elapsed();
+                best = best.min(time.div_f64(iterations as f64) / alerts);
+                time
+            });
+        });
+        group.finish();
+        self.times.entry(case.to_owned()).or_default().insert(decoder, best);
+    }
+
+    fn print(&self) {
+        for (case, times) in &self.times {
+            let Some(ours) = times.get("skysieve").filter(|time| **time < Duration::MAX) else { continue };
+            let peers = times.iter().filter(|(decoder, time)| **decoder != "skysieve" && **time < Duration::MAX);
+            let ratios: Vec<_> = peers
+                .map(|(decoder, time)| {
+                    format!("{decoder} {:.1?} ({:.1}x)", time, time.as_secs_f64() / ours.as_secs_f64())
+                })
+                .collect();
+            println!("{case}: skysieve {ours:.2?} an alert; {}", ratios.join(", "));
+        }
+    }
+}
