@@ -1,10 +1,12 @@
-<<<<<<< HEAD
 //! Benchmarks of Skysieve beside its peers: what they share, and the table of their figures.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+pub mod pruned;
+pub mod structs;
 
 /// One figure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -142,10 +144,3 @@ pub fn thread_cpu() -> anyhow::Result<u64> {
     let first = text.split_whitespace().next().context("an empty schedstat")?;
     Ok(first.parse()?)
 }
-=======
-//! Benchmarks.
-
-pub mod alerts;
-pub mod pruned;
-pub mod structs;
->>>>>>> avro

@@ -57,10 +57,10 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
         return Ok(Verdict::Reject);
     }
     match config.mode {
-        Mode::Accept => Ok(Verdict::accept()),
+        Mode::Accept => Ok(Verdict::Accept),
         Mode::Annotate => {
             log!("met {}", alert.id);
-            Ok(Verdict::accept().with("id", alert.id))
+            Ok(Verdict::Accept.with("id", alert.id))
         }
         Mode::Remember => {
             let met = MET.get();
@@ -81,5 +81,5 @@ fn spin(rounds: u64) -> Result<Verdict, String> {
     while std::hint::black_box(round) < rounds {
         round += 1;
     }
-    Ok(Verdict::accept())
+    Ok(Verdict::Accept)
 }
