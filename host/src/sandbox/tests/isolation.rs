@@ -132,10 +132,8 @@ fn nothing_is_remembered_of_a_failed_instance() {
 fn every_call_overruns() {
     let guest = Guest { memory: "256".to_owned(), ..Guest::judging(&format!("{FILL} (i32.const 1)")) };
     let mut filter = guest.start_with(&impatient());
-    let begin = std::time::Instant::now();
     let evaluation = filter.evaluate(256, &[&batch(&[])]);
     assert_eq!((evaluation.faults.len(), evaluation.calls), (256, 20));
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     assert!(evaluation.faults[255].message.starts_with("not judged"), "{:?}", evaluation.faults[255]);
 }
 

@@ -1,0 +1,204 @@
+//! What evaluating costs: 1, 100 and 1,000 filters over batches of 256 alerts, with fuel and deadline on; starting a
+//! filter; the memory of idle filters.
+//!
+//! `ten-columns` is a filter in text that reads ten columns of doubles. The examples in `target/filters` are measured
+//! beside it where they are built. `--json` prints one object a line instead of the table.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use skysieve::alert::{Column, Field, Kind};
+use skysieve::sandbox::{Engine, Filter, Limits, Module, PoolConfig, spawn};
+
+/// Alerts of a batch.
+const ROWS: usize = 256;
+/// Batches that take turns, so that no filter sees the same bytes twice in a row.
+const BATCHES: usize = 4;
+/// Rounds of each measurement, of which the median counts.
+const ROUNDS: usize = 7;
+
+/// One line of the table.
+#[derive(serde::Serialize)]
+struct Figure {
+    what: String,
+    value: f64,
+    unit: &'static str,
+    /// What must hold, if anything.
+    at_most: Option<f64>,
+}
+
+impl Figure {
+    fn print(&self, json: bool) {
+        if json {
+            println!("{}", serde_json::to_string(self).expect("figures are plain"));
+            return;
+        }
+        let goal = match self.at_most {
+            Some(goal) if self.value <= goal => format!("(goal: at most {goal})"),
+            Some(goal) => format!("MISSES the goal of at most {goal}"),
+            None => String::new(),
+        };
+        println!("{:<52} {:>10.1} {:<4} {goal}", self.what, self.value, self.unit);
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    // `cargo bench` passes `--bench`; `cargo test` does not, and wants no figures.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let json = std::env::args().any(|argument| argument == "--json");
+    let measured = spawn("evaluate", move || measure(&mut |figure: Figure| figure.print(json)))?;
+    measured.join().expect("no panic")
+}
+
+fn measure(report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+    let engine = Engine::new(&PoolConfig::default())?;
+    for (name, bytes) in modules()? {
+        let begin = Instant::now();
+        let module = engine.load(&bytes, &Limits::default())?;
+        let columns = columns(Filter::start(&module, "", &Limits::default())?.manifest().fields.as_slice());
+        evaluate(&module, 1, &columns)?;
+        let value = begin.elapsed().as_secs_f64() * 1e3;
+        let what = format!("{name}: module to first verdict");
+        report(Figure { what, value, unit: "ms", at_most: Some(2000.0) });
+
+        report(start(&name, &module)?);
+        for count in [1, 100, 1000] {
+            let value = evaluate(&module, count, &columns)?;
+            let what = format!("{name}: alert and filter, {count} filters");
+            report(Figure { what, value, unit: "ns", at_most: (name == "ten-columns").then_some(40.0) });
+        }
+        for count in [100, 1000] {
+            let value = idle(&module, count, &columns)?;
+            let what = format!("{name}: memory of an idle filter, {count} filters");
+            report(Figure { what, value, unit: "KiB", at_most: Some(256.0) });
+        }
+    }
+    Ok(())
+}
+
+/// The filter in text, and the examples that are built.
+fn modules() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut modules = vec![("ten-columns".to_owned(), wat::parse_file(root.join("filters/ten-columns.wat"))?)];
+    for name in ["bright", "rising"] {
+        if let Ok(bytes) = std::fs::read(root.join("../target/filters").join(name).with_extension("wasm")) {
+            modules.push((name.to_owned(), bytes));
+        }
+    }
+    Ok(modules)
+}
+
+/// Nanoseconds an alert and filter.
+fn evaluate(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::Result<f64> {
+    let mut filters = start_many(module, count)?;
+    let mut pass = |batch: usize| -> anyhow::Result<()> {
+        let columns: Vec<&Column> = batches[batch % BATCHES].iter().collect();
+        for filter in &mut filters {
+            let evaluation = filter.evaluate(ROWS, &columns);
+            anyhow::ensure!(evaluation.faults.is_empty(), "{:?}", evaluation.faults);
+        }
+        Ok(())
+    };
+    let passes = (20_000 / count).max(8);
+    let mut rounds = [Duration::ZERO; ROUNDS];
+    (0..BATCHES).try_for_each(&mut pass)?;
+    for round in &mut rounds {
+        let begin = Instant::now();
+        (0..passes).try_for_each(&mut pass)?;
+        *round = begin.elapsed();
+    }
+    rounds.sort_unstable();
+    Ok(rounds[ROUNDS / 2].as_nanos() as f64 / (passes * count * ROWS) as f64)
+}
+
+/// An instance from the pool, described; and its end, which makes room for the next.
+fn start(name: &str, module: &Module) -> anyhow::Result<Figure> {
+    const STARTS: u32 = 2000;
+    let mut rounds = [Duration::ZERO; ROUNDS];
+    for round in &mut rounds {
+        let mut taken = Duration::ZERO;
+        for _ in 0..STARTS {
+            let begin = Instant::now();
+            let filter = Filter::start(module, "", &Limits::default())?;
+            taken += begin.elapsed();
+            drop(filter);
+        }
+        *round = taken / STARTS;
+    }
+    rounds.sort_unstable();
+    let value = rounds[ROUNDS / 2].as_nanos() as f64 / 1e3;
+    Ok(Figure { what: format!("{name}: start, described"), value, unit: "us", at_most: Some(20.0) })
+}
+
+/// KiB of resident memory a filter that has seen one batch, beyond the first.
+fn idle(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::Result<f64> {
+    let columns: Vec<&Column> = batches[0].iter().collect();
+    let run = |count: usize| -> anyhow::Result<Vec<Filter>> {
+        let mut filters = start_many(module, count)?;
+        filters.iter_mut().for_each(|filter| drop(filter.evaluate(ROWS, &columns)));
+        Ok(filters)
+    };
+    let first = run(1)?;
+    let before = resident()?;
+    let filters = run(count)?;
+    let after = resident()?;
+    drop((first, filters));
+    Ok((after.saturating_sub(before)) as f64 / 1024.0 / count as f64)
+}
+
+fn start_many(module: &Module, count: usize) -> anyhow::Result<Vec<Filter>> {
+    (0..count).map(|_| Ok(Filter::start(module, "", &Limits::default())?)).collect()
+}
+
+/// Bytes of this process in memory (`/proc/self/statm`, second field, in pages of 4 KiB).
+fn resident() -> anyhow::Result<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages = statm.split(' ').nth(1).unwrap_or_default();
+    Ok(pages.parse::<u64>()? * 4096)
+}
+
+/// Batches of made-up values for the fields of a filter.
+fn columns(fields: &[Field]) -> Vec<Vec<Column>> {
+    let mut state = 1;
+    (0..BATCHES).map(|_| fields.iter().map(|field| column(field, &mut state)).collect()).collect()
+}
+
+/// One value a row; through an array ten.
+fn column(field: &Field, state: &mut u64) -> Column {
+    let kind = if field.kind == Kind::Any { Kind::Double } else { field.kind };
+    let mut column = Column::new(kind, field.is_list());
+    let values = if column.list { 10 } else { 1 };
+    for row in 0..ROWS {
+        (0..values).for_each(|_| push(&mut column, random(state)));
+        if column.list {
+            column.ends.extend_from_slice(&(((row + 1) * values) as u32).to_le_bytes());
+        }
+    }
+    column
+}
+
+/// Appends a value, of numbers between 0 and 30.
+fn push(column: &mut Column, value: u64) {
+    let value = (value % 3000) as f64 / 100.0;
+    match column.kind {
+        Kind::Boolean => column.values.push((value as u8) & 1),
+        Kind::Int => column.values.extend_from_slice(&(value as i32).to_le_bytes()),
+        Kind::Long => column.values.extend_from_slice(&(value as i64).to_le_bytes()),
+        Kind::Float => column.values.extend_from_slice(&(value as f32).to_le_bytes()),
+        Kind::Double | Kind::Any => column.values.extend_from_slice(&value.to_le_bytes()),
+        Kind::Text | Kind::Bytes => {
+            column.values.extend_from_slice(b"ZTF18abcdefg");
+            column.offsets.extend_from_slice(&(column.values.len() as u32).to_le_bytes());
+        }
+    }
+}
+
+/// Xorshift (Marsaglia 2003): nothing here needs better.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
