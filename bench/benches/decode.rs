@@ -17,11 +17,15 @@ use serde::Deserialize;
 use serde_avro_fast::from_datum_slice;
 use skysieve::alert::{Field, Kind};
 use skysieve::avro::{Decoder, Projection, Schemas};
-use skysieve_bench::alerts::{self, LSST, LSST_HEADER};
+use skysieve::simulate::{Lsst, LsstConfig};
 use skysieve_bench::pruned::pruned;
 use skysieve_bench::structs::{LsstCurrent, LsstHistory, ZtfCurrent, ZtfHistory};
+use skysieve_bench::{Goal, Row, record, root, ztf_packets};
 
 const BATCH: usize = 64;
+
+/// What precedes an LSST alert of version 11.1 in Confluent's wire format.
+const LSST_HEADER: [u8; 5] = [0, 0, 0, 4, 77];
 
 const LSST_CURRENT: [&str; 10] = [
     "diaSourceId",
@@ -64,21 +68,21 @@ const ZTF_HISTORY: [&str; 5] = [
 
 fn main() -> anyhow::Result<()> {
     let mut bench = Bench { criterion: Criterion::default().configure_from_args(), times: BTreeMap::new() };
-    let lsst = Survey::new(LSST.to_owned(), alerts::lsst(BATCH)?)?;
+    let schema = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc"))?;
+    let packets = Lsst::new(LsstConfig::default()).visit(BATCH).map(|alert| alert.bytes).collect();
+    let lsst = Survey::new(schema, packets)?;
     bench.compare::<LsstCurrent<'_>>("LSST current source", &lsst, &LSST_CURRENT)?;
     bench.compare::<LsstHistory<'_>>("LSST with history", &lsst, &[&LSST_CURRENT[..], &LSST_HISTORY].concat())?;
-    let packets = alerts::ztf(BATCH)?;
-    if let Some(first) = packets.first() {
-        let schema = serde_json::to_string(apache_avro::Reader::new(&first[..])?.writer_schema())?;
+    if let Some(mut packets) = ztf_packets()? {
+        // Packets of one schema.
+        packets.truncate(BATCH);
+        let schema = serde_json::to_string(apache_avro::Reader::new(&packets[0][..])?.writer_schema())?;
         let ztf = Survey::new(schema, packets)?;
         bench.compare::<ZtfCurrent<'_>>("ZTF current source", &ztf, &ZTF_CURRENT)?;
         bench.compare::<ZtfHistory<'_>>("ZTF with history", &ztf, &[&ZTF_CURRENT[..], &ZTF_HISTORY].concat())?;
-    } else {
-        println!("skipped: ZTF needs ../shared");
     }
     bench.criterion.final_summary();
-    bench.print();
-    Ok(())
+    record("1-decode", &bench.rows())
 }
 
 /// Alerts of one schema.
@@ -181,16 +185,28 @@ impl Bench {
         self.times.entry(case.to_owned()).or_default().insert(decoder, best);
     }
 
-    fn print(&self) {
+    /// The best times per alert, and how many times as long the peers take.
+    fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
         for (case, times) in &self.times {
-            let Some(ours) = times.get("skysieve").filter(|time| **time < Duration::MAX) else { continue };
-            let peers = times.iter().filter(|(decoder, time)| **decoder != "skysieve" && **time < Duration::MAX);
-            let ratios: Vec<_> = peers
-                .map(|(decoder, time)| {
-                    format!("{decoder} {:.1?} ({:.1}x)", time, time.as_secs_f64() / ours.as_secs_f64())
-                })
-                .collect();
-            println!("{case}: skysieve {ours:.2?} an alert; {}", ratios.join(", "));
+            let Some(ours) = times.get("skysieve") else { continue };
+            let (most, least) = goals(case);
+            rows.push(Row::new(format!("{case}: an alert"), ours.as_secs_f64() * 1e6, "µs").goal(Goal::AtMost(most)));
+            for (peer, time) in times.iter().filter(|(decoder, _)| **decoder != "skysieve") {
+                let ratio = time.as_secs_f64() / ours.as_secs_f64();
+                let row = Row::new(format!("{case}: {peer} takes, times as long"), ratio, "×");
+                rows.push(if *peer == "arrow-avro" { row.goal(Goal::AtLeast(least)) } else { row });
+            }
         }
+        rows
+    }
+}
+
+/// Microseconds an alert may take, and how many times as long arrow-avro must.
+fn goals(case: &str) -> (f64, f64) {
+    match (case.contains("history"), case.contains("ZTF")) {
+        (true, _) => (25.0, 2.0),
+        (false, true) => (4.0, 20.0),
+        (false, false) => (2.0, 20.0),
     }
 }

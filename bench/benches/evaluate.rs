@@ -2,13 +2,14 @@
 //! filter; the memory of idle filters.
 //!
 //! `ten-columns` is a filter in text that reads ten columns of doubles. The examples in `target/filters` are measured
-//! beside it where they are built. `--json` prints one object a line instead of the table.
+//! beside it where they are built.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use skysieve::alert::{Column, Field, Kind};
 use skysieve::sandbox::{Engine, Filter, Limits, Module, PoolConfig, spawn};
+use skysieve_bench::{Goal, Row, record};
 
 /// Alerts of a batch.
 const ROWS: usize = 256;
@@ -17,62 +18,39 @@ const BATCHES: usize = 4;
 /// Rounds of each measurement, of which the median counts.
 const ROUNDS: usize = 7;
 
-/// One line of the table.
-#[derive(serde::Serialize)]
-struct Figure {
-    what: String,
-    value: f64,
-    unit: &'static str,
-    /// What must hold, if anything.
-    at_most: Option<f64>,
-}
-
-impl Figure {
-    fn print(&self, json: bool) {
-        if json {
-            println!("{}", serde_json::to_string(self).expect("figures are plain"));
-            return;
-        }
-        let goal = match self.at_most {
-            Some(goal) if self.value <= goal => format!("(goal: at most {goal})"),
-            Some(goal) => format!("MISSES the goal of at most {goal}"),
-            None => String::new(),
-        };
-        println!("{:<52} {:>10.1} {:<4} {goal}", self.what, self.value, self.unit);
-    }
-}
-
 fn main() -> anyhow::Result<()> {
     // `cargo bench` passes `--bench`; `cargo test` does not, and wants no figures.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let json = std::env::args().any(|argument| argument == "--json");
-    let measured = spawn("evaluate", move || measure(&mut |figure: Figure| figure.print(json)))?;
+    let measured = spawn("evaluate", move || {
+        let mut rows = Vec::new();
+        measure(&mut |row| rows.push(row))?;
+        record("2-evaluate", &rows)
+    })?;
     measured.join().expect("no panic")
 }
 
-fn measure(report: &mut dyn FnMut(Figure)) -> anyhow::Result<()> {
+fn measure(report: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
     let engine = Engine::new(&PoolConfig::default())?;
     for (name, bytes) in modules()? {
         let begin = Instant::now();
         let module = engine.load(&bytes, &Limits::default())?;
         let columns = columns(Filter::start(&module, "", &Limits::default())?.manifest().fields.as_slice());
         evaluate(&module, 1, &columns)?;
-        let value = begin.elapsed().as_secs_f64() * 1e3;
         let what = format!("{name}: module to first verdict");
-        report(Figure { what, value, unit: "ms", at_most: Some(2000.0) });
+        report(Row::new(what, begin.elapsed().as_secs_f64(), "s").goal(Goal::AtMost(2.0)));
 
         report(start(&name, &module)?);
         for count in [1, 100, 1000] {
             let value = evaluate(&module, count, &columns)?;
-            let what = format!("{name}: alert and filter, {count} filters");
-            report(Figure { what, value, unit: "ns", at_most: (name == "ten-columns").then_some(40.0) });
+            let row = Row::new(format!("{name}: an alert and filter, {count} filters"), value, "ns");
+            report(if name == "ten-columns" { row.goal(Goal::AtMost(40.0)) } else { row });
         }
         for count in [100, 1000] {
             let value = idle(&module, count, &columns)?;
-            let what = format!("{name}: memory of an idle filter, {count} filters");
-            report(Figure { what, value, unit: "KiB", at_most: Some(256.0) });
+            let what = format!("{name}: memory of an idle filter beyond the first, {count} filters");
+            report(Row::new(what, value, "KiB").goal(Goal::AtMost(256.0)));
         }
     }
     Ok(())
@@ -114,7 +92,7 @@ fn evaluate(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::R
 }
 
 /// An instance from the pool, described; and its end, which makes room for the next.
-fn start(name: &str, module: &Module) -> anyhow::Result<Figure> {
+fn start(name: &str, module: &Module) -> anyhow::Result<Row> {
     const STARTS: u32 = 2000;
     let mut rounds = [Duration::ZERO; ROUNDS];
     for round in &mut rounds {
@@ -129,7 +107,7 @@ fn start(name: &str, module: &Module) -> anyhow::Result<Figure> {
     }
     rounds.sort_unstable();
     let value = rounds[ROUNDS / 2].as_nanos() as f64 / 1e3;
-    Ok(Figure { what: format!("{name}: start, described"), value, unit: "us", at_most: Some(20.0) })
+    Ok(Row::new(format!("{name}: instance from the pool, described"), value, "µs").goal(Goal::AtMost(20.0)))
 }
 
 /// KiB of resident memory a filter that has seen one batch, beyond the first.
