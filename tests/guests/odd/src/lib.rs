@@ -1,5 +1,7 @@
 //! A filter that misbehaves as its config says, for tests of what the host makes of it.
 
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "called through its exports only"))]
+
 use std::cell::Cell;
 
 use serde::Deserialize;
