@@ -116,7 +116,8 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     let mut messages = packets(&all);
     messages.insert(7, Bytes::new());
     messages.insert(50, Bytes::from_static(b"no alert at all"));
-    messages.insert(51, messages[0].slice(..100));
+    // Cut in a field that is read; what lies behind the last of them is not looked at.
+    messages.insert(51, messages[0].slice(..20));
     messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
     let (records, handle) = run(
         config(),

@@ -71,7 +71,7 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
         }
         Mode::Panic => panic!("alert {} is not to my taste", alert.id),
         Mode::Spin => spin(u64::MAX),
-        Mode::Hoard => Ok(Verdict::accept_if(vec![1u8; 1 << 30].len() > 1)),
+        Mode::Hoard => Ok(Verdict::accept_if(std::hint::black_box(vec![1u8; 1 << 30]).len() > 1)),
         Mode::Error => Err(format!("alert {} makes no sense", alert.id)),
         Mode::Uneven => spin(if alert.id % 10 == 3 { 500_000 } else { 1_000 }),
     }
