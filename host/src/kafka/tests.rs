@@ -241,7 +241,7 @@ fn a_topic_that_stays_absent_is_an_error() {
 #[test]
 fn partitions_that_went_to_another_host_are_not_committed() {
     let broker = broker(&[("alerts", 2)]);
-    let options = broker.options().with("session.timeout.ms", "4000").with("heartbeat.interval.ms", "50");
+    let options = broker.options().with("session.timeout.ms", "30000").with("heartbeat.interval.ms", "50");
     let record = |n: usize| record("alerts", &n.to_string(), n.to_string());
     publish(&options, (0..40).map(record).collect());
     let mut first = source(&options, &["alerts"]);
