@@ -1,6 +1,6 @@
 //! How fast a visit's alerts are made: one core, packets of about 80 KB.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
 use skysieve::simulate::{Lsst, LsstConfig};
 
 const ALERTS: usize = 1000;
@@ -17,5 +17,8 @@ fn lsst(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lsst);
-criterion_main!(benches);
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    lsst(&mut criterion);
+    criterion.final_summary();
+}

@@ -71,8 +71,8 @@ impl Shared {
         }
         let stream = self.stream.read().unwrap_or_else(PoisonError::into_inner);
         let fits = |schema: &SchemaId| {
-            let required = manifest.fields.iter().filter(|field| !field.optional);
-            required.map(|field| check_field(&self.schemas, *schema, field)).collect::<Result<(), _>>()
+            let mut required = manifest.fields.iter().filter(|field| !field.optional);
+            required.try_for_each(|field| check_field(&self.schemas, *schema, field))
         };
         match stream.iter().rev().map(fits).reduce(Result::or) {
             None | Some(Ok(())) => Ok(()),

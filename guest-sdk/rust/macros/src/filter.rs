@@ -99,6 +99,15 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
             }
 
             ::skysieve_sdk::__export!(Exported);
+
+            // Natively nothing calls a filter but its tests; this keeps it from looking unused.
+            #[cfg(not(target_family = "wasm"))]
+            #[allow(dead_code)]
+            fn used(config: &#config_type) {
+                let _ = <Exported as sdk::Filter>::configure("");
+                let _ = <Exported as sdk::Filter>::manifest();
+                let _ = <Exported as sdk::Filter>::evaluate(config, 0, &[], |_, _| ());
+            }
         };
     })
 }

@@ -1,7 +1,5 @@
 //! A filter that misbehaves as its config says, for tests of what the host makes of it.
 
-#![cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "called through its exports only"))]
-
 use std::cell::Cell;
 
 use serde::Deserialize;
@@ -67,7 +65,7 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
         Mode::Remember => {
             let met = MET.get();
             MET.set(met + 1);
-            Ok(Verdict::accept_if(met % 2 == 0))
+            Ok(Verdict::accept_if(met.is_multiple_of(2)))
         }
         Mode::Panic => panic!("alert {} is not to my taste", alert.id),
         Mode::Spin => spin(u64::MAX),
