@@ -141,6 +141,17 @@ fn gzip_and_threads_make_no_difference() {
 }
 
 #[test]
+fn a_path_that_the_alerts_lack_is_told_with_its_neighbours() {
+    let (folder, _) = packets(3);
+    let (code, report) = check("bright", "", &[folder.path().into()]);
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!((code, faults.len()), (1, 3));
+    assert_eq!(faults[0]["kind"], "field");
+    let message = faults[0]["message"].as_str().unwrap();
+    assert!(message.contains("candidate.magpsf") && message.contains("lsst.v11_1.alert"), "{message}");
+}
+
+#[test]
 fn wrong_usage_says_what_to_do() {
     let run = |arguments: &[&Path]| {
         let output = skysieve(std::iter::once(Path::new("check")).chain(arguments.iter().copied()));

@@ -11,10 +11,10 @@ use indicatif::ProgressBar;
 
 use super::findings::{FaultFound, Findings, UndecodableFound};
 use super::packets;
-use crate::avro::{Decoded, Decoder, Framed, Group, Schemas};
+use crate::avro::{Decoded, Decoder, Framed, Group, Schemas, check_field};
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use crate::sandbox::{Annotation, FaultKind, Filter, Refusal, spawn};
+use crate::sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 
 /// Files that a thread takes at a time.
 const FILES: usize = 64;
@@ -146,6 +146,16 @@ impl Examiner {
         findings.fuel.extend(alone.single_fuel);
         let memory = [&self.in_batches, &self.alone].map(|judge| judge.filter().memory_peak());
         findings.memory_peak = findings.memory_peak.max(memory[0]).max(memory[1]);
+        let explain = |fault: &Fault| match fault.kind {
+            FaultKind::Field => self.lacking(&decoded, fault.row).unwrap_or_else(|| fault.message.clone()),
+            _ => fault.message.clone(),
+        };
+        findings.faults.extend(verdicts.faults.iter().map(|fault| FaultFound {
+            path: open.paths[fault.row as usize].display().to_string(),
+            id: alerts.id_text(fault.row),
+            kind: fault.kind,
+            message: explain(fault),
+        }));
         self.decoder.recycle(decoded);
 
         findings.alerts += verdicts.seen;
@@ -158,12 +168,16 @@ impl Examiner {
             findings.visits.entry(visit).or_default().accepted += 1;
             findings.accepted.push(alerts.id(accepted.row));
         }
-        findings.faults.extend(verdicts.faults.into_iter().map(|fault| FaultFound {
-            path: open.paths[fault.row as usize].display().to_string(),
-            id: alerts.id_text(fault.row),
-            kind: fault.kind,
-            message: fault.message,
-        }));
+    }
+
+    /// Which field the alert's schema lacks, and what it has that is near.
+    fn lacking(&self, decoded: &Decoded, row: u32) -> Option<String> {
+        let schema = decoded.groups.iter().find_map(|group| {
+            let at = group.rows.binary_search(&row).ok()?;
+            Some(group.schemas[at])
+        })?;
+        let mut required = self.alone.filter().manifest().fields.iter().filter(|field| !field.optional);
+        required.find_map(|field| check_field(&self.schemas, schema, field).err()).map(|error| error.to_string())
     }
 }
 

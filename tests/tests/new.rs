@@ -1,0 +1,43 @@
+//! `skysieve new`, `build` and `check`, one after another: what a filter's author does first.
+
+use std::path::Path;
+use std::process::Command;
+
+use skysieve_tests::{alerts, skysieve, text};
+
+fn cargo_test(project: &Path) {
+    let output = Command::new(env!("CARGO")).arg("test").current_dir(project).output().unwrap();
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    assert!(said.lines().any(|line| line.starts_with("test ") && line.ends_with("... ok")), "{said}");
+}
+
+#[test]
+fn a_new_project_builds_passes_its_test_and_judges_alerts() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("my-filter");
+    let output = skysieve(["new".as_ref(), project.as_os_str(), "--survey".as_ref(), "lsst".as_ref()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    cargo_test(&project);
+
+    let output = skysieve(["build".as_ref(), project.as_os_str()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let module = project.join("target/filters/my-filter.wasm");
+    assert!(module.is_file(), "{}{}", text(&output.stdout), text(&output.stderr));
+
+    let packets = folder.path().join("packets");
+    std::fs::create_dir(&packets).unwrap();
+    for alert in alerts(1, 50) {
+        std::fs::write(packets.join(format!("{}.avro", alert.id)), alert.bytes).unwrap();
+    }
+    let config = ["--config", "magnitude = 20.0"].map(std::ffi::OsStr::new);
+    let arguments = ["check".as_ref(), module.as_os_str(), "--json".as_ref(), packets.as_os_str()];
+    let output = skysieve(arguments.into_iter().chain(config));
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
+    assert_eq!((output.status.code(), &report["alerts"]), (Some(0), &50.into()), "{report}");
+
+    let again = skysieve(["new".as_ref(), project.as_os_str()]);
+    assert!(!again.status.success());
+    assert!(text(&again.stderr).contains("my-filter"), "{}", text(&again.stderr));
+}
