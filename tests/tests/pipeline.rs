@@ -119,8 +119,9 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     // Cut in a field that is read; what lies behind the last of them is not looked at.
     messages.insert(51, messages[0].slice(..20));
     messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
+    let faults = FaultLimits { letters_per_visit: 100, ..FaultLimits::default() };
     let (records, handle) = run(
-        config(),
+        Config { faults, ..config() },
         &[("bad", odd("mode = 'panic'\nevery = 20")), ("good", odd("mode = 'accept'"))],
         messages.clone(),
     );
