@@ -241,7 +241,7 @@ fn a_topic_that_stays_absent_is_an_error() {
 #[test]
 fn partitions_that_went_to_another_host_are_not_committed() {
     let broker = broker(&[("alerts", 2)]);
-    let options = broker.options().with("session.timeout.ms", "30000").with("heartbeat.interval.ms", "50");
+    let options = broker.options().with("session.timeout.ms", "4000").with("heartbeat.interval.ms", "50");
     let record = |n: usize| record("alerts", &n.to_string(), n.to_string());
     publish(&options, (0..40).map(record).collect());
     let mut first = source(&options, &["alerts"]);
@@ -257,9 +257,15 @@ fn partitions_that_went_to_another_host_are_not_committed() {
             source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(10)).unwrap();
         }
     }
-    first.commit(&[last(0), last(1)]).unwrap();
     let kept = watch.lags()[0].partition;
-    assert_eq!(watch.committed("alerts", kept), Some(last(kept).offset));
+    // On a slow machine another rebalance may be under way, which drops a commit.
+    while watch.committed("alerts", kept) != Some(last(kept).offset) {
+        assert!(Instant::now() < deadline, "{:?} {:?}", watch.lags(), other.lags());
+        first.commit(&[last(0), last(1)]).unwrap();
+        for source in [&mut first, &mut second] {
+            source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(10)).unwrap();
+        }
+    }
     assert_eq!(watch.committed("alerts", 1 - kept), None);
     assert_eq!(watch.position("alerts", 1 - kept), Some(last(1 - kept).offset));
 }
