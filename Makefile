@@ -8,13 +8,15 @@ TESTED := --workspace --exclude skysieve-bench
 GUESTS := $(sort $(dir $(wildcard examples/*/Cargo.toml tests/guests/*/Cargo.toml)))
 DEMO_ARGS ?=
 
-.PHONY: demo test filters lint unit bench setup clean help
+SHELL := bash
+.PHONY: demo test filters lint unit soak bench setup clean help
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make filters examples to target/filters/NAME.wasm"
 	@echo "make lint    rustfmt and clippy, without warnings"
+	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
 	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
 
 setup:
@@ -33,8 +35,15 @@ lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
+# Tests on Kafka share one broker; those that kill brokers start their own.
+KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
+
 unit: filters
-	$(CARGO) test $(TESTED)
+	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers $(CARGO) test $(TESTED)
+
+soak: filters
+	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers SKYSIEVE_TEST_KILLS=100 \
+	  $(CARGO) test $(TESTED) --test exactly_once a_host_that_is_killed -- --nocapture
 
 test: lint unit
 

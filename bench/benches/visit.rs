@@ -82,7 +82,8 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         limits: Limits::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
-        topics: Topics { inputs: vec![], output_prefix: String::new(), dead_letters: "dead".into() },
+        topics: Topics { inputs: vec![], output_prefix: String::new(), dead_letters: "dead".into(), quotas: None },
+        open_topic: None,
     };
     let engine = Engine::new(&PoolConfig { filters: 8, ..PoolConfig::default() })?;
     let (pipeline, handle) = Pipeline::new(config, engine, Arc::new(Schemas::builtin()))?;

@@ -1,9 +1,11 @@
 //! Kafka: source, sink and the embedded broker. librdkafka is seen nowhere else.
 //!
-//! [`KafkaSource`] and [`KafkaSink`] stand behind the pipeline's traits and deliver at least once: offsets are committed
-//! after the outputs were acknowledged. [`EmbeddedBroker`], [`Feeder`] and [`Subscriber`] are for the demo and for
+//! A [`Claim`] on a host's name makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and
+//! deliver exactly once: outputs and offsets are committed in one transaction. [`Topics`] creates what a host needs.
+//! [`EmbeddedBroker`], [`Feeder`] and [`Subscriber`] are for the demo and for
 //! tests: a broker in this process, what fills it without outrunning its readers, and what reads many topics at once.
 
+mod claim;
 mod connection;
 mod embedded;
 mod error;
@@ -13,15 +15,22 @@ mod options;
 mod publisher;
 mod sink;
 mod source;
+mod start;
 mod subscriber;
+mod table;
 #[cfg(test)]
 mod tests;
+mod topics;
+mod transaction;
 
+pub use claim::Claim;
 pub use embedded::EmbeddedBroker;
 pub use error::Error;
 pub use feeder::{Consumed, Feeder};
-pub use lag::{Lag, Watch};
+pub use lag::Watch;
 pub use options::Options;
 pub use sink::{DROPPED_PAYLOAD, KafkaSink};
 pub use source::KafkaSource;
+pub use start::From;
 pub use subscriber::{Received, Subscriber};
+pub use topics::{TopicSettings, Topics};

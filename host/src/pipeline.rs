@@ -16,10 +16,13 @@ mod run;
 mod shard;
 mod totals;
 
+pub use crate::filters::PartitionLag;
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
-pub use config::{Config, DEFAULT_QUOTA, FaultLimits, PipelineError, Topics};
+pub use config::{Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, Topics};
 pub use handle::{Handle, Prepared};
-pub use io::{BatchLimits, Header, Message, Position, Record, Sink, SinkError, Source, SourceError};
+pub use io::{
+    BatchLimits, Condition, Header, Message, Monitor, Position, Record, Sink, SinkError, Source, SourceError,
+};
 pub use judge::{Judge, Verdicts};
 pub use memory::{MemorySink, MemorySource};
 pub use run::Pipeline;

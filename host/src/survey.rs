@@ -42,6 +42,25 @@ impl Visit {
             (None, None) => Visit::Unknown,
         }
     }
+
+    /// The same as a short text, to be kept; see [`Visit::from_key`].
+    pub fn key(&self) -> String {
+        match self {
+            Visit::Number(number) => format!("v{number}"),
+            Visit::JulianDate(bits) => format!("j{bits:016x}"),
+            Visit::Unknown => "u".to_owned(),
+        }
+    }
+
+    /// What [`Visit::key`] wrote.
+    pub fn from_key(key: &str) -> Option<Visit> {
+        match key.split_at_checked(1)? {
+            ("v", number) => number.parse().ok().map(Visit::Number),
+            ("j", bits) => u64::from_str_radix(bits, 16).ok().map(Visit::JulianDate),
+            ("u", "") => Some(Visit::Unknown),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Visit {
@@ -50,6 +69,23 @@ impl fmt::Display for Visit {
             Visit::Number(number) => write!(f, "{number}"),
             Visit::JulianDate(bits) => write!(f, "{}", f64::from_bits(*bits)),
             Visit::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Visit;
+
+    #[test]
+    fn a_visit_is_found_again_by_its_key() {
+        for visit in
+            [Visit::Number(-7), Visit::Number(i64::MAX), Visit::of(None, Some(2458451.7519213)), Visit::Unknown]
+        {
+            assert_eq!(Visit::from_key(&visit.key()), Some(visit));
+        }
+        for key in ["", "v", "vx", "jx", "u1", "é"] {
+            assert_eq!(Visit::from_key(key), None, "{key:?}");
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What the end-to-end tests share: the binary, the examples' modules, packets.
 
+pub mod host;
+pub mod kafka;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

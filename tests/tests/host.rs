@@ -1,7 +1,5 @@
 //! `skysieve host` as a process, on the embedded broker: files, uploads, signals, restarts.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,74 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder, Options, Subscriber};
 use skysieve::simulate::SimulatedAlert;
-use skysieve_tests::{alerts, binary, module, skysieve, text};
-
-/// A host's process; killed when it goes out of scope.
-struct Host {
-    process: Child,
-    url: String,
-}
-
-impl Host {
-    fn start(broker: &EmbeddedBroker, arguments: &[&str]) -> Host {
-        let mut process = Command::new(binary())
-            .args(["host", "--brokers", broker.brokers(), "--topic", "alerts", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .env("RUST_LOG", "info")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the host says where it listens").unwrap();
-            eprintln!("{line}");
-            if let Some((_, rest)) = line.split_once("listening=") {
-                break rest.split_whitespace().next().unwrap().to_owned();
-            }
-        };
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-        Host { process, url: format!("http://{address}") }
-    }
-
-    fn get(&self, path: &str) -> String {
-        ureq::get(format!("{}{path}", self.url)).call().unwrap().body_mut().read_to_string().unwrap()
-    }
-
-    fn filter(&self, name: &str) -> Value {
-        serde_json::from_str(&self.get(&format!("/api/v1/filters/{name}"))).unwrap()
-    }
-
-    fn done(&self) -> u64 {
-        let metrics = self.get("/metrics");
-        let line = metrics.lines().find(|line| line.starts_with("skysieve_messages_done_total"));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{metrics}"))
-    }
-
-    fn await_done(&self, messages: u64) {
-        wait_for(|| self.done() >= messages);
-    }
-
-    /// SIGTERM; the exit code.
-    fn stop(mut self) -> Option<i32> {
-        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn wait_for(condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited for a minute");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::{alerts, module, skysieve, text};
 
 fn broker(topics: &[&str]) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
@@ -120,10 +52,9 @@ fn ids<'a>(alerts: impl IntoIterator<Item = &'a SimulatedAlert>) -> Vec<i64> {
 
 #[test]
 fn files_uploads_and_a_restart() {
-    let broker = broker(&["file", "upload", "t-dead-letters"]);
+    let broker = broker(&["file", "upload", "t-dead-letters", "t-quotas"]);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(module("odd"), folder.path().join("file.wasm")).unwrap();
-    std::fs::write(folder.path().join("file.toml"), "quota = 1000\n[config]\nmode = 'accept'").unwrap();
+    write_filter(folder.path(), "file", "odd", "quota = 1000\n[config]\nmode = 'accept'");
     std::fs::write(folder.path().join("broken.wasm"), "no module").unwrap();
     let arguments = ["--name", "t", "--filters", folder.path().to_str().unwrap(), "-X", "fetch.wait.max.ms=20"];
     let options = broker.options();
@@ -131,7 +62,7 @@ fn files_uploads_and_a_restart() {
     let mut feeder = feeder(&options);
     let all = alerts(2, 150);
 
-    let host = Host::start(&broker, &arguments);
+    let host = Host::start(broker.brokers(), "alerts", &arguments);
     send(&mut feeder, &all[..100]);
     host.await_done(100);
     assert_eq!(receive(&mut subscriber, 100), ids(&all[..100]));
@@ -139,7 +70,7 @@ fn files_uploads_and_a_restart() {
     assert_eq!(filters.as_array().unwrap().len(), 1, "the broken one is left out: {filters}");
     assert_eq!(filters[0]["counts"]["accepted"], 100);
 
-    let url = format!("{}/api/v1/filters/upload?config=mode='accept'%0Aevery=3&quota=1000", host.url);
+    let url = format!("{}/api/v1/filters/upload?config=mode='accept'%0Aevery=3&quota=1000", host.url());
     let reply = ureq::put(&url).content_type("application/wasm").send(std::fs::read(module("odd")).unwrap()).unwrap();
     assert_eq!(reply.status(), 201);
     send(&mut feeder, &all[100..200]);
@@ -150,24 +81,23 @@ fn files_uploads_and_a_restart() {
     assert_eq!(receive(&mut subscriber, expected.len()), expected);
     assert_eq!(host.filter("upload")["counts"]["seen"], 100);
     assert!(host.get("/metrics").contains("filter=\"upload\""));
-    ureq::delete(format!("{}/api/v1/filters/upload", host.url)).call().unwrap();
-    assert!(ureq::get(format!("{}/api/v1/filters/upload", host.url)).call().is_err());
-    assert_eq!(host.stop(), Some(0));
+    ureq::delete(format!("{}/api/v1/filters/upload", host.url())).call().unwrap();
+    assert!(ureq::get(format!("{}/api/v1/filters/upload", host.url())).call().is_err());
+    assert_eq!(host.stop().0, Some(0));
 
     send(&mut feeder, &all[200..]);
-    let host = Host::start(&broker, &arguments);
+    let host = Host::start(broker.brokers(), "alerts", &arguments);
     host.await_done(100);
     assert_eq!(receive(&mut subscriber, 100), ids(&all[200..]), "it goes on where it stopped");
     assert_eq!(host.filter("file")["counts"]["seen"], 100);
-    assert_eq!(host.stop(), Some(0));
+    assert_eq!(host.stop().0, Some(0));
 }
 
 #[test]
 fn broken_messages_and_faults_reach_the_dead_letter_topic() {
-    let broker = broker(&["bad", "t-dead-letters"]);
+    let broker = broker(&["bad", "t-dead-letters", "t-quotas"]);
     let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(module("odd"), folder.path().join("bad.wasm")).unwrap();
-    std::fs::write(folder.path().join("bad.toml"), "[config]\nmode = 'panic'\nevery = 10").unwrap();
+    write_filter(folder.path(), "bad", "odd", "[config]\nmode = 'panic'\nevery = 10");
     let options = broker.options();
     let mut feeder = feeder(&options);
     let all = alerts(1, 100);
@@ -175,7 +105,7 @@ fn broken_messages_and_faults_reach_the_dead_letter_topic() {
     feeder.send(0, Vec::new(), bytes::Bytes::from_static(b"rubbish")).unwrap();
     feeder.finish().unwrap();
 
-    let host = Host::start(&broker, &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
+    let host = Host::start(broker.brokers(), "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
     host.await_done(101);
     let mut letters = Subscriber::new(&options, &["t-dead-letters".into()]).unwrap();
     let mut kinds = Vec::new();
@@ -192,7 +122,7 @@ fn broken_messages_and_faults_reach_the_dead_letter_topic() {
     kinds.sort();
     assert_eq!(kinds.iter().filter(|kind| *kind == "trap").count(), faults);
     assert_eq!(kinds.last().unwrap(), "undecodable");
-    assert_eq!(host.stop(), Some(0));
+    assert_eq!(host.stop().0, Some(0));
 }
 
 #[test]

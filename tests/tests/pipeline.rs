@@ -24,7 +24,13 @@ fn config() -> Config {
         limits: Limits::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
-        topics: Topics { inputs: vec!["alerts".into()], output_prefix: String::new(), dead_letters: "dead".into() },
+        topics: Topics {
+            inputs: vec!["alerts".into()],
+            output_prefix: String::new(),
+            dead_letters: "dead".into(),
+            quotas: None,
+        },
+        open_topic: None,
     }
 }
 
@@ -187,7 +193,7 @@ fn a_field_that_the_alerts_lack_faults_or_refuses_the_upload() {
 fn filters_come_and_go_while_the_stream_runs() {
     let (pipeline, handle) = start(config());
     let (source, sender) = MemorySource::new("alerts");
-    let (committed, sink) = (source.committed(), MemorySink::default());
+    let sink = MemorySink::default();
     let stream = packets(&alerts(1, 600));
     let feed = |sender: &Sender<Bytes>, range: std::ops::Range<usize>| {
         let before = handle.health().done;
@@ -222,8 +228,37 @@ fn filters_come_and_go_while_the_stream_runs() {
         drop(sender);
         host.join().unwrap().unwrap();
     });
-    let last = committed.lock().unwrap().last().cloned().unwrap();
+    let last = sink.committed().last().cloned().unwrap();
     assert_eq!(last.offset, 600);
     assert!(matches!(handle.put("late", odd("mode = 'accept'")), Err(FilterError::Stopping)));
     assert!(!handle.health().ready);
+}
+
+#[test]
+fn quotas_go_on_after_a_restart_and_with_the_next_version() {
+    let mut config = config();
+    config.topics.quotas = Some("quotas".into());
+    config.quota = 7;
+    let all = alerts(1, 40);
+    let all = packets(&all);
+    let (first, _) = run(config.clone(), &[("odd", odd("mode = 'accept'\nevery = 8"))], all[..20].to_vec());
+    let published = on(&first, "odd").count();
+    assert!((1..7).contains(&published), "{published}");
+    let counters: Vec<_> = on(&first, "quotas").map(|record| (&record.key[..], &record.payload[..])).collect();
+
+    let (mut pipeline, handle) = start(config);
+    assert_eq!(pipeline.restore(counters.iter().copied().skip(counters.len() - 1)), 1);
+    pipeline.add(vec![handle.prepare("odd", odd("mode = 'reject'")).unwrap()]).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    let sink = MemorySink::default();
+    std::thread::scope(|scope| {
+        let output = sink.clone();
+        scope.spawn(move || pipeline.run(source, output, &AtomicBool::new(false)).unwrap());
+        handle.delete("odd").unwrap();
+        handle.put("odd", odd("mode = 'accept'")).unwrap();
+        all[20..].iter().for_each(|packet| sender.send(packet.clone()).unwrap());
+        drop(sender);
+    });
+    assert_eq!(on(&sink.records(), "odd").count(), 7 - published, "a new version has no quota of its own");
+    assert_eq!(on(&sink.records(), "quotas").last().unwrap().payload, "7");
 }

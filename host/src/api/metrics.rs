@@ -79,7 +79,13 @@ impl Snapshot {
         out.counter("fetched", "Packets fetched.", Some(&Unit::Bytes), health.bytes)?;
         out.counter("batches", "Batches published.", None, health.batches)?;
         out.counter("messages_done", "Messages whose outcome is published.", None, health.done)?;
-        out.counter("dead_letters", "Dead letters published.", None, health.dead_letters)
+        out.counter("dead_letters", "Dead letters published.", None, health.dead_letters)?;
+        out.counter("batch_retries", "Batches that had to be published once more.", None, health.retries)?;
+        let lag = health.partitions.iter().filter_map(|lag| {
+            let labels = [("topic", escape(&lag.topic)), ("partition", lag.partition.to_string())];
+            Some((labels, ConstGauge::new(lag.behind()?)))
+        });
+        out.family("partition_lag", "Messages of the stream whose outcome is not published yet.", None, lag)
     }
 
     fn verdicts(&self, out: &mut Writer) -> fmt::Result {

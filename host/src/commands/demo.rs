@@ -12,7 +12,7 @@ use super::common::SchemaArgs;
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::filters::Control;
-use crate::kafka::{EmbeddedBroker, Feeder, KafkaSink, KafkaSource, Options, Subscriber};
+use crate::kafka::{Claim, EmbeddedBroker, Feeder, From, Options, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
 use crate::sandbox::{Engine, Limits, PoolConfig};
 
@@ -107,15 +107,15 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         println!("status page and API at http://{}/", api.address);
     }
 
-    let source = KafkaSource::new(&options, "demo", &[INPUT.to_owned()])?;
+    let claim = Claim::new(&broker.options(), "demo")?;
+    let (source, sink) = claim.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
     let watch = source.watch();
     let consumed = Arc::new(move |partition| watch.position(INPUT, partition).unwrap_or(0));
     let feeder = Feeder::new(&options, INPUT, PARTITIONS, consumed)?;
     let ended = AtomicBool::new(false);
-    let sink_options = broker.options();
     let (fed, received) = std::thread::scope(|scope| {
         let host = scope.spawn(|| -> anyhow::Result<()> {
-            let ran = pipeline.run(source, KafkaSink::new(&sink_options)?, &ended);
+            let ran = pipeline.run(source, sink, &ended);
             // Whoever waits for the host learns that it is no more.
             ended.store(true, Ordering::Relaxed);
             Ok(ran?)
@@ -151,7 +151,9 @@ fn config(filters: usize) -> Config {
             inputs: vec![INPUT.to_owned()],
             output_prefix: String::new(),
             dead_letters: DEAD_LETTERS.into(),
+            quotas: None,
         },
+        open_topic: None,
     }
 }
 

@@ -159,6 +159,32 @@ pub struct Health {
     pub done: u64,
     /// Dead letters published.
     pub dead_letters: u64,
+    /// Batches that had to be published once more.
+    pub retries: u64,
+    /// How far each partition of the stream was read.
+    pub partitions: Vec<PartitionLag>,
+}
+
+/// How far one partition was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct PartitionLag {
+    /// The topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
+    /// One past the last message fetched.
+    pub position: Option<i64>,
+    /// Where the next start goes on.
+    pub committed: Option<i64>,
+    /// One past the last message that can be read, as known some seconds ago.
+    pub high: Option<i64>,
+}
+
+impl PartitionLag {
+    /// Messages whose outcome is not published yet.
+    pub fn behind(&self) -> Option<i64> {
+        Some((self.high? - self.committed.or(self.position)?).max(0))
+    }
 }
 
 /// Why a request about a filter was refused.
@@ -173,6 +199,9 @@ pub enum FilterError {
     /// The module, its manifest or its settings were refused.
     #[error("{0}")]
     Refused(String),
+    /// There is no topic for what it accepts.
+    #[error("the filter's topic: {0}")]
+    Topic(String),
     /// There is no room for another filter.
     #[error("this host holds {0} filters, as many as it was started for; delete one first")]
     Full(usize),

@@ -1,35 +1,13 @@
 //! How far a source has read, for health, metrics and flow control. Asking never waits for the network.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rdkafka::TopicPartitionList;
 use serde::Deserialize;
 
 use super::connection::Connection;
-use crate::pipeline::Position;
-
-/// How far one partition was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lag {
-    /// The topic.
-    pub topic: Arc<str>,
-    /// Its partition.
-    pub partition: i32,
-    /// One past the last message handed to the pipeline.
-    pub position: Option<i64>,
-    /// The offset last committed.
-    pub committed: Option<i64>,
-    /// One past the last message that can be read, as known some seconds ago.
-    pub high: Option<i64>,
-}
-
-impl Lag {
-    /// Messages not handed to the pipeline yet.
-    pub fn behind(&self) -> Option<i64> {
-        Some((self.high? - self.position.or(self.committed)?).max(0))
-    }
-}
+use crate::pipeline::{Condition, PartitionLag, Position};
 
 /// Watches a source from any thread.
 #[derive(Clone, Default)]
@@ -38,30 +16,39 @@ pub struct Watch(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     connection: Connection,
+    /// What keeps a transaction from being committed.
+    held_up: Mutex<Option<String>>,
+    retries: AtomicU64,
     partitions: Mutex<BTreeMap<Arc<str>, BTreeMap<i32, Entry>>>,
 }
 
-/// One partition. Kept when the partition is given away, so that positions never vanish.
+/// One partition.
 #[derive(Default)]
 struct Entry {
-    assigned: bool,
     position: Option<i64>,
     committed: Option<i64>,
     high: Option<i64>,
 }
 
 impl Watch {
-    /// All partitions that are the source's now.
-    pub fn lags(&self) -> Vec<Lag> {
+    /// How source and sink are.
+    pub fn condition(&self) -> Condition {
+        let held_up = self.0.held_up.lock().unwrap().clone();
+        let retries = self.0.retries.load(Ordering::Relaxed);
+        Condition { trouble: held_up.or_else(|| self.trouble()), retries, partitions: self.lags() }
+    }
+
+    /// All partitions.
+    pub fn lags(&self) -> Vec<PartitionLag> {
         let partitions = self.0.partitions.lock().unwrap();
-        let of_topic = |(topic, entries): (&Arc<str>, &BTreeMap<i32, Entry>)| {
-            let lag = |(&partition, entry): (&i32, &Entry)| {
-                let &Entry { position, committed, high, .. } = entry;
-                Lag { topic: topic.clone(), partition, position, committed, high }
-            };
-            entries.iter().filter(|(_, entry)| entry.assigned).map(lag).collect::<Vec<_>>()
+        let lag = |topic: &Arc<str>, partition: i32, entry: &Entry| {
+            let &Entry { position, committed, high } = entry;
+            PartitionLag { topic: topic.to_string(), partition, position, committed, high }
         };
-        partitions.iter().flat_map(of_topic).collect()
+        let of = |(topic, entries): (&Arc<str>, &BTreeMap<i32, Entry>)| {
+            entries.iter().map(|(&partition, entry)| lag(topic, partition, entry)).collect::<Vec<_>>()
+        };
+        partitions.iter().flat_map(of).collect()
     }
 
     /// One past the last message of a partition that was handed to the pipeline; `None` before the first.
@@ -83,16 +70,20 @@ impl Watch {
         &self.0.connection
     }
 
-    /// Whether a partition is the source's now.
-    pub(super) fn holds(&self, topic: &str, partition: i32) -> bool {
-        let partitions = self.0.partitions.lock().unwrap();
-        partitions.get(topic).and_then(|entries| entries.get(&partition)).is_some_and(|entry| entry.assigned)
+    /// A batch has to be published once more.
+    pub(super) fn retry(&self, reason: &str) {
+        self.0.retries.fetch_add(1, Ordering::Relaxed);
+        let before = self.0.held_up.lock().unwrap().replace(reason.to_owned());
+        if before.as_deref() != Some(reason) {
+            tracing::warn!(reason, "a batch could not be committed; trying again");
+        }
     }
 
-    /// Partitions were given to the source, or taken from it.
-    pub(super) fn assign(&self, list: &TopicPartitionList, assigned: bool) {
-        for element in list.elements() {
-            self.update(element.topic(), element.partition(), |entry| entry.assigned = assigned);
+    /// A batch was published.
+    pub(super) fn published(&self, positions: &[Position]) {
+        positions.iter().for_each(|position| self.commit(position));
+        if self.0.held_up.lock().unwrap().take().is_some() {
+            tracing::info!("batches are committed again");
         }
     }
 
@@ -100,6 +91,7 @@ impl Watch {
         self.update(&position.topic, position.partition, |entry| entry.position = Some(position.offset));
     }
 
+    /// A partition's committed offset is known.
     pub(super) fn commit(&self, position: &Position) {
         self.update(&position.topic, position.partition, |entry| entry.committed = Some(position.offset));
     }
@@ -117,10 +109,8 @@ impl Watch {
         for (topic, statistics) in &statistics.topics {
             // Partition -1 is librdkafka's own.
             for (&partition, offsets) in statistics.partitions.iter().filter(|(partition, _)| **partition >= 0) {
-                self.update(topic, partition, |entry| {
-                    entry.high = known(offsets.ls_offset).or(known(offsets.hi_offset)).or(entry.high);
-                    entry.committed = entry.committed.or(known(offsets.committed_offset));
-                });
+                let high = known(offsets.ls_offset).or(known(offsets.hi_offset));
+                self.update(topic, partition, |entry| entry.high = high.or(entry.high));
             }
         }
     }
@@ -162,7 +152,6 @@ struct TopicStatistics {
 
 #[derive(Deserialize)]
 struct PartitionStatistics {
-    committed_offset: i64,
     hi_offset: i64,
     ls_offset: i64,
 }

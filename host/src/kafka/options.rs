@@ -27,11 +27,13 @@ pub struct Options {
 }
 
 /// Properties that Skysieve's delivery guarantee rests on, and what to use instead.
-const RESERVED: [(&str, &str); 5] = [
+const RESERVED: [(&str, &str); 7] = [
     ("bootstrap.servers", "give the addresses as brokers"),
     ("group.id", "it is the host's name"),
     ("enable.auto.commit", "offsets are committed once the outputs are acknowledged"),
     ("enable.auto.offset.store", "offsets are committed once the outputs are acknowledged"),
+    ("transactional.id", "it is the host's name"),
+    ("transaction.timeout.ms", "a host of the same name is told by it"),
     ("test.mock.num.brokers", "it would replace the brokers"),
 ];
 

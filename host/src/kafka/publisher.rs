@@ -3,11 +3,11 @@
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::{ClientConfig, ClientContext};
 
 use super::connection::{Connection, TICK, log};
 use super::{Error, Options};
@@ -26,6 +26,10 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("partitioner", "murmur2_random"),
 ];
 
+/// What a transactional one adds: how long a transaction may take before the brokers abort it, and a record may wait to
+/// be acknowledged within it.
+const TRANSACTIONAL: [(&str, &str); 2] = [("transaction.timeout.ms", "60000"), ("message.timeout.ms", "60000")];
+
 /// How long acknowledgements are waited for once the process was asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -38,10 +42,31 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Waits until a broker has answered.
     pub(super) fn new(options: &Options) -> Result<Publisher, Error> {
-        let config = options.client_config(&PROPERTIES)?;
+        Publisher::create(options, options.client_config(&PROPERTIES)?)
+    }
+
+    /// One that publishes in transactions under this id; see [`Transactions`](super::transaction::Transactions).
+    pub(super) fn transactional(options: &Options, id: &str) -> Result<Publisher, Error> {
+        let properties: Vec<_> = PROPERTIES.into_iter().chain(TRANSACTIONAL).collect();
+        let mut config = options.client_config(&properties)?;
+        config.set("transactional.id", id);
+        Publisher::create(options, config)
+    }
+
+    fn create(options: &Options, config: ClientConfig) -> Result<Publisher, Error> {
         let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
         producer.context().connection.establish(producer.client(), options, || {})?;
         Ok(Publisher { producer, options: options.clone() })
+    }
+
+    /// The producer itself.
+    pub(super) fn producer(&self) -> &ThreadedProducer<Context> {
+        &self.producer
+    }
+
+    /// Why no broker can be reached, if so.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.producer.context().connection.trouble()
     }
 
     /// Hands a record to librdkafka; `receipts` gets to know under `number` what became of it. Waits while the queue is
@@ -190,7 +215,7 @@ impl Ticket {
 }
 
 #[derive(Default)]
-struct Context {
+pub(super) struct Context {
     connection: Connection,
 }
 

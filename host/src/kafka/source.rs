@@ -1,22 +1,23 @@
 //! Alerts from Kafka.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
-use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::connection::{TICK, log};
+use super::connection::log;
+use super::start::{self, From, Partition};
 use super::{Error, Options, Watch};
-use crate::pipeline::{BatchLimits, Message, Position, Source, SourceError};
+use crate::pipeline::{BatchLimits, Message, Monitor, Position, Source, SourceError};
 
 /// What a source adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 11] = [
+const PROPERTIES: [(&str, &str); 10] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "earliest"),
@@ -27,55 +28,103 @@ const PROPERTIES: [(&str, &str); 11] = [
     ("fetch.queue.backoff.ms", "10"),
     // librdkafka's mock broker answers a fetch that found nothing only when this is over.
     ("fetch.wait.max.ms", "50"),
-    // A host that was killed gives its partitions up after this.
-    ("session.timeout.ms", "10000"),
-    // So soon a new topic or partition is found.
     ("topic.metadata.refresh.interval.ms", "10000"),
     ("statistics.interval.ms", "5000"),
     ("socket.timeout.ms", "30000"),
 ];
 
-/// How long a commit is tried.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(60);
+/// How often new partitions are looked for, and how long that may take.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_FOR: Duration = Duration::from_millis(500);
 
-/// Reads topics as a member of a consumer group.
+pub(super) type Client = BaseConsumer<Context>;
+
+/// Reads all partitions of some topics, those that are added later too.
 ///
-/// Brokers that go away while it runs are waited for, however long; that is logged once, and [`Watch::trouble`] says it.
-/// Offsets begin at the earliest unless the overrides say `auto.offset.reset=latest`.
+/// There is one host of a name at a time, so partitions are not shared out by Kafka's group protocol: who holds the
+/// name's transactional id reads them all. The group of the name only keeps the offsets. That a host has died is thus
+/// known at once by the one that takes its place, not after a session's timeout.
+///
+/// Brokers that go away while it runs are waited for, however long; that is logged once, and the monitor tells it.
 pub struct KafkaSource {
-    consumer: BaseConsumer<Context>,
-    options: Options,
+    consumer: Arc<Client>,
     watch: Watch,
-    /// What was subscribed to, and what was met since: each name is kept once.
+    /// Each name is kept once.
     topics: Vec<Arc<str>>,
+    known: HashSet<Partition>,
+    looked: Instant,
     /// A message that did not fit the last batch.
     held: Option<Message>,
-    /// Since when a topic has been absent.
-    absent_since: Option<Instant>,
+    /// Since when a topic has been said to be absent, and how long that is borne.
+    absent: Option<Instant>,
+    patience: Duration,
+}
+
+/// A consumer that does not read yet.
+pub(super) fn consumer(options: &Options, group: &str, watch: &Watch) -> Result<Arc<Client>, Error> {
+    let mut config = options.client_config(&PROPERTIES)?;
+    config.set("group.id", group);
+    let consumer: Client = config.create_with_context(Context::new(watch))?;
+    // Nothing but errors can come before the assignment.
+    watch.connection().establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
+    Ok(Arc::new(consumer))
 }
 
 impl KafkaSource {
-    /// Subscribes to `topics` (names, or patterns beginning with `^`) as a member of `group`, the host's name. Waits
-    /// until a broker has answered.
-    ///
-    /// # Errors
-    /// [`Error`] when none does, or an override is wrong.
-    pub fn new(options: &Options, group: &str, topics: &[String]) -> Result<KafkaSource, Error> {
-        let watch = Watch::default();
-        let mut config = options.client_config(&PROPERTIES)?;
-        config.set("group.id", group);
-        let consumer: BaseConsumer<Context> = config.create_with_context(Context { watch: watch.clone() })?;
-        // Nothing but errors can come before the subscription.
-        watch.connection().establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
-        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer.subscribe(&names)?;
-        let topics = names.into_iter().map(Arc::from).collect();
-        Ok(KafkaSource { consumer, options: options.clone(), watch, topics, held: None, absent_since: None })
+    /// Begins to read. Nobody else may be about to commit for the group.
+    pub(super) fn new(
+        consumer: Arc<Client>,
+        options: &Options,
+        watch: Watch,
+        topics: &[String],
+        from: From,
+    ) -> Result<KafkaSource, Error> {
+        let topics: Vec<Arc<str>> = topics.iter().map(|topic| topic.as_str().into()).collect();
+        let partitions = start::await_topics(&consumer, &topics, options)?;
+        let (known, looked) = (HashSet::new(), Instant::now());
+        let patience = options.patience;
+        let mut source = KafkaSource { consumer, watch, topics, known, looked, held: None, absent: None, patience };
+        source.assign(partitions, from, patience)?;
+        Ok(source)
     }
 
     /// What tells from any thread how far this source has read.
     pub fn watch(&self) -> Watch {
         self.watch.clone()
+    }
+
+    fn assign(&mut self, partitions: Vec<Partition>, from: From, patience: Duration) -> Result<(), Error> {
+        let committed = start::committed(&self.consumer, &partitions, patience)?;
+        let offsets = start::offsets(&self.consumer, &partitions, &committed, from)?;
+        let mut list = TopicPartitionList::new();
+        for (((topic, partition), offset), committed) in partitions.iter().zip(offsets).zip(committed) {
+            list.add_partition_offset(topic, *partition, offset)?;
+            tracing::debug!(%topic, partition, ?offset, ?committed, "reading a partition");
+            let position = |offset| Position { topic: topic.clone(), partition: *partition, offset };
+            committed.iter().for_each(|&offset| self.watch.commit(&position(offset)));
+            if let Offset::Offset(offset) = offset {
+                self.watch.fetched(&position(offset));
+            }
+        }
+        self.consumer.incremental_assign(&list)?;
+        self.known.extend(partitions);
+        Ok(())
+    }
+
+    /// Reads partitions that were added since last looked.
+    fn look_for_partitions(&mut self) -> Result<(), Error> {
+        if self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        // Brokers that don't answer are reported elsewhere.
+        let Ok(mut found) = start::partitions(&self.consumer, &self.topics, LOOK_FOR) else { return Ok(()) };
+        found.retain(|partition| !self.known.contains(partition));
+        if !found.is_empty() {
+            tracing::info!(partitions = found.len(), "the topic has new partitions");
+            self.assign(found, From::Committed, LOOK_EVERY)?;
+        }
+        Ok(())
     }
 
     /// The next message, if one comes in time. May return early without one.
@@ -96,88 +145,30 @@ impl KafkaSource {
     fn failed(&mut self, error: &KafkaError) -> Result<(), SourceError> {
         use RDKafkaErrorCode::*;
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Err(SourceError(format!("{code}; this host's part in the consumer group has ended: restart it")));
+            return Err(SourceError(format!("{code}; restart this host")));
         }
-        self.watch.connection().check()?;
+        let connection = self.watch.connection();
+        connection.check()?;
         match error.rdkafka_error_code() {
-            Some(UnknownTopic | UnknownTopicOrPartition) => {
-                if self.absent_since.is_none() {
-                    tracing::warn!(reason = self.watch.connection().reason(), "waiting for a topic to be created");
-                    self.absent_since = Some(Instant::now());
+            Some(code @ (UnknownTopic | UnknownTopicOrPartition | UnknownPartition)) => {
+                // A broker that has just started may not know of it yet.
+                if self.absent.get_or_insert_with(Instant::now).elapsed() < self.patience {
+                    return Ok(());
                 }
+                let reason = connection.reason();
+                Err(SourceError(format!("{code} ({reason}): was the topic deleted while it was read?")))
             }
             Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) => {
                 let rights = "the user of this host needs the right to read the topics and the consumer group";
-                return Err(SourceError(format!("{code} ({}): {rights}", self.watch.connection().reason())));
+                Err(SourceError(format!("{code} ({}): {rights}", connection.reason())))
             }
-            Some(AutoOffsetReset | OffsetOutOfRange) => {
-                let reason = self.watch.connection().reason();
-                return Err(SourceError(format!(
-                    "the committed offset is not in the topic any more ({reason}): \
-                     restart with -X auto.offset.reset=earliest or latest"
-                )));
-            }
-            Some(PollExceeded) => {
-                tracing::warn!(
-                    "a batch took longer than max.poll.interval.ms: the group has left this host behind; joining again"
-                );
-            }
-            _ => self.watch.connection().report(),
-        }
-        Ok(())
-    }
-
-    /// An error once a topic has been absent for too long.
-    fn check_topics(&mut self) -> Result<(), SourceError> {
-        if self.absent_since.is_none_or(|since| since.elapsed() < self.options.patience) {
-            return Ok(());
-        }
-        let mut absent = Vec::new();
-        for topic in self.topics.iter().filter(|topic| !topic.starts_with('^')) {
-            match self.consumer.fetch_metadata(Some(topic), Duration::from_secs(5)) {
-                Ok(metadata) => absent.extend(
-                    metadata
-                        .topics()
-                        .iter()
-                        .filter(|found| found.error() == Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART))
-                        .map(|found| found.name().to_owned()),
-                ),
-                // Brokers that don't answer say nothing about topics.
-                Err(_) => {
-                    self.absent_since = Some(Instant::now());
-                    return Ok(());
-                }
-            }
-        }
-        self.absent_since = None;
-        if absent.is_empty() { Ok(()) } else { Err(Error::NoTopic(absent.join(", ")).into()) }
-    }
-
-    /// Commits, trying again what may pass. `Ok(false)`: the group is being shared out anew, so what was read since the
-    /// last commit is read again.
-    fn commit_list(&self, list: &TopicPartitionList) -> Result<bool, SourceError> {
-        use RDKafkaErrorCode::*;
-        let deadline = Instant::now() + COMMIT_PATIENCE;
-        loop {
-            let Err(error) = self.consumer.commit(list, CommitMode::Sync) else { return Ok(true) };
-            match error.rdkafka_error_code() {
-                Some(RebalanceInProgress | IllegalGeneration | UnknownMemberId | AssignmentLost) => {
-                    tracing::debug!(%error, "not committed: the group is being shared out anew");
-                    return Ok(false);
-                }
-                Some(FencedInstanceId | GroupAuthorizationFailed | TopicAuthorizationFailed | Fatal) => {
-                    return Err(SourceError(format!("offsets can't be committed: {error}")));
-                }
-                _ if Instant::now() >= deadline || self.options.stopping() => {
-                    return Err(SourceError(format!(
-                        "offsets can't be committed: {error}; what followed the last commit \
-                                                    is read again at the next start"
-                    )));
-                }
-                _ => {
-                    self.watch.connection().report();
-                    std::thread::sleep(TICK);
-                }
+            Some(AutoOffsetReset | OffsetOutOfRange) => Err(SourceError(format!(
+                "the committed offset is not in the topic any more ({}): restart with --from earliest or latest",
+                connection.reason()
+            ))),
+            _ => {
+                connection.report();
+                Ok(())
             }
         }
     }
@@ -185,7 +176,7 @@ impl KafkaSource {
 
 impl Source for KafkaSource {
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
-        self.check_topics()?;
+        self.look_for_partitions()?;
         let begin = batch.len();
         let mut bytes = 0;
         let mut deadline = Instant::now() + wait;
@@ -208,39 +199,17 @@ impl Source for KafkaSource {
             batch.push(message);
         }
         if batch.len() > begin {
+            self.absent = None;
             self.watch.connection().works();
-            positions(&batch[begin..]).iter().for_each(|position| self.watch.fetched(position));
+            Position::after(&batch[begin..]).iter().for_each(|position| self.watch.fetched(position));
         }
         Ok(true)
     }
 
-    fn commit(&mut self, positions: &[Position]) -> Result<(), SourceError> {
-        let (held, lost): (Vec<&Position>, Vec<&Position>) =
-            positions.iter().partition(|position| self.watch.holds(&position.topic, position.partition));
-        for Position { topic, partition, offset } in lost {
-            tracing::debug!(%topic, partition, offset, "not committed: the partition is another host's now");
-        }
-        let mut list = TopicPartitionList::new();
-        for Position { topic, partition, offset } in &held {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(Error::from)?;
-        }
-        if list.count() > 0 && self.commit_list(&list)? {
-            held.into_iter().for_each(|position| self.watch.commit(position));
-        }
-        Ok(())
+    fn monitor(&self) -> Monitor {
+        let watch = self.watch.clone();
+        Box::new(move || watch.condition())
     }
-}
-
-/// Where reading goes on after `messages`, for each of their partitions.
-fn positions(messages: &[Message]) -> Vec<Position> {
-    let mut positions: Vec<Position> = Vec::new();
-    for Message { topic, partition, offset, .. } in messages {
-        match positions.iter_mut().find(|known| known.partition == *partition && Arc::ptr_eq(&known.topic, topic)) {
-            Some(position) => position.offset = offset + 1,
-            None => positions.push(Position { topic: topic.clone(), partition: *partition, offset: offset + 1 }),
-        }
-    }
-    positions
 }
 
 /// A message apart from its consumer. This is where the payload is copied.
@@ -260,8 +229,15 @@ pub(super) fn intern(topics: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
     topic
 }
 
-struct Context {
+/// Passes on what a consumer has to tell.
+pub(super) struct Context {
     watch: Watch,
+}
+
+impl Context {
+    pub(super) fn new(watch: &Watch) -> Context {
+        Context { watch: watch.clone() }
+    }
 }
 
 impl ClientContext for Context {
@@ -278,18 +254,4 @@ impl ClientContext for Context {
     }
 }
 
-impl ConsumerContext for Context {
-    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        match rebalance {
-            Rebalance::Assign(list) => {
-                tracing::debug!(partitions = list.count(), "the group gave partitions to this host");
-                self.watch.assign(list, true);
-            }
-            Rebalance::Revoke(list) => {
-                tracing::debug!(partitions = list.count(), "the group took partitions from this host");
-                self.watch.assign(list, false);
-            }
-            Rebalance::Error(error) => tracing::warn!(%error, "the group can't be shared out"),
-        }
-    }
-}
+impl ConsumerContext for Context {}

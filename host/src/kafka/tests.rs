@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
+use super::publisher::Publisher;
 use super::*;
 use crate::pipeline::{BatchLimits, Header, Message, Position, Record, Sink, Source};
 
@@ -24,13 +25,18 @@ fn record(topic: &str, key: &str, payload: impl Into<Bytes>) -> Record {
     Record { topic: topic.into(), key: key.into(), payload: payload.into(), headers: Vec::new() }
 }
 
+/// Publishes as anyone may.
 fn publish(options: &Options, records: Vec<Record>) {
-    KafkaSink::new(options).unwrap().publish(records).unwrap();
+    let (publisher, receipts) = (Publisher::new(options).unwrap(), Arc::default());
+    records.iter().for_each(|record| publisher.send(record, None, 0, &receipts).unwrap());
+    publisher.wait(&receipts, 0).unwrap();
+    assert!(receipts.take_failed().is_empty());
 }
 
-fn source(options: &Options, topics: &[&str]) -> KafkaSource {
+/// The host "nightwatch".
+fn open(options: &Options, topics: &[&str]) -> (KafkaSource, KafkaSink) {
     let topics: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
-    KafkaSource::new(options, "nightwatch", &topics).unwrap()
+    Claim::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap()
 }
 
 fn limits(count: usize, bytes: usize, linger: Duration) -> BatchLimits {
@@ -65,6 +71,10 @@ fn fetch_until(source: &mut KafkaSource, done: impl Fn() -> bool) {
     }
 }
 
+fn position(topic: &str, offset: i64) -> Position {
+    Position { topic: topic.into(), partition: 0, offset }
+}
+
 fn after(message: &Message) -> Position {
     Position { topic: message.topic.clone(), partition: message.partition, offset: message.offset + 1 }
 }
@@ -80,7 +90,7 @@ fn a_batch_ends_at_the_first_bound_that_is_reached() {
     let options = broker.options().with("statistics.interval.ms", "50");
     let records = [100; 10].into_iter().chain([1000, 5000, 1000, 1000]).chain([100; 16]);
     publish(&options, records.map(|size| record("alerts", "", vec![7; size])).collect());
-    let mut source = source(&options, &["alerts"]);
+    let (mut source, _) = open(&options, &["alerts"]);
     let watch = source.watch();
 
     let second = Duration::from_secs(1);
@@ -106,35 +116,68 @@ fn a_batch_ends_at_the_first_bound_that_is_reached() {
 }
 
 #[test]
-fn a_new_source_of_the_group_goes_on_behind_what_was_committed() {
+fn the_next_host_of_a_name_goes_on_behind_what_was_committed() {
     let broker = broker(&[("ztf", 2), ("lsst", 1)]);
-    // So long the mock cluster waits for others when a member has left.
-    let options = broker.options().with("session.timeout.ms", "4000");
+    let options = broker.options();
     let names = |topic: &'static str| (0..20).map(move |n| record(topic, &n.to_string(), format!("{topic} {n}")));
     publish(&options, names("ztf").chain(names("lsst")).collect());
     let texts = |messages: &[Message]| -> BTreeSet<Vec<u8>> { messages.iter().map(|m| m.bytes.to_vec()).collect() };
 
-    let mut first = source(&options, &["ztf", "lsst"]);
+    let (mut first, mut sink) = open(&options, &["ztf", "lsst"]);
     let messages = fetch(&mut first, 40);
     assert_eq!(texts(&messages).len(), 40);
     let (lsst, ztf): (Vec<Message>, Vec<Message>) = messages.into_iter().partition(|m| &*m.topic == "lsst");
     assert_eq!(ztf.iter().map(|message| message.partition).collect::<BTreeSet<_>>(), BTreeSet::from([0, 1]));
-    first.commit(&[after(&lsst[11])]).unwrap();
+    sink.publish(Vec::new(), &[after(&lsst[11])]).unwrap();
     assert_eq!(first.watch().committed("lsst", 0), Some(12));
-    drop(first);
 
-    let mut second = source(&options, &["ztf", "lsst"]);
+    let (mut second, _) = open(&options, &["ztf", "lsst"]);
     let rest: Vec<Message> = fetch(&mut second, 28);
     assert_eq!(texts(&rest), texts(&[&lsst[12..], &ztf].concat()));
+
+    let error = sink.publish(Vec::new(), &[after(&lsst[19])]).unwrap_err().to_string();
+    assert!(error.contains("another host named \"nightwatch\" has taken over"), "{error}");
+}
+
+#[test]
+fn a_host_may_begin_elsewhere() {
+    let broker = broker(&[("alerts", 1)]);
+    let options = broker.options();
+    publish(&options, (0..10).map(|n| record("alerts", "", n.to_string())).collect());
+    let begin = |from| {
+        let claim = Claim::new(&options, "nightwatch").unwrap();
+        claim.open(&["alerts".into()], from, "dead".into()).unwrap()
+    };
+    let (mut source, mut sink) = begin(From::Committed);
+    let messages = fetch(&mut source, 4);
+    sink.publish(Vec::new(), &[after(&messages[3])]).unwrap();
+    assert_eq!(fetch(&mut begin(From::Committed).0, 1)[0].bytes, "4");
+    assert_eq!(fetch(&mut begin(From::Earliest).0, 1)[0].bytes, "0");
+    let (mut source, _) = begin(From::Latest);
+    publish(&options, vec![record("alerts", "", "young")]);
+    assert_eq!(fetch(&mut source, 1)[0].bytes, "young");
+}
+
+#[test]
+fn a_table_has_the_last_record_of_each_key() {
+    let broker = broker(&[("quotas", 1)]);
+    let claim = Claim::new(&broker.options(), "nightwatch").unwrap();
+    assert!(claim.table("quotas").unwrap().is_empty());
+    publish(&broker.options(), (0..500).map(|n| record("quotas", &(n % 3).to_string(), n.to_string())).collect());
+    let mut table = claim.table("quotas").unwrap();
+    table.sort();
+    let text = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
+    assert_eq!(table, [text("0", "498"), text("1", "499"), text("2", "497")]);
 }
 
 #[test]
 fn what_is_published_arrives_unchanged() {
-    let broker = broker(&[("bright", 1)]);
+    let broker = broker(&[("alerts", 1), ("bright", 1)]);
     let header = |name: &str, value: &[u8]| Header { name: name.into(), value: value.into() };
     let mut alert = record("bright", "697251921615015001", (0..80_000u32).map(|n| n as u8).collect::<Vec<_>>());
     alert.headers = vec![header("filter", b"bright"), header("magnitude", b"\xff\0"), header("empty", b"")];
-    publish(&broker.options(), vec![alert.clone(), record("bright", "", "no key")]);
+    let (_, mut sink) = open(&broker.options(), &["alerts"]);
+    sink.publish(vec![alert.clone(), record("bright", "", "no key")], &[]).unwrap();
 
     let mut subscriber = Subscriber::new(&broker.options(), &["bright".into()]).unwrap();
     let received = receive(&mut subscriber, 2);
@@ -149,72 +192,83 @@ fn what_is_published_arrives_unchanged() {
 }
 
 #[test]
-fn a_record_too_large_for_this_client_loses_its_payload_and_no_other() {
-    let broker = broker(&[("bright", 1)]);
-    let mut large = record("bright", "large", vec![1; 20_000]);
-    large.headers.push(Header { name: "filter".into(), value: b"bright".into() });
-    let records = vec![record("bright", "a", vec![1; 5000]), large, record("bright", "b", vec![1; 5000])];
-    publish(&broker.options().with("message.max.bytes", "10000"), records);
-
-    let mut received = receive(&mut Subscriber::new(&broker.options(), &["bright".into()]).unwrap(), 3);
-    received.sort_by(|a, b| a.key.cmp(&b.key));
-    let sizes = received.iter().map(|message| message.payload.len());
-    assert_eq!(sizes.collect::<Vec<_>>(), [5000, 5000, 0]);
-    assert_eq!(received[2].header("filter"), Some(&b"bright"[..]));
-    let why = String::from_utf8_lossy(received[2].header(DROPPED_PAYLOAD).unwrap());
-    assert!(why.contains("20000 bytes"), "{why}");
-}
-
-#[test]
-fn a_batch_too_large_for_the_broker_goes_one_by_one() {
-    let broker = broker(&[("bright", 1)]);
+fn what_is_too_large_becomes_a_dead_letter() {
+    let broker = broker(&[("alerts", 1), ("bright", 1), ("dead", 1)]);
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-    let mut sink = KafkaSink::new(&broker.options()).unwrap();
+    let (_, mut sink) = open(&broker.options(), &["alerts"]);
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large]);
-    sink.publish(vec![record("bright", "a", "whole")]).unwrap();
+    sink.publish(vec![record("bright", "a", "whole by itself")], &[]).unwrap();
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
-    sink.publish(vec![record("bright", "b", "dropped")]).unwrap();
+    let mut alert = record("bright", "b", vec![1; 20_000]);
+    alert.headers.push(Header { name: "skysieve-filter".into(), value: b"bright".into() });
+    sink.publish(vec![alert], &[]).unwrap();
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
+    sink.publish(vec![record("dead", "c", "a letter")], &[]).unwrap();
 
-    let received = receive(&mut Subscriber::new(&broker.options(), &["bright".into()]).unwrap(), 2);
-    assert_eq!((&received[0].payload[..], received[0].header(DROPPED_PAYLOAD)), (&b"whole"[..], None));
-    assert_eq!((&received[1].payload[..], received[1].headers.len()), (&b""[..], 1));
+    let mut letters = Subscriber::new(&broker.options(), &["dead".into()]).unwrap();
+    let received = receive(&mut letters, 2);
+    let header = |at: usize, name| received[at].header(name).map(String::from_utf8_lossy);
+    assert_eq!(
+        (header(0, "skysieve-kind").as_deref(), header(0, "skysieve-filter").as_deref()),
+        (Some("too-large"), Some("bright"))
+    );
+    let reason = header(0, "skysieve-reason").unwrap();
+    assert!(reason.contains("20000 bytes are more than topic bright takes"), "{reason}");
+    assert!(header(1, DROPPED_PAYLOAD).is_some() && header(1, "skysieve-kind").is_none());
+    assert!(received.iter().all(|letter| letter.payload.is_empty()));
+    let received = receive(&mut Subscriber::new(&broker.options(), &["bright".into()]).unwrap(), 1);
+    assert_eq!((&received[0].payload[..], received[0].headers.len()), (&b"whole by itself"[..], 0));
 }
 
 #[test]
 fn what_the_broker_refuses_is_an_error() {
-    let broker = broker(&[("bright", 1)]);
+    let broker = broker(&[("alerts", 1), ("bright", 1)]);
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-    let mut sink = KafkaSink::new(&broker.options()).unwrap();
+    let (_, mut sink) = open(&broker.options(), &["alerts"]);
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[refused]);
-    let error = sink.publish(vec![record("bright", "", "alert")]).unwrap_err().to_string();
+    let error = sink.publish(vec![record("bright", "", "alert")], &[]).unwrap_err().to_string();
     assert!(error.contains("\"bright\"") && error.contains("right to write"), "{error}");
+}
+
+#[test]
+fn what_may_pass_is_tried_again() {
+    let broker = broker(&[("alerts", 1), ("bright", 1)]);
+    let (source, mut sink) = open(&broker.options(), &["alerts"]);
+    let coordinator = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
+    broker.cluster().request_errors(RDKafkaApiKey::AddOffsetsToTxn, &[coordinator]);
+    sink.publish(vec![record("bright", "", "one")], &[position("alerts", 1)]).unwrap();
+    let in_the_way = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+    broker.cluster().request_errors(RDKafkaApiKey::TxnOffsetCommit, &[in_the_way]);
+    sink.publish(vec![record("bright", "", "two")], &[position("alerts", 2)]).unwrap();
+    let condition = source.watch().condition();
+    assert_eq!((condition.retries, condition.trouble), (1, None));
+    assert_eq!(source.watch().committed("alerts", 0), Some(2));
 }
 
 #[test]
 fn brokers_out_of_reach_at_the_start_are_an_error() {
     let options = Options { patience: Duration::from_secs(1), ..Options::new("127.0.0.1:1") };
-    let error = KafkaSink::new(&options).err().unwrap().to_string();
+    let error = Claim::new(&options, "nightwatch").err().unwrap().to_string();
     assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
-    let error = KafkaSource::new(&options, "nightwatch", &["alerts".into()]).err().unwrap().to_string();
+    let error = Topics::new(&options, TopicSettings::default()).unwrap().outputs(&["a"]).unwrap_err().to_string();
     assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
     options.stop.store(true, Ordering::Relaxed);
     let patient = Options { patience: LONG, ..options };
-    assert!(matches!(KafkaSink::new(&patient), Err(Error::Stopped(_))));
+    assert!(matches!(Claim::new(&patient, "nightwatch"), Err(Error::Stopped(_))));
 }
 
 #[test]
 fn brokers_that_go_away_are_waited_for() {
     let broker = broker(&[("alerts", 1)]);
     let options = broker.options().with("statistics.interval.ms", "50").with("reconnect.backoff.max.ms", "200");
-    let mut sink = KafkaSink::new(&options).unwrap();
-    sink.publish(vec![record("alerts", "", "before")]).unwrap();
-    let mut source = source(&options, &["alerts"]);
+    let (mut source, mut sink) = open(&options, &["alerts"]);
+    sink.publish(vec![record("alerts", "", "before")], &[]).unwrap();
     fetch(&mut source, 1);
     let watch = source.watch();
     broker.cluster().broker_down(-1).unwrap();
     fetch_until(&mut source, || watch.trouble().is_some());
     std::thread::scope(|scope| {
-        scope.spawn(|| sink.publish(vec![record("alerts", "", "meanwhile")]).unwrap());
+        scope.spawn(|| sink.publish(vec![record("alerts", "", "meanwhile")], &[]).unwrap());
         broker.cluster().broker_up(-1).unwrap();
         assert_eq!(fetch(&mut source, 1)[0].bytes, "meanwhile");
     });
@@ -225,49 +279,14 @@ fn brokers_that_go_away_are_waited_for() {
 fn a_topic_that_stays_absent_is_an_error() {
     let broker = broker(&[("ztf", 1)]);
     let options = Options { patience: Duration::from_secs(1), ..broker.options() };
-    let mut source = source(&options, &["ztf", "ztv"]);
-    let deadline = Instant::now() + LONG;
-    let error = loop {
-        assert!(Instant::now() < deadline, "no error");
-        if let Err(error) = source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(50)) {
-            break error.to_string();
-        }
-    };
-    assert_eq!(error, "cannot read alerts: no such topic: ztv; create it, or correct its name");
+    let claim = Claim::new(&options, "nightwatch").unwrap();
+    let error = claim.open(&["ztf".into(), "ztv".into()], From::Committed, "dead".into()).err().unwrap();
+    assert_eq!(error.to_string(), "no such topic: ztv; create it, or correct its name");
+    let settings = TopicSettings { create: false, ..TopicSettings::default() };
+    let error = Topics::new(&options, settings).unwrap().outputs(&["ztf", "bright"]).unwrap_err();
+    assert!(matches!(error, Error::NoTopic(topics) if topics == "bright"));
     let error = Subscriber::new(&options, &["ztf".into(), "ztv".into()]).err().unwrap();
     assert!(matches!(error, Error::NoTopic(topics) if topics == "ztv"));
-}
-
-#[test]
-fn partitions_that_went_to_another_host_are_not_committed() {
-    let broker = broker(&[("alerts", 2)]);
-    let options = broker.options().with("session.timeout.ms", "4000").with("heartbeat.interval.ms", "50");
-    let record = |n: usize| record("alerts", &n.to_string(), n.to_string());
-    publish(&options, (0..40).map(record).collect());
-    let mut first = source(&options, &["alerts"]);
-    let messages = fetch(&mut first, 40);
-    let last = |partition| messages.iter().rfind(|message| message.partition == partition).map(after).unwrap();
-
-    let mut second = source(&options, &["alerts"]);
-    let (watch, other) = (first.watch(), second.watch());
-    let deadline = Instant::now() + LONG;
-    while (watch.lags().len(), other.lags().len()) != (1, 1) {
-        assert!(Instant::now() < deadline, "{:?} {:?}", watch.lags(), other.lags());
-        for source in [&mut first, &mut second] {
-            source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(10)).unwrap();
-        }
-    }
-    let kept = watch.lags()[0].partition;
-    // On a slow machine another rebalance may be under way, which drops a commit.
-    while watch.committed("alerts", kept) != Some(last(kept).offset) {
-        assert!(Instant::now() < deadline, "{:?} {:?}", watch.lags(), other.lags());
-        first.commit(&[last(0), last(1)]).unwrap();
-        for source in [&mut first, &mut second] {
-            source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(10)).unwrap();
-        }
-    }
-    assert_eq!(watch.committed("alerts", 1 - kept), None);
-    assert_eq!(watch.position("alerts", 1 - kept), Some(last(1 - kept).offset));
 }
 
 #[test]
@@ -333,9 +352,8 @@ fn a_subscriber_reads_a_hundred_topics() {
     let broker = broker(&topics.iter().map(|topic| (&**topic, 1)).collect::<Vec<_>>());
     let mut subscriber = Subscriber::new(&broker.options(), &topics).unwrap();
     let records = |round: &str| topics.iter().map(|topic| record(topic, round, format!("{topic} {round}"))).collect();
-    let mut sink = KafkaSink::new(&broker.options()).unwrap();
     for round in ["first", "second"] {
-        sink.publish(records(round)).unwrap();
+        publish(&broker.options(), records(round));
         let received = receive(&mut subscriber, 100);
         let got: BTreeSet<String> = received.iter().map(|message| message.topic.to_string()).collect();
         assert_eq!(got, topics.iter().cloned().collect());

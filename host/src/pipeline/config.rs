@@ -25,6 +25,18 @@ pub struct Config {
     pub faults: FaultLimits,
     /// The topics' names.
     pub topics: Topics,
+    /// Makes sure that the topic of a filter that is uploaded is there; the error is the uploader's to read.
+    pub open_topic: Option<OpenTopic>,
+}
+
+/// See [`Config::open_topic`].
+#[derive(Clone)]
+pub struct OpenTopic(pub Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+
+impl std::fmt::Debug for OpenTopic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OpenTopic")
+    }
 }
 
 /// What is done about a filter that fails.
@@ -52,13 +64,17 @@ pub struct Topics {
     pub output_prefix: String,
     /// Where messages that are no alert, and faults, go.
     pub dead_letters: Arc<str>,
+    /// Where the quotas' counters go, for [`Pipeline::restore`](super::Pipeline::restore); `None`: nowhere.
+    pub quotas: Option<Arc<str>>,
 }
 
 impl Topics {
     /// The topic of a filter's accepted alerts, unless it is one that has another use.
     pub fn output(&self, filter: &str) -> Option<Arc<str>> {
         let topic = format!("{}{filter}", self.output_prefix);
-        let taken = self.inputs.contains(&topic) || *self.dead_letters == *topic;
+        let taken = self.inputs.contains(&topic)
+            || *self.dead_letters == *topic
+            || self.quotas.as_ref().is_some_and(|quotas| **quotas == *topic);
         (!taken).then(|| topic.into())
     }
 }

@@ -5,10 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::Config;
 use super::judge::Judge;
 use super::resident::Resident;
 use super::totals::Totals;
+use super::{Config, OpenTopic};
 use crate::avro::{Projection, SchemaId, Schemas, check_field};
 use crate::filters::{Control, Entry, FilterError, Health, Status, Upload, check_name};
 use crate::sandbox::{Engine, Filter, Manifest};
@@ -27,8 +27,9 @@ pub struct Shared {
 pub struct Prepared {
     /// Its record.
     pub entry: Arc<Entry>,
+    /// The topic of what it accepts.
+    pub topic: Arc<str>,
     filter: Filter,
-    topic: Arc<str>,
 }
 
 /// Done by the pipeline between two batches.
@@ -135,6 +136,9 @@ impl Control for Handle {
 
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         let prepared = self.prepare(name, upload)?;
+        if let Some(OpenTopic(open)) = &self.shared.config.open_topic {
+            open(&prepared.topic).map_err(FilterError::Topic)?;
+        }
         let entry = prepared.entry.clone();
         self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
         Ok(entry.status())

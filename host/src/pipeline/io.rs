@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::filters::PartitionLag;
+
 /// One message of the alert stream.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -27,6 +29,21 @@ pub struct Position {
     pub partition: i32,
     /// One past the last message read.
     pub offset: i64,
+}
+
+impl Position {
+    /// Where reading goes on after `messages`, for each of their partitions.
+    pub fn after(messages: &[Message]) -> Vec<Position> {
+        let mut positions: Vec<Position> = Vec::new();
+        for Message { topic, partition, offset, .. } in messages {
+            let same = |known: &&mut Position| known.partition == *partition && known.topic == *topic;
+            match positions.iter_mut().find(same) {
+                Some(known) => known.offset = known.offset.max(offset + 1),
+                None => positions.push(Position { topic: topic.clone(), partition: *partition, offset: offset + 1 }),
+            }
+        }
+        positions
+    }
 }
 
 /// What bounds a batch: whichever is reached first ends it.
@@ -68,6 +85,20 @@ pub struct Record {
     pub headers: Vec<Header>,
 }
 
+/// How a stream's source and sink are, for health and metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Condition {
+    /// What keeps the stream from going on just now.
+    pub trouble: Option<String>,
+    /// Batches that had to be published once more.
+    pub retries: u64,
+    /// How far each partition was read.
+    pub partitions: Vec<PartitionLag>,
+}
+
+/// Tells a [`Condition`] from any thread, without waiting.
+pub type Monitor = Box<dyn Fn() -> Condition + Send + Sync>;
+
 /// A stream of messages.
 pub trait Source: Send {
     /// Appends messages to `batch` until a bound of `limits` is reached. Waits at most `wait` for the first; none came
@@ -77,20 +108,20 @@ pub trait Source: Send {
     /// [`SourceError`] when the stream can't go on; what is worth a retry was retried.
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError>;
 
-    /// Remembers that everything before `positions` is done with, for the next start.
-    ///
-    /// # Errors
-    /// [`SourceError`] when it could not be remembered.
-    fn commit(&mut self, positions: &[Position]) -> Result<(), SourceError>;
+    /// What tells how source and sink are while they work.
+    fn monitor(&self) -> Monitor {
+        Box::new(Condition::default)
+    }
 }
 
 /// Where outputs and dead letters go.
 pub trait Sink: Send {
-    /// Publishes the records, and returns once all of them are acknowledged.
+    /// Publishes the records and remembers that everything before `positions` is done with: both, or neither. Returns
+    /// once that is so.
     ///
     /// # Errors
-    /// [`SinkError`] when one was not; the batch must not be committed then.
-    fn publish(&mut self, records: Vec<Record>) -> Result<(), SinkError>;
+    /// [`SinkError`] when it can't be; what is worth a retry was retried.
+    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError>;
 }
 
 /// A stream that can't go on.
@@ -98,7 +129,7 @@ pub trait Sink: Send {
 #[error("cannot read alerts: {0}")]
 pub struct SourceError(pub String);
 
-/// Records that were not acknowledged.
+/// Records that can't be published.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot publish: {0}")]
 pub struct SinkError(pub String);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::batch::Undecodable;
-use super::resident::{FaultLetter, Output};
+use super::resident::{Counter, FaultLetter, Output};
 use super::{Batch, Header, Message, Record};
+use crate::survey::Visit;
 
 /// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
 pub fn accepted(batch: &Batch, output: &Output) -> Record {
@@ -56,6 +57,24 @@ pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -
     let mut headers = vec![header("skysieve-kind", "undecodable"), header("skysieve-reason", &undecodable.error)];
     headers.extend(origin(message));
     Record { topic: topic.clone(), key: Vec::new(), payload: message.bytes.clone(), headers }
+}
+
+/// The record of a quota's counter: of a filter and visit the last one counts.
+pub fn counter(topic: &Arc<str>, counter: &Counter) -> Record {
+    Record {
+        topic: topic.clone(),
+        key: format!("{}/{}", counter.entry.name, counter.visit.key()).into_bytes(),
+        payload: Bytes::from(counter.used.to_string()),
+        headers: Vec::new(),
+    }
+}
+
+/// What [`counter`] wrote: filter, visit, alerts published.
+pub fn read_counter(key: &[u8], payload: &[u8]) -> Option<(String, Visit, u32)> {
+    // Names have no slash.
+    let (filter, visit) = std::str::from_utf8(key).ok()?.split_once('/')?;
+    let used = std::str::from_utf8(payload).ok()?.parse().ok()?;
+    Some((filter.to_owned(), Visit::from_key(visit)?, used))
 }
 
 fn origin(message: &Message) -> [Header; 3] {

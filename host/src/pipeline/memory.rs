@@ -13,19 +13,13 @@ pub struct MemorySource {
     packets: Receiver<Bytes>,
     topic: Arc<str>,
     next: i64,
-    committed: Arc<Mutex<Vec<Position>>>,
 }
 
 impl MemorySource {
     /// A topic of that name, and what feeds it.
     pub fn new(topic: &str) -> (MemorySource, Sender<Bytes>) {
         let (sender, packets) = unbounded();
-        (MemorySource { packets, topic: topic.into(), next: 0, committed: Arc::default() }, sender)
-    }
-
-    /// The positions committed so far, in order; also after the source has gone into a pipeline.
-    pub fn committed(&self) -> Arc<Mutex<Vec<Position>>> {
-        self.committed.clone()
+        (MemorySource { packets, topic: topic.into(), next: 0 }, sender)
     }
 
     fn push(&mut self, batch: &mut Vec<Message>, bytes: Bytes) {
@@ -48,17 +42,13 @@ impl Source for MemorySource {
         }
         Ok(true)
     }
-
-    fn commit(&mut self, positions: &[Position]) -> Result<(), SourceError> {
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(positions);
-        Ok(())
-    }
 }
 
 /// Keeps what is published.
 #[derive(Clone, Debug, Default)]
 pub struct MemorySink {
     records: Arc<Mutex<Vec<Record>>>,
+    committed: Arc<Mutex<Vec<Position>>>,
 }
 
 impl MemorySink {
@@ -66,11 +56,17 @@ impl MemorySink {
     pub fn records(&self) -> Vec<Record> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// The positions committed so far, in order.
+    pub fn committed(&self) -> Vec<Position> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Sink for MemorySink {
-    fn publish(&mut self, records: Vec<Record>) -> Result<(), SinkError> {
+    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(positions);
         Ok(())
     }
 }

@@ -20,15 +20,7 @@ pub struct Pending {
     pub positions: Vec<Position>,
 }
 
-/// A batch that was published.
-pub struct Published {
-    /// The batch, for its buffers.
-    pub batch: Arc<Batch>,
-    /// To be committed.
-    pub positions: Vec<Position>,
-}
-
-/// Publishes batches in their order until there are no more, or the sink fails.
+/// Publishes batches in their order until there are no more, or the sink fails. `done` gets them back, for their buffers.
 ///
 /// # Errors
 /// [`PipelineError::Sink`], [`PipelineError::ThreadLost`].
@@ -37,7 +29,7 @@ pub fn publish_all<K: Sink>(
     topics: &Topics,
     totals: &Totals,
     pending: &Receiver<Pending>,
-    done: &Sender<Published>,
+    done: &Sender<Arc<Batch>>,
 ) -> Result<(), PipelineError> {
     for Pending { batch, results, shards, positions } in pending {
         let mut records = Vec::new();
@@ -50,11 +42,9 @@ pub fn publish_all<K: Sink>(
             dead_letters += result.letters.len();
             append(&mut records, topics, &batch, &result);
         }
-        if !records.is_empty() {
-            sink.publish(records)?;
-        }
+        sink.publish(records, &positions)?;
         totals.add_published(batch.messages.len(), dead_letters);
-        if done.send(Published { batch, positions }).is_err() {
+        if done.send(batch).is_err() {
             break;
         }
     }
@@ -64,4 +54,7 @@ pub fn publish_all<K: Sink>(
 fn append(records: &mut Vec<Record>, topics: &Topics, batch: &Batch, result: &ShardResult) {
     records.extend(result.outputs.iter().map(|output| letters::accepted(batch, output)));
     records.extend(result.letters.iter().map(|letter| letters::fault(&topics.dead_letters, batch, letter)));
+    if let Some(topic) = &topics.quotas {
+        records.extend(result.counters.iter().map(|counter| letters::counter(topic, counter)));
+    }
 }

@@ -24,14 +24,34 @@ impl Quota {
 
     /// Counts one accepted alert; whether it is within the quota.
     pub fn take(&mut self, visit: Visit) -> bool {
+        let per_visit = self.per_visit;
+        let used = self.counter(visit);
+        let within = *used < per_visit;
+        *used += u32::from(within);
+        within
+    }
+
+    /// How many alerts of the visit were within the quota so far.
+    pub fn used(&self, visit: Visit) -> u32 {
+        self.used.get(&visit).copied().unwrap_or(0)
+    }
+
+    /// Sets a visit's counter to what it was.
+    pub fn restore(&mut self, visit: Visit, used: u32) {
+        *self.counter(visit) = used;
+    }
+
+    /// Goes on with another's counters.
+    pub fn inherit(&mut self, other: Quota) {
+        (self.used, self.order) = (other.used, other.order);
+    }
+
+    fn counter(&mut self, visit: Visit) -> &mut u32 {
         if !self.used.contains_key(&visit) {
             self.forget_oldest();
             self.order.push_back(visit);
         }
-        let used = self.used.entry(visit).or_insert(0);
-        let within = *used < self.per_visit;
-        *used += u32::from(within);
-        within
+        self.used.entry(visit).or_insert(0)
     }
 
     fn forget_oldest(&mut self) {
@@ -73,6 +93,16 @@ mod tests {
         }
         assert_eq!((quota.used.len(), quota.order.len()), (VISITS_KEPT, VISITS_KEPT));
         assert!(!quota.take(Visit::Number(3 * VISITS_KEPT as i64 - 1)));
+    }
+
+    #[test]
+    fn counters_go_on_where_they_were() {
+        let (mut quota, mut next) = (Quota::new(2), Quota::new(3));
+        quota.restore(Visit::Number(1), 1);
+        assert_eq!([0; 3].map(|_| quota.take(Visit::Number(1))), [true, false, false]);
+        next.inherit(quota);
+        assert_eq!([0; 2].map(|_| next.take(Visit::Number(1))), [true, false]);
+        assert_eq!((next.used(Visit::Number(1)), next.used(Visit::Number(2))), (3, 0));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::survey::Visit;
 
 use super::judge::{Judge, Verdicts};
 use super::quota::Quota;
+use super::shard::ShardResult;
 use super::{Batch, FaultLimits};
 
 /// One running filter.
@@ -37,6 +38,17 @@ pub struct Output {
     pub annotations: Vec<Annotation>,
 }
 
+/// A quota's counter that a batch has changed.
+#[derive(Debug)]
+pub struct Counter {
+    /// The filter.
+    pub entry: Arc<Entry>,
+    /// Of which visit.
+    pub visit: Visit,
+    /// Alerts published.
+    pub used: u32,
+}
+
 /// A fault to be published as a dead letter.
 #[derive(Debug)]
 pub struct FaultLetter {
@@ -60,13 +72,28 @@ impl Resident {
         }
     }
 
+    /// Sets the counters of the quota to what they were before a restart.
+    pub fn restore(&mut self, counters: impl IntoIterator<Item = (Visit, u32)>) {
+        counters.into_iter().for_each(|(visit, used)| self.quota.restore(visit, used));
+    }
+
+    /// Goes on with the counters of an earlier filter of the name.
+    pub fn inherit(&mut self, quota: Quota) {
+        self.quota.inherit(quota);
+    }
+
+    /// What is left when the filter is removed.
+    pub fn into_quota(self) -> Quota {
+        self.quota
+    }
+
     /// The part that judges.
     pub fn judge_mut(&mut self) -> &mut Judge {
         &mut self.judge
     }
 
     /// Judges a batch, appends what is to be published, and accounts for every alert.
-    pub fn process(&mut self, batch: &Batch, outputs: &mut Vec<Output>, letters: &mut Vec<FaultLetter>) {
+    pub fn process(&mut self, batch: &Batch, result: &mut ShardResult) {
         if self.suspended {
             return;
         }
@@ -81,22 +108,20 @@ impl Resident {
             logs: verdicts.logs.iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
             ..Tally::default()
         };
-        let by_visit = self.limit(batch, verdicts, outputs, letters);
+        let by_visit = self.limit(batch, verdicts, result);
         for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
             tally.counts += counts;
+            if counts.accepted > 0 {
+                let (entry, visit) = (self.entry.clone(), share.visit);
+                result.counters.push(Counter { entry, visit, used: self.quota.used(visit) });
+            }
             tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
         }
         self.entry.add(tally);
     }
 
     /// Applies the quota; the counts by visit.
-    fn limit(
-        &mut self,
-        batch: &Batch,
-        verdicts: Verdicts,
-        outputs: &mut Vec<Output>,
-        letters: &mut Vec<FaultLetter>,
-    ) -> Vec<Counts> {
+    fn limit(&mut self, batch: &Batch, verdicts: Verdicts, result: &mut ShardResult) -> Vec<Counts> {
         let mut counts: Vec<Counts> =
             batch.alerts.visits().iter().map(|share| Counts { seen: share.alerts, ..Counts::default() }).collect();
         for accepted in verdicts.accepted {
@@ -104,7 +129,7 @@ impl Resident {
             if self.quota.take(batch.alerts.visits()[at].visit) {
                 counts[at].accepted += 1;
                 let (entry, topic) = (self.entry.clone(), self.topic.clone());
-                outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
+                result.outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
             } else {
                 counts[at].over_quota += 1;
             }
@@ -114,7 +139,7 @@ impl Resident {
             counts[at].faulted += 1;
             self.strike(batch.alerts.visits()[at].visit, &fault);
             if self.letters.take(batch.alerts.visits()[at].visit) {
-                letters.push(FaultLetter { entry: self.entry.clone(), fault });
+                result.letters.push(FaultLetter { entry: self.entry.clone(), fault });
             }
         }
         for counts in &mut counts {

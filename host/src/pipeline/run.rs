@@ -6,29 +6,37 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 
 use super::decode::BatchDecoder;
 use super::handle::{Command, Handle, Prepared, Shared};
-use super::publish::{Pending, Published, publish_all};
-use super::shard::Shard;
-use super::{Batch, Config, Message, PipelineError, Position, Sink, Source};
+use super::publish::{Pending, publish_all};
+use super::shard::{QUOTAS_KEPT, Shard};
+use super::{Batch, Config, Message, PipelineError, Position, Sink, Source, letters};
 use crate::avro::Schemas;
 use crate::filters::{Entry, FilterError};
 use crate::sandbox::Engine;
+use crate::survey::Visit;
 
 /// How long a fetch waits: stop signals and uploads are looked at in between.
 const WAIT: Duration = Duration::from_millis(50);
 /// Batches on the way between decoder and publisher.
 const IN_FLIGHT: usize = 2;
 
+/// Which shard a filter is on, or was: its counters are there.
+struct Home {
+    shard: usize,
+    runs: bool,
+}
+
 /// Filters and the threads that run them.
 pub struct Pipeline {
     shared: Arc<Shared>,
     decoder: BatchDecoder,
     shards: Vec<Shard>,
-    /// Which shard a filter is on.
-    homes: HashMap<String, usize>,
+    homes: HashMap<String, Home>,
+    /// Counters of before a restart, of filters that were not added yet.
+    restored: HashMap<String, Vec<(Visit, u32)>>,
     commands: Receiver<Command>,
 }
 
@@ -43,7 +51,19 @@ impl Pipeline {
         shared.totals.set_state(false, "starting");
         let (handle, commands) = Handle::new(shared.clone());
         let decoder = BatchDecoder::new(schemas);
-        Ok((Pipeline { shared, decoder, shards, homes: HashMap::new(), commands }, handle))
+        let (homes, restored) = (HashMap::new(), HashMap::new());
+        Ok((Pipeline { shared, decoder, shards, homes, restored, commands }, handle))
+    }
+
+    /// Sets the quotas' counters to what they were: `records` are the last ones, by key, of the topic
+    /// [`Topics::quotas`](super::Topics). Returns how many there are. Comes before [`Pipeline::add`].
+    pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        let mut count = 0;
+        for (filter, visit, used) in records.into_iter().filter_map(|(key, value)| letters::read_counter(key, value)) {
+            self.restored.entry(filter).or_default().push((visit, used));
+            count += 1;
+        }
+        count
     }
 
     /// Adds filters before the stream is read.
@@ -58,10 +78,10 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the stream until it ends or `stop` is set; then finishes what was fetched, and commits it.
+    /// Reads the stream until it ends or `stop` is set; then finishes what was fetched, and publishes it.
     ///
     /// # Errors
-    /// [`PipelineError`]: nothing was committed that was not published.
+    /// [`PipelineError`]: what was not published is read again at the next start.
     pub fn run<S: Source, K: Sink>(
         mut self,
         mut source: S,
@@ -74,11 +94,10 @@ impl Pipeline {
         let result = std::thread::scope(|scope| {
             let (topics, totals) = (&shared.config.topics, &shared.totals);
             let publisher = scope.spawn(move || publish_all(&mut sink, topics, totals, &pending, &done));
+            shared.totals.watch(source.monitor());
             shared.totals.set_state(true, "reading");
             let read = self.read(&mut source, stop, pending_in, &published);
-            let rest = publisher.join().map_err(|_| PipelineError::ThreadLost)?;
-            let committed = self.commit(&mut source, published.try_iter());
-            rest.and(read).and(committed)
+            publisher.join().map_err(|_| PipelineError::ThreadLost)?.and(read)
         });
         let detail = result.as_ref().map_or_else(|error| error.to_string(), |()| "stopped".to_owned());
         shared.totals.set_state(false, &detail);
@@ -90,15 +109,15 @@ impl Pipeline {
         source: &mut S,
         stop: &AtomicBool,
         pending: Sender<Pending>,
-        published: &Receiver<Published>,
+        published: &Receiver<Arc<Batch>>,
     ) -> Result<(), PipelineError> {
         let mut more = true;
         while more && !stop.load(Ordering::Relaxed) {
             self.obey();
-            self.commit(source, published.try_iter())?;
+            self.recycle(published);
             let mut messages = Vec::new();
             more = source.fetch(&mut messages, &self.shared.config.batch, WAIT)?;
-            if !messages.is_empty() && pending.send(self.dispatch(messages)).is_err() {
+            if !messages.is_empty() && !self.hand_over(messages, &pending) {
                 // The publisher has failed; its error is the one to report.
                 return Ok(());
             }
@@ -106,9 +125,23 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Has a batch judged, and passes it on to the publisher; whether there still is one. While the publisher is held
+    /// up, uploads are answered.
+    fn hand_over(&mut self, messages: Vec<Message>, pending: &Sender<Pending>) -> bool {
+        let mut batch = self.dispatch(messages);
+        loop {
+            match pending.send_timeout(batch, WAIT) {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Timeout(back)) => batch = back,
+                Err(SendTimeoutError::Disconnected(_)) => return false,
+            }
+            self.obey();
+        }
+    }
+
     /// Decodes a batch and gives it to every shard.
     fn dispatch(&mut self, messages: Vec<Message>) -> Pending {
-        let positions = positions(&messages);
+        let positions = Position::after(&messages);
         let bytes = messages.iter().map(|message| message.bytes.len()).sum();
         let shared = &self.shared;
         let batch = self.decoder.decode(messages, |schema| shared.add_stream_schema(schema));
@@ -121,18 +154,13 @@ impl Pipeline {
         Pending { batch, results, shards: self.shards.len(), positions }
     }
 
-    fn commit<S: Source>(
-        &mut self,
-        source: &mut S,
-        published: impl Iterator<Item = Published>,
-    ) -> Result<(), PipelineError> {
-        for Published { batch, positions } in published {
-            source.commit(&positions)?;
+    /// Takes the buffers of published batches back.
+    fn recycle(&mut self, published: &Receiver<Arc<Batch>>) {
+        for batch in published.try_iter() {
             if let Ok(Batch { decoded, .. }) = Arc::try_unwrap(batch) {
                 self.decoder.recycle(decoded);
             }
         }
-        Ok(())
     }
 
     /// Does what was asked through the handle. Uploads that came together share one change of the projection.
@@ -178,11 +206,12 @@ impl Pipeline {
         }
         let mut projection = self.rebind();
         for prepared in filters {
-            self.evict(&prepared.entry.name);
             let name = prepared.entry.name.clone();
-            let home = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
-            self.shards[home].add(prepared.settle(&mut projection, &self.shared.config));
-            self.homes.insert(name, home);
+            self.evict(&name);
+            let mut resident = prepared.settle(&mut projection, &self.shared.config);
+            resident.restore(self.restored.remove(&name).unwrap_or_default());
+            let home = self.home(name);
+            self.shards[home].add(resident);
         }
     }
 
@@ -193,9 +222,23 @@ impl Pipeline {
         Ok(entry)
     }
 
+    /// The shard of a filter: that of an earlier one of its name, else the one with the fewest.
+    fn home(&mut self, name: String) -> usize {
+        let fewest = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
+        let home = self.homes.entry(name).or_insert(Home { shard: fewest, runs: false });
+        home.runs = true;
+        home.shard
+    }
+
     fn evict(&mut self, name: &str) {
-        if let Some(home) = self.homes.remove(name) {
-            self.shards[home].remove(name);
+        if let Some(home) = self.homes.get_mut(name)
+            && std::mem::take(&mut home.runs)
+        {
+            self.shards[home.shard].remove(name);
+        }
+        let room = QUOTAS_KEPT + self.shared.config.max_filters;
+        if self.homes.len() > room {
+            self.homes.retain(|_, home| home.runs);
         }
     }
 
@@ -207,20 +250,4 @@ impl Pipeline {
         }
         projection
     }
-}
-
-/// One past the last message of each partition.
-fn positions(messages: &[Message]) -> Vec<Position> {
-    let mut positions: Vec<Position> = Vec::new();
-    for message in messages {
-        let next = message.offset + 1;
-        let same = |known: &&mut Position| known.partition == message.partition && known.topic == message.topic;
-        match positions.iter_mut().find(same) {
-            Some(known) => known.offset = known.offset.max(next),
-            None => {
-                positions.push(Position { topic: message.topic.clone(), partition: message.partition, offset: next });
-            }
-        }
-    }
-    positions
 }

@@ -1,11 +1,13 @@
 //! A thread that owns some of the filters: no other touches them, so nothing is locked on the way of an alert.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::resident::{FaultLetter, Output, Resident};
+use super::quota::Quota;
+use super::resident::{Counter, FaultLetter, Output, Resident};
 use super::{Batch, PipelineError};
 use crate::avro::Projection;
 use crate::sandbox::spawn;
@@ -17,7 +19,12 @@ pub struct ShardResult {
     pub outputs: Vec<Output>,
     /// Faults to be published.
     pub letters: Vec<FaultLetter>,
+    /// Counters of quotas that changed.
+    pub counters: Vec<Counter>,
 }
+
+/// Removed filters whose counters are kept, in case one of the name comes back within the visit.
+pub const QUOTAS_KEPT: usize = 1000;
 
 enum Job {
     Add(Box<Resident>),
@@ -45,7 +52,7 @@ impl Shard {
         Ok(Shard { jobs: Some(jobs), thread: Some(thread), filters: 0 })
     }
 
-    /// Adds a filter, in place of an earlier one of its name.
+    /// Adds a filter. It goes on with the counters of one of its name that was removed from this shard.
     pub fn add(&mut self, resident: Resident) {
         self.filters += 1;
         self.give(Job::Add(Box::new(resident)));
@@ -84,13 +91,23 @@ impl Drop for Shard {
 
 fn work(inbox: &Receiver<Job>) {
     let mut residents: Vec<Resident> = Vec::new();
+    let mut quotas: VecDeque<(String, Quota)> = VecDeque::new();
     for job in inbox {
         match job {
-            Job::Add(resident) => {
-                residents.retain(|other| other.entry.name != resident.entry.name);
+            Job::Add(mut resident) => {
+                if let Some(at) = quotas.iter().position(|(name, _)| *name == resident.entry.name)
+                    && let Some((_, quota)) = quotas.remove(at)
+                {
+                    resident.inherit(quota);
+                }
                 residents.push(*resident);
             }
-            Job::Remove(name) => residents.retain(|resident| resident.entry.name != name),
+            Job::Remove(name) => {
+                if let Some(at) = residents.iter().position(|resident| resident.entry.name == name) {
+                    quotas.truncate(QUOTAS_KEPT - 1);
+                    quotas.push_front((name, residents.remove(at).into_quota()));
+                }
+            }
             Job::Bind(mut projection) => {
                 for resident in &mut residents {
                     resident.judge_mut().bind(&mut projection).expect("the fields were bound before");
@@ -99,7 +116,7 @@ fn work(inbox: &Receiver<Job>) {
             Job::Judge(batch, done) => {
                 let mut result = ShardResult::default();
                 for resident in &mut residents {
-                    resident.process(&batch, &mut result.outputs, &mut result.letters);
+                    resident.process(&batch, &mut result);
                 }
                 drop(batch);
                 let _ = done.send(result);

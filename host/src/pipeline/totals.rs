@@ -1,12 +1,13 @@
 //! The pipeline's own counts.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 
+use super::io::{Condition, Monitor};
 use crate::filters::Health;
 
 /// Written by the pipeline's threads, read by whoever asks.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Totals {
     messages: AtomicU64,
     bytes: AtomicU64,
@@ -17,6 +18,7 @@ pub struct Totals {
     dead_letters: AtomicU64,
     running: AtomicBool,
     detail: Mutex<String>,
+    monitor: OnceLock<Monitor>,
 }
 
 impl Totals {
@@ -41,19 +43,29 @@ impl Totals {
         detail.clone_into(&mut self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 
+    /// Has the stream's condition told from now on.
+    pub fn watch(&self, monitor: Monitor) {
+        // A pipeline runs once.
+        let _ = self.monitor.set(monitor);
+    }
+
     /// All of it.
     pub fn health(&self) -> Health {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
+        let Condition { trouble, retries, partitions } = self.monitor.get().map(|tell| tell()).unwrap_or_default();
+        let detail = || self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         Health {
             batches: self.batches.load(Ordering::Acquire),
-            ready: self.running.load(Ordering::Relaxed),
-            detail: self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            ready: self.running.load(Ordering::Relaxed) && trouble.is_none(),
+            detail: trouble.unwrap_or_else(detail),
             messages: get(&self.messages),
             alerts: get(&self.alerts),
             undecodable: get(&self.undecodable),
             bytes: get(&self.bytes),
             done: get(&self.done),
             dead_letters: get(&self.dead_letters),
+            retries,
+            partitions,
         }
     }
 }

@@ -1,0 +1,144 @@
+//! The command line of `skysieve host`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::cores;
+use crate::commands::common::{LimitArgs, SchemaArgs};
+use crate::kafka::{From, TopicSettings};
+use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
+
+/// Run users' filters over a Kafka topic of alerts.
+///
+/// Every flag can also be set in the environment, as SKYSIEVE_ and its name. What a filter accepts is published on the
+/// topic of its name; messages that are no alert, and filters' faults, on the dead-letter topic. Every alert is judged
+/// exactly once, for subscribers that read committed messages only, as is Kafka's default in Java (elsewhere:
+/// isolation.level=read_committed). SIGTERM or Ctrl-C finishes what was read, and commits it. A host that is started
+/// under the name of another takes over from it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/
+  skysieve host --brokers kafka:9093 --topic ztf -X security.protocol=SASL_SSL -X sasl.mechanism=SCRAM-SHA-512 \\
+      -X sasl.username=me -X sasl.password=…
+  curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
+pub struct HostArgs {
+    /// Kafka brokers to begin with, host:port, separated by commas
+    #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
+    pub brokers: String,
+    /// A topic of alerts; may be given several times
+    #[arg(long = "topic", value_name = "TOPIC", env = "SKYSIEVE_TOPIC", value_delimiter = ',', required = true)]
+    pub topics: Vec<String>,
+    /// This host's name, also its consumer group and transactional id: hosts of different names each see the whole
+    /// stream, a second one of the same name takes over from the first
+    #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve")]
+    pub name: String,
+    /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest,
+    /// or a time (2026-05-09T03:00:00Z, or seconds since 1970); all but the first hold for every start
+    #[arg(long, value_name = "WHERE", env = "SKYSIEVE_FROM", default_value_t)]
+    pub from: From,
+    /// A folder of filters to start with: NAME.wasm, beside it NAME.toml with [config], quota and [limits]
+    #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
+    pub filters: Option<PathBuf>,
+    /// Where the HTTP API listens
+    #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
+    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
+    pub properties: Vec<(String, String)>,
+    #[command(flatten)]
+    pub schemas: SchemaArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Accepted alerts published per visit and filter, unless set for the filter
+    #[arg(long, value_name = "N", env = "SKYSIEVE_QUOTA", default_value_t = DEFAULT_QUOTA)]
+    quota: u32,
+    /// Filters that there may be at a time
+    #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = 1000,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub max_filters: usize,
+    /// Put before a filter's name to make its topic's
+    #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
+    output_prefix: String,
+    /// Topic of dead letters [default: NAME-dead-letters]
+    #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_DEAD_LETTERS")]
+    dead_letters: Option<String>,
+    /// Topic of the quotas' counters, kept for restarts [default: NAME-quotas]
+    #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_QUOTAS")]
+    quotas: Option<String>,
+    #[command(flatten)]
+    topic_settings: TopicArgs,
+    /// Threads that run filters [default: one a core]
+    #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+}
+
+/// Topics that are missing.
+#[derive(Clone, Copy, Debug, Args)]
+struct TopicArgs {
+    /// Create no topics: filters' topics, dead letters and quotas must be there
+    #[arg(long, env = "SKYSIEVE_NO_CREATE_TOPICS")]
+    no_create_topics: bool,
+    /// Partitions of a filter's topic, when it is created
+    #[arg(long, value_name = "N", env = "SKYSIEVE_PARTITIONS", default_value_t = 1,
+          value_parser = clap::value_parser!(i32).range(1..=1000))]
+    partitions: i32,
+    /// Copies of each partition of topics that are created [default: as the brokers have it]
+    #[arg(long, value_name = "N", env = "SKYSIEVE_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=100))]
+    replication: Option<i32>,
+    /// How long accepted alerts and dead letters are kept, in topics that are created
+    #[arg(long, value_name = "HOURS", env = "SKYSIEVE_RETENTION_HOURS", default_value_t = 168,
+          value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    retention_hours: u64,
+}
+
+fn parse_property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a property is KEY=VALUE".to_owned()),
+    }
+}
+
+impl HostArgs {
+    /// The dead letters' topic.
+    pub fn dead_letters(&self) -> String {
+        self.dead_letters.clone().unwrap_or_else(|| format!("{}-dead-letters", self.name))
+    }
+
+    /// The topic of the quotas' counters.
+    pub fn quotas(&self) -> String {
+        self.quotas.clone().unwrap_or_else(|| format!("{}-quotas", self.name))
+    }
+
+    /// How missing topics are created.
+    pub fn topic_settings(&self) -> TopicSettings {
+        let TopicArgs { no_create_topics, partitions, replication, retention_hours } = self.topic_settings;
+        TopicSettings {
+            create: !no_create_topics,
+            partitions,
+            replication: replication.unwrap_or(-1),
+            retention: Duration::from_secs(retention_hours * 3600),
+        }
+    }
+
+    /// The pipeline's settings.
+    pub fn pipeline(&self, open_topic: OpenTopic) -> Config {
+        Config {
+            shards: self.threads.map_or_else(cores, usize::from),
+            batch: BatchLimits::default(),
+            quota: self.quota,
+            limits: self.limits.limits(),
+            max_filters: self.max_filters,
+            faults: FaultLimits::default(),
+            topics: Topics {
+                inputs: self.topics.clone(),
+                output_prefix: self.output_prefix.clone(),
+                dead_letters: self.dead_letters().into(),
+                quotas: Some(self.quotas().into()),
+            },
+            open_topic: Some(open_topic),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! A compacted topic, read in full.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::connection::TICK;
+use super::source::Context;
+use super::{Error, Options, Watch, start};
+
+/// What the reader of a table adds to librdkafka's defaults.
+const PROPERTIES: [(&str, &str); 6] = [
+    // librdkafka wants one. No group is joined, as partitions are assigned by hand.
+    ("group.id", "skysieve-table"),
+    ("enable.auto.commit", "false"),
+    ("isolation.level", "read_committed"),
+    ("auto.offset.reset", "earliest"),
+    ("enable.partition.eof", "true"),
+    ("fetch.wait.max.ms", "50"),
+];
+
+/// The last record of each key, without those whose payload is null.
+pub(super) fn read(options: &Options, topic: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    let watch = Watch::default();
+    let config = options.client_config(&PROPERTIES)?;
+    let consumer: rdkafka::consumer::BaseConsumer<Context> = config.create_with_context(Context::new(&watch))?;
+    watch.connection().establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
+    let partitions = start::await_topics(&consumer, &[Arc::from(topic)], options)?;
+    let mut list = TopicPartitionList::new();
+    for (topic, partition) in &partitions {
+        list.add_partition_offset(topic, *partition, Offset::Beginning)?;
+    }
+    consumer.assign(&list)?;
+    let mut table = HashMap::new();
+    let mut unread: HashSet<i32> = partitions.into_iter().map(|(_, partition)| partition).collect();
+    while !unread.is_empty() {
+        match consumer.poll(TICK) {
+            Some(Ok(message)) => {
+                let key = message.key().unwrap_or_default().to_vec();
+                match message.payload() {
+                    Some(payload) => drop(table.insert(key, payload.to_vec())),
+                    None => drop(table.remove(&key)),
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
+            Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
+            Some(Err(_)) | None => {
+                watch.connection().report();
+                watch.connection().check()?;
+            }
+        }
+        if options.stopping() {
+            return Err(Error::Stopped(0));
+        }
+    }
+    Ok(table.into_iter().collect())
+}

@@ -1,0 +1,161 @@
+//! The topics that a host writes: created where they are missing.
+
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::connection::{Connection, log};
+use super::{Error, Options};
+
+/// How long a question to the brokers may take.
+const ASK: Duration = Duration::from_secs(30);
+
+/// How topics are created.
+#[derive(Clone, Debug)]
+pub struct TopicSettings {
+    /// Whether they are; else those that are missing are an error.
+    pub create: bool,
+    /// Partitions of a filter's topic.
+    pub partitions: i32,
+    /// Copies of each partition; -1: as the brokers have it.
+    pub replication: i32,
+    /// How long accepted alerts are kept.
+    pub retention: Duration,
+}
+
+impl Default for TopicSettings {
+    fn default() -> TopicSettings {
+        TopicSettings { create: true, partitions: 1, replication: -1, retention: Duration::from_secs(7 * 86_400) }
+    }
+}
+
+/// What a topic is for.
+enum Use {
+    Output,
+    DeadLetters,
+    Quotas,
+}
+
+/// Creates topics.
+pub struct Topics {
+    admin: AdminClient<Context>,
+    runtime: tokio::runtime::Runtime,
+    settings: TopicSettings,
+    options: Options,
+}
+
+impl Topics {
+    /// A client that connects when it is first asked.
+    ///
+    /// # Errors
+    /// [`Error`] when an override is wrong.
+    pub fn new(options: &Options, settings: TopicSettings) -> Result<Topics, Error> {
+        let config = options.client_config(&[])?;
+        let admin: AdminClient<Context> =
+            rdkafka::config::FromClientConfigAndContext::from_config_and_context(&config, Context::default())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::Other(format!("cannot start a runtime: {error}")))?;
+        Ok(Topics { admin, runtime, settings, options: options.clone() })
+    }
+
+    /// Makes sure that the topics of filters are there.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`] when some are not and may not be created; [`Error::Other`] when they can't be; when no broker
+    /// answers in time.
+    pub fn outputs(&self, topics: &[&str]) -> Result<(), Error> {
+        self.ensure(topics, &Use::Output)
+    }
+
+    /// Makes sure that the host's own topics are there.
+    ///
+    /// # Errors
+    /// As [`Topics::outputs`].
+    pub fn own(&self, dead_letters: &str, quotas: &str) -> Result<(), Error> {
+        self.ensure(&[dead_letters], &Use::DeadLetters)?;
+        self.ensure(&[quotas], &Use::Quotas)
+    }
+
+    /// Creates a topic that takes messages of up to `bytes` only.
+    ///
+    /// # Errors
+    /// [`Error`] when it can't be created.
+    pub fn limited(&self, topic: &str, bytes: usize) -> Result<(), Error> {
+        let bytes = bytes.to_string();
+        self.create(&[NewTopic::new(topic, 1, TopicReplication::Fixed(-1)).set("max.message.bytes", &bytes)])
+    }
+
+    /// Adds partitions to a topic, up to `partitions`.
+    ///
+    /// # Errors
+    /// [`Error`] when they can't be added.
+    pub fn grow(&self, topic: &str, partitions: usize) -> Result<(), Error> {
+        let more = NewPartitions::new(topic, partitions);
+        let answers = self.runtime.block_on(self.admin.create_partitions([&more], &AdminOptions::new()))?;
+        match answers.into_iter().next() {
+            Some(Err((name, code))) => Err(Error::Other(format!("topic {name:?} gets no partitions: {code}"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn ensure(&self, topics: &[&str], purpose: &Use) -> Result<(), Error> {
+        let client = self.admin.inner();
+        client.context().0.establish(client, &self.options, || {})?;
+        let metadata = client.fetch_metadata(None, ASK)?;
+        let there = |topic: &&&str| metadata.topics().iter().any(|found| found.name() == **topic);
+        let absent: Vec<&str> = topics.iter().filter(|topic| !there(topic)).copied().collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        if !self.settings.create {
+            return Err(Error::NoTopic(absent.join(", ")));
+        }
+        let TopicSettings { partitions, replication, retention, .. } = self.settings;
+        let retention = retention.as_millis().to_string();
+        let topic = |name| {
+            let partitions = if matches!(purpose, Use::Output) { partitions } else { 1 };
+            let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
+            match purpose {
+                Use::Output | Use::DeadLetters => topic.set("retention.ms", &retention),
+                // A counter matters for as long as alerts of its visit may come.
+                Use::Quotas => topic
+                    .set("cleanup.policy", "compact,delete")
+                    .set("retention.ms", "604800000")
+                    .set("segment.ms", "3600000"),
+            }
+        };
+        self.create(&absent.iter().map(|name| topic(*name)).collect::<Vec<_>>())?;
+        tracing::info!(topics = absent.join(", "), "created");
+        Ok(())
+    }
+
+    fn create(&self, topics: &[NewTopic<'_>]) -> Result<(), Error> {
+        let answers = self.runtime.block_on(self.admin.create_topics(topics, &AdminOptions::new()))?;
+        for answer in answers {
+            match answer {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    let advice = "create it by hand (--no-create-topics), or give this host's user the right to";
+                    return Err(Error::Other(format!("topic {name:?} can't be created: {code}; {advice}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Context(Connection);
+
+impl rdkafka::ClientContext for Context {
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+        self.0.failed(&error, reason);
+    }
+
+    fn stats_raw(&self, _: &[u8]) {}
+}

@@ -1,0 +1,131 @@
+//! `skysieve host` as a process.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::kafka::wait_for;
+use crate::{binary, module};
+
+/// A host's process; killed when it goes out of scope.
+pub struct Host {
+    process: Child,
+    url: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Host {
+    /// Starts a host of topic `topic`, and waits until it says where it listens.
+    pub fn start(brokers: &str, topic: &str, arguments: &[&str]) -> Host {
+        let mut process = Command::new(binary())
+            .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("RUST_LOG", "info")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                eprintln!("{line}");
+                kept.lock().unwrap().push(line);
+            }
+        });
+        let mut host = Host { process, url: String::new(), log };
+        let line = host.await_log("listening=");
+        let (_, address) = line.split_once("listening=").unwrap();
+        host.url = format!("http://{}", address.split_whitespace().next().unwrap());
+        host
+    }
+
+    /// Waits for a line of the log with that text.
+    pub fn await_log(&self, text: &str) -> String {
+        let mut found = None;
+        wait_for(text, || {
+            found = self.log.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
+            found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Waits until the host reads the stream.
+    pub fn await_reading(&self) {
+        self.await_log("reading from=");
+    }
+
+    /// Where the API is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The answer to a request; `/health/ready` answers also when it is not.
+    pub fn get(&self, path: &str) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        agent.get(format!("{}{path}", self.url)).call().unwrap().body_mut().read_to_string().unwrap()
+    }
+
+    /// The status of a filter.
+    pub fn filter(&self, name: &str) -> Value {
+        serde_json::from_str(&self.get(&format!("/api/v1/filters/{name}"))).unwrap()
+    }
+
+    /// The host's condition.
+    pub fn health(&self) -> Value {
+        serde_json::from_str(&self.get("/health/ready")).unwrap()
+    }
+
+    /// Waits until so many messages are done with since its start.
+    pub fn await_done(&self, messages: u64) {
+        wait_for("messages done", || self.health()["done"].as_u64().unwrap() >= messages);
+    }
+
+    /// Waits until that much of the stream is committed, all partitions together.
+    pub fn await_committed(&self, messages: i64) {
+        wait_for("messages committed", || {
+            let health = self.health();
+            let committed = |lag: &Value| lag["committed"].as_i64().unwrap_or(0);
+            health["partitions"].as_array().unwrap().iter().map(committed).sum::<i64>() >= messages
+        });
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// SIGTERM; the exit code, and how long that took.
+    pub fn stop(mut self) -> (Option<i32>, Duration) {
+        let begun = Instant::now();
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        (self.process.wait().unwrap().code(), begun.elapsed())
+    }
+
+    /// Waits for it to end by itself; its status and log.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        wait_for("the host to end", || self.process.try_wait().unwrap().is_some());
+        let status = self.process.wait().unwrap();
+        // Its last lines may still be on their way.
+        std::thread::sleep(Duration::from_millis(200));
+        (status, self.log.lock().unwrap().join("\n"))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Writes a filter to a folder, for `--filters`; `settings` is its `NAME.toml`.
+pub fn write_filter(folder: &Path, name: &str, from: &str, settings: &str) {
+    std::fs::copy(module(from), folder.join(name).with_extension("wasm")).unwrap();
+    std::fs::write(folder.join(name).with_extension("toml"), settings).unwrap();
+}

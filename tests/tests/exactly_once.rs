@@ -1,0 +1,255 @@
+//! Nothing lost and nothing doubled on real Kafka, whatever is killed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use skysieve::kafka::Received;
+use skysieve::simulate::SimulatedAlert;
+use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique};
+use skysieve_tests::{alerts, module, skysieve, text};
+
+const FILTERS: i64 = 100;
+/// Filters whose verdicts are those of `skysieve check`; the others accept ids that a number divides.
+const CHECKED: i64 = 4;
+
+/// A hundred filters without a quota, or with the usual one.
+fn write_filters(folder: &Path, quota: Option<u32>) {
+    let quota = quota.map(|quota| format!("quota = {quota}\n")).unwrap_or_default();
+    for number in 0..FILTERS - CHECKED {
+        let settings = format!("{quota}[config]\nmode = 'accept'\nevery = {}", number + 1);
+        write_filter(folder, &format!("odd-{number}"), "odd", &settings);
+    }
+    for number in 0..CHECKED {
+        let settings = format!("{quota}[config]\n{}", brightness(number));
+        write_filter(folder, &format!("bright-{number}"), "lsst-bright", &settings);
+    }
+}
+
+fn brightness(number: i64) -> String {
+    format!("magnitude = {}.0", 19 + number)
+}
+
+fn names() -> Vec<String> {
+    let odd = (0..FILTERS - CHECKED).map(|number| format!("odd-{number}"));
+    odd.chain((0..CHECKED).map(|number| format!("bright-{number}"))).collect()
+}
+
+/// The ids that each filter accepts, with their visits.
+fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, i64)>> {
+    let folder = tempfile::tempdir().unwrap();
+    for alert in alerts {
+        std::fs::write(folder.path().join(format!("{}.bin", alert.id)), &alert.bytes).unwrap();
+    }
+    let visits: BTreeMap<i64, i64> = alerts.iter().map(|alert| (alert.id, alert.visit)).collect();
+    let with_visits = |ids: Vec<i64>| ids.into_iter().map(|id| (id, visits[&id])).collect();
+    let odd = |number: i64| visits.keys().copied().filter(|id| id % (number + 1) == 0).collect();
+    let bright = |number: i64| {
+        let module = module("lsst-bright");
+        let (module, folder) = (module.to_str().unwrap(), folder.path().to_str().unwrap());
+        let output = skysieve(["check", module, "--config", &brightness(number), "--json", folder]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["accepted"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().parse().unwrap()).collect()
+    };
+    let odd = (0..FILTERS - CHECKED).map(|number| (format!("odd-{number}"), with_visits(odd(number))));
+    let bright = (0..CHECKED).map(|number| (format!("bright-{number}"), with_visits(bright(number))));
+    odd.chain(bright).collect()
+}
+
+/// The ids that came on each topic, in ascending order, with their visits.
+fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, i64)>> {
+    let packets: BTreeMap<i64, &SimulatedAlert> = alerts.iter().map(|alert| (alert.id, alert)).collect();
+    let mut came: BTreeMap<String, Vec<(i64, i64)>> = names().into_iter().map(|name| (name, Vec::new())).collect();
+    for message in messages {
+        let id: i64 = text(&message.key).parse().unwrap();
+        let alert = packets[&id];
+        assert_eq!(message.payload, alert.bytes, "alert {id} is not what was sent");
+        let name = message.topic.strip_prefix(prefix).unwrap();
+        came.get_mut(name).unwrap().push((id, alert.visit));
+    }
+    came.values_mut().for_each(|ids| ids.sort_unstable());
+    came
+}
+
+/// Each filter's topic holds the very ids that it accepts, none missing, none twice.
+fn assert_exact(brokers: &str, prefix: &str, alerts: &[SimulatedAlert]) {
+    let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
+    let came = came(&read_all(brokers, &topics), prefix, alerts);
+    let accepted = accepted(alerts);
+    assert!(accepted["bright-3"].len() > accepted["bright-0"].len(), "the filters differ");
+    for (name, accepted) in accepted {
+        assert_eq!(came[&name], accepted, "{name}");
+    }
+}
+
+/// Of each visit, each filter's topic holds `quota` of the ids that it accepts, or all if they are fewer.
+fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: usize) {
+    let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
+    let came = came(&read_all(brokers, &topics), prefix, alerts);
+    for (name, accepted) in accepted(alerts) {
+        let ids = &came[&name];
+        assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{name} has an alert twice: {ids:?}");
+        assert!(ids.iter().all(|id| accepted.contains(id)), "{name} has an alert that it did not accept");
+        let of = |ids: &[(i64, i64)]| {
+            let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+            ids.iter().for_each(|(_, visit)| *counts.entry(*visit).or_default() += 1);
+            counts
+        };
+        let expected: BTreeMap<i64, usize> =
+            of(&accepted).into_iter().map(|(visit, n)| (visit, n.min(quota))).collect();
+        assert_eq!(of(ids), expected, "{name}");
+    }
+}
+
+fn packets(alerts: &[SimulatedAlert]) -> impl Iterator<Item = Bytes> {
+    alerts.iter().map(|alert| alert.bytes.clone().into())
+}
+
+/// A host's arguments: its own name, topics and filters.
+struct Setup {
+    name: String,
+    folder: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(name: &str, quota: Option<u32>) -> Setup {
+        let setup = Setup { name: unique(name), folder: tempfile::tempdir().unwrap() };
+        write_filters(setup.folder.path(), quota);
+        setup
+    }
+
+    fn prefix(&self) -> String {
+        format!("{}-", self.name)
+    }
+
+    fn start(&self, brokers: &str, topic: &str) -> Host {
+        let (prefix, folder) = (self.prefix(), self.folder.path().to_str().unwrap());
+        Host::start(brokers, topic, &["--name", &self.name, "--filters", folder, "--output-prefix", &prefix])
+    }
+}
+
+/// So many kills: 10, or as many as the soak test asks for.
+fn kills() -> usize {
+    std::env::var("SKYSIEVE_TEST_KILLS").map_or(10, |kills| kills.parse().expect("SKYSIEVE_TEST_KILLS is a number"))
+}
+
+#[test]
+fn a_host_that_is_killed_again_and_again() {
+    let Some(brokers) = kafka() else { return };
+    let topic = unique("killed");
+    create_topic(&brokers, &topic, 4);
+    let (free, limited) = (Setup::new("free", Some(u32::MAX)), Setup::new("limited", None));
+    let per_kill = 300;
+    let alerts = alerts(2, (kills() + 1) * per_kill / 2);
+    let mut feeder = feeder(&brokers, &topic, 4);
+    for (kill, part) in alerts.chunks(per_kill).enumerate() {
+        let hosts = [free.start(&brokers, &topic), limited.start(&brokers, &topic)];
+        hosts.iter().for_each(Host::await_reading);
+        for few in part.chunks(30) {
+            feed(&mut feeder, 4, packets(few));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if kill < kills() {
+            // Anywhere in the batches that are on their way.
+            std::thread::sleep(Duration::from_millis(kill as u64 * 37 % 150));
+            hosts.into_iter().for_each(Host::kill);
+        } else {
+            hosts.iter().for_each(|host| host.await_committed(alerts.len() as i64));
+            for host in hosts {
+                let (code, took) = host.stop();
+                assert!(code == Some(0) && took < Duration::from_secs(5), "{code:?} after {took:?}");
+            }
+        }
+    }
+    assert_exact(&brokers, &free.prefix(), &alerts);
+    assert_quotas(&brokers, &limited.prefix(), &alerts, 20);
+}
+
+#[test]
+fn hosts_of_one_name_started_on_top_of_each_other() {
+    let Some(brokers) = kafka() else { return };
+    let topic = unique("twins");
+    create_topic(&brokers, &topic, 2);
+    let setup = Setup::new("twin", Some(u32::MAX));
+    let alerts = alerts(1, 900);
+    let mut feeder = feeder(&brokers, &topic, 2);
+    let mut first = setup.start(&brokers, &topic);
+    first.await_reading();
+    for part in alerts.chunks(300) {
+        feed(&mut feeder, 2, packets(&part[..150]));
+        let second = setup.start(&brokers, &topic);
+        feed(&mut feeder, 2, packets(&part[150..]));
+        let (status, log) = std::mem::replace(&mut first, second).ended();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("has taken over") && log.contains("--name"), "{log}");
+    }
+    first.await_committed(alerts.len() as i64);
+    assert_eq!(first.stop().0, Some(0));
+    assert_exact(&brokers, &setup.prefix(), &alerts);
+}
+
+#[test]
+fn a_broker_that_is_killed_and_comes_back() {
+    let Some(cluster) = Cluster::start("reborn", 1) else { return };
+    let setup = Setup::new("reborn", Some(u32::MAX));
+    create_topic(&cluster.brokers, "alerts", 2);
+    let alerts = alerts(1, 1500);
+    let mut feeder = feeder(&cluster.brokers, "alerts", 2);
+    let host = setup.start(&cluster.brokers, "alerts");
+    host.await_reading();
+    for part in alerts.chunks(500) {
+        feed(&mut feeder, 2, packets(part));
+        cluster.kill(1);
+        cluster.revive();
+    }
+    host.await_committed(alerts.len() as i64);
+    assert_eq!(host.stop().0, Some(0));
+    assert_exact(&cluster.brokers, &setup.prefix(), &alerts);
+}
+
+#[test]
+fn one_of_three_brokers_killed_for_good() {
+    let Some(cluster) = Cluster::start("three", 3) else { return };
+    let setup = Setup::new("three", Some(u32::MAX));
+    create_topic(&cluster.brokers, "alerts", 6);
+    let alerts = alerts(1, 1200);
+    let mut feeder = feeder(&cluster.brokers, "alerts", 6);
+    let host = setup.start(&cluster.brokers, "alerts");
+    host.await_reading();
+    feed(&mut feeder, 6, packets(&alerts[..400]));
+    std::thread::scope(|scope| {
+        scope.spawn(|| cluster.kill(2));
+        feed(&mut feeder, 6, packets(&alerts[400..]));
+    });
+    host.await_committed(alerts.len() as i64);
+    assert_eq!(host.stop().0, Some(0));
+    assert_exact(&cluster.brokers, &setup.prefix(), &alerts);
+}
+
+#[test]
+fn a_mirror_that_is_killed_and_comes_back() {
+    let (Some(hub), Some(mirror)) = (Cluster::start("hub", 1), Cluster::start("mirror", 1)) else { return };
+    let setup = Setup::new("mirrored", Some(u32::MAX));
+    create_topic(&hub.brokers, "alerts", 2);
+    let alerts = alerts(1, 1200);
+    let mut feeder = feeder(&hub.brokers, "alerts", 2);
+    let maker = hub.mirror(&mirror, "alerts");
+    feed(&mut feeder, 2, packets(&alerts[..400]));
+    let host = setup.start(&mirror.brokers, "alerts");
+    host.await_committed(1);
+    feed(&mut feeder, 2, packets(&alerts[400..800]));
+    maker.kill();
+    feed(&mut feeder, 2, packets(&alerts[800..]));
+    maker.revive();
+    // Offsets of a mirror have gaps: its transactions' marks take some.
+    skysieve_tests::kafka::wait_for("the mirrored alerts", || {
+        let messages = host.health()["done"].as_u64().unwrap();
+        messages >= alerts.len() as u64
+    });
+    assert_eq!(host.stop().0, Some(0));
+    assert_exact(&mirror.brokers, &setup.prefix(), &alerts);
+}
