@@ -7,15 +7,19 @@
 mod encode;
 mod fits;
 mod history;
+mod image;
 mod lightcurve;
 mod lsst;
 mod object;
+mod packet;
 mod random;
 mod schedule;
 mod sky;
 mod solar;
-mod stamp;
+mod telescope;
+mod visit;
 
-pub use lsst::{Lsst, LsstConfig, SimulatedAlert, Visit};
 pub use object::Population;
+pub use packet::Framing;
 pub use schedule::{Band, Exposure};
+pub use visit::{Config, SimulatedAlert, SimulatedVisit, Simulator, Survey};
