@@ -2,8 +2,10 @@
 //!
 //! A made-up survey ([`schedule`]) looks again and again at the same fields of a made-up sky ([`object`]): an object's
 //! history is what earlier visits of its field saw of its light curve ([`history`]). A survey's packets are written
-//! from that, LSST's in [`lsst`].
+//! from that, LSST's in [`lsst`], ZTF's in [`ztf`].
 
+#[cfg(test)]
+mod decoded;
 mod encode;
 mod fits;
 mod history;
@@ -18,6 +20,7 @@ mod sky;
 mod solar;
 mod telescope;
 mod visit;
+mod ztf;
 
 pub use object::Population;
 pub use packet::Framing;

@@ -2,7 +2,7 @@
 
 use super::lightcurve::{Curve, Supernova, Variation};
 use super::random::{Gaussians, Random};
-use super::schedule::{Exposure, flux};
+use super::schedule::{Exposure, date, flux};
 use super::sky::Place;
 use super::telescope::LSST;
 
@@ -206,6 +206,17 @@ impl Object {
     pub fn asteroid_number(&self, seed: u64, exposure: &Exposure, index: i64) -> Option<u64> {
         let first = || Random::new(&[seed as i64, exposure.field, exposure.night()]).bits() >> 32;
         (self.population == Population::Asteroid).then(|| first() + (index << 4 | self.attempt) as u64)
+    }
+
+    /// The year of its discovery, if it is seen in an exposure.
+    pub fn discovered(&self, exposure: &Exposure) -> i64 {
+        let day = match self.population {
+            // Known for long.
+            Population::VariableStar | Population::ActiveGalaxy => return 2018 + self.key.rem_euclid(8),
+            Population::Supernova => (self.generation - 1) * SUPERNOVA_TURN as i64,
+            Population::Asteroid | Population::Artefact => exposure.mjd as i64,
+        };
+        date(day) / 10_000
     }
 
     /// Where it is in an exposure, without error.

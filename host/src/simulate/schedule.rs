@@ -133,7 +133,7 @@ impl Exposure {
 }
 
 /// The date of a day given as MJD, as YYYYMMDD (<https://howardhinnant.github.io/date_algorithms.html>).
-fn date(mjd: i64) -> i64 {
+pub(super) fn date(mjd: i64) -> i64 {
     let days = mjd + 678_881; // since 0000-03-01, where the calendar's 400 years begin
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -146,7 +146,7 @@ fn date(mjd: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::telescope::LSST;
+    use super::super::telescope::{LSST, ZTF};
     use super::*;
 
     #[test]
@@ -168,14 +168,16 @@ mod tests {
 
     #[test]
     fn earlier_visits_are_of_the_same_field() {
-        for ordinal in [0, 17, 18, 450, 899, 123_456] {
-            let now = Exposure::new(&LSST, 7, ordinal);
-            let earlier = now.earlier(7);
-            assert!((90..=100).contains(&earlier.len()), "{} of visit {ordinal}", earlier.len());
-            assert!(earlier.iter().all(|then| then.field == now.field && (then.ra, then.dec) == (now.ra, now.dec)));
-            assert!(earlier.windows(2).all(|pair| pair[0].mjd < pair[1].mjd));
-            let bands: std::collections::HashSet<Band> = earlier.iter().map(|then| then.band).collect();
-            assert_eq!(bands.len(), 6);
+        for (telescope, bands) in [(&LSST, 6), (&ZTF, 3)] {
+            for ordinal in [0, 17, 18, 450, 899, 123_456] {
+                let now = Exposure::new(telescope, 7, ordinal);
+                let earlier = now.earlier(7);
+                assert!((90..=100).contains(&earlier.len()), "{} of visit {ordinal}", earlier.len());
+                assert!(earlier.iter().all(|then| then.field == now.field && (then.ra, then.dec) == (now.ra, now.dec)));
+                assert!(earlier.windows(2).all(|pair| pair[0].mjd < pair[1].mjd));
+                let seen: std::collections::HashSet<Band> = earlier.iter().map(|then| then.band).collect();
+                assert_eq!(seen.len(), bands);
+            }
         }
         let now = Exposure::new(&LSST, 7, 18);
         assert_eq!(now.earlier(7).last().map(|then| then.ordinal), Some(0));

@@ -80,6 +80,31 @@ pub static LSST: Telescope = Telescope {
     },
 };
 
+/// Palomar's 48-inch telescope with ZTF's camera, from 2026-12-27, 02:24 on (Bellm et al. 2019,
+/// <https://doi.org/10.1088/1538-3873/aaecbe>).
+pub static ZTF: Telescope = Telescope {
+    cadence: 40.0,
+    first_night: 61_401.1,
+    first_field: (15.1, -15.5),
+    step: 5.9,
+    pairs: &[[Band::G, Band::R], [Band::R, Band::G], [Band::G, Band::R], [Band::R, Band::I]],
+    depth: [f64::NAN, 20.8, 20.6, 19.9, f64::NAN, f64::NAN],
+    // So that a source of magnitude 26.3 (i: 25.6) leaves a count of 6.2 electrons.
+    one_electron: [f64::NAN, 24.59, 24.59, 23.89, f64::NAN, f64::NAN],
+    seeing: [1.6, 2.6, 2.0],
+    brighter: 4.0,
+    redshift: 0.09,
+    camera: Camera {
+        pixel: 1.012,
+        across: 8,
+        pitch: 0.915,
+        radius: f64::INFINITY,
+        sides: (3072.0, 3080.0),
+        margin: 100.0,
+        detector: ztf_channel,
+    },
+};
+
 impl Telescope {
     /// Electrons that a nanojansky leaves in 30 s.
     pub fn electrons(&self, band: Band) -> f64 {
@@ -97,13 +122,19 @@ fn lsst_detector(column: usize, row: usize) -> Option<i64> {
     (!(short && edge)).then_some((raft * 9 + row % 3 * 3 + column % 3) as i64)
 }
 
+/// Readout channels: 4 × 4 detectors, each read through four corners.
+fn ztf_channel(column: usize, row: usize) -> Option<i64> {
+    let (detector, corner) = (row / 2 * 4 + column / 2, row % 2 * 2 + column % 2);
+    Some((detector * 4 + corner) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn detectors_are_numbered_without_gaps() {
-        for (telescope, count) in [(&LSST, 189)] {
+        for (telescope, count) in [(&LSST, 189), (&ZTF, 64)] {
             let Camera { across, detector, .. } = telescope.camera;
             let mut numbers: Vec<i64> =
                 (0..across).flat_map(|column| (0..across).filter_map(move |row| detector(column, row))).collect();

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::lsst;
 use super::object::{Measurement, Object, Population};
 use super::packet::{Envelope, Framing};
 use super::random::Gaussians;
 use super::schedule::Exposure;
-use super::telescope::{LSST, Telescope};
+use super::telescope::{LSST, Telescope, ZTF};
+use super::{lsst, ztf};
 use crate::survey;
 
 /// The surveys that are made up.
@@ -16,6 +16,9 @@ pub enum Survey {
     /// LSST's alerts, version 11.1. Visits are 39 seconds apart from the evening of 2026-05-09 on, 900 a night. The
     /// first is of the COSMOS field (150.1°, 2.2°), the next 17 are 3.5° further south each.
     Lsst,
+    /// ZTF's alerts, version 4.02. Visits are 40 seconds apart from the evening of 2026-12-26 on, 900 a night. The first
+    /// is around (15.1°, -15.5°), the next 17 are 5.9° further north each.
+    Ztf,
 }
 
 /// Which alerts to make.
@@ -59,6 +62,7 @@ pub struct Shared {
 /// A survey's way to tell what it saw.
 enum Writer {
     Lsst(Arc<lsst::Writer>),
+    Ztf(Arc<ztf::Writer>),
 }
 
 /// Writes the alerts of one visit.
@@ -112,6 +116,7 @@ impl Survey {
     pub fn schema(self) -> &'static str {
         match self {
             Survey::Lsst => lsst::SCHEMA,
+            Survey::Ztf => ztf::SCHEMA,
         }
     }
 
@@ -119,6 +124,7 @@ impl Survey {
     pub fn schema_id(self) -> u32 {
         match self {
             Survey::Lsst => 1101,
+            Survey::Ztf => 402,
         }
     }
 
@@ -126,6 +132,7 @@ impl Survey {
     pub fn framing(self) -> Framing {
         match self {
             Survey::Lsst => Framing::Confluent,
+            Survey::Ztf => Framing::Container,
         }
     }
 
@@ -133,12 +140,14 @@ impl Survey {
     pub fn most_alerts(self) -> usize {
         match self {
             Survey::Lsst => lsst::MOST_ALERTS,
+            Survey::Ztf => ztf::MOST_ALERTS,
         }
     }
 
     fn telescope(self) -> &'static Telescope {
         match self {
             Survey::Lsst => &LSST,
+            Survey::Ztf => &ZTF,
         }
     }
 }
@@ -148,10 +157,12 @@ impl Simulator {
     pub fn new(survey: Survey, config: Config) -> Simulator {
         let next = config.skip.into();
         let envelope = Envelope::new(survey, config.framing.unwrap_or(survey.framing()));
+        let gaussians = Gaussians::new();
         let writer = match survey {
             Survey::Lsst => Writer::Lsst(Arc::new(lsst::Writer::new())),
+            Survey::Ztf => Writer::Ztf(Arc::new(ztf::Writer::new(&gaussians))),
         };
-        let shared = Shared { survey, config, gaussians: Gaussians::new(), envelope, writer };
+        let shared = Shared { survey, config, gaussians, envelope, writer };
         Simulator { shared: Arc::new(shared), next }
     }
 
@@ -162,6 +173,7 @@ impl Simulator {
         self.next += 1;
         let writer: Arc<dyn VisitWriter> = match writer {
             Writer::Lsst(writer) => Arc::new(lsst::InVisit::new(writer.clone(), &exposure)),
+            Writer::Ztf(writer) => writer.clone(),
         };
         let alerts = alerts.min(survey.most_alerts());
         let plan = Plan { shared: self.shared.clone(), earlier: exposure.earlier(config.seed), exposure };

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use apache_avro::types::Value;
 use apache_avro::{Schema, from_avro_datum};
 
+use super::super::decoded::{at, double, flag, is_null, list, long, text};
 use super::super::object::{Object, Population};
 use super::super::sky::{dot, unit};
 use super::super::{Config, SimulatedAlert, Simulator, Survey};
@@ -23,53 +24,6 @@ fn decode(alert: &SimulatedAlert) -> Value {
     let value = from_avro_datum(&SCHEMA, &mut datum, None).unwrap();
     assert!(datum.is_empty(), "{} bytes are left", datum.len());
     value
-}
-
-/// The value at a path; null when a record on the way is.
-fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').fold(present(value), |value, name| match value {
-        Value::Record(fields) => {
-            let found = fields.iter().find(|(field, _)| field == name);
-            present(&found.unwrap_or_else(|| panic!("no {name} in {path}")).1)
-        }
-        other => other,
-    })
-}
-
-fn present(value: &Value) -> &Value {
-    if let Value::Union(_, inner) = value { inner } else { value }
-}
-
-fn long(value: &Value, path: &str) -> i64 {
-    match at(value, path) {
-        Value::Long(number) => *number,
-        Value::Int(number) => (*number).into(),
-        other => panic!("{path} is {other:?}"),
-    }
-}
-
-fn double(value: &Value, path: &str) -> f64 {
-    match at(value, path) {
-        Value::Double(number) => *number,
-        Value::Float(number) => (*number).into(),
-        other => panic!("{path} is {other:?}"),
-    }
-}
-
-fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    if let Value::String(text) = at(value, path) { text } else { panic!("{path} is no text") }
-}
-
-fn flag(value: &Value, path: &str) -> bool {
-    at(value, path) == &Value::Boolean(true)
-}
-
-fn is_null(value: &Value, path: &str) -> bool {
-    at(value, path) == &Value::Null
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    if let Value::Array(items) = at(value, path) { items } else { &[] }
 }
 
 fn lsst(config: Config) -> Simulator {
