@@ -57,3 +57,15 @@ pub fn alerts(visits: usize, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
     let mut lsst = Simulator::new(Survey::Lsst, Config { stamps: false, ..Config::default() });
     (0..visits).flat_map(|_| lsst.visit(alerts_per_visit)).collect()
 }
+
+/// The Python of `scripts/python-env`, which makes it when needed. None, and says so, when the variable
+/// `SKYSIEVE_NO_PYTHON` is set.
+pub fn python() -> Option<PathBuf> {
+    if std::env::var_os("SKYSIEVE_NO_PYTHON").is_some() {
+        eprintln!("skipped: needs Python, and SKYSIEVE_NO_PYTHON is set");
+        return None;
+    }
+    let output = Command::new(root().join("scripts/python-env")).output().expect("bash runs");
+    assert!(output.status.success(), "no Python for tests: {}", text(&output.stderr));
+    Some(PathBuf::from(text(&output.stdout).trim()))
+}
