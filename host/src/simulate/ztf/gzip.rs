@@ -3,6 +3,9 @@
 //! Noise hardly repeats itself, so looking for repetitions would cost ten times as much and save nothing; what can be
 //! saved lies in the signs and exponents of floats.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 
@@ -141,27 +144,31 @@ impl Code {
     }
 }
 
-/// How long codes of symbols with these counts are to be, so that they are told apart and none is left over. As Shannon
-/// has them, then shortened as far as there is room, the most frequent first.
+/// How long codes of symbols with these counts are to be; those that were not counted have one, too.
 fn lengths(counts: &[u64; SYMBOLS]) -> [u32; SYMBOLS] {
-    let rare = counts.iter().sum::<u64>() / (1 << (LONGEST - 2)) + 1;
-    let weights = counts.map(|count| count + rare);
-    let total: u64 = weights.iter().sum();
-    let mut lengths = weights.map(|weight| (1..=LONGEST).find(|length| weight << length >= total).unwrap_or(LONGEST));
-    let mut order: Vec<usize> = (0..SYMBOLS).collect();
-    order.sort_by_key(|&symbol| std::cmp::Reverse(weights[symbol]));
-    let mut room = (1i64 << LONGEST) - lengths.iter().map(|length| 1i64 << (LONGEST - length)).sum::<i64>();
-    assert!(room >= 0, "there are too few long codes");
-    while room > 0 {
-        for &symbol in &order {
-            let needed = 1i64 << (LONGEST - lengths[symbol]);
-            if needed <= room && lengths[symbol] > 1 {
-                lengths[symbol] -= 1;
-                room -= needed;
-            }
+    let mut rare = counts.iter().sum::<u64>() / (1 << (LONGEST - 2)) + 1;
+    loop {
+        let lengths = huffman(counts.map(|count| count + rare));
+        if lengths.iter().all(|&length| length <= LONGEST) {
+            return lengths;
         }
+        rare *= 2;
     }
-    lengths
+}
+
+/// Huffman's code (<https://doi.org/10.1109/JRPROC.1952.273898>): the two rarest are told apart by their last bit, then
+/// taken together.
+fn huffman(weights: [u64; SYMBOLS]) -> [u32; SYMBOLS] {
+    const ROOT: usize = 2 * SYMBOLS - 2;
+    let mut left: BinaryHeap<Reverse<(u64, usize)>> = weights.into_iter().zip(0..).map(Reverse).collect();
+    let (mut parents, mut depths) = ([0; ROOT], [0; ROOT + 1]);
+    for parent in SYMBOLS..=ROOT {
+        let [first, second] = [(); 2].map(|()| left.pop().map_or((0, 0), |Reverse(rarest)| rarest));
+        [first, second].iter().for_each(|(_, node)| parents[*node] = parent);
+        left.push(Reverse((first.0 + second.0, parent)));
+    }
+    (0..ROOT).rev().for_each(|node| depths[node] = depths[parents[node]] + 1);
+    std::array::from_fn(|symbol| depths[symbol])
 }
 
 /// The codes of these lengths (RFC 1951, 3.2.2).
