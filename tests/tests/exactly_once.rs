@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::Received;
 use skysieve::simulate::SimulatedAlert;
+use skysieve::survey::Visit;
 use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique};
 use skysieve_tests::{alerts, module, skysieve, text};
@@ -39,12 +40,12 @@ fn names() -> Vec<String> {
 }
 
 /// The ids that each filter accepts, with their visits.
-fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, i64)>> {
+fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
     let folder = tempfile::tempdir().unwrap();
     for alert in alerts {
         std::fs::write(folder.path().join(format!("{}.bin", alert.id)), &alert.bytes).unwrap();
     }
-    let visits: BTreeMap<i64, i64> = alerts.iter().map(|alert| (alert.id, alert.visit)).collect();
+    let visits: BTreeMap<i64, Visit> = alerts.iter().map(|alert| (alert.id, alert.visit)).collect();
     let with_visits = |ids: Vec<i64>| ids.into_iter().map(|id| (id, visits[&id])).collect();
     let odd = |number: i64| visits.keys().copied().filter(|id| id % (number + 1) == 0).collect();
     let bright = |number: i64| {
@@ -61,9 +62,9 @@ fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, i64)>> {
 }
 
 /// The ids that came on each topic, in ascending order, with their visits.
-fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, i64)>> {
+fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
     let packets: BTreeMap<i64, &SimulatedAlert> = alerts.iter().map(|alert| (alert.id, alert)).collect();
-    let mut came: BTreeMap<String, Vec<(i64, i64)>> = names().into_iter().map(|name| (name, Vec::new())).collect();
+    let mut came: BTreeMap<String, Vec<(i64, Visit)>> = names().into_iter().map(|name| (name, Vec::new())).collect();
     for message in messages {
         let id: i64 = text(&message.key).parse().unwrap();
         let alert = packets[&id];
@@ -94,12 +95,12 @@ fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: 
         let ids = &came[&name];
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{name} has an alert twice: {ids:?}");
         assert!(ids.iter().all(|id| accepted.contains(id)), "{name} has an alert that it did not accept");
-        let of = |ids: &[(i64, i64)]| {
-            let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+        let of = |ids: &[(i64, Visit)]| {
+            let mut counts: BTreeMap<Visit, usize> = BTreeMap::new();
             ids.iter().for_each(|(_, visit)| *counts.entry(*visit).or_default() += 1);
             counts
         };
-        let expected: BTreeMap<i64, usize> =
+        let expected: BTreeMap<Visit, usize> =
             of(&accepted).into_iter().map(|(visit, n)| (visit, n.min(quota))).collect();
         assert_eq!(of(ids), expected, "{name}");
     }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::{Options, Received, TopicSettings, Topics};
 use skysieve::simulate::SimulatedAlert;
+use skysieve::survey::Visit;
 use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
 use skysieve_tests::{alerts, shared, text};
@@ -137,7 +138,7 @@ fn quotas_of_visits_that_interleave() {
     for (filter, quota, every) in [("all", 20, 1), ("few", 3, 7)] {
         let ids = ids(&messages, &setup.topic(filter));
         let visits = |id: &i64| all.iter().find(|alert| alert.id == *id).unwrap().visit;
-        let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<Visit, usize> = BTreeMap::new();
         ids.iter().for_each(|id| *counts.entry(visits(id)).or_default() += 1);
         assert!(ids.iter().all(|id| id % every == 0));
         assert_eq!(counts.into_values().collect::<Vec<_>>(), [quota; 3], "{filter}");
