@@ -14,8 +14,8 @@ use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic
 ///
 /// Every flag can also be set in the environment, as SKYSIEVE_ and its name. What a filter accepts is published on the
 /// topic of its name; messages that are no alert, and filters' faults, on the dead-letter topic. Every alert is judged
-/// exactly once, for subscribers that read committed messages only, as is Kafka's default in Java (elsewhere:
-/// isolation.level=read_committed). SIGTERM or Ctrl-C finishes what was read, and commits it. A host that is started
+/// exactly once, for subscribers that read committed messages (isolation.level=read_committed: the default of librdkafka,
+/// not of Java). SIGTERM or Ctrl-C finishes what was read, and commits it. A host that is started
 /// under the name of another takes over from it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
