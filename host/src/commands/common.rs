@@ -70,6 +70,12 @@ impl LimitArgs {
     }
 }
 
+/// A time of up to a day.
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
+}
+
 /// Log lines go to stderr; `RUST_LOG` chooses which (warnings unless set).
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,skysieve=info"));
