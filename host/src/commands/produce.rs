@@ -20,6 +20,8 @@ mod input;
 mod publish;
 mod recipe;
 mod report;
+#[cfg(test)]
+mod tests;
 
 /// Publish visits of alerts on a Kafka topic, from files or simulated, at a survey's cadence.
 ///

@@ -16,11 +16,18 @@ pub(super) fn inline(avsc: &str, texts: Vec<(String, String)>) -> Option<Box<str
     Some(whole.into())
 }
 
+/// The text of a type, by its full name or, as it was found by that, by the last part of it.
+fn take(texts: &mut HashMap<String, String>, name: &str) -> Option<String> {
+    let is_it = |full: &&String| full.rsplit('.').next() == Some(name);
+    let full = if texts.contains_key(name) { name.to_owned() } else { texts.keys().find(is_it)?.clone() };
+    texts.remove(&full)
+}
+
 /// Puts texts in place of names, each once. As deep as the parser went before.
 fn put(json: &mut Value, texts: &mut HashMap<String, String>) -> Option<()> {
     match json {
         Value::String(name) => {
-            if let Some(text) = texts.remove(name.as_str()) {
+            if let Some(text) = take(texts, name) {
                 *json = serde_json::from_str(&text).ok()?;
                 put(json, texts)?;
             }
