@@ -12,6 +12,7 @@ use super::common::{SchemaArgs, UsageError, parse_seconds};
 use super::host::parse_property;
 use super::serve::stop_on_signal;
 use crate::kafka::{Options, Outbound};
+use crate::simulate;
 
 mod cadence;
 mod files;
@@ -130,6 +131,16 @@ struct PacketArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Survey {
     Lsst,
+    Ztf,
+}
+
+impl Survey {
+    fn simulated(self) -> simulate::Survey {
+        match self {
+            Survey::Lsst => simulate::Survey::Lsst,
+            Survey::Ztf => simulate::Survey::Ztf,
+        }
+    }
 }
 
 /// How alerts are framed.

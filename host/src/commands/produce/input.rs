@@ -8,7 +8,7 @@ use super::recipe::{Cook, Packet, Recipe, Trouble, framing_of};
 use super::{Framing, ProduceArgs, Survey};
 use crate::commands::UsageError;
 use crate::commands::check::packets;
-use crate::simulate::{self, Lsst, LsstConfig};
+use crate::simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
 
 /// Threads that read or make alerts.
 const MAX_MAKERS: usize = 8;
@@ -26,7 +26,7 @@ pub struct Input<'a> {
 }
 
 enum Kind {
-    Simulated(LsstConfig, Option<Box<Lsst>>),
+    Simulated(Survey, Config, Option<Simulator>),
     Files(Vec<FileVisit>),
 }
 
@@ -43,7 +43,7 @@ pub struct Visit {
 }
 
 enum Source {
-    Simulated(simulate::Visit),
+    Simulated(SimulatedVisit),
     Many(PathBuf),
     Ones(Vec<PathBuf>),
 }
@@ -58,10 +58,15 @@ impl<'a> Input<'a> {
     /// When files can't be read, or none holds an alert.
     pub fn open(args: &ProduceArgs, recipe: &'a Recipe) -> anyhow::Result<(Input<'a>, u64)> {
         let (kind, pass, unreadable) = match args.simulate {
-            Some(Survey::Lsst) => {
+            Some(survey) => {
+                let most = survey.simulated().most_alerts();
+                if args.visits.alerts_per_visit > most {
+                    let message = format!("--alerts-per-visit: a simulated visit has {most} alerts at most");
+                    return Err(UsageError(message).into());
+                }
                 let (history, stamps) = (!args.packets.no_history, !args.packets.no_stamps);
-                let config = LsstConfig { seed: args.seed, history, stamps, ..LsstConfig::default() };
-                (Kind::Simulated(config, None), 1, 0)
+                let config = Config { seed: args.seed, history, stamps, ..Config::default() };
+                (Kind::Simulated(survey, config, None), 1, 0)
             }
             None => {
                 let found = look_into(packets::find(&args.paths)?, recipe);
@@ -89,12 +94,13 @@ impl<'a> Input<'a> {
         let number = self.next;
         self.next += 1;
         (number < self.visits).then(|| match &mut self.kind {
-            Kind::Simulated(config, survey) => {
-                let start = || Box::new(Lsst::new(config.clone()));
-                let survey = if self.as_is { survey.insert(start()) } else { survey.get_or_insert_with(start) };
-                let visit = survey.visit(self.alerts);
+            Kind::Simulated(survey, config, simulator) => {
+                let start = || Simulator::new(survey.simulated(), config.clone());
+                let simulator =
+                    if self.as_is { simulator.insert(start()) } else { simulator.get_or_insert_with(start) };
+                let visit = simulator.visit(self.alerts);
                 Visit {
-                    label: visit.exposure().number.to_string(),
+                    label: visit.alert(0).visit.to_string(),
                     repeat: if self.as_is { number } else { 0 },
                     alerts: self.alerts,
                     source: Source::Simulated(visit),
@@ -156,12 +162,7 @@ impl Visit {
     }
 }
 
-fn simulated(
-    alert: simulate::SimulatedAlert,
-    index: usize,
-    cook: &mut Cook<'_>,
-    recipe: &Recipe,
-) -> Result<Packet, Trouble> {
+fn simulated(alert: SimulatedAlert, index: usize, cook: &mut Cook<'_>, recipe: &Recipe) -> Result<Packet, Trouble> {
     if recipe.leaves(framing_of(&alert.bytes)) {
         return Ok(Packet { key: alert.id.to_string(), payload: alert.bytes });
     }

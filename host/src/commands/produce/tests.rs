@@ -12,7 +12,7 @@ use super::input::Input;
 use super::recipe::{Packet, Recipe, Trouble};
 use super::*;
 use crate::avro::Schemas;
-use crate::simulate::{Lsst, LsstConfig, SimulatedAlert};
+use crate::simulate::{self, Config, SimulatedAlert, Simulator};
 
 #[derive(Parser)]
 struct Line {
@@ -96,7 +96,8 @@ fn compare(one: &Value, other: &Value) -> BTreeMap<String, (Value, Value)> {
 }
 
 fn simulated(alerts: usize, stamps: bool) -> Vec<SimulatedAlert> {
-    Lsst::new(LsstConfig { stamps, ..LsstConfig::default() }).visit(alerts).collect()
+    let config = Config { stamps, ..Config::default() };
+    Simulator::new(simulate::Survey::Lsst, config).visit(alerts).collect()
 }
 
 /// A folder with one file for each alert.
@@ -130,6 +131,21 @@ fn simulated_alerts_are_sent_as_they_are() {
         assert_eq!((&packet.key, &packet.payload), (&alert.id.to_string(), &alert.bytes));
     }
     assert_ne!(sent.visits[0].1, sent.visits[1].1);
+}
+
+#[test]
+fn simulated_ztf() {
+    let sent = sent("--simulate ztf --alerts-per-visit 5");
+    assert_eq!(sent.visits[0].0, sent.alerts()[0]["candidate"]["jd"].to_string());
+    let confluent = super::tests::sent("--simulate ztf --alerts-per-visit 5 --framing confluent --schema-id 9");
+    for (packet, other) in sent.packets().zip(confluent.packets()) {
+        assert!(packet.payload.starts_with(b"Obj\x01") && other.payload.starts_with(&[0, 0, 0, 0, 9]));
+        let alert = sent.schemas.frame(&packet.payload).unwrap();
+        assert_eq!((&packet.key, &alert.datum[..]), (&other.key, &other.payload[5..]));
+    }
+    assert_eq!(confluent.packets().count(), 5);
+    let without = super::tests::sent("--simulate ztf --alerts-per-visit 1 --framing confluent");
+    assert!(without.trouble[0].starts_with("fatal: ") && without.trouble[0].contains("--schema-id"));
 }
 
 #[test]
@@ -279,7 +295,7 @@ fn json_instead_of_avro() {
     let sent = sent("--simulate lsst --alerts-per-visit 3 --encode-off");
     for (packet, alert) in sent.packets().zip(simulated(3, true)) {
         let object: Value = serde_json::from_slice(&packet.payload).unwrap();
-        assert_eq!(object["diaSource"]["visit"], alert.visit);
+        assert_eq!(object["diaSource"]["visit"].to_string(), alert.visit.to_string());
         assert_eq!(object, json(&sent.schemas, &alert.bytes));
     }
 }
