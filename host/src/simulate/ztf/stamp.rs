@@ -92,9 +92,9 @@ pub fn coder(gaussians: &Gaussians) -> Coder {
     fits::primary(&mut head, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));
     let pixels = SIDE * SIDE * 4;
     let tail = vec![0; pixels.next_multiple_of(fits::BLOCK) - pixels];
-    // Noise as the three have it.
+    // Noise as the three have it, under skies of different brightness.
     let mut random = Random::new(&[SIDE as i64]);
-    let skies = [(0.0, 10.0), (150.0, 3.0), (220.0, 10.0)];
+    let skies = [(0.0, 10.0), (0.0, 12.0), (110.0, 3.0), (160.0, 9.0), (250.0, 3.0), (250.0, 10.0), (360.0, 11.0)];
     let sample = (0..30_000).map(|at| {
         let (sky, noise) = skies[at % skies.len()];
         (sky + noise * gaussians.one(&mut random)) as f32
