@@ -13,18 +13,18 @@ use super::connection::{Connection, TICK, log};
 use super::{Error, Options};
 
 /// What a producer adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 4] = [
+const PROPERTIES: [(&str, &str); 5] = [
     // A retry doubles nothing.
     ("enable.idempotence", "true"),
     ("message.timeout.ms", "120000"),
     // What is too large is for the broker to say.
     ("message.max.bytes", "67108864"),
+    // As much may wait to be sent: the largest message, or seconds of any others. What waits was copied into fresh
+    // memory, so that more would cost time.
+    ("queue.buffering.max.kbytes", "65536"),
     // As Java's clients do it, so that a key has the same partition whoever publishes it.
     ("partitioner", "murmur2_random"),
 ];
-
-/// KiB that may wait to be sent, over all producers.
-const QUEUE: usize = 256 << 10;
 
 /// How long a topic that is absent may take to be created by the brokers.
 const CREATION: Duration = Duration::from_secs(10);
@@ -46,9 +46,7 @@ impl Outbound {
     /// # Errors
     /// [`Error`] when no broker answers, there is no such topic, or an override is wrong.
     pub fn several(options: &Options, topic: &str, compression: &str, count: usize) -> Result<Vec<Outbound>, Error> {
-        let queue = (QUEUE / count.max(1)).max(16 << 10).to_string();
-        let mut properties = PROPERTIES.to_vec();
-        properties.extend([("compression.codec", compression), ("queue.buffering.max.kbytes", &queue)]);
+        let properties = [&PROPERTIES[..], &[("compression.codec", compression)]].concat();
         let config = options.client_config(&properties)?;
         let start = |_| {
             let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
@@ -96,7 +94,10 @@ impl Outbound {
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                // A queue that is empty will not have more room.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if self.producer.in_flight_count() > 0 =>
+                {
                     record = back;
                     // What is sent now is outstanding too, but can't be settled.
                     let enough = deliveries.settled().outstanding.saturating_sub(1).max(1);

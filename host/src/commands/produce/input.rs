@@ -113,11 +113,11 @@ impl<'a> Input<'a> {
                 // None of a visit has more, so that no id comes twice.
                 let before = (number.saturating_sub(pass)).saturating_mul(self.alerts as u64);
                 let fresh = (repeat > 0 && !self.as_is).then(|| self.recipe.fresh(repeat, before));
-                let (label, source) = match visits[at].clone() {
-                    FileVisit::Many(path) => (path.display().to_string(), Source::Many(path)),
-                    FileVisit::Ones(visit, files) => (visit, Source::Ones(files)),
+                let (label, alerts, source) = match visits[at].clone() {
+                    FileVisit::Many(path) => (path.display().to_string(), self.alerts, Source::Many(path)),
+                    FileVisit::Ones(visit, files) => (visit, self.alerts.min(files.len()), Source::Ones(files)),
                 };
-                Visit { label, repeat, alerts: self.alerts, source, fresh }
+                Visit { label, repeat, alerts, source, fresh }
             }
         })
     }
