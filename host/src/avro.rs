@@ -9,6 +9,7 @@
 //! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
 //! | `container`, `codec`, `framing` | messages and files to alerts |
 //! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
+//! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
 //! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
 
@@ -17,6 +18,7 @@ mod columns;
 mod compile;
 mod container;
 mod decoder;
+mod edit;
 mod error;
 mod exec;
 mod folder;
@@ -30,15 +32,19 @@ mod schema;
 mod schemas;
 #[cfg(test)]
 mod tests;
+mod to_json;
 mod walk;
 mod wire;
+mod wrap;
 
 use std::borrow::Cow;
 
 pub use decoder::{Decoded, Decoder, Group};
+pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
 pub use projection::{Projection, check_field};
 pub use schemas::Schemas;
+pub use wrap::Wrapper;
 
 /// A schema known to a [`Schemas`], for as long as that lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

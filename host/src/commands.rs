@@ -10,6 +10,7 @@ mod common;
 pub mod demo;
 pub mod host;
 pub mod new;
+pub mod produce;
 mod serve;
 
 pub use common::UsageError;
@@ -26,7 +27,8 @@ Examples:
   skysieve new my-filter                            write a filter's project
   skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
   skysieve check my-filter.wasm alerts/             run it over archived alerts
-  skysieve host --brokers kafka:9092 --topic alerts --filters filters/"
+  skysieve host --brokers kafka:9092 --topic alerts --filters filters/
+  skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -40,6 +42,7 @@ enum Command {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Host(host::HostArgs),
+    Produce(produce::ProduceArgs),
 }
 
 impl Cli {
@@ -52,6 +55,7 @@ impl Cli {
             Command::Build(args) => build::run(args),
             Command::Check(args) => check::run(args),
             Command::Host(args) => host::run(args),
+            Command::Produce(args) => produce::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -22,6 +22,36 @@ pub fn host_fields() -> [Field; 3] {
     ]
 }
 
+/// When an alert's source was seen: MJD of LSST (before v7: `midPointTai`), Julian date of ZTF.
+pub fn time_field() -> Field {
+    let paths = ["diaSource.midpointMjdTai", "diaSource.midPointTai", "candidate.jd"];
+    Field { paths: paths.map(str::to_owned).into(), kind: Kind::Double, optional: true }
+}
+
+/// Where an alert tells its own id, as all surveys name it. Its history and what it is linked to are not here.
+pub const IDS: [&str; 6] =
+    ["diaSourceId", "alertId", "candid", "diaSource.diaSourceId", "ssSource.diaSourceId", "candidate.candid"];
+
+/// Where it tells the number of its exposure.
+pub const VISITS: [&str; 2] = ["diaSource.visit", "diaSource.ccdVisitId"];
+
+/// Where it tells when its own source was seen and processed.
+pub const TIMES: [&str; 6] = [
+    "diaSource.midpointMjdTai",
+    "diaSource.midPointTai",
+    "diaSource.timeProcessedMjdTai",
+    "diaObject.lastDiaSourceMjdTai",
+    "candidate.jd",
+    "candidate.jdendhist",
+];
+
+/// Where it keeps what was seen before.
+pub const HISTORIES: [&str; 5] =
+    ["prvDiaSources", "prvDiaForcedSources", "prvDiaNondetectionLimits", "prv_candidates", "fp_hists"];
+
+/// Where it keeps images.
+pub const CUTOUTS: [&str; 3] = ["cutoutDifference", "cutoutScience", "cutoutTemplate"];
+
 /// Which exposure an alert is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Visit {

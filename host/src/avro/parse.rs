@@ -1,5 +1,6 @@
 //! Schemas from JSON ([Avro 1.12, Schema Declaration](https://avro.apache.org/docs/1.12.0/specification/#schema-declaration)).
 
+mod inline;
 mod named;
 
 use std::collections::{HashMap, HashSet};
@@ -8,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::SchemaError;
 use super::schema::{Record, RecordField, Schema, Type, TypeId};
+use inline::inline;
 use named::{Name, Recursion, symbols};
 
 /// Bytes of JSON that a schema may have.
@@ -37,10 +39,14 @@ pub(super) fn parse(avsc: &str, siblings: &mut Siblings<'_>) -> Result<Schema, S
         at: "the schema".to_owned(),
         depth: 0,
         siblings,
+        texts: Vec::new(),
     };
     let root = parser.file(avsc)?;
     match &parser.types[root.0 as usize] {
-        Type::Record(record) => Ok(Schema { name: record.name.clone(), root, types: parser.types }),
+        Type::Record(record) => {
+            let json = if parser.texts.is_empty() { Some(avsc.into()) } else { inline(avsc, parser.texts) };
+            Ok(Schema { name: record.name.clone(), root, types: parser.types, json })
+        }
         other => Err(parser.invalid(format!("an alert is a record, not {}", other.describe()))),
     }
 }
@@ -53,6 +59,8 @@ struct Parser<'a> {
     at: String,
     depth: usize,
     siblings: &'a mut Siblings<'a>,
+    /// What was found there: full names and JSON.
+    texts: Vec<(String, String)>,
 }
 
 impl Parser<'_> {
@@ -97,6 +105,7 @@ impl Parser<'_> {
             }
             other => other,
         })?;
+        self.texts.push((name.full.clone(), avsc));
         let defined = self.names.get(&name.full).copied();
         defined.ok_or_else(|| self.invalid(format!("the file of type {:?} does not define it", name.full)))
     }

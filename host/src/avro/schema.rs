@@ -17,6 +17,8 @@ pub(super) struct Schema {
     /// The record.
     pub(super) root: TypeId,
     pub(super) types: Vec<Type>,
+    /// Its JSON, whole: for containers.
+    pub(super) json: Option<Box<str>>,
 }
 
 impl Schema {

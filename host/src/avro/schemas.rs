@@ -31,13 +31,10 @@ struct Known {
     /// By Confluent's id.
     by_id: HashMap<u32, SchemaId>,
     /// Those of containers: by the length of their JSON, since comparing is cheaper than hashing.
-    learnt: HashMap<usize, Vec<Learnt>>,
+    learnt: HashMap<usize, Vec<SchemaId>>,
     learnt_count: usize,
     learnt_bytes: usize,
 }
-
-/// A container's schema: its JSON, and its number.
-type Learnt = (Box<[u8]>, SchemaId);
 
 impl Schemas {
     /// Those of `/schema` at the repository's root.
@@ -130,10 +127,15 @@ impl Schemas {
     /// All schemas known, without those whose place another took.
     pub fn all(&self) -> Vec<SchemaId> {
         let known = self.read();
-        let learnt = known.learnt.values().flatten().map(|(_, id)| *id);
+        let learnt = known.learnt.values().flatten().copied();
         let mut all: Vec<_> = known.by_id.values().copied().chain(learnt).collect();
         all.sort_unstable();
         all
+    }
+
+    /// The Confluent id that a schema was added under.
+    pub(super) fn added_as(&self, schema: SchemaId) -> Option<u32> {
+        self.read().by_id.iter().find(|(_, known)| **known == schema).map(|(id, _)| *id)
     }
 
     pub(super) fn schema(&self, id: SchemaId) -> Arc<Schema> {
@@ -189,8 +191,10 @@ impl Known {
     }
 
     fn find(&self, avsc: &[u8]) -> Option<(SchemaId, Arc<Schema>)> {
-        let (_, id) = self.learnt.get(&avsc.len())?.iter().find(|(known, _)| **known == *avsc)?;
-        Some((*id, Arc::clone(&self.schemas[id.0 as usize])))
+        let json = |id: &SchemaId| self.schemas[id.0 as usize].json.as_deref();
+        let mut known = self.learnt.get(&avsc.len())?.iter();
+        let id = *known.find(|id| json(id).is_some_and(|known| known.as_bytes() == avsc))?;
+        Some((id, Arc::clone(&self.schemas[id.0 as usize])))
     }
 
     fn learn(&mut self, avsc: &[u8], schema: Schema) -> Result<(SchemaId, Arc<Schema>), SchemaError> {
@@ -200,7 +204,7 @@ impl Known {
         }
         (self.learnt_count, self.learnt_bytes) = (count + 1, bytes + avsc.len());
         let id = self.push(schema);
-        self.learnt.entry(avsc.len()).or_default().push((avsc.into(), id));
+        self.learnt.entry(avsc.len()).or_default().push(id);
         Ok((id, Arc::clone(&self.schemas[id.0 as usize])))
     }
 }

@@ -1,6 +1,7 @@
 //! The room through its public interface, beside apache-avro.
 
 mod decoding;
+mod editing;
 mod fields;
 mod folders;
 mod framing;

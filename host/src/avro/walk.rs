@@ -17,8 +17,7 @@ pub(super) struct Located {
 
 /// Where the alert that begins at `at` ends.
 pub(super) fn end(schema: &Schema, data: &[u8], at: usize) -> Result<usize, Located> {
-    let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
-    let mut walk = Walk { schema, data, steps, path: Vec::new() };
+    let mut walk = Walk::new(schema, data, at);
     walk.value(schema.root, at, 0).map_err(|fault| Located { fault, field: walk.field() })
 }
 
@@ -33,21 +32,30 @@ pub(super) fn check(schema: &Schema, data: &[u8]) -> Result<(), Located> {
     }
 }
 
-struct Walk<'a> {
-    schema: &'a Schema,
-    data: &'a [u8],
+/// A walk that is under way.
+pub(super) struct Walk<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) data: &'a [u8],
     steps: usize,
     /// The field being read; stays as it is when a fault ends the walk.
-    path: Vec<Step<'a>>,
+    pub(super) path: Vec<Step<'a>>,
 }
 
-enum Step<'a> {
+/// A step of the way to a field.
+pub(super) enum Step<'a> {
     Field(&'a str),
     Item(usize),
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, ty: TypeId, at: usize, depth: usize) -> Result<usize, Fault> {
+    /// A walk over what begins at `at`.
+    pub(super) fn new(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
+        let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
+        Walk { schema, data, steps, path: Vec::new() }
+    }
+
+    /// Passes over a value, and returns where it ends.
+    pub(super) fn value(&mut self, ty: TypeId, at: usize, depth: usize) -> Result<usize, Fault> {
         let data = self.data;
         let ty = self.schema.get(ty);
         if ty.size() == Some(0) {
@@ -113,7 +121,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn step(&mut self, at: usize) -> Result<(), Fault> {
+    /// Counts a step.
+    pub(super) fn step(&mut self, at: usize) -> Result<(), Fault> {
         match self.steps.checked_sub(1) {
             Some(steps) => self.steps = steps,
             None => return fault(at, What::Values),
@@ -121,7 +130,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn field(&self) -> String {
+    /// The field being read, for messages.
+    pub(super) fn field(&self) -> String {
         let mut field = String::new();
         for step in &self.path {
             match step {

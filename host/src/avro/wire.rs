@@ -204,3 +204,13 @@ pub(super) fn block(data: &[u8], at: usize) -> Result<(Block, usize), Fault> {
     let (start, end) = blob(data, next)?;
     Ok((Block { items: count.unsigned_abs() as usize, end: Some(end) }, start))
 }
+
+/// Appends an int, a long or a count.
+pub(super) fn put_long(out: &mut Vec<u8>, value: i64) {
+    let mut rest = (value << 1 ^ value >> 63) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}

@@ -43,6 +43,17 @@ impl SchemaArgs {
     }
 }
 
+/// A property of librdkafka, `KEY=VALUE`.
+///
+/// # Errors
+/// When it is none.
+pub fn parse_property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("a property is KEY=VALUE".to_owned()),
+    }
+}
+
 /// Limits of the sandbox.
 #[derive(Debug, Args)]
 pub struct LimitArgs {
@@ -68,6 +79,12 @@ impl LimitArgs {
             ..Limits::default()
         }
     }
+}
+
+/// A time of up to a day.
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
 }
 
 /// Log lines go to stderr; `RUST_LOG` chooses which (warnings unless set).

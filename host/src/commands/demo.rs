@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, anyhow};
 use clap::Args;
 
-use super::common::SchemaArgs;
+use super::common::{SchemaArgs, parse_seconds};
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::filters::Control;
@@ -69,11 +69,6 @@ pub struct DemoArgs {
     /// Where the HTTP API listens, with --keep-running
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
-}
-
-fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
 }
 
 /// Runs the demo.

@@ -90,3 +90,19 @@ fn what_is_wrong_with_a_folder() {
     assert!(refused(path).ends_with("at most 1048576 are read"), "{}", refused(path));
     assert!(schemas.all().is_empty());
 }
+
+#[test]
+fn containers_of_a_schema_in_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    write_alert(folder.path(), "12_5");
+    let schemas = Schemas::default();
+    schemas.add_folder(folder.path()).unwrap();
+    let schema = schemas.by_id(1205).unwrap();
+    let datum = [2, 0, 0, 0, 0, 0, 0, 4];
+    let message = schemas.container(schema).unwrap().wrap(&datum);
+    let alert = schemas.frame(&message).unwrap();
+    assert_eq!((&alert.datum[..], schemas.name(alert.schema)), (&datum[..], schemas.name(schema)));
+    assert_eq!(schemas.paths(alert.schema), schemas.paths(schema));
+    assert_eq!(schemas.confluent_id(alert.schema), Some(1205));
+    assert_eq!(apache_avro::Reader::new(&message[..]).unwrap().count(), 1);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::cores;
-use crate::commands::common::{LimitArgs, SchemaArgs};
+use crate::commands::common::{LimitArgs, SchemaArgs, parse_property};
 use crate::kafka::{From, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 
@@ -92,13 +92,6 @@ struct TopicArgs {
     #[arg(long, value_name = "HOURS", env = "SKYSIEVE_RETENTION_HOURS", default_value_t = 168,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     retention_hours: u64,
-}
-
-fn parse_property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a property is KEY=VALUE".to_owned()),
-    }
 }
 
 impl HostArgs {

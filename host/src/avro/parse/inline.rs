@@ -1,0 +1,48 @@
+//! One JSON from the several files of a schema.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::parse;
+
+/// The schema with the files of its types put where the types are first used. `None` when a file's relative names would
+/// mean something else there.
+pub(super) fn inline(avsc: &str, texts: Vec<(String, String)>) -> Option<Box<str>> {
+    let mut json = serde_json::from_str(avsc).ok()?;
+    put(&mut json, &mut texts.into_iter().collect())?;
+    let whole = json.to_string();
+    parse(&whole, &mut |_| Ok(None)).ok()?;
+    Some(whole.into())
+}
+
+/// The text of a type, by its full name or, as it was found by that, by the last part of it.
+fn take(texts: &mut HashMap<String, String>, name: &str) -> Option<String> {
+    let is_it = |full: &&String| full.rsplit('.').next() == Some(name);
+    let full = if texts.contains_key(name) { name.to_owned() } else { texts.keys().find(is_it)?.clone() };
+    texts.remove(&full)
+}
+
+/// Puts texts in place of names, each once. As deep as the parser went before.
+fn put(json: &mut Value, texts: &mut HashMap<String, String>) -> Option<()> {
+    match json {
+        Value::String(name) => {
+            if let Some(text) = take(texts, name) {
+                *json = serde_json::from_str(&text).ok()?;
+                put(json, texts)?;
+            }
+        }
+        Value::Array(branches) => branches.iter_mut().try_for_each(|branch| put(branch, texts))?,
+        Value::Object(object) => {
+            // Where types are: not in names, symbols, defaults or documentation.
+            for key in ["type", "items", "values"] {
+                object.get_mut(key).map_or(Some(()), |ty| put(ty, texts))?;
+            }
+            for field in object.get_mut("fields").and_then(Value::as_array_mut).into_iter().flatten() {
+                put(field, texts)?;
+            }
+        }
+        _ => {}
+    }
+    Some(())
+}

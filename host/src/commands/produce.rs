@@ -1,0 +1,190 @@
+//! `skysieve produce`: visits of alerts, from files or simulated, at a survey's cadence.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+
+use super::common::{SchemaArgs, UsageError, parse_property, parse_seconds};
+use super::serve::stop_on_signal;
+use crate::kafka::{Options, Outbound};
+use crate::simulate;
+
+mod cadence;
+mod files;
+mod fresh;
+mod input;
+mod publish;
+mod recipe;
+mod report;
+#[cfg(test)]
+mod tests;
+
+/// Publish visits of alerts on a Kafka topic, from files or simulated, at a survey's cadence.
+///
+/// A file of many alerts is a visit; files of one alert are grouped by the visit that the alert tells. Keys are the
+/// alerts' ids. Every delivery report is looked at. Every flag can also be set in the environment, as SKYSIEVE_ and its
+/// name. Ctrl-C waits for what is on its way, and reports.
+///
+/// Exit code 0: everything was read and delivered. 1: otherwise. 2: wrong usage.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve produce --brokers localhost:9092 --topic alerts --simulate lsst --visits 3
+  skysieve produce --brokers localhost:9092 --topic ztf alerts/ztf/visits --repeat --align
+  skysieve produce --brokers localhost:9092 --topic small --simulate lsst --no-stamps --no-history --rate 250")]
+pub struct ProduceArgs {
+    /// Packets: files or folders (searched for *.avro, *.avro.gz); object containers of one or many alerts, or raw wire
+    /// packets, either gzipped
+    #[arg(value_name = "PATH", required_unless_present = "simulate", conflicts_with = "simulate")]
+    paths: Vec<PathBuf>,
+    /// Make alerts up instead
+    #[arg(long, value_name = "SURVEY", env = "SKYSIEVE_SIMULATE")]
+    simulate: Option<Survey>,
+    /// The same seed makes the same alerts
+    #[arg(long, value_name = "N", env = "SKYSIEVE_SEED", default_value_t = 1)]
+    seed: u64,
+    /// Kafka brokers to begin with, host:port, separated by commas
+    #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
+    brokers: String,
+    /// The topic
+    #[arg(long, env = "SKYSIEVE_TOPIC")]
+    topic: String,
+    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
+    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
+    properties: Vec<(String, String)>,
+    #[command(flatten)]
+    schemas: SchemaArgs,
+    #[command(flatten)]
+    visits: VisitArgs,
+    #[command(flatten)]
+    packets: PacketArgs,
+    /// Producers that share a visit, each with connections of its own
+    #[arg(long, value_name = "N", env = "SKYSIEVE_PRODUCERS", default_value_t = 1,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    producers: usize,
+    /// How messages are compressed
+    #[arg(long, env = "SKYSIEVE_COMPRESSION", default_value = "none",
+          value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
+    compression: String,
+    /// Print one JSON object for each visit, and one at the end
+    #[arg(long, env = "SKYSIEVE_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+/// When and how much.
+#[derive(Debug, Args)]
+struct VisitArgs {
+    /// Alerts of a visit; more in a file are left out
+    #[arg(long, value_name = "N", env = "SKYSIEVE_ALERTS_PER_VISIT", default_value_t = 10_000,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    alerts_per_visit: usize,
+    /// Visits to publish in all [default: those of the files, or one simulated; with --repeat as often as that says]
+    #[arg(long, value_name = "N", env = "SKYSIEVE_VISITS", value_parser = clap::value_parser!(u64).range(1..))]
+    visits: Option<u64>,
+    /// Seconds from one visit's start to the next; a visit that takes longer delays the next
+    #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_INTERVAL", default_value = "39", value_parser = parse_seconds)]
+    interval: f64,
+    /// Start visits when the clock (UTC) shows a multiple of the interval
+    #[arg(long, env = "SKYSIEVE_ALIGN", value_parser = FalseyValueParser::new())]
+    align: bool,
+    /// Alerts a second, at most
+    #[arg(long, value_name = "N", env = "SKYSIEVE_RATE", value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// Begin again after the last visit; a simulated survey goes on with its next visit
+    #[arg(long, env = "SKYSIEVE_REPEAT", value_parser = FalseyValueParser::new())]
+    repeat: bool,
+    /// How often to begin again
+    #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_REPEATS", default_value_t = 2215)]
+    max_repeats: u64,
+    /// Leave ids, visits and times as they are on repeats. Otherwise an alert gets a new id each time, and its visit a new
+    /// number and whole days more; its history stays
+    #[arg(long, env = "SKYSIEVE_AS_IS", value_parser = FalseyValueParser::new())]
+    as_is: bool,
+}
+
+/// What becomes of each alert.
+#[derive(Debug, Args)]
+struct PacketArgs {
+    /// Leave out cutouts
+    #[arg(long, env = "SKYSIEVE_NO_STAMPS", value_parser = FalseyValueParser::new())]
+    no_stamps: bool,
+    /// Leave out previous and forced sources
+    #[arg(long, env = "SKYSIEVE_NO_HISTORY", value_parser = FalseyValueParser::new())]
+    no_history: bool,
+    /// Send JSON instead of Avro: an object an alert, bytes in base64
+    #[arg(long, env = "SKYSIEVE_ENCODE_OFF", value_parser = FalseyValueParser::new(), conflicts_with = "framing")]
+    encode_off: bool,
+    /// Confluent's wire format or an object container each [default: as they are; simulated: as the survey does]
+    #[arg(long, env = "SKYSIEVE_FRAMING")]
+    framing: Option<Framing>,
+    /// The schema's id in Confluent's wire format [default: LSST's number, major × 100 + minor]
+    #[arg(long, value_name = "ID", env = "SKYSIEVE_SCHEMA_ID", requires = "framing")]
+    schema_id: Option<u32>,
+}
+
+/// A survey that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Survey {
+    Lsst,
+    Ztf,
+}
+
+impl Survey {
+    fn simulated(self) -> simulate::Survey {
+        match self {
+            Survey::Lsst => simulate::Survey::Lsst,
+            Survey::Ztf => simulate::Survey::Ztf,
+        }
+    }
+}
+
+/// How alerts are framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+enum Framing {
+    Confluent,
+    Container,
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (1e-3..=1e9).contains(&rate) => Ok(rate),
+        _ => Err("0.001 to 1000000000 alerts a second".to_owned()),
+    }
+}
+
+/// Publishes visit after visit.
+///
+/// # Errors
+/// When nothing can be read, or Kafka can't be reached or refuses.
+pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
+    let stop = stop_on_signal()?;
+    let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
+    options.check().map_err(|error| UsageError(error.to_string()))?;
+    if args.packets.schema_id.is_some() && args.packets.framing != Some(Framing::Confluent) {
+        return Err(UsageError("--schema-id is for --framing confluent".to_owned()).into());
+    }
+    let schemas = Arc::new(args.schemas.load()?);
+    let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas);
+    let (mut input, unreadable) = input::Input::open(&args, &recipe)?;
+    let outbounds = Outbound::several(&options, &args.topic, &args.compression, args.producers)?;
+    let visits = &args.visits;
+    let mut cadence = cadence::Cadence::new(Duration::from_secs_f64(visits.interval), visits.align);
+    let mut report = report::Report::new(args.json, unreadable);
+    let run = publish::Run { recipe: &recipe, outbounds: &outbounds, stop: &stop, rate: visits.rate };
+    while let Some(visit) = input.next_visit() {
+        if !cadence.wait(&stop) {
+            break;
+        }
+        let (published, error) = run.publish(&visit);
+        report.visit(&published, cadence.late())?;
+        if let Some(error) = error {
+            report.end()?;
+            return Err(error);
+        }
+    }
+    Ok(if report.end()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

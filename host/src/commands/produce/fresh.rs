@@ -1,0 +1,115 @@
+//! New ids, visits and times for alerts that are published again.
+
+use std::ops::RangeInclusive;
+
+use crate::avro::Change;
+use crate::survey;
+
+/// From Julian dates to modified ones; alerts' times are either.
+const MJD: f64 = 2_400_000.5;
+
+/// What the alerts of the first pass were, so that no later one is mistaken for them.
+#[derive(Debug, Default)]
+pub struct Seen {
+    last_id: Option<i64>,
+    visits: Option<RangeInclusive<i64>>,
+    times: Option<RangeInclusive<f64>>,
+}
+
+/// Who an alert is, as far as it tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// Its id.
+    pub id: Option<i64>,
+    /// Its exposure's number.
+    pub visit: Option<i64>,
+    /// When its source was seen, MJD or Julian date.
+    pub time: Option<f64>,
+}
+
+impl Seen {
+    /// Takes note of an alert.
+    pub fn note(&mut self, alert: Identity) {
+        self.last_id = self.last_id.max(alert.id);
+        if let Some(visit) = alert.visit {
+            let seen = self.visits.take().unwrap_or(visit..=visit);
+            self.visits = Some(visit.min(*seen.start())..=visit.max(*seen.end()));
+        }
+        if let Some(time) = alert.time.filter(|time| time.is_finite()) {
+            let time = if time > MJD { time - MJD } else { time };
+            let seen = self.times.take().unwrap_or(time..=time);
+            self.times = Some(time.min(*seen.start())..=time.max(*seen.end()));
+        }
+    }
+
+    /// What to change in alerts of a later pass (1: the first repeat). `before` alerts at most were there since the first
+    /// pass.
+    ///
+    /// Visits' numbers are moved by more than all of them span, and times by whole days likewise. Ids are counted on from
+    /// the last: those of ZTF tell the time, and would soon run out of 64 bits if they were moved.
+    pub fn fresh(&self, pass: u64, before: u64) -> Fresh {
+        let span = self.visits.as_ref().map_or(0, |seen| seen.end().wrapping_sub(*seen.start()));
+        let days = self.times.as_ref().map_or(0.0, |seen| (seen.end() - seen.start()).floor());
+        Fresh {
+            first_id: self.last_id.unwrap_or(0).wrapping_add(1).wrapping_add(before as i64),
+            visits: span.wrapping_add(1).wrapping_mul(pass as i64),
+            days: (days + 1.0) * pass as f64,
+        }
+    }
+}
+
+/// What to change in the alerts of one visit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fresh {
+    first_id: i64,
+    visits: i64,
+    days: f64,
+}
+
+impl Fresh {
+    /// The id of the visit's alert of that index.
+    pub fn id(&self, index: usize) -> i64 {
+        self.first_id.wrapping_add(index as i64)
+    }
+
+    /// The changes in that alert.
+    pub fn edits(&self, index: usize) -> impl Iterator<Item = (&'static str, Change)> {
+        let all = |paths: &'static [&'static str], change| paths.iter().map(move |path| (*path, change));
+        let (ids, visits) =
+            (all(&survey::IDS, Change::Put(self.id(index))), all(&survey::VISITS, Change::Add(self.visits)));
+        ids.chain(visits).chain(all(&survey::TIMES, Change::AddReal(self.days)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alert(id: i64, visit: i64, time: f64) -> Identity {
+        Identity { id: Some(id), visit: Some(visit), time: Some(time) }
+    }
+
+    #[test]
+    fn what_is_fresh_was_not_there_before() {
+        let mut seen = Seen::default();
+        for alert in [alert(7, 100, 60_000.9), alert(5, 103, 60_001.4), Identity::default()] {
+            seen.note(alert);
+        }
+        assert_eq!(seen.fresh(1, 0), Fresh { first_id: 8, visits: 4, days: 1.0 });
+        assert_eq!(seen.fresh(3, 40), Fresh { first_id: 48, visits: 12, days: 3.0 });
+        // Julian dates are of the same time.
+        seen.note(alert(6, 100, 60_003.4 + MJD));
+        assert_eq!(seen.fresh(1, 0).days, 3.0);
+    }
+
+    #[test]
+    fn numbers_at_the_end_of_their_range() {
+        let mut seen = Seen::default();
+        for alert in [alert(i64::MAX, i64::MIN, f64::NAN), alert(0, i64::MAX, 1e300)] {
+            seen.note(alert);
+        }
+        let fresh = seen.fresh(u64::MAX, u64::MAX);
+        assert_eq!(fresh.id(usize::MAX), i64::MAX.wrapping_sub(1));
+        assert_eq!(Seen::default().fresh(2, 10), Fresh { first_id: 11, visits: 2, days: 2.0 });
+    }
+}

@@ -1,0 +1,204 @@
+//! What to publish, visit by visit.
+
+use std::path::{Path, PathBuf};
+
+use super::files::{FileVisit, look_into};
+use super::fresh::Fresh;
+use super::recipe::{Cook, Packet, Recipe, Trouble, framing_of};
+use super::{Framing, ProduceArgs, Survey};
+use crate::commands::UsageError;
+use crate::commands::check::packets;
+use crate::simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
+
+/// Threads that read or make alerts.
+const MAX_MAKERS: usize = 8;
+
+/// Visits that are still to be published.
+pub struct Input<'a> {
+    kind: Kind,
+    recipe: &'a Recipe,
+    /// Counted over all passes.
+    next: u64,
+    /// How many in all.
+    visits: u64,
+    alerts: usize,
+    as_is: bool,
+}
+
+enum Kind {
+    Simulated(Survey, Config, Option<Simulator>),
+    Files(Vec<FileVisit>),
+}
+
+/// One visit.
+pub struct Visit {
+    /// For people.
+    pub label: String,
+    /// How often it was published before.
+    pub repeat: u64,
+    /// Alerts at most.
+    pub alerts: usize,
+    source: Source,
+    fresh: Option<Fresh>,
+}
+
+enum Source {
+    Simulated(SimulatedVisit),
+    Many(PathBuf),
+    Ones(Vec<PathBuf>),
+}
+
+/// Takes an alert's message, or why there is none; false when no more are wanted.
+pub type Put<'a> = dyn FnMut(Result<Packet, Trouble>) -> bool + 'a;
+
+impl<'a> Input<'a> {
+    /// As the command line says, and how many files hold no alert.
+    ///
+    /// # Errors
+    /// When files can't be read, or none holds an alert.
+    pub fn open(args: &ProduceArgs, recipe: &'a Recipe) -> anyhow::Result<(Input<'a>, u64)> {
+        let (kind, pass, unreadable) = match args.simulate {
+            Some(survey) => {
+                let most = survey.simulated().most_alerts();
+                if args.visits.alerts_per_visit > most {
+                    let message = format!("--alerts-per-visit: a simulated visit has {most} alerts at most");
+                    return Err(UsageError(message).into());
+                }
+                let (history, stamps) = (!args.packets.no_history, !args.packets.no_stamps);
+                let config = Config { seed: args.seed, history, stamps, ..Config::default() };
+                (Kind::Simulated(survey, config, None), 1, 0)
+            }
+            None => {
+                let found = look_into(packets::find(&args.paths)?, recipe);
+                found.unreadable.iter().for_each(|file| tracing::warn!("left out: {file}"));
+                if found.visits.is_empty() {
+                    let names: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
+                    return Err(UsageError(format!("no file in {} holds an alert", names.join(", "))).into());
+                }
+                let visits = found.visits.len() as u64;
+                (Kind::Files(found.visits), visits, found.unreadable.len() as u64)
+            }
+        };
+        let wanted = args.visits.visits;
+        let visits = match (args.visits.repeat, &kind) {
+            (true, _) => wanted.unwrap_or(u64::MAX).min(pass.saturating_mul(args.visits.max_repeats.saturating_add(1))),
+            (false, Kind::Simulated(..)) => wanted.unwrap_or(1),
+            (false, Kind::Files(_)) => wanted.unwrap_or(u64::MAX).min(pass),
+        };
+        let (alerts, as_is) = (args.visits.alerts_per_visit, args.visits.as_is && args.visits.repeat);
+        Ok((Input { kind, recipe, next: 0, visits, alerts, as_is }, unreadable))
+    }
+
+    /// The next visit, if there is one. The one before was published.
+    pub fn next_visit(&mut self) -> Option<Visit> {
+        let number = self.next;
+        self.next += 1;
+        (number < self.visits).then(|| match &mut self.kind {
+            Kind::Simulated(survey, config, simulator) => {
+                let start = || Simulator::new(survey.simulated(), config.clone());
+                let simulator =
+                    if self.as_is { simulator.insert(start()) } else { simulator.get_or_insert_with(start) };
+                let visit = simulator.visit(self.alerts);
+                Visit {
+                    label: visit.alert(0).visit.to_string(),
+                    repeat: if self.as_is { number } else { 0 },
+                    alerts: self.alerts,
+                    source: Source::Simulated(visit),
+                    fresh: None,
+                }
+            }
+            Kind::Files(visits) => {
+                let pass = visits.len() as u64;
+                let (repeat, at) = (number / pass, (number % pass) as usize);
+                // None of a visit has more, so that no id comes twice.
+                let before = (number.saturating_sub(pass)).saturating_mul(self.alerts as u64);
+                let fresh = (repeat > 0 && !self.as_is).then(|| self.recipe.fresh(repeat, before));
+                let (label, alerts, source) = match visits[at].clone() {
+                    FileVisit::Many(path) => (path.display().to_string(), self.alerts, Source::Many(path)),
+                    FileVisit::Ones(visit, files) => (visit, self.alerts.min(files.len()), Source::Ones(files)),
+                };
+                Visit { label, repeat, alerts, source, fresh }
+            }
+        })
+    }
+}
+
+impl Visit {
+    /// Threads that may share the work.
+    pub fn makers(&self) -> usize {
+        match self.source {
+            // From one alert to the next one has to walk.
+            Source::Many(_) => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_MAKERS),
+        }
+    }
+
+    /// Puts the alerts of index `maker`, `maker + of`, … in this order. Returns how many alerts beyond the visit's most
+    /// there are; the first maker counts them.
+    pub fn make(&self, maker: usize, of: usize, recipe: &Recipe, put: &mut Put<'_>) -> u64 {
+        let mut cook = Cook::new(recipe);
+        let fresh = self.fresh.as_ref();
+        match &self.source {
+            Source::Simulated(visit) => {
+                for index in (maker..visit.len()).step_by(of) {
+                    if !put(simulated(visit.alert(index), index, &mut cook, recipe)) {
+                        break;
+                    }
+                }
+                0
+            }
+            Source::Many(path) => many(path, self.alerts, fresh, &mut cook, recipe, put),
+            Source::Ones(files) => {
+                for (index, path) in files.iter().enumerate().take(self.alerts).skip(maker).step_by(of) {
+                    let packet = packets::read(path).map_err(|error| Trouble::Packet(error.to_string()));
+                    let packet = packet.and_then(|packet| cook.packet(packet, index, fresh));
+                    if !put(packet.map_err(|trouble| named(path, trouble))) {
+                        break;
+                    }
+                }
+                if maker == 0 { files.len().saturating_sub(self.alerts) as u64 } else { 0 }
+            }
+        }
+    }
+}
+
+fn simulated(alert: SimulatedAlert, index: usize, cook: &mut Cook<'_>, recipe: &Recipe) -> Result<Packet, Trouble> {
+    if recipe.leaves(framing_of(&alert.bytes)) {
+        return Ok(Packet { key: alert.id.to_string(), payload: alert.bytes });
+    }
+    cook.packet(alert.bytes, index, None)
+}
+
+/// The alerts of a file, and how many there are beyond `most`.
+fn many(
+    path: &Path,
+    most: usize,
+    fresh: Option<&Fresh>,
+    cook: &mut Cook<'_>,
+    recipe: &Recipe,
+    put: &mut Put<'_>,
+) -> u64 {
+    let bytes = match packets::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            put(Err(named(path, Trouble::Packet(error.to_string()))));
+            return 0;
+        }
+    };
+    let framing: Framing = framing_of(&bytes);
+    let mut alerts = recipe.schemas.alerts(&bytes);
+    for (index, alert) in alerts.by_ref().take(most).enumerate() {
+        let packet = alert.map_err(Trouble::from).and_then(|alert| cook.alert(&alert, framing, index, fresh));
+        if !put(packet.map_err(|trouble| named(path, trouble))) {
+            return 0;
+        }
+    }
+    alerts.filter(Result::is_ok).count() as u64
+}
+
+fn named(path: &Path, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Packet(why) => Trouble::Packet(format!("{}: {why}", path.display())),
+        Trouble::Fatal(error) => Trouble::Fatal(error.context(path.display().to_string())),
+    }
+}
