@@ -43,7 +43,7 @@ fn names() -> Vec<String> {
 fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
     let folder = tempfile::tempdir().unwrap();
     for alert in alerts {
-        std::fs::write(folder.path().join(format!("{}.bin", alert.id)), &alert.bytes).unwrap();
+        std::fs::write(folder.path().join(format!("{}.avro", alert.id)), &alert.bytes).unwrap();
     }
     let visits: BTreeMap<i64, Visit> = alerts.iter().map(|alert| (alert.id, alert.visit)).collect();
     let with_visits = |ids: Vec<i64>| ids.into_iter().map(|id| (id, visits[&id])).collect();

@@ -1,4 +1,4 @@
-//! `skysieve host` as a process, on the embedded broker: files, uploads, signals, restarts.
+//! `skysieve host` as a process, on the embedded broker: files, uploads, signals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -51,7 +51,7 @@ fn ids<'a>(alerts: impl IntoIterator<Item = &'a SimulatedAlert>) -> Vec<i64> {
 }
 
 #[test]
-fn files_uploads_and_a_restart() {
+fn files_and_uploads() {
     let broker = broker(&["file", "upload", "t-dead-letters", "t-quotas"]);
     let folder = tempfile::tempdir().unwrap();
     write_filter(folder.path(), "file", "odd", "quota = 1000\n[config]\nmode = 'accept'");
@@ -60,7 +60,7 @@ fn files_uploads_and_a_restart() {
     let options = broker.options();
     let mut subscriber = Subscriber::new(&options, &["file".into(), "upload".into()]).unwrap();
     let mut feeder = feeder(&options);
-    let all = alerts(2, 150);
+    let all = alerts(2, 100);
 
     let host = Host::start(broker.brokers(), "alerts", &arguments);
     send(&mut feeder, &all[..100]);
@@ -83,13 +83,6 @@ fn files_uploads_and_a_restart() {
     assert!(host.get("/metrics").contains("filter=\"upload\""));
     ureq::delete(format!("{}/api/v1/filters/upload", host.url())).call().unwrap();
     assert!(ureq::get(format!("{}/api/v1/filters/upload", host.url())).call().is_err());
-    assert_eq!(host.stop().0, Some(0));
-
-    send(&mut feeder, &all[200..]);
-    let host = Host::start(broker.brokers(), "alerts", &arguments);
-    host.await_done(100);
-    assert_eq!(receive(&mut subscriber, 100), ids(&all[200..]), "it goes on where it stopped");
-    assert_eq!(host.filter("file")["counts"]["seen"], 100);
     assert_eq!(host.stop().0, Some(0));
 }
 

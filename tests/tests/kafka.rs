@@ -198,12 +198,11 @@ fn partitions_that_are_added() {
     create_topic(&brokers, &topic, 1);
     let setup = Setup::new("grows", &[("all", "odd", "quota = 100000\n[config]\nmode = 'accept'")]);
     let all = alerts(1, 60);
-    let mut feeder = feeder(&brokers, &topic, 3);
     let host = setup.start(&brokers, &topic, &[]);
-    feed(&mut feeder, 1, packets(&all[..30]));
+    feed(&mut feeder(&brokers, &topic, 1), 1, packets(&all[..30]));
     host.await_done(30);
     Topics::new(&Options::new(&*brokers), TopicSettings::default()).unwrap().grow(&topic, 3).unwrap();
-    feed(&mut feeder, 3, packets(&all[30..]));
+    feed(&mut feeder(&brokers, &topic, 3), 3, packets(&all[30..]));
     host.await_done(60);
     assert_eq!(host.health()["partitions"].as_array().unwrap().len(), 3);
     assert_eq!(host.stop().0, Some(0));

@@ -15,6 +15,7 @@ use super::{Error, Options};
 ///
 /// - it keeps about 5 MB a partition, whatever is configured, and drops the oldest (a [`Feeder`](super::Feeder) heeds
 ///   that);
+/// - it forgets the offsets that are committed in a transaction, so a host begins anew after a restart;
 /// - it keeps everything in memory, and forgets it when this is dropped;
 /// - a topic that was not created has 4 partitions once a producer asks for it, or a consumer that may create topics;
 /// - the first member of a consumer group gets its partitions after 3 s.

@@ -93,6 +93,11 @@ impl Publisher {
             match self.producer.send(outgoing) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    if receipts.failed() {
+                        // Nothing goes out of a transaction in which something has failed.
+                        back.delivery_opaque.settle(Some(RDKafkaErrorCode::QueueFull));
+                        return Ok(());
+                    }
                     outgoing = back;
                     // One goes out before this one comes in; what is sent now is not acknowledged yet.
                     self.wait(receipts, receipts.outstanding().saturating_sub(1).max(1))?;
@@ -106,13 +111,13 @@ impl Publisher {
         }
     }
 
-    /// Waits until all but `rest` records are settled.
+    /// Waits until all but `rest` records are settled, or one has failed.
     pub(super) fn wait(&self, receipts: &Receipts, rest: usize) -> Result<(), Error> {
         let connection = &self.producer.context().connection;
         let mut stop_at = None;
         loop {
-            let outstanding = receipts.wait(rest, TICK);
-            if outstanding <= rest {
+            let (outstanding, failed) = receipts.wait(rest, TICK);
+            if outstanding <= rest || failed {
                 return Ok(());
             }
             connection.report();
@@ -182,6 +187,11 @@ impl Receipts {
         self.state.lock().unwrap().outstanding
     }
 
+    /// Whether a record has failed.
+    fn failed(&self) -> bool {
+        !self.state.lock().unwrap().failed.is_empty()
+    }
+
     /// The numbers of the records that failed since last asked, and why.
     pub(super) fn take_failed(&self) -> Vec<(usize, RDKafkaErrorCode)> {
         std::mem::take(&mut self.state.lock().unwrap().failed)
@@ -191,16 +201,17 @@ impl Receipts {
         self.state.lock().unwrap().outstanding += 1;
     }
 
-    /// Waits for all but `rest` to settle, and returns how many have not.
-    fn wait(&self, rest: usize, timeout: Duration) -> usize {
+    /// Waits for all but `rest` to settle, or one to fail; returns how many have not, and whether one has.
+    fn wait(&self, rest: usize, timeout: Duration) -> (usize, bool) {
         let state = self.state.lock().unwrap();
-        let more = |state: &mut Awaited| state.outstanding > rest;
-        self.changed.wait_timeout_while(state, timeout, more).unwrap().0.outstanding
+        let more = |state: &mut Awaited| state.outstanding > rest && state.failed.is_empty();
+        let state = self.changed.wait_timeout_while(state, timeout, more).unwrap().0;
+        (state.outstanding, !state.failed.is_empty())
     }
 }
 
 /// Goes with a record through librdkafka.
-struct Ticket {
+pub(super) struct Ticket {
     number: usize,
     receipts: Arc<Receipts>,
 }

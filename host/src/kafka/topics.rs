@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::connection::{Connection, log};
-use super::{Error, Options};
+use super::source::Context;
+use super::{Error, Options, Watch};
 
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);
@@ -39,7 +41,10 @@ enum Use {
 
 /// Creates topics.
 pub struct Topics {
-    admin: AdminClient<Context>,
+    admin: AdminClient<DefaultClientContext>,
+    /// What knows why brokers can't be reached: an admin client is not told.
+    consumer: BaseConsumer<Context>,
+    watch: Watch,
     runtime: tokio::runtime::Runtime,
     settings: TopicSettings,
     options: Options,
@@ -51,12 +56,13 @@ impl Topics {
     /// # Errors
     /// [`Error`] when an override is wrong.
     pub fn new(options: &Options, settings: TopicSettings) -> Result<Topics, Error> {
-        let config = options.client_config(&[])?;
-        let admin: AdminClient<Context> =
-            rdkafka::config::FromClientConfigAndContext::from_config_and_context(&config, Context::default())?;
+        let watch = Watch::default();
+        let config = options.client_config(&[("group.id", "skysieve-topics"), ("enable.auto.commit", "false")])?;
+        let consumer = config.create_with_context(Context::new(&watch))?;
+        let admin = options.client_config(&[])?.create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::Other(format!("cannot start a runtime: {error}")))?;
-        Ok(Topics { admin, runtime, settings, options: options.clone() })
+        Ok(Topics { admin, consumer, watch, runtime, settings, options: options.clone() })
     }
 
     /// Makes sure that the topics of filters are there.
@@ -100,9 +106,9 @@ impl Topics {
     }
 
     fn ensure(&self, topics: &[&str], purpose: &Use) -> Result<(), Error> {
-        let client = self.admin.inner();
-        client.context().0.establish(client, &self.options, || {})?;
-        let metadata = client.fetch_metadata(None, ASK)?;
+        let serve = || drop(self.consumer.poll(Duration::ZERO));
+        self.watch.connection().establish(self.consumer.client(), &self.options, serve)?;
+        let metadata = self.consumer.fetch_metadata(None, ASK)?;
         let there = |topic: &&&str| metadata.topics().iter().any(|found| found.name() == **topic);
         let absent: Vec<&str> = topics.iter().filter(|topic| !there(topic)).copied().collect();
         if absent.is_empty() {
@@ -143,19 +149,4 @@ impl Topics {
         }
         Ok(())
     }
-}
-
-#[derive(Default)]
-struct Context(Connection);
-
-impl rdkafka::ClientContext for Context {
-    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        self.0.failed(&error, reason);
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
 }

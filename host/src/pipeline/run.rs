@@ -114,11 +114,13 @@ impl Pipeline {
         let mut more = true;
         while more && !stop.load(Ordering::Relaxed) {
             self.obey();
-            self.recycle(published);
+            if !self.recycle(published) {
+                // The publisher has failed; its error is the one to report.
+                return Ok(());
+            }
             let mut messages = Vec::new();
             more = source.fetch(&mut messages, &self.shared.config.batch, WAIT)?;
             if !messages.is_empty() && !self.hand_over(messages, &pending) {
-                // The publisher has failed; its error is the one to report.
                 return Ok(());
             }
         }
@@ -154,11 +156,12 @@ impl Pipeline {
         Pending { batch, results, shards: self.shards.len(), positions }
     }
 
-    /// Takes the buffers of published batches back.
-    fn recycle(&mut self, published: &Receiver<Arc<Batch>>) {
-        for batch in published.try_iter() {
-            if let Ok(Batch { decoded, .. }) = Arc::try_unwrap(batch) {
-                self.decoder.recycle(decoded);
+    /// Takes the buffers of published batches back; whether there still is a publisher.
+    fn recycle(&mut self, published: &Receiver<Arc<Batch>>) -> bool {
+        loop {
+            match published.try_recv() {
+                Ok(batch) => drop(Arc::try_unwrap(batch).map(|batch| self.decoder.recycle(batch.decoded))),
+                Err(error) => return error.is_empty(),
             }
         }
     }

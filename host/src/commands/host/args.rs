@@ -48,6 +48,7 @@ pub struct HostArgs {
     /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
     #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
     pub properties: Vec<(String, String)>,
+    /// Schemas beyond the built-in ones.
     #[command(flatten)]
     pub schemas: SchemaArgs,
     #[command(flatten)]
