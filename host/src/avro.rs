@@ -10,6 +10,7 @@
 //! | `container`, `codec`, `framing` | messages and files to alerts |
 //! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
+//! | `resolver` | where schemas are looked up that nobody named beforehand |
 //! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
 
 mod codec;
@@ -26,6 +27,7 @@ mod parse;
 mod path;
 mod plan;
 mod projection;
+mod resolver;
 mod schema;
 mod schemas;
 #[cfg(test)]
@@ -38,6 +40,7 @@ use std::borrow::Cow;
 pub use decoder::{Decoded, Decoder, Group};
 pub use error::{AvroError, FieldError, SchemaError};
 pub use projection::{Projection, check_field};
+pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;
 
 /// A schema known to a [`Schemas`], for as long as that lives.
