@@ -10,6 +10,7 @@
 //! | `container`, `codec`, `framing` | messages and files to alerts |
 //! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
+//! | `pick` | single values of an alert, of any type, as JSON |
 //! | `resolver` | where schemas are looked up that nobody named beforehand |
 //! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
 
@@ -25,6 +26,7 @@ mod framing;
 mod hints;
 mod parse;
 mod path;
+mod pick;
 mod plan;
 mod projection;
 mod resolver;
@@ -39,6 +41,7 @@ use std::borrow::Cow;
 
 pub use decoder::{Decoded, Decoder, Group};
 pub use error::{AvroError, FieldError, SchemaError};
+pub use pick::{BlobStyle, Pick};
 pub use projection::{Projection, check_field};
 pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 pub mod build;
 pub mod check;
 mod common;
+pub mod consume;
 pub mod demo;
 pub mod host;
 pub mod new;
@@ -26,7 +27,8 @@ Examples:
   skysieve new my-filter                            write a filter's project
   skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
   skysieve check my-filter.wasm alerts/             run it over archived alerts
-  skysieve host --brokers kafka:9092 --topic alerts --filters filters/"
+  skysieve host --brokers kafka:9092 --topic alerts --filters filters/
+  skysieve consume --brokers kafka:9092 my-filter   what a filter accepts, an alert a line"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -40,6 +42,7 @@ enum Command {
     Build(build::BuildArgs),
     Check(check::CheckArgs),
     Host(host::HostArgs),
+    Consume(consume::ConsumeArgs),
 }
 
 impl Cli {
@@ -52,6 +55,7 @@ impl Cli {
             Command::Build(args) => build::run(args),
             Command::Check(args) => check::run(args),
             Command::Host(args) => host::run(args),
+            Command::Consume(args) => consume::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -17,9 +17,13 @@ pub(super) struct Located {
 
 /// Where the alert that begins at `at` ends.
 pub(super) fn end(schema: &Schema, data: &[u8], at: usize) -> Result<usize, Located> {
-    let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
-    let mut walk = Walk { schema, data, steps, path: Vec::new() };
+    let mut walk = Walk::new(schema, data, at);
     walk.value(schema.root, at, 0).map_err(|fault| Located { fault, field: walk.field() })
+}
+
+/// Where the value of a type that begins at `at` ends.
+pub(super) fn skip(schema: &Schema, data: &[u8], ty: TypeId, at: usize) -> Result<usize, Fault> {
+    Walk::new(schema, data, at).value(ty, at, 0)
 }
 
 /// Checks that `data` is one alert and nothing else.
@@ -47,6 +51,11 @@ enum Step<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
+        let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
+        Walk { schema, data, steps, path: Vec::new() }
+    }
+
     fn value(&mut self, ty: TypeId, at: usize, depth: usize) -> Result<usize, Fault> {
         let data = self.data;
         let ty = self.schema.get(ty);

@@ -67,7 +67,7 @@ pub struct HostArgs {
     threads: Option<u16>,
 }
 
-fn parse_property(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_property(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("a property is KEY=VALUE".to_owned()),
