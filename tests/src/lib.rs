@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skysieve::simulate::{Lsst, LsstConfig, SimulatedAlert};
+use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -54,6 +54,18 @@ pub fn text(bytes: &[u8]) -> String {
 
 /// Simulated LSST alerts of one or more visits, small ones.
 pub fn alerts(visits: usize, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
-    let mut lsst = Lsst::new(LsstConfig { stamps: false, ..LsstConfig::default() });
+    let mut lsst = Simulator::new(Survey::Lsst, Config { stamps: false, ..Config::default() });
     (0..visits).flat_map(|_| lsst.visit(alerts_per_visit)).collect()
+}
+
+/// The Python of `scripts/python-env`, which makes it when needed. None, and says so, when the variable
+/// `SKYSIEVE_NO_PYTHON` is set.
+pub fn python() -> Option<PathBuf> {
+    if std::env::var_os("SKYSIEVE_NO_PYTHON").is_some() {
+        eprintln!("skipped: needs Python, and SKYSIEVE_NO_PYTHON is set");
+        return None;
+    }
+    let output = Command::new(root().join("scripts/python-env")).output().expect("bash runs");
+    assert!(output.status.success(), "no Python for tests: {}", text(&output.stderr));
+    Some(PathBuf::from(text(&output.stdout).trim()))
 }

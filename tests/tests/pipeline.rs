@@ -14,6 +14,7 @@ use skysieve::pipeline::{
 };
 use skysieve::sandbox::{Engine, Limits, PoolConfig};
 use skysieve::simulate::SimulatedAlert;
+use skysieve::survey::Visit;
 use skysieve_tests::{alerts, module};
 
 fn config() -> Config {
@@ -95,8 +96,8 @@ fn quotas_count_per_visit_when_visits_interleave() {
     let filters =
         [("five", Upload { settings: Settings { quota: Some(5), ..odd("mode = 'accept'").settings }, ..odd("") })];
     let (records, handle) = run(config(), &filters, packets(&mixed));
-    let visit_of: HashMap<i64, i64> = mixed.iter().map(|alert| (alert.id, alert.visit)).collect();
-    let mut published: HashMap<i64, Vec<i64>> = HashMap::new();
+    let visit_of: HashMap<i64, Visit> = mixed.iter().map(|alert| (alert.id, alert.visit)).collect();
+    let mut published: HashMap<Visit, Vec<i64>> = HashMap::new();
     for record in on(&records, "five") {
         let id: i64 = std::str::from_utf8(&record.key).unwrap().parse().unwrap();
         published.entry(visit_of[&id]).or_default().push(id);

@@ -117,12 +117,13 @@ impl Statistics {
 #[cfg(test)]
 mod tests {
     use super::super::schedule::Band;
+    use super::super::telescope::LSST;
     use super::*;
 
     #[test]
     fn statistics_are_those_of_the_band() {
         let exposures: Vec<Exposure> = [(0.0, Band::G), (1.0, Band::R), (2.0, Band::G)]
-            .map(|(mjd, band)| Exposure { mjd, band, ..Exposure::new(1, 0) })
+            .map(|(mjd, band)| Exposure { mjd, band, ..Exposure::new(&LSST, 1, 0) })
             .into();
         let measurements = [10.0, 99.0, 14.0].map(|flux| Measurement { flux, error: 2.0 });
         let bands = Statistics::by_band(exposures.iter().zip(measurements));

@@ -124,9 +124,9 @@ pub struct Supernova {
 }
 
 impl Supernova {
-    /// One that is first bright enough to be seen some days after `start` (MJD).
-    pub fn draw(start: f64, random: &mut Random) -> Supernova {
-        let redshift = 0.35 * random.unit().cbrt().max(0.06);
+    /// One that is first bright enough to be seen some days after `start` (MJD), up to that redshift.
+    pub fn draw(start: f64, farthest: f64, random: &mut Random) -> Supernova {
+        let redshift = farthest * random.unit().cbrt().max(0.06);
         let stretch = random.between(0.8, 1.2) * (1.0 + redshift);
         let megaparsec = 4283.0 * redshift * (1.0 + redshift / 2.0);
         let magnitude = random.between(-19.4, -18.8) + 5.0 * megaparsec.log10() + 25.0;
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn supernovae_rise_then_fall() {
-        let supernova = Supernova::draw(60_000.0, &mut Random::new(&[3]));
+        let supernova = Supernova::draw(60_000.0, 0.35, &mut Random::new(&[3]));
         let curve = Curve::Supernova(supernova.clone());
         let at = |days: f64| curve.flux(supernova.middle + days, Band::R);
         assert!(at(-60.0) < 0.01 * at(0.0));

@@ -2,8 +2,9 @@
 
 use super::lightcurve::{Curve, Supernova, Variation};
 use super::random::{Gaussians, Random};
-use super::schedule::{Exposure, flux};
+use super::schedule::{Exposure, date, flux};
 use super::sky::Place;
+use super::telescope::LSST;
 
 /// What an alert is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +116,7 @@ impl Object {
         };
         let mut random = Random::new(&[name[0], name[1], name[2], name[3], generation]);
         let key = random.bits() as i64;
-        let place = Place::draw((exposure.ra, exposure.dec), &mut random);
+        let place = Place::draw(&exposure.telescope.camera, (exposure.ra, exposure.dec), &mut random);
         let mut object = Object {
             population,
             flaw: None,
@@ -130,33 +131,34 @@ impl Object {
         };
         let explosion = exposure.mjd - turn.fract() * SUPERNOVA_TURN;
         match population {
-            Population::VariableStar => object.become_star(&mut random),
-            Population::ActiveGalaxy => object.become_active_galaxy(&mut random),
-            Population::Supernova => object.become_supernova(explosion, &mut random),
-            Population::Asteroid => object.become_asteroid(&mut random),
+            Population::VariableStar => object.become_star(exposure, &mut random),
+            Population::ActiveGalaxy => object.become_active_galaxy(exposure, &mut random),
+            Population::Supernova => object.become_supernova(exposure, explosion, &mut random),
+            Population::Asteroid => object.become_asteroid(exposure, &mut random),
             Population::Artefact => object.become_artefact(exposure, &mut random),
         }
         object
     }
 
-    fn become_star(&mut self, random: &mut Random) {
+    fn become_star(&mut self, exposure: &Exposure, random: &mut Random) {
         let red = random.between(0.6, 1.6);
-        self.template = spectrum(random.between(16.5, 22.5), [1.8 * red, 0.5 * red, 0.0, -0.2, -0.3, -0.35]);
+        self.template = spectrum(exposure, random.between(16.5, 22.5), [1.8 * red, 0.5 * red, 0.0, -0.2, -0.3, -0.35]);
         self.curve = Curve::Variable { mean: self.template, variation: Variation::star(random) };
     }
 
-    fn become_active_galaxy(&mut self, random: &mut Random) {
-        self.template = spectrum(random.between(17.5, 22.0), [0.5, 0.3, 0.0, -0.1, -0.1, -0.2]);
+    fn become_active_galaxy(&mut self, exposure: &Exposure, random: &mut Random) {
+        self.template = spectrum(exposure, random.between(17.5, 22.0), [0.5, 0.3, 0.0, -0.1, -0.1, -0.2]);
         self.curve = Curve::Variable { mean: self.template, variation: Variation::flicker(random) };
     }
 
-    fn become_supernova(&mut self, start: f64, random: &mut Random) {
-        self.template = spectrum(random.between(17.5, 23.0), [2.2, 0.8, 0.0, -0.4, -0.6, -0.7]);
-        self.extent = random.between(0.5, 1.5);
-        self.curve = Curve::Supernova(Supernova::draw(start, random));
+    fn become_supernova(&mut self, exposure: &Exposure, start: f64, random: &mut Random) {
+        self.template = spectrum(exposure, random.between(17.5, 23.0), [2.2, 0.8, 0.0, -0.4, -0.6, -0.7]);
+        let nearer = LSST.redshift / exposure.telescope.redshift;
+        self.extent = nearer * random.between(0.5, 1.5);
+        self.curve = Curve::Supernova(Supernova::draw(start, exposure.telescope.redshift, random));
     }
 
-    fn become_asteroid(&mut self, random: &mut Random) {
+    fn become_asteroid(&mut self, exposure: &Exposure, random: &mut Random) {
         let near = random.below(20) == 0;
         let (speed, angle) = if near {
             (random.between(0.6, 3.0), random.between(0.0, 360.0))
@@ -165,7 +167,7 @@ impl Object {
         };
         let (north, east) = angle.to_radians().sin_cos();
         self.motion = [speed * east, speed * north];
-        let bright = spectrum(random.between(17.5, 24.0), [1.6, 0.5, 0.0, -0.1, -0.1, -0.1]);
+        let bright = spectrum(exposure, random.between(17.5, 24.0), [1.6, 0.5, 0.0, -0.1, -0.1, -0.1]);
         self.curve = Curve::Asteroid { bright, period: random.between(0.1, 1.0), phase: random.unit() };
     }
 
@@ -178,7 +180,7 @@ impl Object {
             _ => random.between(8.0, 25.0),
         };
         if flaw == Flaw::Dipole {
-            self.template = spectrum(random.between(17.0, 19.0), [1.5, 0.5, 0.0, -0.2, -0.3, -0.3]);
+            self.template = spectrum(exposure, random.between(17.0, 19.0), [1.5, 0.5, 0.0, -0.2, -0.3, -0.3]);
         }
         let sign = if random.below(3) == 0 { -1.0 } else { 1.0 };
         let error = error(exposure, self.template[exposure.band as usize]);
@@ -199,6 +201,24 @@ impl Object {
         Random::new(&[self.key, exposure.ordinal, purpose])
     }
 
+    /// Which of the made-up asteroids it is, if it is one, as the alert of that index: another for each alert of the
+    /// night's visits of the field.
+    pub fn asteroid_number(&self, seed: u64, exposure: &Exposure, index: i64) -> Option<u64> {
+        let first = || Random::new(&[seed as i64, exposure.field, exposure.night()]).bits() >> 32;
+        (self.population == Population::Asteroid).then(|| first() + (index << 4 | self.attempt) as u64)
+    }
+
+    /// The year of its discovery, if it is seen in an exposure.
+    pub fn discovered(&self, exposure: &Exposure) -> i64 {
+        let day = match self.population {
+            // Known for long.
+            Population::VariableStar | Population::ActiveGalaxy => return 2018 + self.key.rem_euclid(8),
+            Population::Supernova => (self.generation - 1) * SUPERNOVA_TURN as i64,
+            Population::Asteroid | Population::Artefact => exposure.mjd as i64,
+        };
+        date(day) / 10_000
+    }
+
     /// Where it is in an exposure, without error.
     pub fn place(&self, exposure: &Exposure) -> Place {
         let [east, north] = self.motion.map(|speed| speed * exposure.since_first_look());
@@ -217,12 +237,12 @@ fn population(seed: u64, field: i64, index: i64) -> Population {
     }
 }
 
-/// Fluxes from a magnitude in r and how much fainter the other bands are.
-fn spectrum(magnitude: f64, fainter: [f64; 6]) -> [f64; 6] {
-    fainter.map(|difference| flux(magnitude + difference))
+/// Fluxes from a magnitude in r, as LSST finds it, and how much fainter the other bands are.
+fn spectrum(exposure: &Exposure, magnitude: f64, fainter: [f64; 6]) -> [f64; 6] {
+    fainter.map(|difference| flux(magnitude - exposure.telescope.brighter + difference))
 }
 
 /// The error of a flux: the sky's noise and that of the source's own light.
 fn error(exposure: &Exposure, flux: f64) -> f64 {
-    (exposure.noise * exposure.noise + flux.max(0.0) / exposure.band.electrons()).sqrt()
+    (exposure.noise * exposure.noise + flux.max(0.0) / exposure.electrons()).sqrt()
 }

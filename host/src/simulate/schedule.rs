@@ -5,13 +5,8 @@
 //! so a field is seen 100 times a year, in one season.
 
 use super::random::Random;
+use super::telescope::Telescope;
 
-/// Seconds from one visit to the next.
-const CADENCE: f64 = 39.0;
-/// Start of the first night: 2026-05-09, 23:31.
-const FIRST_NIGHT: f64 = 61_169.98;
-/// The first field, in degrees: COSMOS, which is on the observatory's meridian then.
-const FIRST_FIELD: (f64, f64) = (150.1, 2.2);
 const FIELDS: i64 = 18;
 const BLOCK: i64 = 2 * FIELDS;
 const BLOCKS: i64 = 25;
@@ -23,17 +18,7 @@ const COLUMNS: i64 = 61;
 /// Turns in a year: a field stays for two in a block, then is a block earlier.
 const TURNS: i64 = 2 * COLUMNS;
 
-/// The bands of a turn's two looks.
-const PAIRS: [[Band; 2]; 6] = [
-    [Band::R, Band::I],
-    [Band::G, Band::R],
-    [Band::I, Band::Z],
-    [Band::U, Band::G],
-    [Band::Z, Band::Y],
-    [Band::R, Band::G],
-];
-
-/// One of LSST's six filters.
+/// A filter; ZTF has the second to the fourth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Band {
@@ -53,16 +38,6 @@ impl Band {
     pub fn name(self) -> &'static str {
         ["u", "g", "r", "i", "z", "y"][self as usize]
     }
-
-    /// The magnitude that a visit reaches at five sigma (Ivezić et al. 2019, table 2).
-    fn depth(self) -> f64 {
-        [23.9, 25.0, 24.7, 24.0, 23.3, 22.1][self as usize]
-    }
-
-    /// Electrons that a nanojansky leaves in 30 s, from the magnitude that leaves one in 1 s (Rubin's SMTN-002).
-    pub fn electrons(self) -> f64 {
-        30.0 / flux([26.52, 28.51, 28.36, 28.17, 27.78, 26.82][self as usize])
-    }
 }
 
 /// An AB magnitude as a flux in nanojansky.
@@ -73,6 +48,8 @@ pub fn flux(magnitude: f64) -> f64 {
 /// One visit.
 #[derive(Clone, Debug)]
 pub struct Exposure {
+    /// What it was made with.
+    pub(super) telescope: &'static Telescope,
     /// Counted from the survey's first visit; earlier ones, which only histories know, are negative.
     pub ordinal: i64,
     /// The visit's number: the night's date and a count, YYYYMMDDnnnnn.
@@ -95,30 +72,34 @@ pub struct Exposure {
 
 impl Exposure {
     /// The survey's visit of that ordinal.
-    pub fn new(seed: u64, ordinal: i64) -> Exposure {
+    pub(super) fn new(telescope: &'static Telescope, seed: u64, ordinal: i64) -> Exposure {
         let (night, slot) = (ordinal.div_euclid(NIGHT), ordinal.rem_euclid(NIGHT));
         let (turn, lane) = (night.div_euclid(LANES), night.rem_euclid(LANES));
         let (block, look, row) = (slot / BLOCK, slot % BLOCK / FIELDS, slot % FIELDS);
         let column = (block + turn.div_euclid(2)).rem_euclid(COLUMNS);
-        let band = PAIRS[(turn + column).rem_euclid(PAIRS.len() as i64) as usize][look as usize];
-        let mjd = FIRST_NIGHT + night as f64 + slot as f64 * CADENCE / 86_400.0;
+        let pairs = telescope.pairs;
+        let band = pairs[(turn + column).rem_euclid(pairs.len() as i64) as usize][look as usize];
+        let mjd = telescope.first_night + night as f64 + slot as f64 * telescope.cadence / 86_400.0;
         let mut random = Random::new(&[seed as i64, ordinal]);
-        let fwhm = random.between(0.65, 1.1);
+        let [sharpest, blurred, usual] = telescope.seeing;
+        let fwhm = random.between(sharpest, blurred);
+        let (ra, dec) = telescope.first_field;
         Exposure {
+            telescope,
             ordinal,
-            number: date(FIRST_NIGHT as i64 + night) * 100_000 + slot + 1,
+            number: date(telescope.first_night as i64 + night) * 100_000 + slot + 1,
             mjd,
             band,
             field: (column * LANES + lane) * FIELDS + row,
-            ra: (FIRST_FIELD.0 + (column as f64 + lane as f64 / LANES as f64) * 360.0 / COLUMNS as f64) % 360.0,
-            dec: FIRST_FIELD.1 - 3.5 * row as f64,
+            ra: (ra + (column as f64 + lane as f64 / LANES as f64) * 360.0 / COLUMNS as f64) % 360.0,
+            dec: dec + telescope.step * row as f64,
             seeing: fwhm / 2.355,
-            noise: flux(band.depth()) / 5.0 * fwhm / 0.83 * random.between(0.95, 1.1),
+            noise: flux(telescope.depth[band as usize]) / 5.0 * fwhm / usual * random.between(0.95, 1.1),
         }
     }
 
     /// The visits of the same field in the year before this one, oldest first.
-    pub fn earlier(&self, seed: u64) -> Vec<Exposure> {
+    pub(super) fn earlier(&self, seed: u64) -> Vec<Exposure> {
         let turn = self.ordinal.div_euclid(NIGHT).div_euclid(LANES);
         let (column, rest) = (self.field / (LANES * FIELDS), self.field % (LANES * FIELDS));
         let (lane, row) = (rest / FIELDS, rest % FIELDS);
@@ -128,7 +109,15 @@ impl Exposure {
             [first, first + FIELDS].into_iter().filter(move |_| block < BLOCKS)
         };
         let ordinals = (turn - TURNS..=turn).flat_map(looks).filter(|&ordinal| ordinal < self.ordinal);
-        ordinals.map(|ordinal| Exposure::new(seed, ordinal)).filter(|then| self.mjd - then.mjd < 365.0).collect()
+        ordinals
+            .map(|ordinal| Exposure::new(self.telescope, seed, ordinal))
+            .filter(|then| self.mjd - then.mjd < 365.0)
+            .collect()
+    }
+
+    /// Electrons that a nanojansky leaves.
+    pub(super) fn electrons(&self) -> f64 {
+        self.telescope.electrons(self.band)
     }
 
     /// The night, counted as [`Exposure::ordinal`] is.
@@ -139,12 +128,12 @@ impl Exposure {
     /// Days since the field was first looked at in this night.
     pub fn since_first_look(&self) -> f64 {
         let look = self.ordinal.rem_euclid(BLOCK) / FIELDS;
-        (look * FIELDS) as f64 * CADENCE / 86_400.0
+        (look * FIELDS) as f64 * self.telescope.cadence / 86_400.0
     }
 }
 
 /// The date of a day given as MJD, as YYYYMMDD (<https://howardhinnant.github.io/date_algorithms.html>).
-fn date(mjd: i64) -> i64 {
+pub(super) fn date(mjd: i64) -> i64 {
     let days = mjd + 678_881; // since 0000-03-01, where the calendar's 400 years begin
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -157,6 +146,7 @@ fn date(mjd: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::telescope::{LSST, ZTF};
     use super::*;
 
     #[test]
@@ -169,25 +159,27 @@ mod tests {
 
     #[test]
     fn visits_follow_each_other() {
-        let [first, second] = [0, 1].map(|ordinal| Exposure::new(7, ordinal));
+        let [first, second] = [0, 1].map(|ordinal| Exposure::new(&LSST, 7, ordinal));
         assert_eq!((first.number, second.number), (2026050900001, 2026050900002));
-        assert_eq!((first.ra, first.dec), FIRST_FIELD);
-        assert!(((second.mjd - first.mjd) * 86_400.0 - CADENCE).abs() < 1e-3);
-        assert_eq!(Exposure::new(7, NIGHT).number, 2026051000001);
+        assert_eq!((first.ra, first.dec), LSST.first_field);
+        assert!(((second.mjd - first.mjd) * 86_400.0 - LSST.cadence).abs() < 1e-3);
+        assert_eq!(Exposure::new(&LSST, 7, NIGHT).number, 2026051000001);
     }
 
     #[test]
     fn earlier_visits_are_of_the_same_field() {
-        for ordinal in [0, 17, 18, 450, 899, 123_456] {
-            let now = Exposure::new(7, ordinal);
-            let earlier = now.earlier(7);
-            assert!((90..=100).contains(&earlier.len()), "{} of visit {ordinal}", earlier.len());
-            assert!(earlier.iter().all(|then| then.field == now.field && (then.ra, then.dec) == (now.ra, now.dec)));
-            assert!(earlier.windows(2).all(|pair| pair[0].mjd < pair[1].mjd));
-            let bands: std::collections::HashSet<Band> = earlier.iter().map(|then| then.band).collect();
-            assert_eq!(bands.len(), 6);
+        for (telescope, bands) in [(&LSST, 6), (&ZTF, 3)] {
+            for ordinal in [0, 17, 18, 450, 899, 123_456] {
+                let now = Exposure::new(telescope, 7, ordinal);
+                let earlier = now.earlier(7);
+                assert!((90..=100).contains(&earlier.len()), "{} of visit {ordinal}", earlier.len());
+                assert!(earlier.iter().all(|then| then.field == now.field && (then.ra, then.dec) == (now.ra, now.dec)));
+                assert!(earlier.windows(2).all(|pair| pair[0].mjd < pair[1].mjd));
+                let seen: std::collections::HashSet<Band> = earlier.iter().map(|then| then.band).collect();
+                assert_eq!(seen.len(), bands);
+            }
         }
-        let now = Exposure::new(7, 18);
+        let now = Exposure::new(&LSST, 7, 18);
         assert_eq!(now.earlier(7).last().map(|then| then.ordinal), Some(0));
     }
 }

@@ -1,18 +1,7 @@
 //! Places: on the sky, on the camera, and from one to the other.
 
 use super::random::Random;
-
-/// Arcseconds that a pixel covers.
-pub const PIXEL: f64 = 0.2;
-const DEGREES_PER_PIXEL: f64 = PIXEL / 3600.0;
-/// The field of view's radius in degrees.
-pub const RADIUS: f64 = 1.75;
-/// The camera: 15 × 15 detectors of 4072 × 4000 pixels without the corners, 9 to a raft.
-const ACROSS: usize = 15;
-const PITCH: f64 = 2.0 * RADIUS / ACROSS as f64;
-const SIDES: (f64, f64) = (4072.0, 4000.0);
-/// Sources keep this far from a detector's edge, so that their cutouts are whole and asteroids stay on it.
-const MARGIN: f64 = 200.0;
+use super::telescope::Camera;
 
 /// Where a source is.
 #[derive(Clone, Copy, Debug)]
@@ -21,26 +10,31 @@ pub struct Place {
     pub ra: f64,
     /// Declination in degrees.
     pub dec: f64,
-    /// The detector that sees it, 0 to 188.
+    /// The detector that sees it.
     pub detector: i64,
     /// Its column there, in pixels.
     pub x: f64,
     /// Its row there, in pixels.
     pub y: f64,
+    /// The size of these pixels, in degrees.
+    pub pixel: f64,
 }
 
 impl Place {
     /// Anywhere in the field around `centre`.
-    pub fn draw(centre: (f64, f64), random: &mut Random) -> Place {
+    pub fn draw(camera: &Camera, centre: (f64, f64), random: &mut Random) -> Place {
+        let Camera { across, pitch, sides, margin, .. } = *camera;
+        let (middle, pixel) = ((across - 1) as f64 / 2.0, camera.pixel / 3600.0);
         loop {
-            let (column, row) = (random.below(ACROSS), random.below(ACROSS));
-            let x = random.between(MARGIN, SIDES.0 - MARGIN);
-            let y = random.between(MARGIN, SIDES.1 - MARGIN);
-            let west = (column as f64 - 7.0) * PITCH + (x - SIDES.0 / 2.0) * DEGREES_PER_PIXEL;
-            let north = (row as f64 - 7.0) * PITCH + (y - SIDES.1 / 2.0) * DEGREES_PER_PIXEL;
-            if let Some(detector) = detector(column, row).filter(|_| west.hypot(north) < RADIUS) {
+            let (column, row) = (random.below(across), random.below(across));
+            let x = random.between(margin, sides.0 - margin);
+            let y = random.between(margin, sides.1 - margin);
+            let west = (column as f64 - middle) * pitch + (x - sides.0 / 2.0) * pixel;
+            let north = (row as f64 - middle) * pitch + (y - sides.1 / 2.0) * pixel;
+            let detector = (camera.detector)(column, row).filter(|_| west.hypot(north) < camera.radius);
+            if let Some(detector) = detector {
                 let (ra, dec) = offset(centre, -west, north);
-                return Place { ra, dec, detector, x, y };
+                return Place { ra, dec, detector, x, y, pixel };
             }
         }
     }
@@ -50,21 +44,11 @@ impl Place {
         Place {
             ra: (self.ra + east / self.dec.to_radians().cos()).rem_euclid(360.0),
             dec: self.dec + north,
-            detector: self.detector,
-            x: self.x - east / DEGREES_PER_PIXEL,
-            y: self.y + north / DEGREES_PER_PIXEL,
+            x: self.x - east / self.pixel,
+            y: self.y + north / self.pixel,
+            ..*self
         }
     }
-}
-
-/// The number of a detector; the camera's corners have none.
-fn detector(column: usize, row: usize) -> Option<i64> {
-    // Rafts are numbered row by row; the first and the last row have three of them, the others five.
-    const FIRST_RAFTS: [usize; 5] = [0, 3, 8, 13, 18];
-    let (raft_column, raft_row) = (column / 3, row / 3);
-    let (short, edge) = ([0, 4].contains(&raft_row), [0, 4].contains(&raft_column));
-    let raft = FIRST_RAFTS[raft_row] + raft_column - usize::from(short && !edge);
-    (!(short && edge)).then_some((raft * 9 + row % 3 * 3 + column % 3) as i64)
 }
 
 /// The place that a plane touching the sky at `centre` has at (east, north); all in degrees (gnomonic projection).
@@ -114,24 +98,17 @@ pub fn rotate(rows: &[Vector; 3], vector: Vector) -> Vector {
 
 #[cfg(test)]
 mod tests {
+    use super::super::telescope::LSST;
     use super::*;
-
-    #[test]
-    fn the_camera_has_189_detectors() {
-        let mut numbers: Vec<i64> =
-            (0..ACROSS).flat_map(|column| (0..ACROSS).filter_map(move |row| detector(column, row))).collect();
-        numbers.sort();
-        assert_eq!(numbers, (0..189).collect::<Vec<_>>());
-    }
 
     #[test]
     fn places_are_within_the_field() {
         let centre = (359.5, -60.0);
         let mut random = Random::new(&[1]);
         for _ in 0..1000 {
-            let place = Place::draw(centre, &mut random);
+            let place = Place::draw(&LSST.camera, centre, &mut random);
             let distance = dot(unit(place.ra, place.dec), unit(centre.0, centre.1)).acos().to_degrees();
-            assert!(distance < RADIUS, "{place:?}");
+            assert!(distance < LSST.camera.radius, "{place:?}");
             assert!((0.0..360.0).contains(&place.ra));
         }
     }

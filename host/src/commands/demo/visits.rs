@@ -12,13 +12,13 @@ use crate::avro::{Decoder, Schemas};
 use crate::commands::UsageError;
 use crate::commands::check::packets;
 use crate::pipeline::{Identities, host_projection};
-use crate::simulate::{Lsst, LsstConfig};
+use crate::simulate::{self, Config, Simulator};
 use crate::survey::Visit;
 
 /// Where alerts come from.
 pub enum Survey {
     /// Made-up LSST visits; how many are left, and alerts in each.
-    Simulated { lsst: Box<Lsst>, left: usize, alerts: usize },
+    Simulated { simulator: Box<Simulator>, left: usize, alerts: usize },
     /// Files by visit, the last first.
     Packets { visits: Vec<(String, Vec<PathBuf>)>, ztf: bool },
 }
@@ -42,9 +42,10 @@ impl Survey {
         match &args.packets {
             Some(folder) => by_visit(folder, schemas),
             None => {
-                let lsst = Box::new(Lsst::new(LsstConfig { seed: args.seed, ..LsstConfig::default() }));
+                let config = Config { seed: args.seed, ..Config::default() };
+                let simulator = Box::new(Simulator::new(simulate::Survey::Lsst, config));
                 let left = if args.keep_running { usize::MAX } else { args.visits };
-                Ok(Survey::Simulated { lsst, left, alerts: args.alerts_per_visit })
+                Ok(Survey::Simulated { simulator, left, alerts: args.alerts_per_visit })
             }
         }
     }
@@ -58,9 +59,9 @@ impl Survey {
     pub fn next_visit(&mut self) -> Option<VisitPackets> {
         match self {
             Survey::Simulated { left: 0, .. } => None,
-            Survey::Simulated { lsst, left, alerts } => {
+            Survey::Simulated { simulator, left, alerts } => {
                 *left -= 1;
-                let mut packets = lsst.visit(*alerts).peekable();
+                let mut packets = simulator.visit(*alerts).peekable();
                 let label = packets.peek().map(|alert| alert.visit.to_string()).unwrap_or_default();
                 Some(VisitPackets {
                     label,

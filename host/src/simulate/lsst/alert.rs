@@ -1,21 +1,22 @@
 //! The whole alert.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::super::encode::{Record, array, fields, long, optional, record};
 use super::super::history::{History, Statistics};
 use super::super::object::{Measurement, Object, Population};
-use super::super::random::Random;
 use super::super::schedule::Exposure;
-use super::super::stamp::{Cutout, Cutouts, Stamps};
+use super::super::visit::{Plan, VisitWriter};
 use super::dia_object::{DiaObject, dia_object};
 use super::source::{Forced, Ids, Source, dia_source, forced_source, plain_source};
 use super::sso::{Asteroid, orbit, ss_source};
-use super::{Plan, SimulatedAlert};
+use super::stamp::{Cutout, Cutouts, Stamps};
+use crate::survey::Visit;
 
-const SCHEMA: &str = include_str!("../../../../schema/lsst/lsst.v11_1.alert.avsc");
-/// The schema's id in Confluent's framing: 100 × 11 + 1.
-const SCHEMA_ID: u32 = 1101;
+/// The schema, version 11.1.
+pub const SCHEMA: &str = include_str!("../../../../schema/lsst/lsst.v11_1.alert.avsc");
 /// Previous and forced sources that an alert has at most; the newest.
 const MOST_PREVIOUS: usize = 60;
 const MOST_FORCED: usize = 100;
@@ -34,6 +35,9 @@ enum Part {
     Null,
 }
 
+/// Alerts that a visit can have.
+pub const MOST_ALERTS: usize = 1 << 24;
+
 /// Writes alerts as the schema has them.
 pub struct Writer {
     parts: Vec<Part>,
@@ -45,9 +49,16 @@ pub struct Writer {
     orbit: Record<Asteroid>,
 }
 
+/// Writes the alerts of one visit.
+pub struct InVisit {
+    writer: Arc<Writer>,
+    stamps: Stamps,
+}
+
 /// All that an alert tells.
 struct Alert<'a> {
     plan: &'a Plan,
+    stamps: &'a Stamps,
     index: i64,
     object: &'a Object,
     source: Source,
@@ -73,20 +84,34 @@ impl Writer {
             orbit: Record::new(record(&schema, "mpc_orbits"), orbit),
         }
     }
+}
 
-    /// The alert of that index in a visit, which is of `object`.
-    pub fn alert(&self, plan: &Plan, index: i64, object: &Object, measurement: Measurement) -> SimulatedAlert {
-        let alert = Alert::new(plan, index, object, measurement);
-        let mut bytes = Vec::with_capacity(alert.size());
-        bytes.push(0);
-        bytes.extend_from_slice(&SCHEMA_ID.to_be_bytes());
-        for part in &self.parts {
-            self.part(&mut bytes, *part, &alert);
-        }
-        let id = source_id(&plan.exposure, index, object);
-        SimulatedAlert { id, visit: plan.exposure.number, population: object.population, bytes }
+impl InVisit {
+    /// For the alerts of `exposure`.
+    pub fn new(writer: Arc<Writer>, exposure: &Exposure) -> InVisit {
+        InVisit { writer, stamps: Stamps::new(exposure) }
     }
+}
 
+impl VisitWriter for InVisit {
+    fn write(
+        &self,
+        out: &mut Vec<u8>,
+        plan: &Plan,
+        index: i64,
+        object: &Object,
+        measurement: Measurement,
+    ) -> (i64, Visit) {
+        let alert = Alert::new(plan, &self.stamps, index, object, measurement);
+        out.reserve(alert.size());
+        for part in &self.writer.parts {
+            self.writer.part(out, *part, &alert);
+        }
+        (source_id(&plan.exposure, index, object), Visit::Number(plan.exposure.number))
+    }
+}
+
+impl Writer {
     fn part(&self, out: &mut Vec<u8>, part: Part, alert: &Alert<'_>) {
         match part {
             Part::Id => long(out, source_id(&alert.plan.exposure, alert.index, alert.object)),
@@ -106,7 +131,7 @@ impl Writer {
             Part::Orbit => optional(out, alert.asteroid.as_ref(), |out, asteroid| self.orbit.write(out, asteroid)),
             Part::Cutout(which) => optional(out, alert.cutouts.as_ref(), |out, cutouts| {
                 long(out, Stamps::FILE as i64);
-                alert.plan.stamps.write(out, cutouts, which);
+                alert.stamps.write(out, cutouts, which);
             }),
             Part::Null => out.push(0),
         }
@@ -120,11 +145,11 @@ impl Writer {
 }
 
 impl<'a> Alert<'a> {
-    fn new(plan: &'a Plan, index: i64, object: &'a Object, measurement: Measurement) -> Alert<'a> {
+    fn new(plan: &'a Plan, stamps: &'a Stamps, index: i64, object: &'a Object, measurement: Measurement) -> Alert<'a> {
         let (exposure, config, gaussians) = (&plan.exposure, &plan.shared.config, &plan.shared.gaussians);
-        let asteroid = (object.population == Population::Asteroid).then(|| {
-            Asteroid::new(object, exposure, asteroid_number(config.seed, exposure, index, object), measurement.flux)
-        });
+        let asteroid = object
+            .asteroid_number(config.seed, exposure, index)
+            .map(|number| Asteroid::new(object, exposure, number, measurement.flux));
         let ids = Ids {
             source: source_id(exposure, index, object),
             object: asteroid.is_none().then(|| object_id(exposure, index, object)),
@@ -135,9 +160,9 @@ impl<'a> Alert<'a> {
         let mut history = History::new(object, earlier, exposure, gaussians);
         let dia_object = ids.object.map(|id| whole_object(id, plan, object, &source, measurement, &history));
         history.keep(if config.history { [MOST_PREVIOUS, MOST_FORCED] } else { [0; 2] });
-        let cutouts = config.stamps.then(|| plan.stamps.draw(exposure, object, &source.place, &measurement, gaussians));
+        let cutouts = config.stamps.then(|| stamps.draw(exposure, object, &source.place, &measurement, gaussians));
         let asteroid = asteroid.map(|asteroid| asteroid.found(ids.source, source.place));
-        Alert { plan, index, object, source, dia_object, asteroid, history, cutouts }
+        Alert { plan, stamps, index, object, source, dia_object, asteroid, history, cutouts }
     }
 
     fn previous(&self) -> impl ExactSizeIterator<Item = Source> {
@@ -210,12 +235,6 @@ fn object_id(exposure: &Exposure, index: i64, object: &Object) -> i64 {
         return source_id(exposure, index, object);
     }
     OBJECT | exposure.field << 40 | index << 16 | object.attempt << 12 | object.generation & 0xfff
-}
-
-/// Which of the made-up asteroids this one is: another for each alert of the night's visits of the field.
-fn asteroid_number(seed: u64, exposure: &Exposure, index: i64, object: &Object) -> u64 {
-    let first = Random::new(&[seed as i64, exposure.field, exposure.night()]).bits() >> 32;
-    first + (index << 4 | object.attempt) as u64
 }
 
 /// What the top field of that name holds; nothing when it is not one of those that are made up.

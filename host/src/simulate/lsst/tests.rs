@@ -6,8 +6,11 @@ use std::sync::LazyLock;
 use apache_avro::types::Value;
 use apache_avro::{Schema, from_avro_datum};
 
+use super::super::decoded::{at, double, flag, is_null, list, long, text};
+use super::super::object::{Object, Population};
 use super::super::sky::{dot, unit};
-use super::*;
+use super::super::{Config, SimulatedAlert, Simulator, Survey};
+use crate::survey::Visit;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     let avsc = include_str!("../../../../schema/lsst/lsst.v11_1.alert.avsc");
@@ -23,56 +26,13 @@ fn decode(alert: &SimulatedAlert) -> Value {
     value
 }
 
-/// The value at a path; null when a record on the way is.
-fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
-    path.split('.').fold(present(value), |value, name| match value {
-        Value::Record(fields) => {
-            let found = fields.iter().find(|(field, _)| field == name);
-            present(&found.unwrap_or_else(|| panic!("no {name} in {path}")).1)
-        }
-        other => other,
-    })
-}
-
-fn present(value: &Value) -> &Value {
-    if let Value::Union(_, inner) = value { inner } else { value }
-}
-
-fn long(value: &Value, path: &str) -> i64 {
-    match at(value, path) {
-        Value::Long(number) => *number,
-        Value::Int(number) => (*number).into(),
-        other => panic!("{path} is {other:?}"),
-    }
-}
-
-fn double(value: &Value, path: &str) -> f64 {
-    match at(value, path) {
-        Value::Double(number) => *number,
-        Value::Float(number) => (*number).into(),
-        other => panic!("{path} is {other:?}"),
-    }
-}
-
-fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    if let Value::String(text) = at(value, path) { text } else { panic!("{path} is no text") }
-}
-
-fn flag(value: &Value, path: &str) -> bool {
-    at(value, path) == &Value::Boolean(true)
-}
-
-fn is_null(value: &Value, path: &str) -> bool {
-    at(value, path) == &Value::Null
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    if let Value::Array(items) = at(value, path) { items } else { &[] }
+fn lsst(config: Config) -> Simulator {
+    Simulator::new(Survey::Lsst, config)
 }
 
 /// A survey that begins with that visit, without cutouts.
-fn survey(skip: u32) -> Lsst {
-    Lsst::new(LsstConfig { seed: 7, skip, stamps: false, ..LsstConfig::default() })
+fn survey(skip: u32) -> Simulator {
+    lsst(Config { seed: 7, skip, stamps: false, ..Config::default() })
 }
 
 /// The decoded alerts of one population in a visit.
@@ -87,7 +47,7 @@ fn a_visit_has_every_population_and_no_id_twice() {
     for number in [2026050900001, 2026050900002] {
         for alert in lsst.visit(1000) {
             let value = decode(&alert);
-            assert_eq!((alert.visit, long(&value, "diaSource.visit")), (number, number));
+            assert_eq!((alert.visit, long(&value, "diaSource.visit")), (Visit::Number(number), number));
             assert_eq!((long(&value, "diaSourceId"), long(&value, "diaSource.diaSourceId")), (alert.id, alert.id));
             assert!(ids.insert(alert.id), "{} comes twice", alert.id);
             *populations.entry(alert.population).or_insert(0) += 1;
@@ -99,7 +59,7 @@ fn a_visit_has_every_population_and_no_id_twice() {
 
 #[test]
 fn the_same_seed_makes_the_same_alerts_in_any_order() {
-    let visit = |seed| Lsst::new(LsstConfig { seed, ..LsstConfig::default() }).visit(20);
+    let visit = |seed| lsst(Config { seed, ..Config::default() }).visit(20);
     let alerts: Vec<SimulatedAlert> = visit(1).collect();
     assert_eq!(alerts.len(), 20);
     let shared = visit(1);
@@ -115,7 +75,7 @@ fn the_same_seed_makes_the_same_alerts_in_any_order() {
 #[test]
 fn packets_are_as_large_as_asked_for() {
     let sizes = |history, stamps| {
-        let sizes = Lsst::new(LsstConfig { history, stamps, ..LsstConfig::default() }).visit(300);
+        let sizes = lsst(Config { history, stamps, ..Config::default() }).visit(300);
         let sizes: Vec<usize> = sizes.map(|alert| alert.bytes.len()).collect();
         [sizes.iter().min().copied().unwrap(), sizes.iter().sum::<usize>() / 300, sizes.iter().max().copied().unwrap()]
     };
@@ -158,7 +118,7 @@ fn fluxes_follow_the_light_curve() {
     let visit = survey(5).visit(300);
     let (mut points, mut squares) = (0.0, 0.0);
     for index in 0..300 {
-        let plan = &visit.plan;
+        let plan = visit.plan();
         let (object, _) = Object::detected(7, &plan.exposure, index, &plan.shared.gaussians);
         let value = decode(&visit.alert(index as usize));
         for then in list(&value, "prvDiaForcedSources") {
@@ -310,7 +270,7 @@ fn parts(file: &[u8]) -> Vec<(Vec<&str>, Vec<f32>)> {
 
 #[test]
 fn cutouts_show_the_source() {
-    for alert in Lsst::new(LsstConfig::default()).visit(100) {
+    for alert in lsst(Config::default()).visit(100) {
         let value = decode(&alert);
         let [science, template, difference] = ["Science", "Template", "Difference"].map(|name| {
             let Value::Bytes(file) = at(&value, &format!("cutout{name}")) else { panic!("no cutout{name}") };
@@ -340,7 +300,7 @@ fn cutouts_show_the_source() {
 
 #[test]
 fn what_is_not_asked_for_is_null() {
-    let alert = Lsst::new(LsstConfig { history: false, stamps: false, ..LsstConfig::default() }).visit(1).next();
+    let alert = lsst(Config { history: false, stamps: false, ..Config::default() }).visit(1).next();
     let value = decode(&alert.unwrap());
     for path in ["prvDiaSources", "prvDiaForcedSources", "cutoutDifference", "cutoutScience", "cutoutTemplate"] {
         assert!(is_null(&value, path), "{path} is there");

@@ -1,13 +1,17 @@
 //! Cutouts: a source as the exposure, the template and their difference have it.
 
-use super::fits;
-use super::object::{Flaw, Measurement, Object};
-use super::random::{Gaussians, Random};
-use super::schedule::Exposure;
-use super::sky::{PIXEL, Place};
+use super::super::fits;
+use super::super::image::{Image, bell};
+use super::super::object::{Measurement, Object};
+use super::super::random::{Gaussians, Random};
+use super::super::schedule::Exposure;
+use super::super::sky::Place;
+use super::super::telescope::LSST;
 
 /// Pixels on a cutout's side.
 pub const SIDE: usize = 30;
+/// Arcseconds that a pixel covers.
+const PIXEL: f64 = LSST.camera.pixel;
 const AREA: usize = SIDE * SIDE;
 /// Pixels on the side of the image of the point spread function.
 const PSF_SIDE: usize = 25;
@@ -28,15 +32,14 @@ pub struct Stamps {
 /// as sharp.
 pub struct Cutouts {
     header: Vec<u8>,
-    science: Image,
-    template: Image,
-    difference: Image,
+    science: Exposed,
+    template: Exposed,
+    difference: Exposed,
 }
 
 /// Pixels and their variance.
-#[derive(Clone)]
-struct Image {
-    pixels: Vec<f32>,
+struct Exposed {
+    image: Image<SIDE>,
     variance: Vec<f32>,
 }
 
@@ -49,12 +52,6 @@ pub enum Cutout {
     Science,
     /// What was there before.
     Template,
-}
-
-/// Light with the shape of a bell, as its values along the columns and along the rows.
-struct Light {
-    columns: [f32; SIDE],
-    rows: [f32; SIDE],
 }
 
 impl Stamps {
@@ -92,47 +89,31 @@ impl Stamps {
 
         let steady = object.template[exposure.band as usize];
         let host = (object.extent / PIXEL).hypot(self.width);
-        let mut template = Image::empty();
-        template.shine(&Light::new(middle, [host; 2]), steady);
+        let mut template = Image::dark();
+        template.add_steady(middle, host, steady);
         let mut science = template.clone();
-        self.add_source(&mut science, object, middle, measurement.flux);
+        science.add_source(object, middle, self.width, measurement.flux);
 
         // Noise differs a little from alert to alert, so that no two cutouts have the same bytes.
         let noise = self.noise * random.between(0.97, 1.03);
-        let electrons = exposure.band.electrons();
-        science.expose(noise, electrons, gaussians, &mut random);
-        template.expose(0.3 * noise, 20.0 * electrons, gaussians, &mut random);
+        let electrons = exposure.electrons();
+        let science = Exposed::new(science, noise, electrons, gaussians, &mut random);
+        let template = Exposed::new(template, 0.3 * noise, 20.0 * electrons, gaussians, &mut random);
         let difference = science.without(&template);
         Cutouts { header, science, template, difference }
     }
 
-    /// What the exposure has and the template has not.
-    fn add_source(&self, image: &mut Image, object: &Object, middle: [f64; 2], flux: f64) {
-        let [x, y] = middle;
-        match object.flaw {
-            Some(Flaw::Dipole) => {
-                let lobe = |shift: f64| Light::new([x + shift, y + shift], [self.width; 2]);
-                image.shine(&lobe(1.0), 3.0 * flux);
-                image.shine(&lobe(-1.0), -2.0 * flux);
-            }
-            Some(Flaw::CosmicRay) => image.shine(&Light::new(middle, [0.4; 2]), flux),
-            Some(Flaw::Streak) => image.shine(&Light::new(middle, [9.0, self.width]), 5.0 * flux),
-            Some(Flaw::Saturation) => image.shine(&Light::new(middle, [self.width, 9.0]), 5.0 * flux),
-            Some(Flaw::Noise) | None => image.shine(&Light::new(middle, [self.width; 2]), flux),
-        }
-    }
-
     /// Appends one of the cutouts as a FITS file: image, variance, point spread function.
     pub fn write(&self, out: &mut Vec<u8>, cutouts: &Cutouts, which: Cutout) {
-        let image = match which {
+        let exposed = match which {
             Cutout::Difference => &cutouts.difference,
             Cutout::Science => &cutouts.science,
             Cutout::Template => &cutouts.template,
         };
         out.extend_from_slice(&cutouts.header);
-        fits::pixels(out, &image.pixels);
+        fits::pixels(out, &exposed.image.0);
         out.extend_from_slice(&self.variance);
-        fits::pixels(out, &image.variance);
+        fits::pixels(out, &exposed.variance);
         out.extend_from_slice(&self.psf);
     }
 }
@@ -161,47 +142,15 @@ fn header(corner: [f64; 2], middle: [f64; 2], place: &Place) -> Vec<u8> {
     header
 }
 
-impl Image {
-    fn empty() -> Image {
-        Image { pixels: vec![0.0; AREA], variance: vec![0.0; AREA] }
+impl Exposed {
+    fn new(mut image: Image<SIDE>, noise: f64, electrons: f64, gaussians: &Gaussians, random: &mut Random) -> Exposed {
+        let mut variance = Vec::with_capacity(AREA);
+        image.expose(noise, electrons, gaussians, random, |pixel| variance.push(pixel));
+        Exposed { image, variance }
     }
 
-    fn shine(&mut self, light: &Light, flux: f64) {
-        for (row, height) in self.pixels.chunks_exact_mut(SIDE).zip(light.rows) {
-            let height = height * flux as f32;
-            row.iter_mut().zip(light.columns).for_each(|(pixel, value)| *pixel += height * value);
-        }
+    fn without(&self, other: &Exposed) -> Exposed {
+        let variance = self.variance.iter().zip(&other.variance).map(|(mine, others)| mine + others);
+        Exposed { image: self.image.without(&other.image), variance: variance.collect() }
     }
-
-    /// Adds the sky's noise, and the variance that light brings.
-    fn expose(&mut self, noise: f64, electrons: f64, gaussians: &Gaussians, random: &mut Random) {
-        let (sky, light) = ((noise * noise) as f32, (1.0 / electrons) as f32);
-        let rows = self.pixels.chunks_exact_mut(SIDE).zip(self.variance.chunks_exact_mut(SIDE));
-        for (pixels, variances) in rows {
-            let deviates: [f32; SIDE] = gaussians.row(random);
-            for ((pixel, variance), deviate) in pixels.iter_mut().zip(variances).zip(deviates) {
-                *variance = sky + light * pixel.max(0.0);
-                *pixel += variance.sqrt() * deviate;
-            }
-        }
-    }
-
-    fn without(&self, other: &Image) -> Image {
-        Image {
-            pixels: self.pixels.iter().zip(&other.pixels).map(|(mine, others)| mine - others).collect(),
-            variance: self.variance.iter().zip(&other.variance).map(|(mine, others)| mine + others).collect(),
-        }
-    }
-}
-
-impl Light {
-    fn new(middle: [f64; 2], widths: [f64; 2]) -> Light {
-        Light { columns: bell(middle[0], widths[0]), rows: bell(middle[1], widths[1]) }
-    }
-}
-
-/// A bell curve of that middle and width (sigma); the sum of an endless one is 1.
-fn bell<const N: usize>(middle: f64, width: f64) -> [f32; N] {
-    let (height, scale) = (1.0 / (width * std::f64::consts::TAU.sqrt()), -0.5 / (width * width));
-    std::array::from_fn(|at| (height * ((at as f64 - middle).powi(2) * scale).exp()) as f32)
 }

@@ -1,0 +1,56 @@
+//! Values of decoded alerts by their paths, for tests.
+
+use apache_avro::types::Value;
+
+/// The value at a path; null when a record on the way is.
+pub fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('.').fold(present(value), |value, name| match value {
+        Value::Record(fields) => {
+            let found = fields.iter().find(|(field, _)| field == name);
+            present(&found.unwrap_or_else(|| panic!("no {name} in {path}")).1)
+        }
+        other => other,
+    })
+}
+
+fn present(value: &Value) -> &Value {
+    if let Value::Union(_, inner) = value { inner } else { value }
+}
+
+/// An int or a long.
+pub fn long(value: &Value, path: &str) -> i64 {
+    match at(value, path) {
+        Value::Long(number) => *number,
+        Value::Int(number) => (*number).into(),
+        other => panic!("{path} is {other:?}"),
+    }
+}
+
+/// A float or a double.
+pub fn double(value: &Value, path: &str) -> f64 {
+    match at(value, path) {
+        Value::Double(number) => *number,
+        Value::Float(number) => (*number).into(),
+        other => panic!("{path} is {other:?}"),
+    }
+}
+
+/// A string.
+pub fn text<'a>(value: &'a Value, path: &str) -> &'a str {
+    if let Value::String(text) = at(value, path) { text } else { panic!("{path} is no text") }
+}
+
+/// Whether it is true.
+pub fn flag(value: &Value, path: &str) -> bool {
+    at(value, path) == &Value::Boolean(true)
+}
+
+/// Whether it is null, or in a record that is.
+pub fn is_null(value: &Value, path: &str) -> bool {
+    at(value, path) == &Value::Null
+}
+
+/// An array's items; none of a null.
+pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    if let Value::Array(items) = at(value, path) { items } else { &[] }
+}

@@ -1,0 +1,218 @@
+//! Cutouts compressed fast: gzip (RFC 1952) whose pixels are coded by one Huffman code made beforehand (RFC 1951).
+//!
+//! Noise hardly repeats itself, so looking for repetitions would cost ten times as much and save nothing; what can be
+//! saved lies in the signs and exponents of floats.
+
+use crc32fast::Hasher;
+use flate2::{Compress, Compression, FlushCompress};
+
+/// Bytes and the end of a block.
+const SYMBOLS: usize = 257;
+const END: usize = 256;
+/// Bits that a symbol's code takes at most: four of them and what is left over fit into 64.
+const LONGEST: u32 = 14;
+
+/// Compresses files that have the same head and tail around their pixels.
+pub struct Coder {
+    codes: [Code; SYMBOLS],
+    /// The compressed head, and the whole bytes of what introduces the pixels.
+    prefix: Bits,
+    /// The compressed tail.
+    suffix: Vec<u8>,
+    /// Of the head.
+    checksum: Hasher,
+    tail: Vec<u8>,
+    /// Bytes of head and tail.
+    around: usize,
+}
+
+/// What is written for a symbol, the first bit lowest.
+#[derive(Clone, Copy, Debug, Default)]
+struct Code {
+    bits: u16,
+    length: u8,
+}
+
+/// Bits put together to bytes, the first bit lowest.
+#[derive(Clone, Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    /// Less than 8 bits that are still to be written.
+    pending: u64,
+    count: u32,
+}
+
+impl Coder {
+    /// For files between `head` and `tail`, with pixels like those of `sample`.
+    pub fn new(head: &[u8], tail: &[u8], sample: impl Iterator<Item = f32>) -> Coder {
+        let mut counts = [0u64; SYMBOLS];
+        sample.flat_map(f32::to_be_bytes).for_each(|byte| counts[usize::from(byte)] += 1);
+        counts[END] = 1;
+        let lengths = lengths(&counts);
+        // Magic, deflate, no flags, no time, no extra flags, made on Unix.
+        let mut prefix = Bits { bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], ..Bits::default() };
+        prefix.bytes.extend(deflate(head, FlushCompress::Sync));
+        prefix.block_head(&lengths);
+        let mut checksum = Hasher::new();
+        checksum.update(head);
+        let suffix = deflate(tail, FlushCompress::Finish);
+        Coder { codes: codes(&lengths), prefix, suffix, checksum, tail: tail.to_vec(), around: head.len() + tail.len() }
+    }
+
+    /// Compresses a file; its pixels are told big-endian.
+    pub fn encode(&self, pixels: impl ExactSizeIterator<Item = f32>) -> Vec<u8> {
+        let count = pixels.len();
+        let mut plain = Vec::with_capacity(count * 4);
+        let mut bits = self.prefix.clone();
+        bits.bytes.reserve(count * 4 + self.suffix.len() + 64);
+        for pixel in pixels {
+            let bytes = pixel.to_be_bytes();
+            plain.extend_from_slice(&bytes);
+            bits.push_all(bytes.map(|byte| self.codes[usize::from(byte)]));
+        }
+        bits.push_all([self.codes[END]]);
+        let mut file = bits.aligned();
+        file.extend_from_slice(&self.suffix);
+        let mut checksum = self.checksum.clone();
+        checksum.update(&plain);
+        checksum.update(&self.tail);
+        file.extend_from_slice(&checksum.finalize().to_le_bytes());
+        file.extend_from_slice(&((self.around + plain.len()) as u32).to_le_bytes());
+        file
+    }
+}
+
+impl Bits {
+    fn push(&mut self, bits: u64, count: u32) {
+        self.pending |= bits << self.count;
+        self.count += count;
+        let whole = self.count / 8;
+        let end = self.bytes.len() + whole as usize;
+        self.bytes.extend_from_slice(&self.pending.to_le_bytes());
+        self.bytes.truncate(end);
+        self.pending >>= 8 * whole;
+        self.count %= 8;
+    }
+
+    #[inline(always)]
+    fn push_all<const N: usize>(&mut self, codes: [Code; N]) {
+        let (mut bits, mut count) = (0, 0);
+        for code in codes {
+            bits |= u64::from(code.bits) << count;
+            count += u32::from(code.length);
+        }
+        self.push(bits, count);
+    }
+
+    /// What introduces a block, not the last one, with codes of these lengths (RFC 1951, 3.2.7).
+    fn block_head(&mut self, lengths: &[u32; SYMBOLS]) {
+        self.push(0b100, 3);
+        self.push(SYMBOLS as u64 - 257, 5);
+        self.push(0, 5);
+        // All lengths are written in four bits: a code of 16 symbols that stand for themselves.
+        self.push(19 - 4, 4);
+        (0..19).for_each(|at| self.push(if at < 3 { 0 } else { 4 }, 3));
+        let distances = [1];
+        lengths.iter().chain(&distances).for_each(|&length| {
+            let code = Code::new(length, 4);
+            self.push(code.bits.into(), 4);
+        });
+    }
+
+    /// The bytes, behind them an empty block, not the last one, that fills up the last.
+    fn aligned(mut self) -> Vec<u8> {
+        self.push(0, 3);
+        self.push(0, (8 - self.count) % 8);
+        self.bytes.extend_from_slice(&[0, 0, 0xff, 0xff]);
+        self.bytes
+    }
+}
+
+impl Code {
+    /// Codes are told by their first bit as the highest.
+    fn new(code: u32, length: u32) -> Code {
+        Code { bits: (code.reverse_bits() >> (32 - length)) as u16, length: length as u8 }
+    }
+}
+
+/// How long codes of symbols with these counts are to be, so that they are told apart and none is left over. As Shannon
+/// has them, then shortened as far as there is room, the most frequent first.
+fn lengths(counts: &[u64; SYMBOLS]) -> [u32; SYMBOLS] {
+    let rare = counts.iter().sum::<u64>() / (1 << (LONGEST - 2)) + 1;
+    let weights = counts.map(|count| count + rare);
+    let total: u64 = weights.iter().sum();
+    let mut lengths = weights.map(|weight| (1..=LONGEST).find(|length| weight << length >= total).unwrap_or(LONGEST));
+    let mut order: Vec<usize> = (0..SYMBOLS).collect();
+    order.sort_by_key(|&symbol| std::cmp::Reverse(weights[symbol]));
+    let mut room = (1i64 << LONGEST) - lengths.iter().map(|length| 1i64 << (LONGEST - length)).sum::<i64>();
+    assert!(room >= 0, "there are too few long codes");
+    while room > 0 {
+        for &symbol in &order {
+            let needed = 1i64 << (LONGEST - lengths[symbol]);
+            if needed <= room && lengths[symbol] > 1 {
+                lengths[symbol] -= 1;
+                room -= needed;
+            }
+        }
+    }
+    lengths
+}
+
+/// The codes of these lengths (RFC 1951, 3.2.2).
+fn codes(lengths: &[u32; SYMBOLS]) -> [Code; SYMBOLS] {
+    let mut codes = [Code::default(); SYMBOLS];
+    let mut next = 0;
+    for length in 1..=LONGEST {
+        for symbol in (0..SYMBOLS).filter(|&symbol| lengths[symbol] == length) {
+            codes[symbol] = Code::new(next, length);
+            next += 1;
+        }
+        next <<= 1;
+    }
+    codes
+}
+
+fn deflate(plain: &[u8], flush: FlushCompress) -> Vec<u8> {
+    let mut compressed = Vec::with_capacity(plain.len() + 64);
+    let status = Compress::new(Compression::best(), false).compress_vec(plain, &mut compressed, flush);
+    status.expect("there is room for what is compressed");
+    compressed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+
+    use super::*;
+
+    fn check(coder: &Coder, pixels: &[f32]) -> usize {
+        let file = coder.encode(pixels.iter().copied());
+        let mut plain = Vec::new();
+        GzDecoder::new(&file[..]).read_to_end(&mut plain).unwrap();
+        let pixels: Vec<u8> = pixels.iter().flat_map(|pixel| pixel.to_be_bytes()).collect();
+        assert_eq!(plain, [b"head", &pixels[..], b"tail"].concat());
+        file.len()
+    }
+
+    #[test]
+    fn what_is_compressed_comes_back() {
+        let noise: Vec<f32> = (1..5000).map(|at| (at as f32).sin() * 7.0).collect();
+        let coder = Coder::new(b"head", b"tail", noise.iter().copied());
+        let size = check(&coder, &noise);
+        assert!(size < noise.len() * 4 * 95 / 100, "{size} bytes of {}", noise.len() * 4);
+        // What the code was not made for is longer, but there.
+        check(&coder, &[f32::NAN, f32::MIN, f32::MAX, 0.0, -0.0, f32::MIN_POSITIVE]);
+        check(&coder, &[]);
+    }
+
+    #[test]
+    fn codes_of_any_counts_are_complete() {
+        for counts in [[0; SYMBOLS], std::array::from_fn(|at| 1 << (at % 40)), std::array::from_fn(|at| at as u64)] {
+            let lengths = lengths(&counts);
+            assert!(lengths.iter().all(|length| (1..=LONGEST).contains(length)));
+            assert_eq!(lengths.iter().map(|length| 1 << (LONGEST - length)).sum::<u32>(), 1 << LONGEST);
+        }
+    }
+}

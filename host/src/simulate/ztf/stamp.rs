@@ -1,0 +1,103 @@
+//! Cutouts: gzipped FITS images of 63 × 63 pixels.
+
+use super::super::fits;
+use super::super::image::Image;
+use super::super::object::{Measurement, Object};
+use super::super::random::{Gaussians, Random};
+use super::super::sky::Place;
+use super::frame::{Frame, GAIN};
+use super::gzip::Coder;
+
+/// Pixels on a cutout's side.
+const SIDE: usize = 63;
+/// The reference image has less noise, and a sky of its own.
+const REFERENCE_NOISE: f64 = 0.3;
+const REFERENCE_SKY: f64 = 0.7;
+
+/// The three cutouts of an alert, in counts. The difference is the science image without the template.
+pub struct Cutouts {
+    science: Image<SIDE>,
+    template: Image<SIDE>,
+    difference: Image<SIDE>,
+    sky: f32,
+}
+
+/// Which of an alert's cutouts.
+#[derive(Clone, Copy, Debug)]
+pub enum Cutout {
+    /// The exposure.
+    Science,
+    /// What was there before.
+    Template,
+    /// What is new.
+    Difference,
+}
+
+impl Cutout {
+    /// The name of the file that it is cut from, in an alert of that id on an image of that number.
+    pub fn file(self, id: i64, frame: &Frame) -> String {
+        match self {
+            Cutout::Science => format!("candid{id}_pid{}_targ_sci.fits.gz", frame.id),
+            Cutout::Template => format!("candid{id}_ref.fits.gz"),
+            Cutout::Difference => format!("candid{id}_pid{}_targ_scimref.fits.gz", frame.id),
+        }
+    }
+}
+
+impl Cutouts {
+    /// Bytes that a cutout takes, rather too many.
+    pub const FILE: usize = 17_000;
+
+    /// Of an object that was found at `place`.
+    pub fn draw(
+        frame: &Frame,
+        object: &Object,
+        place: &Place,
+        measurement: &Measurement,
+        gaussians: &Gaussians,
+    ) -> Cutouts {
+        let (exposure, counts) = (&frame.exposure, frame.counts());
+        let mut random = object.random(exposure, 2);
+        let middle = [place.x, place.y].map(|at| at - at.round() + (SIDE / 2) as f64);
+        let pixel = exposure.telescope.camera.pixel;
+        let width = exposure.seeing / pixel;
+        let mut template = Image::dark();
+        let steady = object.template[exposure.band as usize];
+        template.add_steady(middle, (object.extent / pixel).hypot(width), steady * counts);
+        let mut science = template.clone();
+        science.add_source(object, middle, width, measurement.flux * counts);
+
+        // Noise differs a little from alert to alert, so that no two cutouts have the same bytes.
+        let noise = frame.noise() * random.between(0.97, 1.03);
+        science.expose(noise, GAIN, gaussians, &mut random, |_| {});
+        template.expose(REFERENCE_NOISE * noise, 20.0 * GAIN, gaussians, &mut random, |_| {});
+        let difference = science.without(&template);
+        Cutouts { science, template, difference, sky: frame.sky() as f32 }
+    }
+
+    /// One of them as a file.
+    pub fn file(&self, which: Cutout, coder: &Coder) -> Vec<u8> {
+        let (image, sky) = match which {
+            Cutout::Science => (&self.science, self.sky),
+            Cutout::Template => (&self.template, REFERENCE_SKY as f32 * self.sky),
+            Cutout::Difference => (&self.difference, 0.0),
+        };
+        coder.encode(image.0.iter().map(|pixel| pixel + sky))
+    }
+}
+
+/// Compresses cutouts.
+pub fn coder(gaussians: &Gaussians) -> Coder {
+    let mut head = Vec::new();
+    fits::primary(&mut head, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));
+    let pixels = SIDE * SIDE * 4;
+    let tail = vec![0; pixels.next_multiple_of(fits::BLOCK) - pixels];
+    // Noise as the three have it.
+    let mut random = Random::new(&[SIDE as i64]);
+    let skies = [(0.0, 10.0), (150.0, 3.0), (220.0, 10.0)];
+    let sample = (0..30_000).map(|at| {
+        let (sky, noise) = skies[at % skies.len()];
+        (sky + noise * gaussians.one(&mut random)) as f32
+    });
+    Coder::new(&head, &tail, sample)
+}
