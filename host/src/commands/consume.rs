@@ -1,5 +1,6 @@
 //! `skysieve consume`: subscribes to topics of alerts. Prints, watches, counts, or saves.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -140,7 +141,8 @@ pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let follower = Follower::new(&options, &args.follow()?)?;
     let total = stream::follow(&args, follower, taker, &stop)?;
     if args.count {
-        print!("{}", total.report(args.json));
+        // Whoever closed the pipe does not want to know.
+        let _ = std::io::stdout().write_all(total.report(args.json).as_bytes());
     }
     Ok(if total.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

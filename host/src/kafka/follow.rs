@@ -2,7 +2,7 @@
 
 mod config;
 mod context;
-mod ends;
+mod held;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use config::{Acknowledge, FollowConfig, Start};
-pub use ends::PartitionEnd;
+pub use held::PartitionEnd;
 
 use super::connection::TICK;
 use super::source::intern;
-use super::{Error, Lag, Options};
-use crate::pipeline::{Message, Position};
+use super::{Error, Options};
+use crate::pipeline::Message;
 use context::Context;
 
 /// How long a commit is tried.
@@ -60,7 +60,7 @@ impl Follower {
         let mut client = options.client_config(&config.properties())?;
         client.set("group.id", &config.group);
         let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config))?;
-        let connection = consumer.context().watch.connection();
+        let connection = &consumer.context().connection;
         // Nothing but errors can come before the subscription.
         connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
         await_topics(&consumer, options, &config.topics)?;
@@ -86,16 +86,17 @@ impl Follower {
         }
         // A poll that served something else ends early, without a message.
         self.quiet = batch.len() == first && begun.elapsed() >= limits.wait;
-        let watch = &self.consumer.context().watch;
+        let context = self.consumer.context();
+        let mut held = context.held();
         // Whoever has a partition now reads on from the last commit.
         let mut at = 0;
         batch.retain(|message| {
             at += 1;
-            at <= first || watch.holds(&message.topic, message.partition)
+            at <= first || held.holds(message)
         });
         if batch.len() > first {
-            watch.connection().works();
-            batch[first..].iter().map(after).for_each(|position| watch.fetched(&position));
+            context.connection.works();
+            batch[first..].iter().for_each(|message| held.fetched(message));
         }
         Ok(())
     }
@@ -107,17 +108,17 @@ impl Follower {
     /// # Errors
     /// [`Error`] when offsets can't be committed.
     pub fn acknowledge(&self, messages: &[Message]) -> Result<bool, Error> {
-        let watch = &self.consumer.context().watch;
+        let held = self.consumer.context().held();
         let mut list = TopicPartitionList::new();
         for (index, message) in messages.iter().enumerate() {
             let same = |other: &Message| other.partition == message.partition && other.topic == message.topic;
-            if self.acknowledge != Acknowledge::Never
-                && !messages[index + 1..].iter().any(same)
-                && watch.holds(&message.topic, message.partition)
+            if self.acknowledge != Acknowledge::Never && !messages[index + 1..].iter().any(same) && held.holds(message)
             {
                 list.add_partition_offset(&message.topic, message.partition, Offset::Offset(message.offset + 1))?;
             }
         }
+        // What follows may call back.
+        drop(held);
         if list.count() == 0 {
             return Ok(true);
         }
@@ -138,22 +139,22 @@ impl Follower {
 
     /// Partitions whose end was reached since this was last asked.
     pub fn ends(&self) -> Vec<PartitionEnd> {
-        self.consumer.context().ends().take()
+        self.consumer.context().held().take_reached()
     }
 
     /// Whether every partition that this member has was read to its end, and nothing is left to fetch.
     pub fn at_end(&self) -> bool {
-        self.quiet && self.consumer.context().ends().all_reached(NOTHING_ASSIGNED)
+        self.quiet && self.consumer.context().held().all_reached(NOTHING_ASSIGNED)
     }
 
     /// Whether the group has given this member its part.
     pub fn is_member(&self) -> bool {
-        self.consumer.context().ends().assigned()
+        self.consumer.context().held().assigned()
     }
 
     /// Messages not fetched yet, as known a second ago; `None` before that is known.
     pub fn behind(&self) -> Option<i64> {
-        self.consumer.context().watch.lags().iter().map(Lag::behind).sum()
+        self.consumer.context().held().behind()
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Option<Message>, Error> {
@@ -163,7 +164,7 @@ impl Follower {
         }
         let error = match self.consumer.poll(wait) {
             None => {
-                context.watch.connection().report();
+                context.connection.report();
                 return Ok(None);
             }
             Some(Ok(message)) => {
@@ -177,7 +178,7 @@ impl Follower {
             Some(Err(error)) => error,
         };
         match error {
-            KafkaError::PartitionEOF(partition) => context.ends().event(partition),
+            KafkaError::PartitionEOF(partition) => context.held().event(partition),
             error => self.failed(&error)?,
         }
         Ok(None)
@@ -186,7 +187,7 @@ impl Follower {
     /// Sorts an error that the consumer met: those that time may heal are waited out.
     fn failed(&self, error: &KafkaError) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
-        let connection = self.consumer.context().watch.connection();
+        let connection = &self.consumer.context().connection;
         if let KafkaError::MessageConsumptionFatal(code) = error {
             return Err(Error::Other(format!("{code}: this member's part in the consumer group has ended")));
         }
@@ -228,11 +229,6 @@ impl Follower {
             }
         }
     }
-}
-
-/// Where reading goes on after a message.
-fn after(message: &Message) -> Position {
-    Position { topic: message.topic.clone(), partition: message.partition, offset: message.offset + 1 }
 }
 
 /// Waits for topics that are not patterns to be there.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::ConsumeArgs;
 use super::take::Taker;
-use crate::kafka::{Acknowledge, FetchLimits, Follower, PartitionEnd};
+use super::{CommitArg, ConsumeArgs};
+use crate::kafka::{FetchLimits, Follower, PartitionEnd};
 use crate::pipeline::Message;
 
 /// Messages and bytes that are taken between two looks at everything else.
@@ -46,7 +46,8 @@ impl Total {
 /// # Errors
 /// When it can't go on.
 pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &AtomicBool) -> anyhow::Result<Total> {
-    let mut stream = Stream { args, follower, taker, total: Total::default(), bar: bar(), open: true };
+    let before = matches!(args.commit, CommitArg::Before);
+    let mut stream = Stream { args, before, follower, taker, total: Total::default(), bar: bar(), open: true };
     let begun = Instant::now();
     let mut last = None;
     while stream.open && !stop.load(Ordering::Relaxed) && !stream.complete() {
@@ -65,6 +66,8 @@ pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &Atomi
 
 struct Stream<'a> {
     args: &'a ConsumeArgs,
+    /// Whether messages are acknowledged before they are taken.
+    before: bool,
     follower: Follower,
     taker: Taker,
     total: Total,
@@ -84,9 +87,8 @@ impl Stream<'_> {
         let limits = FetchLimits { count: BATCH.min(left as usize), bytes: BATCH_BYTES, wait: WAIT };
         let mut messages = Vec::new();
         self.follower.fetch(&mut messages, limits)?;
-        let before = self.args.follow()?.acknowledge == Acknowledge::Before;
         // When the group is shared out anew, they come again, here or to another member.
-        if before && !self.follower.acknowledge(&messages)? {
+        if self.before && !self.follower.acknowledge(&messages)? {
             return Ok(true);
         }
         for message in &messages {
@@ -97,7 +99,7 @@ impl Stream<'_> {
             ends.iter().for_each(|end| self.taker.out.extend_from_slice(monitor_line(end).as_bytes()));
         }
         self.print()?;
-        if !before && self.open {
+        if !self.before && self.open {
             self.follower.acknowledge(&messages)?;
         }
         self.bar.set_position(self.total.messages);

@@ -1,6 +1,5 @@
 //! What librdkafka calls back for: partitions given and taken, statistics, errors.
 
-use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,38 +10,35 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::ends::Ends;
+use super::held::Held;
 use super::{Acknowledge, FollowConfig, Start};
-use crate::kafka::connection::log;
-use crate::kafka::{Error, Watch};
+use crate::kafka::Error;
+use crate::kafka::connection::{Connection, log};
 
 /// How long to wait for the offsets of a time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Context {
-    pub(super) watch: Watch,
-    ends: Mutex<Ends>,
+    pub(super) connection: Connection,
+    held: Mutex<Held>,
     start: Start,
     acknowledge: Acknowledge,
-    /// Partitions that this process had at some time.
-    begun: Mutex<HashSet<(String, i32)>>,
     trouble: Mutex<Option<Error>>,
 }
 
 impl Context {
     pub(super) fn new(config: &FollowConfig) -> Context {
         Context {
-            watch: Watch::default(),
-            ends: Mutex::default(),
+            connection: Connection::default(),
+            held: Mutex::default(),
             start: config.start,
             acknowledge: config.acknowledge,
-            begun: Mutex::default(),
             trouble: Mutex::default(),
         }
     }
 
-    pub(super) fn ends(&self) -> MutexGuard<'_, Ends> {
-        lock(&self.ends)
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+        lock(&self.held)
     }
 
     /// What went wrong in a callback, if anything did.
@@ -52,8 +48,7 @@ impl Context {
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
         self.begin(consumer, list)?;
-        self.watch.assign(list, true);
-        self.ends().assign(list);
+        self.held().assign(list);
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
@@ -61,45 +56,40 @@ impl Context {
     }
 
     fn revoke(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> KafkaResult<()> {
-        self.watch.assign(list, false);
-        self.ends().revoke(list);
+        self.held().revoke(list);
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
             _ => consumer.unassign(),
         }
     }
 
-    /// Sets where to begin in partitions. One that this process had before goes on where the group is, or, when nothing is
-    /// committed, where this process was.
+    /// Sets where to begin in partitions. One that this process has read goes on where the group is, or, when nothing is
+    /// ever committed, where this process was.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
-        let partitions: Vec<(String, i32)> =
-            list.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect();
-        let mut begun = lock(&self.begun);
-        let (known, new): (Vec<_>, Vec<_>) = partitions.into_iter().partition(|partition| begun.contains(partition));
-        for (topic, partition) in known.iter().filter(|_| self.acknowledge == Acknowledge::Never) {
-            if let Some(offset) = self.watch.position(topic, *partition) {
-                list.set_partition_offset(topic, *partition, Offset::Offset(offset))?;
+        let earlier = |topic: &str, partition| self.held().earlier(topic, partition);
+        let mut new = Vec::new();
+        for (topic, partition) in partitions(list) {
+            match earlier(&topic, partition) {
+                None => new.push((topic, partition)),
+                Some(offset) if self.acknowledge == Acknowledge::Never => {
+                    list.set_partition_offset(&topic, partition, Offset::Offset(offset))?;
+                }
+                Some(_) => {}
             }
         }
         let offset = match self.start {
-            Start::Committed => Offset::Stored,
+            Start::Committed => return Ok(()),
             Start::Earliest => Offset::Beginning,
             Start::Latest => Offset::End,
             Start::Last(count) => Offset::OffsetTail(count),
-            Start::Time(time) => {
-                set_times(consumer, list, &new, time)?;
-                begun.extend(new);
-                return Ok(());
-            }
+            Start::Time(time) => return set_times(consumer, list, &new, time),
         };
-        for (topic, partition) in new {
-            if offset != Offset::Stored {
-                list.set_partition_offset(&topic, partition, offset)?;
-            }
-            begun.insert((topic, partition));
-        }
-        Ok(())
+        new.iter().try_for_each(|(topic, partition)| list.set_partition_offset(topic, *partition, offset))
     }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<(String, i32)> {
+    list.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect()
 }
 
 /// Sets the offsets of the first messages from `time` on.
@@ -135,12 +125,13 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.watch.connection().failed(&error, reason);
+        self.connection.failed(&error, reason);
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        self.watch.statistics(statistics);
-        self.ends().statistics(statistics);
+        if self.held().statistics(statistics) {
+            self.connection.works();
+        }
     }
 }
 
