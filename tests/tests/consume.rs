@@ -11,6 +11,9 @@ use skysieve::kafka::{EmbeddedBroker, Feeder};
 use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{alerts, binary, shared, skysieve, text};
 
+/// So long the mock cluster waits for others when a member has left.
+const HASTE: [&str; 4] = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=200"];
+
 /// A broker with alerts in the two partitions of `alerts`.
 fn broker(packets: &[&[u8]]) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
@@ -37,7 +40,7 @@ fn ids(alerts: &[SimulatedAlert]) -> BTreeSet<i64> {
 
 fn consume(broker: &EmbeddedBroker, arguments: &[&str]) -> Output {
     let given = ["consume", "alerts", "--brokers", broker.brokers(), "--group", "readers"];
-    skysieve(given.iter().chain(arguments))
+    skysieve(given.iter().chain(&HASTE).chain(arguments))
 }
 
 /// Reads to the end; the lines.

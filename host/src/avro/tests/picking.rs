@@ -68,7 +68,11 @@ fn pick(paths: &[&str], style: BlobStyle) -> String {
 
 #[test]
 fn every_type_prints() {
-    assert_snapshot!(pick(&["*"], BlobStyle::Length), @"");
+    let whole = r#"{"id":9223372036854775807,"time":-1,"ok":true,"mag":null,"ra":1e300,"name":"a\"\n9b!","band":"r","#;
+    let rest = r#""stamp":{"stampData":3},"hash":2,"history":[{"flux":1.1,"flags":[5]},{"flux":null,"flags":[]}],"#;
+    let last = r#""matches":{"Gaia":-0.25}}"#;
+    let whole = [whole, rest, last].concat().replace("9b", "\u{9b}");
+    assert_eq!(pick(&["*"], BlobStyle::Length), whole);
     let paths = [
         "id",
         "time",
@@ -92,7 +96,28 @@ fn every_type_prints() {
         "nothing",
     ];
     let lines = paths.map(|path| format!("{path}: {}", pick(&[path], BlobStyle::Base64)));
-    assert_snapshot!(lines.join("\n"), @"");
+    assert_snapshot!(lines.join("\n").replace('\u{9b}', "(9b)"), @r#"
+    id: 9223372036854775807
+    time: -1
+    mag: null
+    ra: 1e300
+    name: "a\"\n(9b)!"
+    stamp: {"stampData":"AP8H"}
+    stamp.stampData: "AP8H"
+    stamp.other: -
+    history: [{"flux":1.1,"flags":[5]},{"flux":null,"flags":[]}]
+    history[]: [{"flux":1.1,"flags":[5]},{"flux":null,"flags":[]}]
+    history[].flux: [1.1,null]
+    history[].flags: [[5],[]]
+    history[].flags[]: [[5],[]]
+    history.flux: -
+    matches: {"Gaia":-0.25}
+    matches.Gaia: -0.25
+    matches.x: -
+    id.x: -
+    id[]: -
+    nothing: -
+    "#);
     assert_eq!(pick(&["nothing", "band", "id"], BlobStyle::Length), r#""r""#);
 }
 

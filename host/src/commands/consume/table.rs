@@ -67,10 +67,10 @@ mod tests {
             out.push(b'\n');
         }
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
-        id  name                flux
+        id  name              flux
         12  a\u{1b}[2J\u{9b}   1.5
-         3  b                  null
-         4  [1,2]              -20.25
+         3  b                 null
+         4  [1,2]             -20.25
         ");
     }
 }
