@@ -16,7 +16,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 
 def create(brokers, topic, partitions):
-    for created in AdminClient({"bootstrap.servers": brokers}).create_topics([NewTopic(topic, int(partitions))]).values():
+    admin = AdminClient({"bootstrap.servers": brokers})
+    for created in admin.create_topics([NewTopic(topic, int(partitions))]).values():
         created.result()
 
 
