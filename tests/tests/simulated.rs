@@ -1,12 +1,12 @@
 //! Simulated alerts as astronomers' own tools and the examples see them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 use skysieve::simulate::{Config, Population, SimulatedAlert, Simulator, Survey};
-use skysieve_tests::{module, python, root, skysieve, text};
+use skysieve_tests::{module, python, root, shared, skysieve, text};
 
 /// Of two visits of a survey, 12 minutes apart.
 fn alerts(survey: Survey, stamps: bool, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
@@ -18,6 +18,12 @@ fn write(folder: &Path, alerts: &[SimulatedAlert]) {
     for alert in alerts {
         std::fs::write(folder.join(format!("{}.avro", alert.id)), &alert.bytes).unwrap();
     }
+}
+
+/// Real packets of the version that is simulated, if this machine has them.
+fn real_ztf() -> Vec<PathBuf> {
+    let names = ["2695378462115010012.avro", "ztf_20250302_programid1_ZTF17aaarzyp_2982177112815010003.v4_02.avro"];
+    shared().map_or_else(Vec::new, |shared| names.map(|name| shared.join("alerts/ztf/packets").join(name)).into())
 }
 
 #[test]
@@ -38,6 +44,7 @@ fn python_reads_what_is_made() {
         .arg(root().join("tests/python/simulated.py"))
         .arg(folder.path())
         .arg(root().join("schema/lsst/lsst.v11_1.alert.avsc"))
+        .args(real_ztf())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));

@@ -9,7 +9,7 @@ use apache_avro::{Schema, from_avro_datum};
 use super::super::decoded::{at, double, flag, is_null, list, long, text};
 use super::super::object::{Object, Population};
 use super::super::sky::{dot, unit};
-use super::super::{Config, SimulatedAlert, Simulator, Survey};
+use super::super::{Config, Framing, SimulatedAlert, Simulator, Survey};
 use crate::survey::Visit;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
@@ -70,6 +70,16 @@ fn the_same_seed_makes_the_same_alerts_in_any_order() {
         }
     });
     assert!(visit(2).zip(&alerts).all(|(other, alert)| other.bytes != alert.bytes));
+}
+
+#[test]
+fn packets_can_be_containers() {
+    let first = |framing| lsst(Config { framing, ..Config::default() }).visit(1).alert(0);
+    let (container, wire) = (first(Some(Framing::Container)), first(None));
+    let mut reader = apache_avro::Reader::new(&container.bytes[..]).unwrap();
+    assert_eq!(reader.next().unwrap().unwrap(), decode(&wire));
+    assert!(reader.next().is_none());
+    assert_eq!(container.datum(), &wire.bytes[5..]);
 }
 
 #[test]

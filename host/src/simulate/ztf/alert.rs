@@ -13,7 +13,7 @@ use super::detection::Detection;
 use super::forced::{Epoch, forced, limit};
 use super::frame::Frame;
 use super::gzip::Coder;
-use super::stamp::{Cutout, Cutouts, coder};
+use super::stamp::{Cutout, Cutouts, coders};
 use crate::survey::Visit;
 
 /// The schema, version 4.02.
@@ -42,7 +42,7 @@ pub struct Writer {
     previous: Record<Detection>,
     limit: Record<Epoch>,
     forced: Record<Epoch>,
-    coder: Coder,
+    coders: [Coder; 3],
 }
 
 /// All that an alert tells.
@@ -66,7 +66,7 @@ impl Writer {
             previous: Record::new(record(&schema, "prv_candidates"), previous),
             limit: Record::new(record(&schema, "prv_candidates"), limit),
             forced: Record::new(record(&schema, "fp_hists"), forced),
-            coder: coder(gaussians),
+            coders: coders(gaussians),
         }
     }
 
@@ -90,7 +90,7 @@ impl Writer {
             Part::Cutout(which) => optional(out, alert.cutouts.as_ref(), |out, cutouts| {
                 let detection = &alert.candidate.detection;
                 bytes(out, which.file(detection.id, &detection.frame).as_bytes());
-                bytes(out, &cutouts.file(which, &self.coder));
+                bytes(out, &cutouts.file(which, &self.coders));
             }),
         }
     }

@@ -81,9 +81,9 @@ impl Frame {
         self.counts() * self.exposure.noise / (4.0 * std::f64::consts::PI * sigma * sigma).sqrt()
     }
 
-    /// The sky's brightness in counts, of which that noise is half.
+    /// The sky's brightness in counts, from which a quarter of that noise's variance comes.
     pub fn sky(&self) -> f64 {
-        0.5 * GAIN * self.noise().powi(2)
+        0.25 * GAIN * self.noise().powi(2)
     }
 
     /// The number that the band has: 1 for g, 2 for r, 3 for i.

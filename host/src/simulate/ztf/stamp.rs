@@ -76,28 +76,27 @@ impl Cutouts {
     }
 
     /// One of them as a file.
-    pub fn file(&self, which: Cutout, coder: &Coder) -> Vec<u8> {
+    pub fn file(&self, which: Cutout, coders: &[Coder; 3]) -> Vec<u8> {
         let (image, sky) = match which {
             Cutout::Science => (&self.science, self.sky),
             Cutout::Template => (&self.template, REFERENCE_SKY as f32 * self.sky),
             Cutout::Difference => (&self.difference, 0.0),
         };
-        coder.encode(image.0.iter().map(|pixel| pixel + sky))
+        coders[which as usize].encode(image.0.iter().map(|pixel| pixel + sky))
     }
 }
 
-/// Compresses cutouts.
-pub fn coder(gaussians: &Gaussians) -> Coder {
+/// What compresses each of the cutouts.
+pub fn coders(gaussians: &Gaussians) -> [Coder; 3] {
+    // The darkest and the brightest sky, and the noise, as visits have them.
+    let looks = [(100.0, 320.0, 10.0), (70.0, 220.0, 3.0), (0.0, 0.0, 10.0)];
     let mut head = Vec::new();
     fits::primary(&mut head, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));
     let pixels = SIDE * SIDE * 4;
     let tail = vec![0; pixels.next_multiple_of(fits::BLOCK) - pixels];
-    // Noise as the three have it.
     let mut random = Random::new(&[SIDE as i64]);
-    let skies = [(0.0, 10.0), (150.0, 3.0), (220.0, 10.0)];
-    let sample = (0..30_000).map(|at| {
-        let (sky, noise) = skies[at % skies.len()];
-        (sky + noise * gaussians.one(&mut random)) as f32
-    });
-    Coder::new(&head, &tail, sample)
+    looks.map(|(darkest, brightest, noise)| {
+        let mut pixel = || random.between(darkest, brightest) + noise * gaussians.one(&mut random);
+        Coder::new(&head, &tail, (0..20_000).map(|_| pixel() as f32))
+    })
 }
