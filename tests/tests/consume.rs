@@ -1,7 +1,8 @@
 //! `skysieve consume` as a subscriber meets it, on the embedded broker.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,10 +10,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder};
 use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
-use skysieve_tests::{alerts, binary, shared, skysieve, text};
+use skysieve_tests::{alerts, binary, root, shared, skysieve, text};
 
-/// So long the mock cluster waits for others when a member has left.
-const HASTE: [&str; 4] = ["-X", "session.timeout.ms=1500", "-X", "heartbeat.interval.ms=200"];
+/// So long the mock cluster waits for others when a member has left; less than the 3 s of its first wait would not do.
+const HASTE: [&str; 4] = ["-X", "session.timeout.ms=4000", "-X", "heartbeat.interval.ms=100"];
 
 /// A broker with alerts in the two partitions of `alerts`.
 fn broker(packets: &[&[u8]]) -> EmbeddedBroker {
@@ -106,7 +107,7 @@ fn a_group_goes_on_where_it_left_off_unless_told_where_to_begin() {
     let every = read(&broker, &["--json", "--from", "earliest", "--every", "7"]);
     assert_eq!(every.len(), 15);
     let line = &objects(&every)[0];
-    let alert = all.iter().find(|alert| line["id"] == alert.id.to_string()).unwrap();
+    let alert = all.iter().find(|alert| line["id"].as_str().unwrap().parse() == Ok(alert.id)).unwrap();
     assert_eq!(
         (&line["topic"], &line["offset"], &line["bytes"]),
         (&"alerts".into(), &0.into(), &alert.bytes.len().into())
@@ -325,6 +326,38 @@ fn real_packets_of_every_version() {
     let objects = objects(&lines);
     assert_eq!(objects.iter().filter(|alert| alert["candidate"]["magpsf"].is_f64()).count(), 39);
     assert!(std::fs::read_dir(stamps).unwrap().count() >= 39 * 3);
+}
+
+#[test]
+fn a_registry_tells_the_schemas_of_other_ids() {
+    let registry = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://me:hush@{}", registry.local_addr().unwrap());
+    let avsc = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc")).unwrap();
+    let answer = Value::from_iter([("schema", avsc)]).to_string();
+    std::thread::spawn(move || {
+        for connection in registry.incoming() {
+            let mut connection = connection.unwrap();
+            let lines = BufReader::new(connection.try_clone().unwrap()).lines();
+            let head: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let found =
+                head[0].starts_with("GET /schemas/ids/900001 ") && head.iter().any(|line| line.contains("Basic"));
+            let absent = r#"{"error_code": 40403, "message": "Schema not found"}"#.to_owned();
+            let (status, body) = if found { ("200 OK", &answer) } else { ("404 Not Found", &absent) };
+            let length = body.len();
+            write!(connection, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                .unwrap();
+        }
+    });
+    let all = alerts(1, 6);
+    let of = |id: u32| all.iter().map(move |alert| [&[0][..], &id.to_be_bytes(), &alert.bytes[5..]].concat());
+    let packets: Vec<Vec<u8>> = of(900_001).chain(of(900_002).take(1)).collect();
+    let broker = broker(&packets.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let output = consume(&broker, &["--until-end", "--json", "--schema-registry", &url]);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    let lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(ids_of(&lines), ids(&all));
+    assert!(errors.contains("schema id 900002 is not known") && !errors.contains("hush"), "{errors}");
 }
 
 #[test]

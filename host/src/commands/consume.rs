@@ -11,7 +11,7 @@ use super::common::{SchemaArgs, UsageError};
 use super::host::parse_property;
 use super::serve::stop_on_signal;
 use crate::avro::BlobStyle;
-use crate::kafka::{Acknowledge, FollowConfig, Follower, Options, Start};
+use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, Start};
 
 mod files;
 mod from;
@@ -138,7 +138,11 @@ pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
     options.check().map_err(|error| UsageError(error.to_string()))?;
     let taker = take::Taker::new(&args)?;
-    let follower = Follower::new(&options, &args.follow()?)?;
+    let follower = match Follower::new(&options, &args.follow()?) {
+        // Told to stop before there was anything to read.
+        Err(Error::Stopped(_)) => return Ok(ExitCode::SUCCESS),
+        follower => follower?,
+    };
     let total = stream::follow(&args, follower, taker, &stop)?;
     if args.count {
         // Whoever closed the pipe does not want to know.

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// A column is no wider. Longer values stand out.
+const WIDEST: usize = 60;
+
 /// A table whose rows are not known beforehand: a column grows when a longer value comes.
 pub struct Table {
     names: Vec<String>,
@@ -13,7 +16,7 @@ pub struct Table {
 impl Table {
     /// A table with these columns.
     pub fn new(names: Vec<String>) -> Table {
-        let widths = names.iter().map(|name| name.chars().count()).collect();
+        let widths = names.iter().map(|name| name.chars().count().min(WIDEST)).collect();
         Table { names, widths, begun: false }
     }
 
@@ -21,7 +24,7 @@ impl Table {
     pub fn row(&mut self, values: &[Vec<u8>], out: &mut Vec<u8>) {
         let cells: Vec<String> = values.iter().map(|json| cell(json)).collect();
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(cell.chars().count().min(WIDEST));
         }
         if !std::mem::replace(&mut self.begun, true) {
             self.line(&self.names, values, out);
@@ -57,6 +60,17 @@ fn cell(json: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_value_widens_no_column() {
+        let mut table = Table::new(vec!["x".repeat(70_000), "y".into()]);
+        let mut out = Vec::new();
+        table.row(&[format!("\"{}\"", "z".repeat(70_000)).into(), b"1".to_vec()], &mut out);
+        assert!(out.ends_with(b"zz  1"));
+        out.clear();
+        table.row(&[b"null".to_vec(), b"1".to_vec()], &mut out);
+        assert_eq!(out.len(), WIDEST + 3);
+    }
 
     #[test]
     fn columns_line_up_and_hold_no_controls() {
