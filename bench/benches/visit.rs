@@ -82,6 +82,7 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         limits: Limits::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
+        wait_for_schemas: false,
         topics: Topics { inputs: vec![], output_prefix: String::new(), dead_letters: "dead".into(), quotas: None },
         open_topic: None,
     };

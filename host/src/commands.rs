@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 pub mod build;
 pub mod check;
 mod common;
+pub mod consume;
 pub mod demo;
 pub mod host;
 pub mod new;
@@ -28,7 +29,8 @@ Examples:
   skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
   skysieve check my-filter.wasm alerts/             run it over archived alerts
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
-  skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts"
+  skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
+  skysieve consume --brokers kafka:9092 my-filter   what a filter accepts, an alert a line"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -43,6 +45,7 @@ enum Command {
     Check(check::CheckArgs),
     Host(host::HostArgs),
     Produce(produce::ProduceArgs),
+    Consume(consume::ConsumeArgs),
 }
 
 impl Cli {
@@ -56,6 +59,7 @@ impl Cli {
             Command::Check(args) => check::run(args),
             Command::Host(args) => host::run(args),
             Command::Produce(args) => produce::run(args),
+            Command::Consume(args) => consume::run(args),
         };
         result.unwrap_or_else(|error| {
             eprintln!("error: {error:#}");

@@ -2,7 +2,8 @@
 //!
 //! A [`Claim`] on a host's name makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and
 //! deliver exactly once: outputs and offsets are committed in one transaction. [`Topics`] creates what a host needs.
-//! [`EmbeddedBroker`], [`Feeder`] and [`Subscriber`] are for the demo and for
+//! [`Outbound`] sends as a survey does, [`Follower`] reads as subscribers do. [`EmbeddedBroker`], [`Feeder`] and
+//! [`Subscriber`] are for the demo and for
 //! tests: a broker in this process, what fills it without outrunning its readers, and what reads many topics at once.
 
 mod claim;
@@ -10,6 +11,7 @@ mod connection;
 mod embedded;
 mod error;
 mod feeder;
+mod follow;
 mod lag;
 mod options;
 mod outbound;
@@ -28,6 +30,7 @@ pub use claim::Claim;
 pub use embedded::EmbeddedBroker;
 pub use error::Error;
 pub use feeder::{Consumed, Feeder};
+pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd, Start};
 pub use lag::Watch;
 pub use options::Options;
 pub use outbound::{Deliveries, Outbound, Settled, Undelivered};

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod filters;
 pub mod kafka;
 pub mod pipeline;
+pub mod registry;
 pub mod sandbox;
 pub mod simulate;
 pub mod survey;

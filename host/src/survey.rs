@@ -4,6 +4,22 @@ use std::fmt;
 
 use crate::alert::{Field, Kind};
 
+/// Where alerts keep their id: LSST from v8, LSST before v8, ZTF. The first must come first: ids are looked up in this
+/// order.
+pub const ID: [&str; 3] = ["diaSourceId", "alertId", "candid"];
+/// LSST's visits, and before v6, where a visit is known by detector only.
+pub const VISIT: [&str; 2] = ["diaSource.visit", "diaSource.ccdVisitId"];
+/// ZTF has no visit number: an exposure's alerts share the Julian date of its start.
+pub const JULIAN_DATE: &str = "candidate.jd";
+/// Right ascension and declination, degrees.
+pub const POSITION: [[&str; 2]; 2] = [["diaSource.ra", "candidate.ra"], ["diaSource.dec", "candidate.dec"]];
+/// The cutouts, FITS files: LSST's as they are, ZTF's gzipped, in a record.
+pub const STAMPS: [(&str, [&str; 2]); 3] = [
+    ("science", ["cutoutScience.stampData", "cutoutScience"]),
+    ("template", ["cutoutTemplate.stampData", "cutoutTemplate"]),
+    ("difference", ["cutoutDifference.stampData", "cutoutDifference"]),
+];
+
 /// The fields that the host itself reads of every alert, whatever the filters asked for. All are optional: an alert has
 /// those of its survey.
 pub fn host_fields() -> [Field; 3] {
@@ -12,14 +28,7 @@ pub fn host_fields() -> [Field; 3] {
         kind,
         optional: true,
     };
-    [
-        // LSST from v8, LSST before v8, ZTF. The first must come first: ids are looked up in this order.
-        field(&["diaSourceId", "alertId", "candid"], Kind::Long),
-        // LSST, LSST before v6, where a visit is known by detector only.
-        field(&["diaSource.visit", "diaSource.ccdVisitId"], Kind::Long),
-        // ZTF has no visit number: an exposure's alerts share the Julian date of its start.
-        field(&["candidate.jd"], Kind::Double),
-    ]
+    [field(&ID, Kind::Long), field(&VISIT, Kind::Long), field(&[JULIAN_DATE], Kind::Double)]
 }
 
 /// When an alert's source was seen: MJD of LSST (before v7: `midPointTai`), Julian date of ZTF.

@@ -25,6 +25,7 @@ fn config() -> Config {
         limits: Limits::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
+        wait_for_schemas: false,
         topics: Topics {
             inputs: vec!["alerts".into()],
             output_prefix: String::new(),

@@ -26,10 +26,26 @@ pub enum AvroError {
         bytes: usize,
     },
     /// No schema is known for its id.
-    #[error("schema id {id}{} is not known; add its folder with --schemas", lsst_version(*id))]
+    #[error("schema id {id}{} is not known; add its folder with --schemas, or a registry with --schema-registry", lsst_version(*id))]
     UnknownSchema {
         /// The id.
         id: u32,
+    },
+    /// Neither is a schema known for its id, nor can it be looked up now.
+    #[error("schema id {id}{} is not known and can't be looked up: {why}", lsst_version(*id))]
+    SchemaUnavailable {
+        /// The id.
+        id: u32,
+        /// What keeps it from being looked up.
+        why: String,
+    },
+    /// The schema that was looked up for its id cannot be used.
+    #[error("schema id {id}{}, as it was looked up, can't be used: {why}", lsst_version(*id))]
+    UnusableSchema {
+        /// The id.
+        id: u32,
+        /// What is wrong with it.
+        why: String,
     },
     /// The container is not what it claims to be.
     #[error("container, byte {offset}: {why}")]
@@ -60,6 +76,13 @@ pub enum AvroError {
         /// Bytes of columns without this alert.
         bytes: usize,
     },
+}
+
+impl AvroError {
+    /// Whether the message may be read once its schema has come: nothing is wrong with the message itself.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, AvroError::UnknownSchema { .. } | AvroError::SchemaUnavailable { .. })
+    }
 }
 
 /// A schema that cannot be used.
@@ -110,7 +133,7 @@ pub enum SchemaError {
         most: usize,
     },
     /// There are too many.
-    #[error("{count} schemas of containers ({bytes} bytes) are known already, more are not remembered")]
+    #[error("{count} schemas of containers and registries ({bytes} bytes) are known already, more are not remembered")]
     Full {
         /// How many.
         count: usize,

@@ -30,24 +30,9 @@ pub(super) enum Step {
 
 impl Path {
     pub(super) fn parse(text: &str) -> Result<Path, FieldError> {
-        let malformed = |why| Err(FieldError::Path { path: text.chars().take(MAX_PATH).collect(), why });
-        let mut steps = Vec::new();
-        for part in text.split('.') {
-            let name = part.trim_end_matches("[]");
-            if name.is_empty() {
-                return malformed("has an empty name");
-            }
-            if name.contains(['[', ']']) {
-                return malformed("has a bracket that is not \"[]\" behind a name");
-            }
-            steps.push(Step::Field(name.to_owned()));
-            steps.extend((name.len()..part.len()).step_by(2).map(|_| Step::Each));
-        }
-        if text.len() > MAX_PATH || steps.len() > MAX_STEPS {
-            return malformed("is too long");
-        }
+        let steps = steps(text)?;
         if steps.iter().filter(|step| **step == Step::Each).count() > 1 {
-            return malformed("has \"[]\" twice; a field goes through one array at most");
+            return malformed(text, "has \"[]\" twice; a field goes through one array at most");
         }
         Ok(Path { text: text.to_owned(), steps })
     }
@@ -62,6 +47,30 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The steps of a path, through any number of arrays.
+pub(super) fn steps(text: &str) -> Result<Vec<Step>, FieldError> {
+    let mut steps = Vec::new();
+    for part in text.split('.') {
+        let name = part.trim_end_matches("[]");
+        if name.is_empty() {
+            return malformed(text, "has an empty name");
+        }
+        if name.contains(['[', ']']) {
+            return malformed(text, "has a bracket that is not \"[]\" behind a name");
+        }
+        steps.push(Step::Field(name.to_owned()));
+        steps.extend((name.len()..part.len()).step_by(2).map(|_| Step::Each));
+    }
+    if text.len() > MAX_PATH || steps.len() > MAX_STEPS {
+        return malformed(text, "is too long");
+    }
+    Ok(steps)
+}
+
+fn malformed<T>(text: &str, why: &'static str) -> Result<T, FieldError> {
+    Err(FieldError::Path { path: text.chars().take(MAX_PATH).collect(), why })
 }
 
 /// Whether these steps go through an array.

@@ -8,6 +8,7 @@ use include_dir::{Dir, include_dir};
 
 use super::framing::{Alerts, Framing, InContainer, datum};
 use super::parse::parse;
+use super::resolver::{Lookup, Resolver};
 use super::schema::Schema;
 use super::{AvroError, Framed, SchemaError, SchemaId};
 use super::{container, folder, hints, walk};
@@ -15,14 +16,19 @@ use crate::alert::Kind;
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../schema/lsst");
 
-/// Schemas of containers that are remembered, and their bytes of JSON.
+/// Schemas of containers and registries that are remembered, and their bytes of JSON.
 const MAX_LEARNT: usize = 1024;
 const MAX_LEARNT_BYTES: usize = 16 << 20;
+/// Ids whose schema can't be used that are remembered.
+const MAX_UNUSABLE: usize = 1024;
 
-/// Schemas known: built in, from folders, and from containers seen (a bounded number of those). Share it behind an
-/// [`Arc`].
+/// Schemas known: built in, from folders, and from containers and a registry (a bounded number of those). Share it behind
+/// an [`Arc`].
 #[derive(Debug, Default)]
-pub struct Schemas(RwLock<Known>);
+pub struct Schemas {
+    known: RwLock<Known>,
+    resolver: Option<Arc<dyn Resolver>>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -34,6 +40,8 @@ struct Known {
     learnt: HashMap<usize, Vec<SchemaId>>,
     learnt_count: usize,
     learnt_bytes: usize,
+    /// Ids whose schema was looked up and can't be used, and why: that never changes.
+    unusable: HashMap<u32, String>,
 }
 
 impl Schemas {
@@ -47,6 +55,12 @@ impl Schemas {
             }
         }
         schemas
+    }
+
+    /// These, with a registry that is asked for ids unknown.
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Schemas {
+        self.resolver = Some(resolver);
+        self
     }
 
     /// Searches `folder`, and folders in it, for `lsst.vM_m.alert.avsc` beside the records that it names (Confluent id:
@@ -83,7 +97,8 @@ impl Schemas {
     }
 
     /// Takes a message that holds exactly one alert out of its framing: Confluent's wire format or an Avro object
-    /// container file, told apart by their first bytes. A container's schema is remembered.
+    /// container file, told apart by their first bytes. A container's schema is remembered. Asks the registry, if there is
+    /// one, for an id that is not known: that may take some seconds.
     ///
     /// # Errors
     /// [`AvroError`]; the framing is checked wholly, the alert itself is not read.
@@ -145,7 +160,7 @@ impl Schemas {
     fn open<'a>(&self, message: &'a [u8]) -> Result<Alerts<'a>, AvroError> {
         match Framing::of(message)? {
             Framing::Wire(id, datum) => {
-                let schema = self.by_id(id).ok_or(AvroError::UnknownSchema { id })?;
+                let schema = self.by_id(id).map_or_else(|| self.look_up(id), Ok)?;
                 Ok(Alerts::Once(Some(Ok(Framed { schema, datum: datum.into() }))))
             }
             Framing::Container(header) => {
@@ -153,6 +168,33 @@ impl Schemas {
                 Ok(Alerts::Container(InContainer { id, schema, blocks: header.blocks, current: None }))
             }
         }
+    }
+
+    /// The schema of an id that is not known, from the registry.
+    #[cold]
+    fn look_up(&self, id: u32) -> Result<SchemaId, AvroError> {
+        let Some(resolver) = &self.resolver else { return Err(AvroError::UnknownSchema { id }) };
+        if let Some(why) = self.read().unusable.get(&id) {
+            return Err(AvroError::UnusableSchema { id, why: why.clone() });
+        }
+        let parsed = match resolver.look_up(id) {
+            Lookup::Unknown => return Err(AvroError::UnknownSchema { id }),
+            Lookup::Unavailable(why) => return Err(AvroError::SchemaUnavailable { id, why }),
+            Lookup::Unusable(why) => Err(why),
+            Lookup::Found(avsc, references) => parse(&avsc, &mut |name| Ok(references.get(name).cloned()))
+                .map(|schema| (schema, avsc.len() + references.values().map(String::len).sum::<usize>()))
+                .map_err(|error| error.to_string()),
+        };
+        let mut known = self.write();
+        let put =
+            parsed.and_then(|(schema, bytes)| known.fetched(id, schema, bytes).map_err(|error| error.to_string()));
+        put.map_err(|why| {
+            if known.unusable.len() == MAX_UNUSABLE {
+                known.unusable.clear();
+            }
+            known.unusable.insert(id, why.clone());
+            AvroError::UnusableSchema { id, why }
+        })
     }
 
     /// The schema of a container.
@@ -170,11 +212,11 @@ impl Schemas {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,12 +239,26 @@ impl Known {
         Some((id, Arc::clone(&self.schemas[id.0 as usize])))
     }
 
-    fn learn(&mut self, avsc: &[u8], schema: Schema) -> Result<(SchemaId, Arc<Schema>), SchemaError> {
+    /// Takes in what the registry gave, unless another thread did so first.
+    fn fetched(&mut self, id: u32, schema: Schema, bytes: usize) -> Result<SchemaId, SchemaError> {
+        if let Some(known) = self.by_id.get(&id) {
+            return Ok(*known);
+        }
+        self.make_room(bytes)?;
+        Ok(self.put(id, schema))
+    }
+
+    fn make_room(&mut self, more: usize) -> Result<(), SchemaError> {
         let (count, bytes) = (self.learnt_count, self.learnt_bytes);
-        if count == MAX_LEARNT || bytes + avsc.len() > MAX_LEARNT_BYTES {
+        if count == MAX_LEARNT || bytes + more > MAX_LEARNT_BYTES {
             return Err(SchemaError::Full { count, bytes });
         }
-        (self.learnt_count, self.learnt_bytes) = (count + 1, bytes + avsc.len());
+        (self.learnt_count, self.learnt_bytes) = (count + 1, bytes + more);
+        Ok(())
+    }
+
+    fn learn(&mut self, avsc: &[u8], schema: Schema) -> Result<(SchemaId, Arc<Schema>), SchemaError> {
+        self.make_room(avsc.len())?;
         let id = self.push(schema);
         self.learnt.entry(avsc.len()).or_default().push(id);
         Ok((id, Arc::clone(&self.schemas[id.0 as usize])))

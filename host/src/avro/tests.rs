@@ -7,6 +7,7 @@ mod folders;
 mod framing;
 mod generate;
 mod hostile;
+mod picking;
 mod property;
 mod real;
 mod reference;

@@ -21,6 +21,11 @@ pub(super) fn end(schema: &Schema, data: &[u8], at: usize) -> Result<usize, Loca
     walk.value(schema.root, at, 0).map_err(|fault| Located { fault, field: walk.field() })
 }
 
+/// Where the value of a type that begins at `at` ends.
+pub(super) fn skip(schema: &Schema, data: &[u8], ty: TypeId, at: usize) -> Result<usize, Fault> {
+    Walk::new(schema, data, at).value(ty, at, 0)
+}
+
 /// Checks that `data` is one alert and nothing else.
 pub(super) fn check(schema: &Schema, data: &[u8]) -> Result<(), Located> {
     match end(schema, data, 0)? {

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
 use crate::avro::Schemas;
+use crate::registry::{Address, Registry};
 use crate::sandbox::Limits;
 
 /// The command line asks for something that can't be: exit code 2.
@@ -23,13 +25,19 @@ pub struct SchemaArgs {
     /// A folder of Avro schemas, searched through: lsst.vM_m.alert.avsc beside the records that it names
     #[arg(long = "schemas", value_name = "DIR", env = "SKYSIEVE_SCHEMAS", value_delimiter = ':')]
     pub schemas: Vec<PathBuf>,
+    /// A schema registry (Confluent's REST protocol), asked for ids that are not known: http[s]://[USER:PASSWORD@]HOST
+    #[arg(long, value_name = "URL", env = "SKYSIEVE_SCHEMA_REGISTRY", hide_env_values = true)]
+    pub schema_registry: Option<String>,
+    /// The registry's user and password, unless its address has them
+    #[arg(long, value_name = "USER:PASSWORD", env = "SKYSIEVE_SCHEMA_REGISTRY_USER", hide_env_values = true)]
+    pub schema_registry_user: Option<String>,
 }
 
 impl SchemaArgs {
-    /// The built-in schemas and those of the folders.
+    /// The built-in schemas, those of the folders, and a registry to ask for others.
     ///
     /// # Errors
-    /// When a folder can't be read, or a schema in it is none.
+    /// When a folder can't be read, a schema in it is none, or the registry's address is none.
     pub fn load(&self) -> anyhow::Result<Schemas> {
         let schemas = Schemas::builtin();
         for folder in &self.schemas {
@@ -39,7 +47,10 @@ impl SchemaArgs {
                 return Err(UsageError(message).into());
             }
         }
-        Ok(schemas)
+        let Some(url) = &self.schema_registry else { return Ok(schemas) };
+        let address = Address::parse(url, self.schema_registry_user.as_deref());
+        let address = address.map_err(|error| UsageError(format!("--schema-registry: {error}")))?;
+        Ok(schemas.with_resolver(Arc::new(Registry::new(address))))
     }
 }
 

@@ -142,6 +142,7 @@ fn config(filters: usize) -> Config {
         limits: Limits::default(),
         max_filters: filters + 8,
         faults: FaultLimits::default(),
+        wait_for_schemas: false,
         topics: Topics {
             inputs: vec![INPUT.to_owned()],
             output_prefix: String::new(),

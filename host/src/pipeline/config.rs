@@ -23,6 +23,8 @@ pub struct Config {
     pub max_filters: usize,
     /// Bounds on a filter's faults.
     pub faults: FaultLimits,
+    /// Whether alerts whose schema is not known yet are waited for; else they become dead letters.
+    pub wait_for_schemas: bool,
     /// The topics' names.
     pub topics: Topics,
     /// Makes sure that the topic of a filter that is uploaded is there; the error is the uploader's to read.

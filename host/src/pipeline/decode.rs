@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::avro::{Decoded, Decoder, Projection, SchemaId, Schemas};
+use crate::avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 use crate::filters::Entry;
 
 use super::batch::{HostSlots, Identities, host_projection};
@@ -34,6 +34,15 @@ impl BatchDecoder {
         self.slots = slots;
         self.decoder = Decoder::new(self.schemas.clone(), projection.clone());
         projection
+    }
+
+    /// Why a message can't be decoded yet, if another attempt may succeed: its schema is not known.
+    pub fn obstacle(&self, messages: &[Message]) -> Option<String> {
+        messages.iter().find_map(|message| {
+            let Message { topic, partition, offset, .. } = message;
+            let error = self.schemas.frame(&message.bytes).err().filter(AvroError::may_pass)?;
+            Some(format!("waiting for a schema: {error} (topic {topic}, partition {partition}, offset {offset})"))
+        })
     }
 
     /// Decodes the messages; what is no alert stands beside the batch's alerts. `new_schema` is told of each schema that

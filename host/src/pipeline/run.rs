@@ -120,11 +120,35 @@ impl Pipeline {
             }
             let mut messages = Vec::new();
             more = source.fetch(&mut messages, &self.shared.config.batch, WAIT)?;
-            if !messages.is_empty() && !self.hand_over(messages, &pending) {
+            if !self.await_schemas(&messages, stop) || !messages.is_empty() && !self.hand_over(messages, &pending) {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Waits until the schemas of all messages are known, if so configured. `false`: stopped before.
+    fn await_schemas(&mut self, messages: &[Message], stop: &AtomicBool) -> bool {
+        if !self.shared.config.wait_for_schemas {
+            return true;
+        }
+        let mut told = String::new();
+        while let Some(obstacle) = self.decoder.obstacle(messages) {
+            if obstacle != told {
+                tracing::warn!("{obstacle}");
+                self.shared.totals.set_state(false, &obstacle);
+                told = obstacle;
+            }
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.obey();
+            std::thread::sleep(WAIT);
+        }
+        if !told.is_empty() {
+            self.shared.totals.set_state(true, "reading");
+        }
+        true
     }
 
     /// Has a batch judged, and passes it on to the publisher; whether there still is one. While the publisher is held

@@ -153,8 +153,8 @@ fn what_is_no_message() {
     empty: the message is empty
     text: neither Confluent's wire format (a byte 0 and a schema id) nor an Avro container ("Obj" and a byte 1): it begins with "hello"
     cut wire header: the message has 4 bytes; a byte 0 and a schema id alone have 5
-    unknown id: schema id 1205 (LSST v12.5) is not known; add its folder with --schemas
-    unknown small id: schema id 7 is not known; add its folder with --schemas
+    unknown id: schema id 1205 (LSST v12.5) is not known; add its folder with --schemas, or a registry with --schema-registry
+    unknown small id: schema id 7 is not known; add its folder with --schemas, or a registry with --schema-registry
     cut magic: neither Confluent's wire format (a byte 0 and a schema id) nor an Avro container ("Obj" and a byte 1): it begins with "Obj"
     cut metadata: container, byte 6: metadata: the data ends in it (4 bytes are left)
     no schema: container, byte 22: metadata: no avro.schema

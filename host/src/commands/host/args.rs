@@ -51,6 +51,9 @@ pub struct HostArgs {
     /// Schemas beyond the built-in ones.
     #[command(flatten)]
     pub schemas: SchemaArgs,
+    /// What becomes of alerts whose schema is not known: a dead letter, or the stream waits until it is
+    #[arg(long, value_name = "WHAT", env = "SKYSIEVE_UNKNOWN_SCHEMA", value_enum, default_value = "dead-letter")]
+    unknown_schema: UnknownSchema,
     #[command(flatten)]
     limits: LimitArgs,
     /// Accepted alerts published per visit and filter, unless set for the filter
@@ -74,6 +77,15 @@ pub struct HostArgs {
     /// Threads that run filters [default: one a core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+}
+
+/// What becomes of alerts whose schema is not known.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum UnknownSchema {
+    /// A dead letter each.
+    DeadLetter,
+    /// The stream stands still until the schema is known.
+    Wait,
 }
 
 /// Topics that are missing.
@@ -126,6 +138,7 @@ impl HostArgs {
             limits: self.limits.limits(),
             max_filters: self.max_filters,
             faults: FaultLimits::default(),
+            wait_for_schemas: matches!(self.unknown_schema, UnknownSchema::Wait),
             topics: Topics {
                 inputs: self.topics.clone(),
                 output_prefix: self.output_prefix.clone(),

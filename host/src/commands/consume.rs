@@ -1,0 +1,181 @@
+//! `skysieve consume`: subscribes to topics of alerts. Prints, watches, counts, or saves.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
+use super::common::{SchemaArgs, UsageError, parse_property};
+use super::serve::stop_on_signal;
+use crate::avro::BlobStyle;
+use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, Start};
+
+mod files;
+mod from;
+mod lines;
+mod stream;
+mod table;
+mod take;
+
+/// Subscribe to topics of alerts: print, watch, count or save them.
+///
+/// An alert a line, until Ctrl-C. Members of a consumer group share the stream: two with the same --group get different
+/// alerts, two with different ones get all of them. The group remembers how far it has read.
+///
+/// Messages that are no alert are told on stderr, and the stream goes on; the exit code is 1 in the end. 2: wrong usage.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve consume my-filter                                        on the brokers of SKYSIEVE_BROKERS
+  skysieve consume my-filter --fields diaSource.ra,diaSource.dec,diaSource.psfFlux
+  skysieve consume my-filter --json --fields 'prvDiaSources[].psfFlux' | jq .
+  skysieve consume my-filter --from earliest --until-end --commit never --save packets/ --stamps cutouts/
+  skysieve consume my-filter --from 2026-11-21T23:00:00Z --every 100
+  skysieve consume lsst-alerts --monitor")]
+pub struct ConsumeArgs {
+    /// Topics, or patterns that begin with ^
+    #[arg(value_name = "TOPIC", required = true)]
+    topics: Vec<String>,
+    /// Kafka brokers to begin with, host:port, separated by commas
+    #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
+    brokers: String,
+    /// What to print of an alert: fields (candidate.magpsf), whole records (diaSource), fields through arrays
+    /// (prv_candidates[].magpsf), or * for everything; separated by commas
+    #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
+    fields: Vec<String>,
+    /// Print JSON, one object a line, instead of a table. NaN is null
+    #[arg(long)]
+    json: bool,
+    /// How to print bytes, such as cutouts
+    #[arg(long, value_name = "HOW", default_value = "length")]
+    bytes: BytesArg,
+    /// Take only every Nth message, and pass over the others
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
+    /// Save cutouts there: ID_science.fits.gz, ID_template…, ID_difference…, gzipped as they came
+    #[arg(long, value_name = "DIR")]
+    stamps: Option<PathBuf>,
+    /// Gunzip cutouts: ID_science.fits
+    #[arg(long, requires = "stamps")]
+    fits: bool,
+    /// Save packets there, as they came: TOPIC-PARTITION-OFFSET.avro, which `skysieve check` reads
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
+    /// Print nothing but how many messages there were, in the end
+    #[arg(long, conflicts_with_all = ["fields", "monitor"])]
+    count: bool,
+    /// Don't decode: print where messages are, and their size
+    #[arg(long, conflicts_with_all = ["fields", "stamps"])]
+    decode_off: bool,
+    /// Print only when the end of a partition is reached, with offset and time
+    #[arg(long, conflicts_with_all = ["fields", "json", "stamps", "save", "every", "decode_off"])]
+    monitor: bool,
+    /// The consumer group [default: this machine's name]
+    #[arg(long, env = "SKYSIEVE_GROUP")]
+    group: Option<String>,
+    /// Where to begin, whatever the group has read: earliest, latest, a time (2026-11-22T03:00:00Z, or seconds since
+    /// 1970), or -N for the last N messages of each partition [default: where the group left off, or earliest]
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, value_parser = from::parse)]
+    from: Option<Start>,
+    /// End once every partition was read to its end
+    #[arg(long)]
+    until_end: bool,
+    /// End after N messages
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// End when no message has come for so long
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Option<std::time::Duration>,
+    /// When to commit a message's offset: after it was printed (after a crash some come again), before (after a crash some
+    /// are lost), or never
+    #[arg(long, value_name = "WHEN", default_value = "after")]
+    commit: CommitArg,
+    #[command(flatten)]
+    schemas: SchemaArgs,
+    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
+    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
+    properties: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CommitArg {
+    After,
+    Before,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum BytesArg {
+    /// How many there are
+    Length,
+    /// Their content
+    Base64,
+}
+
+impl BytesArg {
+    fn style(self) -> BlobStyle {
+        match self {
+            BytesArg::Length => BlobStyle::Length,
+            BytesArg::Base64 => BlobStyle::Base64,
+        }
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// Follows the topics until told to stop, or the end that was asked for.
+///
+/// # Errors
+/// When the topics can't be read, or what is to be saved can't be written.
+pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
+    let stop = stop_on_signal()?;
+    let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
+    options.check().map_err(|error| UsageError(error.to_string()))?;
+    let taker = take::Taker::new(&args)?;
+    let follower = match Follower::new(&options, &args.follow()?) {
+        // Told to stop before there was anything to read.
+        Err(Error::Stopped(_)) => return Ok(ExitCode::SUCCESS),
+        follower => follower?,
+    };
+    let total = stream::follow(&args, follower, taker, &stop)?;
+    if args.count {
+        // Whoever closed the pipe does not want to know.
+        let _ = std::io::stdout().write_all(total.report(args.json).as_bytes());
+    }
+    Ok(if total.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl ConsumeArgs {
+    fn follow(&self) -> anyhow::Result<FollowConfig> {
+        Ok(FollowConfig {
+            group: self.group.clone().map_or_else(machine_name, Ok)?,
+            topics: self.topics.clone(),
+            start: self.from.unwrap_or(Start::Committed),
+            acknowledge: match self.commit {
+                CommitArg::After => Acknowledge::After,
+                CommitArg::Before => Acknowledge::Before,
+                CommitArg::Never => Acknowledge::Never,
+            },
+            prompt_ends: self.monitor || self.until_end,
+        })
+    }
+
+    /// Whether every message gets a line.
+    fn prints(&self) -> bool {
+        let saves = self.stamps.is_some() || self.save.is_some();
+        !self.count && !self.monitor && (!saves || self.json || !self.fields.is_empty())
+    }
+}
+
+/// This machine's name, as the shell knows it.
+fn machine_name() -> anyhow::Result<String> {
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"].map(|path| std::fs::read_to_string(path).ok());
+    let names = [std::env::var("HOSTNAME").ok()].into_iter().chain(files).flatten();
+    let mut named = names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    named.next().context("this machine has no name to call the consumer group by: give --group")
+}

@@ -1,0 +1,154 @@
+//! Files of packets and cutouts: whole or not there, and in their folder.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::avro::{FieldError, Framed, Pick, Schemas};
+use crate::survey::STAMPS;
+
+/// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
+const MAX_STAMP: u64 = 16 << 20;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// What a FITS file begins with ([FITS 4.0](https://fits.gsfc.nasa.gov/fits_standard.html), 4.4.1).
+const FITS: &[u8] = b"SIMPLE  =";
+
+/// A folder to put files in.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn open(path: &Path) -> io::Result<Folder> {
+        fs::create_dir_all(path)?;
+        Ok(Folder(path.to_owned()))
+    }
+
+    /// Writes a file, in place of one of that name. A link of that name is replaced, not followed, and whoever looks sees
+    /// the whole file or none.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn put(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix(".").suffix(".part").permissions(Permissions::from_mode(0o666));
+        let mut file = builder.tempfile_in(&self.0)?;
+        file.write_all(content)?;
+        file.persist(self.0.join(name))?;
+        Ok(())
+    }
+}
+
+/// Saves cutouts.
+pub struct Stamps {
+    folder: Folder,
+    gunzip: bool,
+    picks: Vec<(&'static str, Pick)>,
+}
+
+impl Stamps {
+    /// Into that folder; gunzipped or as they came.
+    ///
+    /// # Errors
+    /// Never for the fields of known surveys.
+    pub fn new(folder: Folder, gunzip: bool) -> Result<Stamps, FieldError> {
+        let pick = |(name, paths): &(&'static str, [&str; 2])| Ok((*name, Pick::new(paths)?));
+        Ok(Stamps { folder, gunzip, picks: STAMPS.iter().map(pick).collect::<Result<_, _>>()? })
+    }
+
+    /// Saves an alert's cutouts as `ID_science.fits` and so on; what is wrong with those that are none.
+    ///
+    /// # Errors
+    /// When one can't be written.
+    pub fn save(&self, schemas: &Schemas, alert: &Framed<'_>, id: &str) -> anyhow::Result<Vec<String>> {
+        let mut complaints = Vec::new();
+        for (name, pick) in &self.picks {
+            let stamp = match pick.bytes(schemas, alert) {
+                Ok(Some(stamp)) => stamp,
+                Ok(None) => continue,
+                Err(error) => {
+                    complaints.push(error.to_string());
+                    continue;
+                }
+            };
+            match self.content(stamp) {
+                Ok((content, ending)) => {
+                    let file = format!("{id}_{name}.{ending}");
+                    let put = self.folder.put(&file, content.as_deref().unwrap_or(stamp));
+                    put.map_err(|error| anyhow::anyhow!("cannot save {file}: {error}"))?;
+                }
+                Err(why) => complaints.push(format!("cutout {name}: {why}")),
+            }
+        }
+        Ok(complaints)
+    }
+
+    /// What to write, if not the cutout as it is, and how to end the file's name.
+    fn content(&self, stamp: &[u8]) -> Result<(Option<Vec<u8>>, &'static str), String> {
+        let gzipped = stamp.starts_with(GZIP);
+        if gzipped && !self.gunzip {
+            return Ok((None, "fits.gz"));
+        }
+        let content = gzipped.then(|| gunzip(stamp)).transpose()?;
+        match content.as_deref().unwrap_or(stamp).starts_with(FITS) {
+            true => Ok((content, "fits")),
+            false => Err("it is neither FITS nor gzipped FITS".to_owned()),
+        }
+    }
+}
+
+fn gunzip(stamp: &[u8]) -> Result<Vec<u8>, String> {
+    let mut content = Vec::new();
+    let read = MultiGzDecoder::new(stamp).take(MAX_STAMP + 1).read_to_end(&mut content);
+    read.map_err(|error| format!("it is broken gzip ({error})"))?;
+    if content.len() as u64 > MAX_STAMP {
+        return Err(format!("it gunzips to more than {} MiB", MAX_STAMP >> 20));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamps(folder: &Path, gunzip: bool) -> Stamps {
+        Stamps::new(Folder::open(folder).unwrap(), gunzip).unwrap()
+    }
+
+    fn gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_bomb_and_rubbish_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kept, gunzipped) = (stamps(folder.path(), false), stamps(folder.path(), true));
+        let fits = b"SIMPLE  =                    T";
+        assert_eq!(kept.content(&gzip(fits)), Ok((None, "fits.gz")));
+        assert_eq!(gunzipped.content(&gzip(fits)), Ok((Some(fits.to_vec()), "fits")));
+        assert_eq!(gunzipped.content(fits), Ok((None, "fits")));
+        let bomb = gzip(&vec![0; 20 << 20]);
+        assert!(gunzipped.content(&bomb).unwrap_err().contains("16 MiB"));
+        assert!(gunzipped.content(&gzip(fits)[..20]).unwrap_err().contains("broken gzip"));
+        assert!(kept.content(b"#!/bin/sh").unwrap_err().contains("neither FITS"));
+        assert!(gunzipped.content(&gzip(b"text")).is_err() && kept.content(b"").is_err());
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_is_replaced() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        let link = folder.path().join("a.fits");
+        std::os::unix::fs::symlink(other.path(), &link).unwrap();
+        Folder::open(folder.path()).unwrap().put("a.fits", b"new").unwrap();
+        assert_eq!(fs::read(&link).unwrap(), b"new");
+        assert_eq!(fs::read(other.path()).unwrap(), b"");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+}

@@ -1,0 +1,124 @@
+//! A line for each alert: columns of a table, or a JSON object.
+
+use super::ConsumeArgs;
+use super::table::Table;
+use crate::avro::{AvroError, BlobStyle, FieldError, Framed, Pick, Schemas};
+use crate::pipeline::Message;
+use crate::survey::{JULIAN_DATE, POSITION, VISIT};
+
+/// How alerts are printed.
+pub struct Lines {
+    /// None: where the message is, and what the alert is.
+    fields: Vec<(String, Pick)>,
+    summary: Vec<(&'static str, Pick)>,
+    style: BlobStyle,
+    /// None: JSON.
+    table: Option<Table>,
+    /// Fields that the last alert lacked.
+    lacking: Vec<usize>,
+}
+
+impl Lines {
+    /// Lines with these fields, or with what identifies an alert.
+    ///
+    /// # Errors
+    /// Never for the fields of known surveys.
+    pub fn new(args: &ConsumeArgs, fields: Vec<Pick>) -> Result<Lines, FieldError> {
+        let visit = [VISIT[0], VISIT[1], JULIAN_DATE];
+        let summary = match args.decode_off {
+            true => Vec::new(),
+            false => {
+                vec![("visit", Pick::new(&visit)?), ("ra", Pick::new(&POSITION[0])?), ("dec", Pick::new(&POSITION[1])?)]
+            }
+        };
+        let mut lines = Lines {
+            fields: args.fields.iter().cloned().zip(fields).collect(),
+            summary,
+            style: args.bytes.style(),
+            table: None,
+            lacking: Vec::new(),
+        };
+        lines.table = (!args.json).then(|| Table::new(lines.names()));
+        Ok(lines)
+    }
+
+    fn names(&self) -> Vec<String> {
+        if !self.fields.is_empty() {
+            return self.fields.iter().map(|(name, _)| name.clone()).collect();
+        }
+        let place = ["topic", "partition", "offset", "bytes"].into_iter();
+        let id = (!self.summary.is_empty()).then_some("id").into_iter();
+        place.chain(id).chain(self.summary.iter().map(|(name, _)| *name)).map(str::to_owned).collect()
+    }
+
+    /// The line of a message that is not decoded.
+    pub fn undecoded(&mut self, message: &Message, out: &mut Vec<u8>) {
+        self.put(place(message), out);
+    }
+
+    /// The line of an alert.
+    ///
+    /// # Errors
+    /// When a field can't be printed, as it is too large.
+    pub fn alert(
+        &mut self,
+        message: &Message,
+        schemas: &Schemas,
+        alert: &Framed<'_>,
+        id: Option<i64>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AvroError> {
+        self.lacking.clear();
+        let mut values = Vec::new();
+        if self.fields.is_empty() {
+            values = place(message);
+            // Text: most readers of JSON take numbers for doubles, which don't hold every id.
+            values.push(id.map_or_else(|| b"null".to_vec(), |id| format!("\"{id}\"").into_bytes()));
+        }
+        let summary = self.summary.iter().map(|(_, pick)| pick).filter(|_| self.fields.is_empty());
+        for (index, pick) in self.fields.iter().map(|(_, pick)| pick).chain(summary).enumerate() {
+            let mut value = Vec::new();
+            if !pick.json(schemas, alert, self.style, &mut value)? {
+                value.extend_from_slice(b"null");
+                if index < self.fields.len() {
+                    self.lacking.push(index);
+                }
+            }
+            values.push(value);
+        }
+        self.put(values, out);
+        Ok(())
+    }
+
+    /// The fields that the last alert's schema has not, by their numbers.
+    pub fn lacking(&self) -> impl Iterator<Item = (usize, &Pick)> {
+        self.lacking.iter().map(|index| (*index, &self.fields[*index].1))
+    }
+
+    fn put(&mut self, values: Vec<Vec<u8>>, out: &mut Vec<u8>) {
+        let names = self.names();
+        match &mut self.table {
+            Some(table) => table.row(&values, out),
+            // The alert itself, an object already.
+            None if names == ["*"] => out.extend(values.concat()),
+            None => {
+                for (index, (name, value)) in names.iter().zip(&values).enumerate() {
+                    out.push(if index == 0 { b'{' } else { b',' });
+                    out.extend_from_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
+                    out.push(b':');
+                    out.extend_from_slice(value);
+                }
+                out.push(b'}');
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+/// Where a message is, and its size.
+fn place(message: &Message) -> Vec<Vec<u8>> {
+    let Message { topic, partition, offset, bytes, .. } = message;
+    let numbers = [i64::from(*partition), *offset, bytes.len() as i64];
+    let topic = serde_json::Value::from(&**topic).to_string();
+    std::iter::once(topic).chain(numbers.map(|number| number.to_string())).map(String::into_bytes).collect()
+}

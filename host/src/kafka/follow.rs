@@ -1,0 +1,257 @@
+//! Reading topics as a subscriber does: in a consumer group, from where it is asked to, up to their ends.
+
+mod config;
+mod context;
+mod held;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+pub use config::{Acknowledge, FollowConfig, Start};
+pub use held::PartitionEnd;
+
+use super::connection::TICK;
+use super::source::intern;
+use super::{Error, Options};
+use crate::pipeline::Message;
+use context::Context;
+
+/// How long a commit is tried.
+const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a member may be without a partition before it counts as one for which there is none.
+const NOTHING_ASSIGNED: Duration = Duration::from_secs(5);
+
+/// Reads topics as a member of a consumer group.
+///
+/// Brokers that go away while it runs are waited for; that is logged once. Headers are never looked at: rdkafka panics on
+/// one whose name is not UTF-8.
+pub struct Follower {
+    consumer: BaseConsumer<Context>,
+    options: Options,
+    acknowledge: Acknowledge,
+    topics: Vec<Arc<str>>,
+    /// The last fetch waited in vain.
+    quiet: bool,
+}
+
+/// What bounds a fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchLimits {
+    /// Messages.
+    pub count: usize,
+    /// Bytes. The message that goes beyond is the last.
+    pub bytes: usize,
+    /// How long to wait for the first; further ones are not waited for.
+    pub wait: Duration,
+}
+
+impl Follower {
+    /// Subscribes. Waits until a broker has answered, and until the topics exist.
+    ///
+    /// # Errors
+    /// [`Error`] when that takes longer than the options' patience, or an override is wrong.
+    pub fn new(options: &Options, config: &FollowConfig) -> Result<Follower, Error> {
+        let mut client = options.client_config(&config.properties())?;
+        client.set("group.id", &config.group);
+        let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config))?;
+        let connection = &consumer.context().connection;
+        // Nothing but errors can come before the subscription.
+        connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
+        await_topics(&consumer, options, &config.topics)?;
+        let names: Vec<&str> = config.topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&names)?;
+        let topics = names.into_iter().map(Arc::from).collect();
+        Ok(Follower { consumer, options: options.clone(), acknowledge: config.acknowledge, topics, quiet: false })
+    }
+
+    /// Appends messages to `batch`.
+    ///
+    /// # Errors
+    /// [`Error`] when reading can't go on.
+    pub fn fetch(&mut self, batch: &mut Vec<Message>, limits: FetchLimits) -> Result<(), Error> {
+        let begun = Instant::now();
+        let first = batch.len();
+        let mut bytes = 0;
+        while batch.len() - first < limits.count && bytes < limits.bytes {
+            let wait = if batch.len() == first { limits.wait } else { Duration::ZERO };
+            let Some(message) = self.poll(wait)? else { break };
+            bytes += message.bytes.len();
+            batch.push(message);
+        }
+        // A poll that served something else ends early, without a message.
+        self.quiet = batch.len() == first && begun.elapsed() >= limits.wait;
+        let context = self.consumer.context();
+        let mut held = context.held();
+        // Whoever has a partition now reads on from the last commit.
+        let mut at = 0;
+        batch.retain(|message| {
+            at += 1;
+            at <= first || held.holds(message)
+        });
+        if batch.len() > first {
+            context.connection.works();
+            batch[first..].iter().for_each(|message| held.fetched(message));
+        }
+        Ok(())
+    }
+
+    /// Says that all of these, the last that were fetched, are done with ([`Acknowledge::After`]) or about to be
+    /// ([`Acknowledge::Before`]). The latter commits at once; the former within a second, when partitions go to another
+    /// member, and on [`close`](Self::close). `Ok(false)`: the group was shared out anew, and the messages come again.
+    ///
+    /// # Errors
+    /// [`Error`] when offsets can't be committed.
+    pub fn acknowledge(&self, messages: &[Message]) -> Result<bool, Error> {
+        let held = self.consumer.context().held();
+        let mut list = TopicPartitionList::new();
+        for (index, message) in messages.iter().enumerate() {
+            let same = |other: &Message| other.partition == message.partition && other.topic == message.topic;
+            if self.acknowledge != Acknowledge::Never && !messages[index + 1..].iter().any(same) && held.holds(message)
+            {
+                list.add_partition_offset(&message.topic, message.partition, Offset::Offset(message.offset + 1))?;
+            }
+        }
+        // What follows may call back.
+        drop(held);
+        if list.count() == 0 {
+            return Ok(true);
+        }
+        if let Err(error) = self.consumer.store_offsets(&list) {
+            tracing::debug!(%error, "offsets not noted: the group is being shared out anew");
+            return Ok(false);
+        }
+        if self.acknowledge == Acknowledge::Before { self.commit() } else { Ok(true) }
+    }
+
+    /// Commits what was acknowledged, and leaves the group.
+    ///
+    /// # Errors
+    /// [`Error`] when offsets can't be committed.
+    pub fn close(self) -> Result<(), Error> {
+        if self.acknowledge == Acknowledge::After { self.commit().map(drop) } else { Ok(()) }
+    }
+
+    /// Partitions whose end was reached since this was last asked.
+    pub fn ends(&self) -> Vec<PartitionEnd> {
+        self.consumer.context().held().take_reached()
+    }
+
+    /// Whether every partition that this member has was read to its end, and nothing is left to fetch.
+    pub fn at_end(&self) -> bool {
+        self.quiet && self.consumer.context().held().all_reached(NOTHING_ASSIGNED)
+    }
+
+    /// Whether the group has given this member its part.
+    pub fn is_member(&self) -> bool {
+        self.consumer.context().held().assigned()
+    }
+
+    /// Messages not fetched yet, as known a second ago; `None` before that is known.
+    pub fn behind(&self) -> Option<i64> {
+        self.consumer.context().held().behind()
+    }
+
+    fn poll(&mut self, wait: Duration) -> Result<Option<Message>, Error> {
+        let context = self.consumer.context();
+        if let Some(error) = context.take_trouble() {
+            return Err(error);
+        }
+        let error = match self.consumer.poll(wait) {
+            None => {
+                context.connection.report();
+                return Ok(None);
+            }
+            Some(Ok(message)) => {
+                return Ok(Some(Message {
+                    bytes: message.payload().map_or_else(Bytes::new, Bytes::copy_from_slice),
+                    topic: intern(&mut self.topics, message.topic()),
+                    partition: message.partition(),
+                    offset: message.offset(),
+                }));
+            }
+            Some(Err(error)) => error,
+        };
+        match error {
+            KafkaError::PartitionEOF(partition) => context.held().event(partition),
+            error => self.failed(&error)?,
+        }
+        Ok(None)
+    }
+
+    /// Sorts an error that the consumer met: those that time may heal are waited out.
+    fn failed(&self, error: &KafkaError) -> Result<(), Error> {
+        use RDKafkaErrorCode::*;
+        let connection = &self.consumer.context().connection;
+        if let KafkaError::MessageConsumptionFatal(code) = error {
+            return Err(Error::Other(format!("{code}: this member's part in the consumer group has ended")));
+        }
+        connection.check()?;
+        match error.rdkafka_error_code() {
+            Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) => {
+                let rights = "the user needs the right to read the topics and the consumer group";
+                Err(Error::Other(format!("{code} ({}): {rights}", connection.reason())))
+            }
+            Some(AutoOffsetReset | OffsetOutOfRange) => Err(Error::Other(format!(
+                "the committed offset is not in the topic any more ({}): say --from earliest or latest",
+                connection.reason()
+            ))),
+            _ => {
+                tracing::debug!(%error, "reading goes on");
+                connection.report();
+                Ok(())
+            }
+        }
+    }
+
+    /// Commits what was stored. `Ok(false)`: the group is being shared out anew.
+    fn commit(&self) -> Result<bool, Error> {
+        use RDKafkaErrorCode::*;
+        let deadline = Instant::now() + COMMIT_PATIENCE;
+        loop {
+            let Err(error) = self.consumer.commit_consumer_state(CommitMode::Sync) else { return Ok(true) };
+            match error.rdkafka_error_code() {
+                Some(NoOffset) => return Ok(true),
+                Some(RebalanceInProgress | IllegalGeneration | UnknownMemberId | AssignmentLost) => return Ok(false),
+                Some(FencedInstanceId | GroupAuthorizationFailed | TopicAuthorizationFailed | Fatal) => {
+                    return Err(Error::Other(format!("offsets can't be committed: {error}")));
+                }
+                _ if Instant::now() >= deadline || self.options.stopping() => {
+                    let again = "what followed the last commit comes again next time";
+                    return Err(Error::Other(format!("offsets can't be committed: {error}; {again}")));
+                }
+                _ => std::thread::sleep(TICK),
+            }
+        }
+    }
+}
+
+/// Waits for topics that are not patterns to be there.
+fn await_topics(consumer: &BaseConsumer<Context>, options: &Options, topics: &[String]) -> Result<(), Error> {
+    let deadline = Instant::now() + options.patience;
+    let mut told = false;
+    loop {
+        let metadata = consumer.fetch_metadata(None, options.patience)?;
+        let exists = |topic: &str| metadata.topics().iter().any(|found| found.name() == topic);
+        let absent: Vec<&str> =
+            topics.iter().map(String::as_str).filter(|topic| !topic.starts_with('^') && !exists(topic)).collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        if options.stopping() {
+            return Err(Error::Stopped(0));
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::NoTopic(absent.join(", ")));
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!(topics = absent.join(", "), "waiting for topics to be created");
+        }
+        std::thread::sleep(TICK);
+    }
+}

@@ -1,0 +1,64 @@
+//! How topics are followed.
+
+/// What to follow, and how.
+#[derive(Clone, Debug)]
+pub struct FollowConfig {
+    /// The consumer group: its members share the topics' partitions.
+    pub group: String,
+    /// Names, or patterns beginning with `^`.
+    pub topics: Vec<String>,
+    /// Where to begin.
+    pub start: Start,
+    /// When offsets are committed.
+    pub acknowledge: Acknowledge,
+    /// Whether the ends of partitions are to be told within 0.1 s instead of 0.5 s.
+    pub prompt_ends: bool,
+}
+
+/// Where to begin in a partition that this process was not given before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Where the group left off; a new group at the earliest message.
+    Committed,
+    /// At the earliest message, whatever the group has committed; so do the others.
+    Earliest,
+    /// Behind the latest message.
+    Latest,
+    /// So many messages before the end, at least 1.
+    Last(i64),
+    /// At the first message from that time on, in milliseconds since 1970.
+    Time(i64),
+}
+
+/// When a message's offset is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// Once it is done with: after a crash some messages come again.
+    After,
+    /// Before: after a crash some messages are lost, none comes again.
+    Before,
+    /// Never.
+    Never,
+}
+
+impl FollowConfig {
+    /// What is added to librdkafka's defaults.
+    pub(super) fn properties(&self) -> [(&'static str, &'static str); 11] {
+        let after = if self.acknowledge == Acknowledge::After { "true" } else { "false" };
+        [
+            // librdkafka commits what was stored: every second, and before a partition goes to another member.
+            ("enable.auto.commit", after),
+            ("auto.commit.interval.ms", "1000"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "earliest"),
+            ("isolation.level", "read_committed"),
+            ("enable.partition.eof", "true"),
+            ("fetch.message.max.bytes", "8388608"),
+            ("fetch.queue.backoff.ms", "10"),
+            // librdkafka's mock broker answers a fetch that found nothing only when this is over.
+            ("fetch.wait.max.ms", "50"),
+            ("session.timeout.ms", "10000"),
+            ("statistics.interval.ms", if self.prompt_ends { "100" } else { "500" }),
+        ]
+    }
+}

@@ -1,0 +1,187 @@
+//! The partitions that a member of a group holds: how far they were read, and which to their ends.
+//!
+//! rdkafka tells a partition's number when its end is reached, but neither the topic nor the offset; librdkafka's
+//! statistics know these, some tenths of a second later. An end counts once both have come: then all messages before it
+//! were handed out, as the events come in their order. Its time is the event's.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rdkafka::TopicPartitionList;
+use serde::Deserialize;
+
+use crate::pipeline::Message;
+
+/// An event that no statistics explain after so long is forgotten: its end had moved on before they were taken.
+const STALE: Duration = Duration::from_secs(2);
+
+/// The end of a partition was reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionEnd {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+    /// The offset of the message that comes next.
+    pub offset: i64,
+    /// When.
+    pub time: SystemTime,
+}
+
+type Key = (Arc<str>, i32);
+
+#[derive(Default)]
+pub(super) struct Held {
+    /// Since when the group's last word on this member's partitions holds.
+    assigned: Option<Instant>,
+    partitions: BTreeMap<Key, Partition>,
+    /// How far partitions were read that were held before.
+    earlier: HashMap<Key, Option<i64>>,
+    /// By partition number, when ends were reached that were not explained yet.
+    events: HashMap<i32, VecDeque<SystemTime>>,
+    reached: Vec<PartitionEnd>,
+}
+
+#[derive(Default)]
+struct Partition {
+    /// One past the last message that was handed out.
+    position: Option<i64>,
+    /// One past the last message that can be read.
+    high: Option<i64>,
+    /// The last end that was met, by the statistics.
+    end: Option<i64>,
+    /// The last end that counted.
+    reached: Option<i64>,
+}
+
+impl Held {
+    pub(super) fn assign(&mut self, list: &TopicPartitionList) {
+        self.assigned = Some(Instant::now());
+        for element in list.elements() {
+            self.partitions.insert((element.topic().into(), element.partition()), Partition::default());
+        }
+    }
+
+    pub(super) fn revoke(&mut self, list: &TopicPartitionList) {
+        self.assigned = None;
+        for element in list.elements() {
+            let key = (Arc::from(element.topic()), element.partition());
+            if let Some(partition) = self.partitions.remove(&key) {
+                let before = self.earlier.get(&key).copied().flatten();
+                self.earlier.insert(key, partition.position.or(before));
+            }
+            self.events.remove(&element.partition());
+        }
+    }
+
+    /// Whether a partition is held.
+    pub(super) fn holds(&self, message: &Message) -> bool {
+        self.partitions.contains_key(&key(message))
+    }
+
+    /// How far a partition was read that was held before.
+    pub(super) fn earlier(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.earlier.get(&(topic.into(), partition)).copied().flatten()
+    }
+
+    pub(super) fn fetched(&mut self, message: &Message) {
+        if let Some(partition) = self.partitions.get_mut(&key(message)) {
+            partition.position = Some(message.offset + 1);
+        }
+    }
+
+    /// Messages not handed out yet.
+    pub(super) fn behind(&self) -> Option<i64> {
+        let behind = |partition: &Partition| {
+            let position = partition.position.max(partition.reached);
+            Some((partition.high? - position?).max(0))
+        };
+        self.partitions.values().map(behind).sum()
+    }
+
+    /// The end of a partition of that number was reached.
+    pub(super) fn event(&mut self, partition: i32) {
+        self.events.entry(partition).or_default().push_back(SystemTime::now());
+        self.explain();
+    }
+
+    /// Takes in librdkafka's statistics
+    /// ([format](https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md)). Whether a broker is there.
+    pub(super) fn statistics(&mut self, json: &[u8]) -> bool {
+        let statistics: Statistics = match serde_json::from_slice(json) {
+            Ok(statistics) => statistics,
+            Err(error) => {
+                tracing::debug!(%error, "librdkafka's statistics can't be read");
+                return false;
+            }
+        };
+        let known = |offset: i64| (offset >= 0).then_some(offset);
+        for ((topic, number), partition) in &mut self.partitions {
+            let found = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(number));
+            let Some(found) = found else { continue };
+            partition.end = known(found.eof_offset);
+            partition.high = known(found.ls_offset).or(known(found.hi_offset)).or(partition.high);
+        }
+        self.explain();
+        let fresh = |time: &SystemTime| time.elapsed().is_ok_and(|age| age < STALE);
+        self.events.values_mut().for_each(|times| times.retain(fresh));
+        statistics.brokers.values().any(|broker| broker.state == "UP")
+    }
+
+    /// The ends that were reached since this was last asked.
+    pub(super) fn take_reached(&mut self) -> Vec<PartitionEnd> {
+        std::mem::take(&mut self.reached)
+    }
+
+    /// Whether the group has given this member its part.
+    pub(super) fn assigned(&self) -> bool {
+        self.assigned.is_some()
+    }
+
+    /// Whether all partitions' ends were reached since they were given; without one, whether that has been so for long.
+    pub(super) fn all_reached(&self, without_one: Duration) -> bool {
+        let Some(assigned) = self.assigned else { return false };
+        let all = self.partitions.values().all(|partition| partition.reached.is_some());
+        all && (!self.partitions.is_empty() || assigned.elapsed() >= without_one)
+    }
+
+    /// Brings events and statistics together.
+    fn explain(&mut self) {
+        for ((topic, number), partition) in &mut self.partitions {
+            let Some(offset) = partition.end.filter(|_| partition.end != partition.reached) else { continue };
+            let Some(time) = self.events.get_mut(number).and_then(VecDeque::pop_front) else { continue };
+            partition.reached = Some(offset);
+            self.reached.push(PartitionEnd { topic: topic.clone(), partition: *number, offset, time });
+        }
+    }
+}
+
+fn key(message: &Message) -> Key {
+    (message.topic.clone(), message.partition)
+}
+
+#[derive(Deserialize)]
+struct Statistics {
+    #[serde(default)]
+    brokers: HashMap<String, BrokerStatistics>,
+    #[serde(default)]
+    topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Deserialize)]
+struct BrokerStatistics {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct TopicStatistics {
+    partitions: HashMap<i32, PartitionStatistics>,
+}
+
+#[derive(Deserialize)]
+struct PartitionStatistics {
+    eof_offset: i64,
+    hi_offset: i64,
+    ls_offset: i64,
+}
