@@ -38,4 +38,5 @@ pub use sink::{DROPPED_PAYLOAD, KafkaSink};
 pub use source::KafkaSource;
 pub use start::From;
 pub use subscriber::{Received, Subscriber};
+pub use table::Table;
 pub use topics::{TopicSettings, Topics};

@@ -18,7 +18,7 @@ mod totals;
 
 pub use crate::filters::PartitionLag;
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
-pub use config::{Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, Topics};
+pub use config::{Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
 pub use handle::{Handle, Prepared};
 pub use io::{
     BatchLimits, Condition, Header, Message, Monitor, Position, Record, Sink, SinkError, Source, SourceError,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::source::{self, Client};
+use super::table::{self, Table};
 use super::transaction::Transactions;
-use super::{Error, From, KafkaSink, KafkaSource, Options, Watch, table};
+use super::{Error, From, KafkaSink, KafkaSource, Options, Watch};
 
 /// The right to read and publish as the host of a name: its transactional id and its consumer group. Whoever claims the
 /// name later takes it over, and the earlier host can't commit any more.
@@ -29,11 +30,11 @@ impl Claim {
         Ok(Claim { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
     }
 
-    /// The last record of each key of a compacted topic, `(key, payload)`.
+    /// The last record of each key of a compacted topic.
     ///
     /// # Errors
     /// [`Error`] when the topic is absent or can't be read.
-    pub fn table(&self, topic: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn table(&self, topic: &str) -> Result<Table, Error> {
         table::read(&self.options, topic)
     }
 

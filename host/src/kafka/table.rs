@@ -24,8 +24,11 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("fetch.wait.max.ms", "50"),
 ];
 
+/// Records of a compacted topic: `(key, payload)`, each key once.
+pub type Table = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// The last record of each key, without those whose payload is null.
-pub(super) fn read(options: &Options, topic: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+pub(super) fn read(options: &Options, topic: &str) -> Result<Table, Error> {
     let watch = Watch::default();
     let config = options.client_config(&PROPERTIES)?;
     let consumer: rdkafka::consumer::BaseConsumer<Context> = config.create_with_context(Context::new(&watch))?;

@@ -33,7 +33,10 @@ pub struct Config {
 
 /// See [`Config::open_topic`].
 #[derive(Clone)]
-pub struct OpenTopic(pub Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>);
+pub struct OpenTopic(pub Arc<TopicOpener>);
+
+/// Given a topic's name.
+pub type TopicOpener = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 impl std::fmt::Debug for OpenTopic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
