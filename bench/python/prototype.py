@@ -1,8 +1,8 @@
-"""The prototype mini-broker's design (DMTN-081): a process per filter, each of which reads and decodes the whole stream.
+"""The prototype mini-broker's design (DMTN-081): a process per filter, each of which decodes the whole stream.
 
-Each consumes the topic in a group of its own, decodes whole alerts with fastavro, and sends the first 20 of a visit that
-are bright and significant, unchanged, to a topic of its own. Prints one JSON object: seconds of CPU of each process,
-seconds of wall clock, alerts accepted, topics written.
+Each consumes the topic in a group of its own, decodes whole alerts with fastavro, and sends the first 20 of a visit
+that are bright and significant, unchanged, to a topic of its own. Prints one JSON object: seconds of CPU of each
+process, seconds of wall clock, alerts accepted, topics written.
 """
 
 import argparse

@@ -107,5 +107,5 @@ pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> anyhow::Result<Option<
 /// When there are none.
 pub fn median(mut values: Vec<f64>) -> anyhow::Result<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().context("nothing was measured")
+    values.get(values.len() / 2).copied().context("nothing was measured: too few alerts?")
 }

@@ -1,12 +1,11 @@
 //! A host that catches up with a stream, beside a librdkafka consumer that only counts.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use skysieve_bench::{Goal, Row};
 
+use super::bare::read;
 use super::bench::{Bench, median};
 use super::host::Host;
 use super::stream::{Stream, mean_size};
@@ -18,23 +17,6 @@ const RUNS: usize = 3;
 /// Alerts of the simulated LSST are 85 KB with cutouts and 16 KB without. So many without make a mean of 66 KB, and
 /// every one has its history.
 const WITHOUT_STAMPS: f64 = 0.28;
-
-/// Those of the host (`host/src/kafka/source.rs`).
-const PROPERTIES: [(&str, &str); 10] = [
-    ("enable.auto.commit", "false"),
-    ("enable.auto.offset.store", "false"),
-    ("auto.offset.reset", "earliest"),
-    ("isolation.level", "read_committed"),
-    ("fetch.message.max.bytes", "8388608"),
-    ("fetch.queue.backoff.ms", "10"),
-    ("fetch.wait.max.ms", "50"),
-    ("topic.metadata.refresh.interval.ms", "10000"),
-    ("statistics.interval.ms", "5000"),
-    ("socket.timeout.ms", "30000"),
-];
-
-/// How long the consumer waits for a message.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One catching up.
 struct Run {
@@ -96,21 +78,11 @@ fn catch_up(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<Run> {
 
 /// A bare consumer's rate, from the first message to the last.
 fn consume(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<f64> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", &bench.brokers).set("group.id", bench.name("bare"));
-    PROPERTIES.iter().for_each(|(key, value)| drop(config.set(*key, *value)));
-    let consumer: BaseConsumer = config.create()?;
-    let mut list = TopicPartitionList::new();
-    for partition in 0..bench.partitions {
-        list.add_partition_offset(topic, partition, Offset::Beginning)?;
-    }
-    consumer.assign(&list)?;
     let mut started = None;
-    for _ in 0..alerts {
-        let message = consumer.poll(PATIENCE).context("the bare consumer gets no more")??;
-        std::hint::black_box(&message);
+    read(bench, topic, alerts, |message| {
+        std::hint::black_box(message);
         started.get_or_insert_with(Instant::now);
-    }
+    })?;
     let started = started.context("no alerts")?;
     Ok((alerts - 1) as f64 / started.elapsed().as_secs_f64())
 }

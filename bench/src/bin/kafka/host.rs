@@ -182,7 +182,7 @@ fn follow(log: ChildStderr) -> Receiver<String> {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             if let Some((_, address)) = line.split_once("listening=") {
                 let _ = sender.send(address.split_whitespace().next().unwrap_or_default().to_owned());
-            } else if !line.contains(" INFO ") {
+            } else if !line.contains(" INFO ") && !line.starts_with("stopping") {
                 eprintln!("{line}");
             }
         }

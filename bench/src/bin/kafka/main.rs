@@ -1,6 +1,7 @@
 //! The figures on Apache Kafka, each beside its reference in the same run: catching up with a stream, visits at the
 //! survey's cadence, the prototype's design in Python, memory. `make bench-kafka` starts a broker and runs this.
 
+mod bare;
 mod bench;
 mod catch_up;
 mod host;
@@ -8,6 +9,7 @@ mod memory;
 mod process;
 mod prototype;
 mod stream;
+mod subscription;
 mod visits;
 
 use anyhow::Context;
@@ -86,8 +88,9 @@ fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
         rows.extend(catch_up::measure(&bench, args).context("catching up")?);
     }
     if wanted(Part::Visits) {
-        rows.extend(visits::measure(&bench, args, args.interval).context("visits at a cadence")?);
-        rows.extend(visits::measure(&bench, args, 0.0).context("visits back to back")?);
+        for kind in visits::KINDS {
+            rows.extend(visits::measure(&bench, args, &kind).with_context(|| format!("visits {}", kind.name(args)))?);
+        }
     }
     if wanted(Part::Memory) {
         rows.extend(memory::measure(&bench, args.burst).context("alerts at once")?);

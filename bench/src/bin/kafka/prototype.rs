@@ -36,14 +36,14 @@ pub fn measure(bench: &Bench, args: &Args, topic: &str, ours: f64) -> anyhow::Re
         bench.delete(&report.topics);
         let cpu = report.cpu.iter().sum::<f64>() / filters as f64 * scale;
         dearest = cpu.max(dearest);
-        let what = format!("Python, {filters} filters (a visit scaled from {alerts} alerts)");
+        let what = format!("Python × {filters}, a visit (scaled from {alerts} alerts)");
         rows.push(Row::new(format!("{what}: CPU a filter"), cpu, "s"));
         rows.push(Row::new(format!("{what}: wall clock"), report.wall * scale, "s"));
     }
     let (filters, visit) = (bench.filters.len(), ours * VISIT);
     rows.extend([
         Row::new(
-            format!("Python, CPU for {INTERVAL} s of {cores} cores: filters that keep up"),
+            format!("Python, filters that {INTERVAL} s of {cores} cores are enough for"),
             cores * INTERVAL / dearest,
             "",
         ),
