@@ -102,7 +102,7 @@ fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) ->
         }
     }
     let what = format!("start → {NTH}th accepted, {pace}");
-    let some = format!("{} filters accepting ≥ {:.0} %", often.len(), OFTEN * 100.0);
+    let some = format!("{} filters of ≥ {:.0} %", often.len(), OFTEN * 100.0);
     let any = format!("all {} that got {NTH}", all.len());
     let delays = arrivals.values().flatten().map(|arrival| arrival.at - arrival.submitted);
     let delays: Vec<f64> = delays.collect();
@@ -112,12 +112,8 @@ fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) ->
         Row::new("  of that, until that alert was handed to the producer: median", median(unsent)?, "s"),
         Row::new(format!("{what}, {any}: median"), median(all.clone())?, "s"),
         Row::new(format!("{what}, {any}: last"), largest(all)?, "s"),
-        Row::new(
-            format!("accepted alert, at the producer → at a subscriber, {pace}: median"),
-            median(delays.clone())?,
-            "s",
-        ),
-        Row::new(format!("accepted alert, at the producer → at a subscriber, {pace}: last"), largest(delays)?, "s"),
+        Row::new(format!("accepted alert, producer → subscriber, {pace}: median"), median(delays.clone())?, "s"),
+        Row::new(format!("accepted alert, producer → subscriber, {pace}: last"), largest(delays)?, "s"),
     ])
 }
 
