@@ -7,9 +7,10 @@ CARGO ?= cargo
 TESTED := --workspace --exclude skysieve-bench
 GUESTS := $(sort $(dir $(wildcard examples/*/Cargo.toml tests/guests/*/Cargo.toml)))
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench setup clean help
+.PHONY: demo test filters lint unit soak bench bench-kafka setup clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +19,7 @@ help:
 	@echo "make lint    rustfmt and clippy, without warnings"
 	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
 	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
+	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk)"
 
 setup:
 	@scripts/setup
@@ -52,6 +54,14 @@ bench: setup
 	target/release/skysieve build $(GUESTS) --out target/filters
 	$(CARGO) bench -p skysieve-bench
 	$(CARGO) run --release -q -p skysieve-bench --bin table
+
+# One selection of packages, so that nothing is built twice.
+bench-kafka: setup
+	$(CARGO) build --release -p skysieve -p skysieve-bench --bins --benches
+	$(if $(wildcard target/filters/lsst-*.wasm),,target/release/skysieve build $(GUESTS) --out target/filters)
+	@scripts/python-env >/dev/null
+	@brokers=$$(scripts/kafka start --cluster bench) && trap 'scripts/kafka remove --cluster bench' EXIT && \
+	  SKYSIEVE_TEST_KAFKA=$$brokers target/release/kafka $(BENCH_ARGS)
 
 clean:
 	$(CARGO) clean

@@ -1,0 +1,88 @@
+//! A host that catches up with a stream, beside a librdkafka consumer that only counts.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use skysieve_bench::{Goal, Row};
+
+use super::bare::read;
+use super::bench::{Bench, median};
+use super::host::Host;
+use super::stream::{Stream, mean_size};
+use super::{Args, prototype};
+
+/// Odd: the middle one counts.
+const RUNS: usize = 3;
+
+/// Alerts of the simulated LSST are 85 KB with cutouts and 16 KB without. So many without make a mean of 66 KB, and
+/// every one has its history.
+const WITHOUT_STAMPS: f64 = 0.28;
+
+/// One catching up.
+struct Run {
+    /// Alerts a second.
+    rate: f64,
+    /// Seconds of CPU an alert.
+    cpu: f64,
+}
+
+/// Alerts a second, and CPU beside that of the prototype's design on the same stream.
+pub fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Vec<Row>> {
+    let stream = Stream::new(bench)?;
+    let (size, alerts) = fill(&stream, args)?;
+    eprintln!("catching up: {alerts} alerts of {size:.1} KB are there");
+    let (mut bare, mut hosts, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 1..=RUNS {
+        bare.push(consume(bench, &stream.topic, alerts)?);
+        let host = catch_up(bench, &stream.topic, alerts)?;
+        eprintln!("run {run}: host {:.0} a second, bare consumer {:.0}", host.rate, bare[run - 1]);
+        hosts.push(host.rate);
+        cpu.push(host.cpu);
+    }
+    let (bare, host, cpu) = (median(bare)?, median(hosts)?, median(cpu)?);
+    let filters = bench.filters.len();
+    let mut rows = vec![
+        Row::new(format!("{alerts} alerts to catch up with, mean size"), size, "KB"),
+        Row::new("a librdkafka consumer that only counts them", bare, "/s"),
+        Row::new(format!("host, {filters} filters, exactly once"), host, "/s"),
+        Row::new("the host's rate over the consumer's", host / bare, "×").goal(Goal::AtLeast(0.8)),
+    ];
+    rows.extend(prototype::measure(bench, args, &stream.topic, cpu).context("the prototype in Python")?);
+    Ok(rows)
+}
+
+/// Alerts with and without cutouts, at the same time; their mean size in KB, and how many.
+fn fill(stream: &Stream<'_>, args: &Args) -> anyhow::Result<(f64, u64)> {
+    let without = (args.alerts as f64 * WITHOUT_STAMPS).round().max(1.0) as usize;
+    let with = (args.alerts - without).max(1);
+    // Visits of the usual size, as quotas count by visit.
+    let visits = args.alerts.div_ceil(args.visit);
+    let flags =
+        |alerts: usize| format!("--interval 0 --visits {visits} --alerts-per-visit {}", alerts.div_ceil(visits));
+    let visits = stream.publish_together(&[&flags(with), &format!("{} --no-stamps --seed 2", flags(without))])?;
+    Ok((mean_size(&visits), visits.iter().map(|visit| visit.delivered).sum()))
+}
+
+/// A host's rate, from the first messages that it is known to have until the last is done: those first ones don't
+/// count.
+fn catch_up(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<Run> {
+    let mut host = Host::start(bench, topic)?;
+    let first = host.first("the first message", |sample| sample.messages > 0)?;
+    let last = host.await_done(alerts)?;
+    host.filters(alerts)?;
+    host.stop()?;
+    let counted = (alerts - first.messages) as f64;
+    anyhow::ensure!(counted > 0.0, "{alerts} alerts are too few: all were fetched at once");
+    Ok(Run { rate: counted / (last.at - first.at), cpu: (last.cpu - first.cpu) / counted })
+}
+
+/// A bare consumer's rate, from the first message to the last.
+fn consume(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<f64> {
+    let mut started = None;
+    read(bench, topic, alerts, |message| {
+        std::hint::black_box(message);
+        started.get_or_insert_with(Instant::now);
+    })?;
+    let started = started.context("no alerts")?;
+    Ok((alerts - 1) as f64 / started.elapsed().as_secs_f64())
+}

@@ -1,0 +1,217 @@
+//! `skysieve host` as a process, watched from outside.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use super::bench::{Bench, await_some, now};
+use super::process;
+
+/// How often the host is asked how far it is.
+const POLL: Duration = Duration::from_millis(5);
+
+/// How far a host was, as `/health/ready` told.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// When that was known, in seconds since 1970.
+    pub at: f64,
+    /// Whether it reads the stream.
+    pub ready: bool,
+    /// Messages fetched and decoded.
+    pub messages: u64,
+    /// Messages whose outcome is committed, for every filter.
+    pub done: u64,
+    /// Seconds of CPU used.
+    pub cpu: f64,
+}
+
+#[derive(Deserialize)]
+struct Health {
+    ready: bool,
+    messages: u64,
+    done: u64,
+    undecodable: u64,
+}
+
+/// What a filter made of what it was shown.
+#[derive(Deserialize)]
+pub struct FilterStatus {
+    pub name: String,
+    state: String,
+    counts: Counts,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    seen: u64,
+    accepted: u64,
+    over_quota: u64,
+    faulted: u64,
+}
+
+impl FilterStatus {
+    /// The share of alerts that it accepts, with those beyond the quota.
+    pub fn accepts(&self) -> f64 {
+        (self.counts.accepted + self.counts.over_quota) as f64 / self.counts.seen.max(1) as f64
+    }
+}
+
+/// Whenever something had changed; newest last.
+type Samples = Mutex<Vec<Sample>>;
+
+/// A host's process with all filters; killed when it goes out of scope, and its topics deleted.
+pub struct Host<'a> {
+    bench: &'a Bench,
+    name: String,
+    process: Child,
+    url: String,
+    samples: Arc<Samples>,
+}
+
+impl Host<'_> {
+    /// Starts a host of a name and with topics of its own, and waits until its API answers.
+    ///
+    /// # Errors
+    /// When it ends.
+    pub fn start<'a>(bench: &'a Bench, topic: &str) -> anyhow::Result<Host<'a>> {
+        let name = bench.name("host");
+        let mut command = bench.skysieve("host")?;
+        command.args(["--topic", topic, "--name", &name, "--output-prefix", &format!("{name}-")]);
+        command.args(["--listen", "127.0.0.1:0", "--filters"]).arg(bench.folder.path());
+        let mut process = command.env("RUST_LOG", "info").stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let log = process.stderr.take().map(follow);
+        let mut host = Host { bench, name, process, url: String::new(), samples: Arc::default() };
+        let address = log.and_then(|address| address.recv().ok()).context("the host ended at once; see above")?;
+        host.url = format!("http://{address}");
+        let (url, pid, samples) = (host.url.clone(), host.process.id(), Arc::downgrade(&host.samples));
+        std::thread::spawn(move || watch(&url, pid, &samples));
+        Ok(host)
+    }
+
+    /// The topic of a filter.
+    pub fn output(&self, filter: &str) -> String {
+        format!("{}-{filter}", self.name)
+    }
+
+    /// All that is known until now.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for the first sample of that kind.
+    ///
+    /// # Errors
+    /// When the host ends before.
+    pub fn first(&mut self, what: &str, is: impl Fn(&Sample) -> bool) -> anyhow::Result<Sample> {
+        await_some(what, || {
+            if let Some(status) = self.process.try_wait()? {
+                anyhow::bail!("the host ended ({status}); waited for: {what}");
+            }
+            Ok(self.samples().into_iter().find(|sample| is(sample)))
+        })
+    }
+
+    /// Waits until so many messages are done with.
+    ///
+    /// # Errors
+    /// When the host ends before.
+    pub fn await_done(&mut self, messages: u64) -> anyhow::Result<Sample> {
+        self.first(&format!("{messages} messages done"), |sample| sample.done >= messages)
+    }
+
+    /// The most memory so far, in MiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn memory_peak(&self) -> anyhow::Result<f64> {
+        process::memory_peak(self.process.id())
+    }
+
+    /// Every filter, each of which must have judged `alerts` alerts, and failed on none.
+    ///
+    /// # Errors
+    /// When one has not.
+    pub fn filters(&self, alerts: u64) -> anyhow::Result<Vec<FilterStatus>> {
+        let health: Health = get(&agent(), &format!("{}/health/ready", self.url))?;
+        anyhow::ensure!(health.undecodable == 0, "{} undecodable messages", health.undecodable);
+        let filters: Vec<FilterStatus> = get(&agent(), &format!("{}/api/v1/filters", self.url))?;
+        let of = self.bench.filters.len();
+        anyhow::ensure!(filters.len() == of, "the host took {} of {of} filters", filters.len());
+        for FilterStatus { name, state, counts } in &filters {
+            let (seen, faulted) = (counts.seen, counts.faulted);
+            anyhow::ensure!(
+                state == "active" && seen == alerts && faulted == 0,
+                "{name}: {state}, {seen} seen of {alerts}, {faulted} faults"
+            );
+        }
+        Ok(filters)
+    }
+
+    /// Stops it in order.
+    ///
+    /// # Errors
+    /// When it did not end as it should.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        let status = self.process.wait()?;
+        anyhow::ensure!(status.success(), "the host ended: {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Host<'_> {
+    fn drop(&mut self) {
+        // It may have ended: nothing to do then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let mut topics: Vec<String> = self.bench.filters.iter().map(|filter| self.output(filter)).collect();
+        topics.extend(["quotas", "dead-letters"].map(|own| self.output(own)));
+        self.bench.delete(&topics);
+    }
+}
+
+/// Passes on warnings of the host's log, and tells the address once.
+fn follow(log: ChildStderr) -> Receiver<String> {
+    let (sender, address) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if let Some((_, address)) = line.split_once("listening=") {
+                let _ = sender.send(address.split_whitespace().next().unwrap_or_default().to_owned());
+            } else if !line.contains(" INFO ") && !line.starts_with("stopping") {
+                eprintln!("{line}");
+            }
+        }
+    });
+    address
+}
+
+/// Keeps a sample of every change, as long as somebody wants them and the host lives.
+fn watch(url: &str, pid: u32, samples: &Weak<Samples>) {
+    let (agent, url) = (agent(), format!("{url}/health/ready"));
+    while let Some(samples) = samples.upgrade() {
+        if let (Ok(health), Ok(cpu)) = (get::<Health>(&agent, &url), process::cpu(pid)) {
+            let Health { ready, messages, done, .. } = health;
+            let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+            if samples.last().is_none_or(|last| (last.ready, last.messages, last.done) != (ready, messages, done)) {
+                samples.push(Sample { at: now(), ready, messages, done, cpu });
+            }
+        }
+        drop(samples);
+        std::thread::sleep(POLL);
+    }
+}
+
+/// `/health/ready` answers also when it is not.
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).build().into()
+}
+
+fn get<T: serde::de::DeserializeOwned>(agent: &ureq::Agent, url: &str) -> anyhow::Result<T> {
+    let text = agent.get(url).call()?.body_mut().read_to_string()?;
+    serde_json::from_str(&text).with_context(|| format!("{url}: {text}"))
+}

@@ -1,0 +1,101 @@
+//! The figures on Apache Kafka, each beside its reference in the same run: catching up with a stream, visits at the
+//! survey's cadence, the prototype's design in Python, memory. `make bench-kafka` starts a broker and runs this.
+
+mod bare;
+mod bench;
+mod catch_up;
+mod host;
+mod memory;
+mod process;
+mod prototype;
+mod stream;
+mod subscription;
+mod visits;
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use skysieve_bench::{Row, record};
+
+use bench::Bench;
+
+/// Measures `skysieve host` on Apache Kafka.
+///
+/// The binary `skysieve` beside this program is measured, with the filters of target/filters.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Apache Kafka's address
+    #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_TEST_KAFKA")]
+    brokers: String,
+    /// What to measure [default: everything]
+    #[arg(long = "part", value_name = "PART")]
+    parts: Vec<Part>,
+    /// Filters of a host
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one())]
+    filters: usize,
+    /// Partitions of the stream
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=64))]
+    partitions: i32,
+    /// Alerts that a host catches up with
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = at_least_one())]
+    alerts: usize,
+    /// Alerts of a visit
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one())]
+    visit: usize,
+    /// Visits one after another
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one())]
+    visits: usize,
+    /// Seconds from one visit's start to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 39.0)]
+    interval: f64,
+    /// Alerts that arrive at once
+    #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = at_least_one())]
+    burst: usize,
+    /// Filters of the prototype's design
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 5, 10, 20])]
+    prototypes: Vec<usize>,
+    /// Alerts that each of these reads
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one())]
+    prototype_alerts: usize,
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(1..=1_000_000)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// A stream that is there already, and Python's filters on the same
+    CatchUp,
+    /// Visits at the survey's cadence, and as fast as they can be sent
+    Visits,
+    /// Many alerts at once
+    Memory,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let mut rows = Vec::new();
+    let ended = measure(&args, &mut rows);
+    // What was measured before a part failed is kept.
+    if !rows.is_empty() {
+        record("5-kafka", &rows)?;
+    }
+    ended
+}
+
+fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
+    let bench = Bench::new(&args.brokers, args.partitions, args.filters)?;
+    let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    if wanted(Part::CatchUp) {
+        rows.extend(catch_up::measure(&bench, args).context("catching up")?);
+    }
+    if wanted(Part::Visits) {
+        for kind in visits::KINDS {
+            rows.extend(visits::measure(&bench, args, &kind).with_context(|| format!("visits {}", kind.name(args)))?);
+        }
+    }
+    if wanted(Part::Memory) {
+        rows.extend(memory::measure(&bench, args.burst).context("alerts at once")?);
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Visits: from a visit's start to what its subscribers get, and from its last alert to the last filter.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use skysieve_bench::{Goal, Row};
+
+use super::Args;
+use super::bench::{Bench, median};
+use super::host::Host;
+use super::stream::{Stream, Visit, mean_size};
+use super::subscription::{Arrivals, Subscription};
+
+/// Which accepted alert of a visit is waited for: a filter's quota.
+const NTH: usize = 20;
+
+/// A filter that accepts fewer has to wait for its 20th alert to be sent.
+const OFTEN: f64 = 0.1;
+
+const SOON: Goal = Goal::AtMost(0.5);
+const AT_ONCE: Goal = Goal::AtMost(0.1);
+
+/// How visits are sent.
+pub struct Kind {
+    /// One after another as fast as they can be sent, or at the survey's cadence.
+    back_to_back: bool,
+    /// Without cutouts and history: as the prototype was measured.
+    small: bool,
+}
+
+/// Each is measured.
+pub const KINDS: [Kind; 3] = [
+    Kind { back_to_back: false, small: false },
+    Kind { back_to_back: true, small: false },
+    Kind { back_to_back: false, small: true },
+];
+
+/// Some visits, and what their subscribers get.
+pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Row>> {
+    let pace = &*kind.name(args);
+    eprintln!("{} visits of {} alerts, {pace}", args.visits, args.visit);
+    let stream = Stream::new(bench)?;
+    let mut host = Host::start(bench, &stream.topic)?;
+    host.first("the host to read", |sample| sample.ready)?;
+    let subscription = Subscription::start(bench, &host)?;
+    let (interval, small) = kind.flags(args);
+    let flags = format!("--interval {interval} --visits {} --alerts-per-visit {} {small}", args.visits, args.visit);
+    let visits = stream.publish(&flags)?;
+    let alerts = visits.iter().map(|visit| visit.delivered).sum();
+    let lags = lags(&mut host, &visits)?;
+    let memory = host.memory_peak()?;
+    let filters = host.filters(alerts)?;
+    let often = filters.iter().filter(|filter| filter.accepts() >= OFTEN).map(|filter| host.output(&filter.name));
+    let often: Vec<String> = often.collect();
+    let arrivals = subscription.end(bench, &stream.topic, alerts)?;
+    host.stop()?;
+
+    let sent = visits.iter().map(|visit| visit.last_acknowledged - visit.first_read).collect();
+    let mut rows = vec![
+        Row::new(format!("visits of {} {pace}: mean size", args.visit), mean_size(&visits), "KB"),
+        Row::new(format!("slowest visit {pace}: made, sent, acknowledged in"), largest(sent)?, "s"),
+    ];
+    rows.extend(waits(pace, &visits, &arrivals, &often)?);
+    rows.push(Row::new(format!("last acknowledged → last filter done, {pace}"), largest(lags)?, "s").goal(AT_ONCE));
+    rows.push(Row::new(format!("host's resident memory, visits {pace}"), memory, "MiB"));
+    if kind.small {
+        rows.push(Row::new("prototype, published (12 machines, 0.3 KB): start → 20th", 5.28, "s"));
+        rows.push(Row::new("prototype, published: last alert → last filter", 0.25, "s"));
+    }
+    Ok(rows)
+}
+
+impl Kind {
+    /// What they are called in a row.
+    pub fn name(&self, args: &Args) -> String {
+        match self {
+            Kind { back_to_back: true, .. } => "back to back".to_owned(),
+            Kind { small: true, .. } => format!("small, every {} s", args.interval),
+            _ => format!("every {} s", args.interval),
+        }
+    }
+
+    /// The interval, and flags of `skysieve produce`.
+    fn flags(&self, args: &Args) -> (f64, &'static str) {
+        let interval = if self.back_to_back { 0.0 } else { args.interval };
+        (interval, if self.small { "--no-stamps --no-history" } else { "" })
+    }
+}
+
+/// From each visit's start to the 20th accepted alert at a subscriber, over visits and filters that got 20; and how
+/// much of that is the survey's.
+fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) -> anyhow::Result<Vec<Row>> {
+    let starts: BTreeMap<&str, f64> = visits.iter().map(|visit| (&*visit.visit, visit.first_read)).collect();
+    let (mut all, mut of_often, mut unsent) = (Vec::new(), Vec::new(), Vec::new());
+    for ((visit, topic), came) in arrivals {
+        let start = starts.get(&**visit).with_context(|| format!("{topic}: visit {visit} was not sent"))?;
+        let Some(nth) = came.get(NTH - 1) else { continue };
+        all.push(nth.at - start);
+        if often.contains(topic) {
+            of_often.push(nth.at - start);
+            unsent.push(nth.submitted - start);
+        }
+    }
+    let what = format!("start → {NTH}th accepted, {pace}");
+    let some = format!("{} filters of ≥ {:.0} %", often.len(), OFTEN * 100.0);
+    let any = format!("all {} that got {NTH}", all.len());
+    let delays = arrivals.values().flatten().map(|arrival| arrival.at - arrival.submitted);
+    let delays: Vec<f64> = delays.collect();
+    Ok(vec![
+        Row::new(format!("{what}, {some}: median"), median(of_often.clone())?, "s").goal(SOON),
+        Row::new(format!("{what}, {some}: last"), largest(of_often)?, "s").goal(SOON),
+        Row::new("  of that, until that alert was handed to the producer: median", median(unsent)?, "s"),
+        Row::new(format!("{what}, {any}: median"), median(all.clone())?, "s"),
+        Row::new(format!("{what}, {any}: last"), largest(all)?, "s"),
+        Row::new(format!("accepted alert, producer → subscriber, {pace}: median"), median(delays.clone())?, "s"),
+        Row::new(format!("accepted alert, producer → subscriber, {pace}: last"), largest(delays)?, "s"),
+    ])
+}
+
+/// From each visit's last acknowledgement until all its alerts are done, for every filter. Asked every 5 ms.
+fn lags(host: &mut Host<'_>, visits: &[Visit]) -> anyhow::Result<Vec<f64>> {
+    let mut alerts = 0;
+    let mut lag = |visit: &Visit| {
+        alerts += visit.delivered;
+        Ok(host.await_done(alerts)?.at - visit.last_acknowledged)
+    };
+    visits.iter().map(&mut lag).collect()
+}
+
+fn largest(values: Vec<f64>) -> anyhow::Result<f64> {
+    values.into_iter().max_by(f64::total_cmp).context("nothing was measured: too few alerts?")
+}
