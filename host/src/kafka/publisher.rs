@@ -27,8 +27,10 @@ const PROPERTIES: [(&str, &str); 6] = [
 ];
 
 /// What a transactional one adds: how long a transaction may take before the brokers abort it, and a record may wait to
-/// be acknowledged within it.
-const TRANSACTIONAL: [(&str, &str); 2] = [("transaction.timeout.ms", "60000"), ("message.timeout.ms", "60000")];
+/// be acknowledged within it. A transaction that follows another closely is refused until the brokers are done with that
+/// one: by default it would be tried again after 100 ms only.
+const TRANSACTIONAL: [(&str, &str); 3] =
+    [("transaction.timeout.ms", "60000"), ("message.timeout.ms", "60000"), ("retry.backoff.ms", "5")];
 
 /// How long acknowledgements are waited for once the process was asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);

@@ -34,15 +34,20 @@ pub struct Position {
 impl Position {
     /// Where reading goes on after `messages`, for each of their partitions.
     pub fn after(messages: &[Message]) -> Vec<Position> {
-        let mut positions: Vec<Position> = Vec::new();
+        let mut positions = Vec::new();
         for Message { topic, partition, offset, .. } in messages {
-            let same = |known: &&mut Position| known.partition == *partition && known.topic == *topic;
-            match positions.iter_mut().find(same) {
-                Some(known) => known.offset = known.offset.max(offset + 1),
-                None => positions.push(Position { topic: topic.clone(), partition: *partition, offset: offset + 1 }),
-            }
+            Position { topic: topic.clone(), partition: *partition, offset: offset + 1 }.advance(&mut positions);
         }
         positions
+    }
+
+    /// Puts this in the place of an earlier position of the same partition, if it is there.
+    pub fn advance(self, positions: &mut Vec<Position>) {
+        let same = |known: &&mut Position| known.partition == self.partition && known.topic == self.topic;
+        match positions.iter_mut().find(same) {
+            Some(known) => known.offset = known.offset.max(self.offset),
+            None => positions.push(self),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::survey::Visit;
 /// How long a fetch waits: stop signals and uploads are looked at in between.
 const WAIT: Duration = Duration::from_millis(50);
 /// Batches on the way between decoder and publisher.
-const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 4;
 
 /// Which shard a filter is on, or was: its counters are there.
 struct Home {

@@ -30,11 +30,11 @@ impl Totals {
         self.alerts.fetch_add((messages - undecodable) as u64, Ordering::Relaxed);
     }
 
-    /// Counts a batch when it was published.
-    pub fn add_published(&self, messages: usize, dead_letters: usize) {
+    /// Counts batches when they were published.
+    pub fn add_published(&self, batches: usize, messages: usize, dead_letters: usize) {
         self.done.fetch_add(messages as u64, Ordering::Relaxed);
         self.dead_letters.fetch_add(dead_letters as u64, Ordering::Relaxed);
-        self.batches.fetch_add(1, Ordering::Release);
+        self.batches.fetch_add(batches as u64, Ordering::Release);
     }
 
     /// Says whether the pipeline runs, and what it is doing.
