@@ -1,4 +1,5 @@
-;; A filter as simple as filters are: ten columns of doubles, all compared with a limit for every alert.
+;; A filter as simple as filters are: ten columns of doubles, all compared with a limit for every alert, in one loop as a
+;; compiler would make it.
 (component
   (import "skysieve:filter/types@0.1.0" (instance $types
     (type $kind' (enum "any" "boolean" "int" "long" "float" "double" "text" "bytes"))
@@ -34,26 +35,23 @@
       (global.set $heap (i32.add (local.get $at) (local.get $size)))
       (local.get $at))
     (func (export "reset") (param i32) (global.set $heap (i32.const 65536)))
-    ;; The value of a row in the column at an address.
-    (func $value (param $column i32) (param $row i32) (result f64)
-      (f64.load (i32.add (i32.load offset=4 (local.get $column)) (i32.shl (local.get $row) (i32.const 3)))))
-    ;; Whether all ten values are below their limits; the first is below its in one of 150 alerts.
-    (func $judge (param $columns i32) (param $row i32) (result i32)
-      (i32.and (f64.lt (call $value (local.get $columns) (local.get $row)) (f64.const 0.2))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 36)) (local.get $row)) (f64.const 32))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 72)) (local.get $row)) (f64.const 33))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 108)) (local.get $row)) (f64.const 34))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 144)) (local.get $row)) (f64.const 35))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 180)) (local.get $row)) (f64.const 36))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 216)) (local.get $row)) (f64.const 37))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 252)) (local.get $row)) (f64.const 38))
-      (i32.and (f64.lt (call $value (i32.add (local.get $columns) (i32.const 288)) (local.get $row)) (f64.const 39))
-      (f64.lt (call $value (i32.add (local.get $columns) (i32.const 324)) (local.get $row)) (f64.const 40))))))))))))
     (func (export "evaluate") (param $rows i32) (param $columns i32) (param i32) (result i32)
-      (local $row i32) (local $out i32)
+      (local $row i32) (local $out i32) (local $at i32)
       (local.set $out (i32.const 32768))
       (loop $next
-        (if (call $judge (local.get $columns) (local.get $row))
+        ;; Whether all ten values are below their limits; the first is below its in one of 150 alerts.
+        (local.set $at (i32.shl (local.get $row) (i32.const 3)))
+        (if
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=4 (local.get $columns)) (local.get $at))) (f64.const 0.2))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=40 (local.get $columns)) (local.get $at))) (f64.const 32))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=76 (local.get $columns)) (local.get $at))) (f64.const 33))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=112 (local.get $columns)) (local.get $at))) (f64.const 34))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=148 (local.get $columns)) (local.get $at))) (f64.const 35))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=184 (local.get $columns)) (local.get $at))) (f64.const 36))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=220 (local.get $columns)) (local.get $at))) (f64.const 37))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=256 (local.get $columns)) (local.get $at))) (f64.const 38))
+          (i32.and (f64.lt (f64.load (i32.add (i32.load offset=292 (local.get $columns)) (local.get $at))) (f64.const 39))
+          (f64.lt (f64.load (i32.add (i32.load offset=328 (local.get $columns)) (local.get $at))) (f64.const 40)))))))))))
           (then
             (i32.store (local.get $out) (local.get $row))
             (i64.store offset=4 (local.get $out) (i64.const 0))
