@@ -243,14 +243,14 @@ fn quotas_go_on_after_a_restart_and_with_the_next_version() {
     config.quota = 7;
     let all = alerts(1, 40);
     let all = packets(&all);
-    let (first, _) = run(config.clone(), &[("odd", odd("mode = 'accept'\nevery = 8"))], all[..20].to_vec());
+    let (first, _) = run(config.clone(), &[("odd", odd("mode = 'accept'\nevery = 64"))], all[..20].to_vec());
     let published = on(&first, "odd").count();
     assert!((1..7).contains(&published), "{published}");
     let counters: Vec<_> = on(&first, "quotas").map(|record| (&record.key[..], &record.payload[..])).collect();
 
     let (mut pipeline, handle) = start(config);
     assert_eq!(pipeline.restore(counters.iter().copied().skip(counters.len() - 1)), 1);
-    pipeline.add(vec![handle.prepare("odd", odd("mode = 'reject'")).unwrap()]).unwrap();
+    pipeline.add(vec![handle.prepare("odd", odd("mode = 'accept'\nevery = 2\nrest = 5")).unwrap()]).unwrap();
     let (source, sender) = MemorySource::new("alerts");
     let sink = MemorySink::default();
     std::thread::scope(|scope| {
