@@ -41,6 +41,7 @@ lint: setup
 KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
 
 unit: filters
+	@scripts/setup tests
 	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers $(CARGO) test $(TESTED)
 
 soak: filters

@@ -96,8 +96,7 @@ impl Connection {
                 return Err(Error::Stopped(0));
             }
             if Instant::now() >= deadline {
-                let (brokers, seconds) = (options.brokers.clone(), options.patience.as_secs());
-                return Err(Error::Unreachable { brokers, seconds, reason: self.reason() });
+                return Err(options.unreachable(self.reason()));
             }
         }
         Ok(())

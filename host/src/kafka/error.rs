@@ -41,6 +41,13 @@ pub enum Error {
     Other(String),
 }
 
+impl Error {
+    /// Whether it may pass by itself.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(self, Error::Unreachable { .. })
+    }
+}
+
 impl From<KafkaError> for Error {
     fn from(error: KafkaError) -> Error {
         match error {

@@ -73,6 +73,11 @@ impl Options {
         self.client_config(&[]).map(drop)
     }
 
+    /// The error that no broker answered in time.
+    pub(super) fn unreachable(&self, reason: String) -> Error {
+        Error::Unreachable { brokers: self.brokers.clone(), seconds: self.patience.as_secs(), reason }
+    }
+
     /// Whether the process was asked to stop.
     pub(super) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

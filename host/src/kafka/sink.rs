@@ -92,17 +92,28 @@ impl KafkaSink {
         self.transactions.commit()
     }
 
+    /// The same; a transaction that failed is taken back.
+    fn attempt_or_abort(&self, batch: &mut [Outgoing], positions: &TopicPartitionList) -> Result<(), Failure> {
+        let reason = match self.attempt(batch, positions) {
+            Err(Failure::Abort(reason)) => reason,
+            tried => return tried,
+        };
+        match self.transactions.abort() {
+            Ok(()) | Err(Failure::Abort(_)) => Err(Failure::Abort(reason)),
+            Err(worse) => Err(worse),
+        }
+    }
+
     /// Sorts out why records were not acknowledged, if any was not.
     fn check(&self, failed: &[(usize, RDKafkaErrorCode)], batch: &mut [Outgoing]) -> Result<(), Failure> {
         use RDKafkaErrorCode::*;
         let too_large = |code| matches!(code, MessageSizeTooLarge | MessageBatchTooLarge);
-        let Some(&(number, code)) = failed.iter().find(|(_, code)| !too_large(*code)).or(failed.first()) else {
-            return Ok(());
-        };
-        if too_large(code) {
-            failed.iter().try_for_each(|&(number, _)| batch[number].shrink(&self.dead_letters))?;
+        let large: Vec<usize> = failed.iter().filter(|(_, code)| too_large(*code)).map(|(number, _)| *number).collect();
+        if !large.is_empty() {
+            large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
             return Err(Failure::Abort(String::new()));
         }
+        let Some(&(number, code)) = failed.first() else { return Ok(()) };
         let topic = &batch[number].record.topic;
         let reason = format!(
             "{} of {} records were not acknowledged, the first for topic {topic:?}: {code}",
@@ -125,18 +136,10 @@ impl KafkaSink {
         let list = offsets(positions)?;
         let mut batch: Vec<Outgoing> =
             records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
-        let mut pause = PAUSES.0;
-        let mut stop_at = None;
+        let (mut pause, mut stop_at, mut lost) = (PAUSES.0, None, false);
         loop {
             let begun = Instant::now();
-            let tried = self.attempt(&mut batch, &list);
-            let tried = match tried {
-                Err(Failure::Abort(reason)) => match self.transactions.abort() {
-                    Ok(()) | Err(Failure::Abort(_)) => Err(Failure::Abort(reason)),
-                    Err(worse) => Err(worse),
-                },
-                tried => tried,
-            };
+            let tried = if lost { Err(Failure::lost()) } else { self.attempt_or_abort(&mut batch, &list) };
             match tried {
                 Ok(()) => break,
                 Err(Failure::Fatal(error)) => return Err(error),
@@ -148,8 +151,11 @@ impl KafkaSink {
                         return Err(self.fenced());
                     }
                     self.watch.retry(&reason);
-                    if self.renew(positions)? {
-                        break;
+                    match self.renew(positions) {
+                        Ok(true) => break,
+                        Ok(false) => lost = false,
+                        Err(error) if error.may_pass() => lost = true,
+                        Err(error) => return Err(error),
                     }
                 }
             }
@@ -180,7 +186,8 @@ impl KafkaSink {
         self.transactions = Transactions::begin(&self.options, &self.name)?;
         let partitions: Vec<_> =
             positions.iter().map(|position| (position.topic.clone(), position.partition)).collect();
-        let found = start::committed(&self.consumer, &partitions, self.options.patience)?;
+        let found = start::committed(&self.consumer, &partitions, self.options.patience)
+            .map_err(|error| self.options.unreachable(error.to_string()))?;
         let after = positions.iter().zip(&found).all(|(position, found)| *found == Some(position.offset));
         let before = positions
             .iter()

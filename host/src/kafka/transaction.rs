@@ -32,6 +32,13 @@ pub(super) enum Failure {
     Fatal(Error),
 }
 
+impl Failure {
+    /// There still is no producer.
+    pub(super) fn lost() -> Failure {
+        Failure::Lost { fenced: false, reason: "the producer could not be renewed".to_owned() }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         Failure::Fatal(error)
@@ -60,8 +67,11 @@ impl Transactions {
             if options.stopping() {
                 return Err(Error::Stopped(0));
             }
-            if !again || Instant::now() >= deadline {
+            if !again {
                 return Err(transactions.explain(&failure));
+            }
+            if Instant::now() >= deadline {
+                return Err(options.unreachable(transactions.explain(&failure).to_string()));
             }
         }
     }
