@@ -50,15 +50,17 @@ soak: filters
 
 test: lint unit
 
-bench: setup
-	$(CARGO) build --release -p skysieve
-	target/release/skysieve build $(GUESTS) --out target/filters
-	$(CARGO) bench -p skysieve-bench
-	$(CARGO) run --release -q -p skysieve-bench --bin table
-
 # One selection of packages, so that nothing is built twice.
+BENCH := -p skysieve -p skysieve-bench
+
+bench: setup
+	$(CARGO) build --release $(BENCH) --bins --benches
+	target/release/skysieve build $(GUESTS) --out target/filters
+	$(CARGO) bench $(BENCH) --benches
+	target/release/table
+
 bench-kafka: setup
-	$(CARGO) build --release -p skysieve -p skysieve-bench --bins --benches
+	$(CARGO) build --release $(BENCH) --bins --benches
 	$(if $(wildcard target/filters/lsst-*.wasm),,target/release/skysieve build $(GUESTS) --out target/filters)
 	@scripts/python-env >/dev/null
 	@brokers=$$(scripts/kafka start --cluster bench) && trap 'scripts/kafka remove --cluster bench' EXIT && \
