@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::heap;
+
 pub mod build;
 pub mod check;
 mod common;
@@ -51,6 +53,7 @@ enum Command {
 impl Cli {
     /// Runs the subcommand. Errors go to stderr; exit code 2 for wrong usage, 1 for other failures.
     pub fn run(self) -> ExitCode {
+        heap::keep();
         common::start_log();
         let result = match self.command {
             Command::Demo(args) => demo::run(args),

@@ -1,4 +1,4 @@
-//! Kafka: source, sink and the embedded broker. librdkafka is seen nowhere else.
+//! Kafka: source, sink and the embedded broker. librdkafka and the protocol are seen nowhere else.
 //!
 //! A [`Claim`] on a host's name makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and
 //! deliver exactly once: outputs and offsets are committed in one transaction. [`Topics`] creates what a host needs.
@@ -25,6 +25,7 @@ mod table;
 mod tests;
 mod topics;
 mod transaction;
+mod wire;
 
 pub use claim::Claim;
 pub use embedded::EmbeddedBroker;

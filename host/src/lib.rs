@@ -5,6 +5,7 @@ pub mod api;
 pub mod avro;
 pub mod commands;
 pub mod filters;
+pub mod heap;
 pub mod kafka;
 pub mod pipeline;
 pub mod registry;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -22,7 +23,12 @@ use crate::sandbox::{Engine, PoolConfig};
 /// When it can't be started, or the stream can't go on.
 pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
-    let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
+    let options = Options {
+        overrides: args.properties.clone(),
+        stop: stop.clone(),
+        transaction_timeout: Duration::from_secs(args.transaction_timeout),
+        ..Options::new(&*args.brokers)
+    };
     options.check().map_err(|error| UsageError(error.to_string()))?;
     let schemas = Arc::new(args.schemas.load()?);
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);

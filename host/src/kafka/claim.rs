@@ -26,7 +26,7 @@ impl Claim {
     pub fn new(options: &Options, name: &str) -> Result<Claim, Error> {
         let watch = Watch::default();
         let consumer = source::consumer(options, name, &watch)?;
-        let transactions = Transactions::begin(options, name)?;
+        let transactions = Transactions::begin(options, name, &watch)?;
         Ok(Claim { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
     }
 
@@ -49,7 +49,7 @@ impl Claim {
         dead_letters: Arc<str>,
     ) -> Result<(KafkaSource, KafkaSink), Error> {
         let Claim { options, name, watch, transactions, consumer } = self;
-        let sink = KafkaSink::new(transactions, consumer.clone(), &options, watch.clone(), &name, dead_letters)?;
+        let sink = KafkaSink::new(transactions, consumer.clone(), &options, watch.clone(), &name, dead_letters);
         Ok((KafkaSource::new(consumer, &options, watch, topics, from)?, sink))
     }
 }

@@ -22,6 +22,8 @@ pub struct Options {
     pub overrides: Vec<(String, String)>,
     /// How long, at the start, brokers may be out of reach, and a topic may be absent, before that is an error.
     pub patience: Duration,
+    /// A host's transaction that takes longer is aborted by the brokers, and tried again by the host.
+    pub transaction_timeout: Duration,
     /// Set when the process is asked to stop: no wait lasts much longer than 5 s then.
     pub stop: Arc<AtomicBool>,
 }
@@ -33,7 +35,7 @@ const RESERVED: [(&str, &str); 7] = [
     ("enable.auto.commit", "offsets are committed once the outputs are acknowledged"),
     ("enable.auto.offset.store", "offsets are committed once the outputs are acknowledged"),
     ("transactional.id", "it is the host's name"),
-    ("transaction.timeout.ms", "a host of the same name is told by it"),
+    ("transaction.timeout.ms", "there is --transaction-timeout for it"),
     ("test.mock.num.brokers", "it would replace the brokers"),
 ];
 
@@ -55,6 +57,7 @@ impl Options {
             brokers: brokers.into(),
             overrides: Vec::new(),
             patience: Duration::from_secs(30),
+            transaction_timeout: Duration::from_secs(60),
             stop: Arc::default(),
         }
     }
@@ -71,6 +74,12 @@ impl Options {
     /// [`Error::Property`] names the first that is wrong.
     pub fn check(&self) -> Result<(), Error> {
         self.client_config(&[]).map(drop)
+    }
+
+    /// The value of an override that goes by these names, as librdkafka would take it: the last.
+    pub(super) fn property(&self, names: &[&str]) -> Option<&str> {
+        let last = self.overrides.iter().rfind(|(key, _)| names.contains(&&**key));
+        last.map(|(_, value)| value.as_str())
     }
 
     /// The error that no broker answered in time.

@@ -1,4 +1,4 @@
-//! Publishing records and knowing what became of each. Sinks are built on it.
+//! Publishing records and knowing what became of each: for the embedded broker, and for tests.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::{ClientConfig, ClientContext};
+use rdkafka::ClientContext;
 
 use super::connection::{Connection, TICK, log};
 use super::{Error, Options};
@@ -26,12 +26,6 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("partitioner", "murmur2_random"),
 ];
 
-/// What a transactional one adds: how long a transaction may take before the brokers abort it, and a record may wait to
-/// be acknowledged within it. A transaction that follows another closely is refused until the brokers are done with that
-/// one: by default it would be tried again after 100 ms only.
-const TRANSACTIONAL: [(&str, &str); 3] =
-    [("transaction.timeout.ms", "60000"), ("message.timeout.ms", "60000"), ("retry.backoff.ms", "5")];
-
 /// How long acknowledgements are waited for once the process was asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -44,31 +38,10 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Waits until a broker has answered.
     pub(super) fn new(options: &Options) -> Result<Publisher, Error> {
-        Publisher::create(options, options.client_config(&PROPERTIES)?)
-    }
-
-    /// One that publishes in transactions under this id; see [`Transactions`](super::transaction::Transactions).
-    pub(super) fn transactional(options: &Options, id: &str) -> Result<Publisher, Error> {
-        let properties: Vec<_> = PROPERTIES.into_iter().chain(TRANSACTIONAL).collect();
-        let mut config = options.client_config(&properties)?;
-        config.set("transactional.id", id);
-        Publisher::create(options, config)
-    }
-
-    fn create(options: &Options, config: ClientConfig) -> Result<Publisher, Error> {
+        let config = options.client_config(&PROPERTIES)?;
         let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
         producer.context().connection.establish(producer.client(), options, || {})?;
         Ok(Publisher { producer, options: options.clone() })
-    }
-
-    /// The producer itself.
-    pub(super) fn producer(&self) -> &ThreadedProducer<Context> {
-        &self.producer
-    }
-
-    /// Why no broker can be reached, if so.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.producer.context().connection.trouble()
     }
 
     /// Hands a record to librdkafka; `receipts` gets to know under `number` what became of it. Waits while the queue is

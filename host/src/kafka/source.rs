@@ -129,15 +129,15 @@ impl KafkaSource {
 
     /// The next message, if one comes in time. May return early without one.
     fn next(&mut self, timeout: Duration) -> Result<Option<Message>, SourceError> {
-        let error = match self.consumer.poll(timeout) {
-            None => {
-                self.watch.connection().report();
-                return Ok(None);
-            }
-            Some(Ok(message)) => return Ok(Some(own(&message, &mut self.topics))),
-            Some(Err(error)) => error,
-        };
-        self.failed(&error)?;
+        let polled = Held::try_new(self.consumer.clone(), |consumer| match consumer.poll(timeout) {
+            Some(polled) => polled.map_err(Some),
+            None => Err(None),
+        });
+        match polled {
+            Ok(held) => return Ok(Some(held.into_message(&mut self.topics))),
+            Err(Some(error)) => self.failed(&error)?,
+            Err(None) => self.watch.connection().report(),
+        }
         Ok(None)
     }
 
@@ -212,11 +212,28 @@ impl Source for KafkaSource {
     }
 }
 
-/// A message apart from its consumer. This is where the payload is copied.
-fn own(message: &BorrowedMessage<'_>, topics: &mut Vec<Arc<str>>) -> Message {
-    let topic = intern(topics, message.topic());
-    let bytes = message.payload().map_or_else(Bytes::new, Bytes::copy_from_slice);
-    Message { bytes, topic, partition: message.partition(), offset: message.offset() }
+self_cell::self_cell!(
+    /// A message where librdkafka has it, with the consumer that it is of. It keeps the broker's answer in memory that it
+    /// came in, some megabytes with others: those of a batch are neighbours.
+    struct Held {
+        owner: Arc<Client>,
+        #[covariant]
+        dependent: BorrowedMessage,
+    }
+);
+
+impl Held {
+    fn into_message(self, topics: &mut Vec<Arc<str>>) -> Message {
+        let message = self.borrow_dependent();
+        let (topic, partition, offset) = (intern(topics, message.topic()), message.partition(), message.offset());
+        Message { bytes: Bytes::from_owner(self), topic, partition, offset }
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.borrow_dependent().payload().unwrap_or_default()
+    }
 }
 
 /// The one copy of a topic's name.

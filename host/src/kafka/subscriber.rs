@@ -53,7 +53,7 @@ impl Received {
     }
 }
 
-/// Reads all partitions of some topics from their beginning, without a consumer group, through one client.
+/// Reads all partitions of some topics, without a consumer group, through one client.
 ///
 /// Meant for topics that Skysieve writes: rdkafka panics on a header whose name is not UTF-8.
 pub struct Subscriber {
@@ -62,17 +62,29 @@ pub struct Subscriber {
 }
 
 impl Subscriber {
-    /// Begins to read `topics`, which exist.
+    /// Begins to read `topics`, which exist, from their beginning.
     ///
     /// # Errors
     /// [`Error`] when no broker answers, a topic is absent, or an override is wrong.
     pub fn new(options: &Options, topics: &[String]) -> Result<Subscriber, Error> {
+        Subscriber::begin(options, topics, Offset::Beginning)
+    }
+
+    /// The same with what comes from now on, or a moment later.
+    ///
+    /// # Errors
+    /// As [`Subscriber::new`]'s.
+    pub fn from_now_on(options: &Options, topics: &[String]) -> Result<Subscriber, Error> {
+        Subscriber::begin(options, topics, Offset::End)
+    }
+
+    fn begin(options: &Options, topics: &[String], from: Offset) -> Result<Subscriber, Error> {
         let config = options.client_config(&PROPERTIES)?;
         let consumer: BaseConsumer<Context> = config.create_with_context(Context::default())?;
         let client = consumer.client();
         // Nothing but errors can come before the assignment.
         client.context().connection.establish(client, options, || drop(consumer.poll(Duration::ZERO)))?;
-        consumer.assign(&partitions(&consumer, topics, options.patience)?)?;
+        consumer.assign(&partitions(&consumer, topics, from, options.patience)?)?;
         Ok(Subscriber { consumer, topics: Vec::new() })
     }
 
@@ -100,10 +112,11 @@ impl Subscriber {
     }
 }
 
-/// All partitions of `topics`, from their beginning.
+/// All partitions of `topics`.
 fn partitions(
     consumer: &BaseConsumer<Context>,
     topics: &[String],
+    from: Offset,
     timeout: Duration,
 ) -> Result<TopicPartitionList, Error> {
     let metadata = consumer.fetch_metadata(None, timeout)?;
@@ -113,7 +126,7 @@ fn partitions(
         match metadata.topics().iter().find(|found| found.name() == topic && !found.partitions().is_empty()) {
             Some(found) => {
                 for partition in found.partitions() {
-                    list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+                    list.add_partition_offset(topic, partition.id(), from)?;
                 }
             }
             None => absent.push(topic.as_str()),

@@ -93,7 +93,9 @@ impl Pipeline {
         let (done, published) = unbounded();
         let result = std::thread::scope(|scope| {
             let (topics, totals) = (&shared.config.topics, &shared.totals);
-            let publisher = scope.spawn(move || publish_all(&mut sink, topics, totals, &pending, &done));
+            let publish = move || publish_all(&mut sink, topics, totals, &pending, &done);
+            let publisher = std::thread::Builder::new().name("publisher".to_owned());
+            let publisher = publisher.spawn_scoped(scope, publish).map_err(PipelineError::Thread)?;
             shared.totals.watch(source.monitor());
             shared.totals.set_state(true, "reading");
             let read = self.read(&mut source, stop, pending_in, &published);

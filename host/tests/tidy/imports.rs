@@ -3,7 +3,8 @@
 use super::tokens::{Token, tokens};
 
 /// The rooms, and which others each may know.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("heap", &[]),
     ("alert", &[]),
     ("survey", &["alert"]),
     ("avro", &["alert"]),
@@ -16,13 +17,15 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("api", &["alert", "filters", "pipeline", "sandbox"]),
     (
         "commands",
-        &["alert", "api", "avro", "filters", "kafka", "pipeline", "registry", "sandbox", "simulate", "survey"],
+        &["alert", "api", "avro", "filters", "heap", "kafka", "pipeline", "registry", "sandbox", "simulate", "survey"],
     ),
 ];
 
 /// Crates of which one room alone may know.
-const CRATES: [(&str, &str); 6] = [
+const CRATES: [(&str, &str); 8] = [
     ("rdkafka", "kafka"),
+    ("kafka_protocol", "kafka"),
+    ("libc", "heap"),
     ("wasmtime", "sandbox"),
     ("axum", "api"),
     ("tower_http", "api"),

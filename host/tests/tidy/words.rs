@@ -3,7 +3,7 @@
 use super::tokens::tokens;
 
 /// Files that may say `unsafe`, each for a reason that it tells.
-const UNSAFE: [&str; 0] = [];
+const UNSAFE: [&str; 1] = ["host/src/heap.rs"];
 
 /// What is wrong with a source.
 pub fn check(path: &str, source: &str) -> Vec<String> {

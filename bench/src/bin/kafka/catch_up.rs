@@ -51,6 +51,14 @@ pub fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// A visit that is not measured: the broker's code is compiled as it runs, and files of the filters' topics are made.
+pub fn warm_up(bench: &Bench, args: &Args) -> anyhow::Result<()> {
+    eprintln!("a visit of {} alerts to warm up", args.visit);
+    let stream = Stream::new(bench)?;
+    stream.publish(&format!("--interval 0 --alerts-per-visit {}", args.visit))?;
+    catch_up(bench, &stream.topic, args.visit as u64).map(drop)
+}
+
 /// Alerts with and without cutouts, at the same time; their mean size in KB, and how many.
 fn fill(stream: &Stream<'_>, args: &Args) -> anyhow::Result<(f64, u64)> {
     let without = (args.alerts as f64 * WITHOUT_STAMPS).round().max(1.0) as usize;

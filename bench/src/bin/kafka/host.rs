@@ -64,7 +64,7 @@ impl FilterStatus {
 /// Whenever something had changed; newest last.
 type Samples = Mutex<Vec<Sample>>;
 
-/// A host's process with all filters; killed when it goes out of scope, and its topics deleted.
+/// A host's process with all filters; killed when it goes out of scope, and its own topics deleted.
 pub struct Host<'a> {
     bench: &'a Bench,
     name: String,
@@ -74,14 +74,14 @@ pub struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Starts a host of a name and with topics of its own, and waits until its API answers.
+    /// Starts a host of a name of its own, and waits until its API answers.
     ///
     /// # Errors
     /// When it ends.
     pub fn start<'a>(bench: &'a Bench, topic: &str) -> anyhow::Result<Host<'a>> {
         let name = bench.name("host");
         let mut command = bench.skysieve("host")?;
-        command.args(["--topic", topic, "--name", &name, "--output-prefix", &format!("{name}-")]);
+        command.args(["--topic", topic, "--name", &name, "--output-prefix", &bench.output("")]);
         command.args(["--listen", "127.0.0.1:0", "--filters"]).arg(bench.folder.path());
         let mut process = command.env("RUST_LOG", "info").stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let log = process.stderr.take().map(follow);
@@ -91,11 +91,6 @@ impl Host<'_> {
         let (url, pid, samples) = (host.url.clone(), host.process.id(), Arc::downgrade(&host.samples));
         std::thread::spawn(move || watch(&url, pid, &samples));
         Ok(host)
-    }
-
-    /// The topic of a filter.
-    pub fn output(&self, filter: &str) -> String {
-        format!("{}-{filter}", self.name)
     }
 
     /// All that is known until now.
@@ -169,9 +164,7 @@ impl Drop for Host<'_> {
         // It may have ended: nothing to do then.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let mut topics: Vec<String> = self.bench.filters.iter().map(|filter| self.output(filter)).collect();
-        topics.extend(["quotas", "dead-letters"].map(|own| self.output(own)));
-        self.bench.delete(&topics);
+        self.bench.delete(&["quotas", "dead-letters"].map(|own| format!("{}-{own}", self.name)));
     }
 }
 

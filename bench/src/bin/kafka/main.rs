@@ -85,6 +85,7 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     let bench = Bench::new(&args.brokers, args.partitions, args.filters)?;
+    catch_up::warm_up(&bench, args)?;
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
     if wanted(Part::CatchUp) {
         rows.extend(catch_up::measure(&bench, args).context("catching up")?);

@@ -14,7 +14,6 @@ use skysieve::pipeline::{HostSlots, Identities, host_projection};
 
 use super::bare;
 use super::bench::{Bench, now};
-use super::host::Host;
 
 /// How long a subscriber takes to begin, and how long one waits for alerts that come late.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -43,10 +42,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Begins to read the topics of a host's filters, which are empty.
-    pub fn start(bench: &Bench, host: &Host<'_>) -> anyhow::Result<Subscription> {
-        let topics: Vec<String> = bench.filters.iter().map(|filter| host.output(filter)).collect();
-        let mut subscriber = Subscriber::new(&Options::new(&*bench.brokers), &topics)?;
+    /// Begins to read what comes from now on to the filters' topics.
+    pub fn start(bench: &Bench) -> anyhow::Result<Subscription> {
+        let topics: Vec<String> = bench.filters.iter().map(|filter| bench.output(filter)).collect();
+        let mut subscriber = Subscriber::from_now_on(&Options::new(&*bench.brokers), &topics)?;
         let early = subscriber.next(SETTLE)?;
         anyhow::ensure!(early.is_none(), "an alert came before the first was sent");
         let stop = Arc::<AtomicBool>::default();

@@ -42,7 +42,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
     let stream = Stream::new(bench)?;
     let mut host = Host::start(bench, &stream.topic)?;
     host.first("the host to read", |sample| sample.ready)?;
-    let subscription = Subscription::start(bench, &host)?;
+    let subscription = Subscription::start(bench)?;
     let (interval, small) = kind.flags(args);
     let flags = format!("--interval {interval} --visits {} --alerts-per-visit {} {small}", args.visits, args.visit);
     let visits = stream.publish(&flags)?;
@@ -50,7 +50,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
     let lags = lags(&mut host, &visits)?;
     let memory = host.memory_peak()?;
     let filters = host.filters(alerts)?;
-    let often = filters.iter().filter(|filter| filter.accepts() >= OFTEN).map(|filter| host.output(&filter.name));
+    let often = filters.iter().filter(|filter| filter.accepts() >= OFTEN).map(|filter| bench.output(&filter.name));
     let often: Vec<String> = often.collect();
     let arrivals = subscription.end(bench, &stream.topic, alerts)?;
     host.stop()?;

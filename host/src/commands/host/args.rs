@@ -74,6 +74,10 @@ pub struct HostArgs {
     quotas: Option<String>,
     #[command(flatten)]
     topic_settings: TopicArgs,
+    /// Seconds that a batch's transaction may take until the brokers abort it; it is tried again then
+    #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_TRANSACTION_TIMEOUT", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=900))]
+    pub transaction_timeout: u64,
     /// Threads that run filters [default: one a core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,

@@ -1,0 +1,227 @@
+//! A connection to one broker: requests and answers.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::{
+    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, EndTxnRequest, FindCoordinatorRequest,
+    InitProducerIdRequest, MetadataRequest, ProduceRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
+    SaslHandshakeRequest, TxnOffsetCommitRequest,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+
+use super::super::{Error, Options};
+use super::pieces::Pieces;
+use super::sasl::{self, Exchange};
+use super::security::{Credentials, Security};
+use super::stream::Stream;
+use super::{Trouble, check};
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The same once the process was asked to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(4);
+
+/// Bytes of an answer, at most: those asked for here have some thousand topics in them.
+const LARGEST_ANSWER: usize = 16 << 20;
+
+/// What this client calls itself in the brokers' logs.
+const CLIENT: StrBytes = StrBytes::from_static_str("skysieve");
+
+/// A request that is sent in one version.
+pub(in super::super) trait Ask: Request {
+    /// Which.
+    const VERSION: i16;
+    /// Its name in Kafka's documentation.
+    const NAME: &str;
+}
+
+macro_rules! ask {
+    ($($request:ident $version:literal),*) => {
+        $(impl Ask for $request { const VERSION: i16 = $version; const NAME: &str = stringify!($request); })*
+        /// Each request's key, version and name.
+        const ASKED: &[(i16, i16, &str)] = &[$(($request::KEY, $version, stringify!($request))),*];
+    };
+}
+
+ask! {
+    ProduceRequest 8, MetadataRequest 8, FindCoordinatorRequest 2, InitProducerIdRequest 4,
+    AddPartitionsToTxnRequest 1, AddOffsetsToTxnRequest 1, TxnOffsetCommitRequest 3, EndTxnRequest 1,
+    ApiVersionsRequest 0
+}
+
+impl Ask for SaslHandshakeRequest {
+    const VERSION: i16 = 1;
+    const NAME: &str = "SaslHandshakeRequest";
+}
+
+impl Ask for SaslAuthenticateRequest {
+    const VERSION: i16 = 1;
+    const NAME: &str = "SaslAuthenticateRequest";
+}
+
+/// A connection that is ready for requests. One on which anything went wrong is to be dropped.
+pub(super) struct Broker {
+    stream: Stream,
+    address: String,
+    options: Options,
+    next: i32,
+    /// Requests without an answer yet. Answers come in their order.
+    awaited: VecDeque<i32>,
+    used: Instant,
+}
+
+impl Broker {
+    /// Connects, and proves who this client is.
+    pub(super) fn connect(host: &str, port: u16, security: &Security, options: &Options) -> Result<Broker, Trouble> {
+        let address = format!("{host}:{port}");
+        let stream = Stream::connect(host, port, security.tls.as_ref()).map_err(|why| Trouble::at(&address, why))?;
+        let awaited = VecDeque::new();
+        let mut broker = Broker { stream, address, options: options.clone(), next: 0, awaited, used: Instant::now() };
+        if let Some(credentials) = &security.sasl {
+            broker.authenticate(credentials)?;
+        }
+        broker.compare_versions()?;
+        Ok(broker)
+    }
+
+    /// How long ago anything was sent.
+    pub(super) fn idle(&self) -> Duration {
+        self.used.elapsed()
+    }
+
+    /// Sends a request and waits for its answer, which must be the next.
+    pub(super) fn ask<R: Ask>(&mut self, request: &R) -> Result<R::Response, Trouble> {
+        let mut body = BytesMut::new();
+        request.encode(&mut body, R::VERSION).map_err(|error| self.trouble(error))?;
+        self.send::<R>(|pieces| pieces.put(&body))?;
+        self.receive::<R>()
+    }
+
+    /// Sends a request whose body is made of pieces.
+    pub(super) fn send<'a, R: Ask>(&mut self, body: impl FnOnce(&mut Pieces<'a>)) -> Result<(), Trouble> {
+        let id = self.next;
+        self.next = self.next.wrapping_add(1);
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(R::VERSION)
+            .with_correlation_id(id)
+            .with_client_id(Some(CLIENT));
+        let mut encoded = BytesMut::new();
+        header.encode(&mut encoded, R::header_version(R::VERSION)).map_err(|error| self.trouble(error))?;
+        let mut pieces = Pieces::default();
+        let length = pieces.reserve();
+        pieces.put(&encoded);
+        body(&mut pieces);
+        let bytes = i32::try_from(pieces.len() - 4).map_err(|_| self.trouble("a request of more than 2 GB"))?;
+        pieces.set(length, bytes.to_be_bytes());
+        self.stream.write(&pieces, patience(&self.options)).map_err(|error| trouble(&self.address, R::NAME, error))?;
+        self.awaited.push_back(id);
+        self.used = Instant::now();
+        Ok(())
+    }
+
+    /// Waits for the answer to the oldest request that has none.
+    pub(super) fn receive<R: Ask>(&mut self) -> Result<R::Response, Trouble> {
+        let mut answer = self.receive_bytes(R::NAME)?;
+        let header = R::Response::header_version(R::VERSION);
+        let id = ResponseHeader::decode(&mut answer, header).map_err(|error| self.trouble(error))?.correlation_id;
+        if self.awaited.pop_front() != Some(id) {
+            return Err(self.trouble("an answer to another request"));
+        }
+        R::Response::decode(&mut answer, R::VERSION).map_err(|error| self.trouble(format!("{}: {error}", R::NAME)))
+    }
+
+    fn receive_bytes(&mut self, what: &str) -> Result<Bytes, Trouble> {
+        let mut patience = patience(&self.options);
+        let mut read = |stream: &mut Stream, buffer: &mut [u8]| stream.read(buffer, &mut patience);
+        let mut length = [0; 4];
+        read(&mut self.stream, &mut length).map_err(|error| trouble(&self.address, what, error))?;
+        let length = usize::try_from(i32::from_be_bytes(length)).ok().filter(|length| *length <= LARGEST_ANSWER);
+        let length = length.ok_or_else(|| self.trouble("this is no Kafka broker, or it wants TLS"))?;
+        let mut answer = vec![0; length];
+        read(&mut self.stream, &mut answer).map_err(|error| trouble(&self.address, what, error))?;
+        Ok(answer.into())
+    }
+
+    /// Makes sure that the broker understands every request.
+    fn compare_versions(&mut self) -> Result<(), Trouble> {
+        let answer = self.ask(&ApiVersionsRequest::default())?;
+        check(answer.error_code)?;
+        for &(key, version, name) in ASKED {
+            let known = answer.api_keys.iter().find(|api| api.api_key == key);
+            if !known.is_some_and(|api| (api.min_version..=api.max_version).contains(&version)) {
+                return Err(Trouble::Fatal(Error::Other(format!(
+                    "the broker at {} does not know version {version} of {name}: hosts need Apache Kafka 2.7 or newer",
+                    self.address
+                ))));
+            }
+        }
+        Ok(())
+    }
+
+    fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Trouble> {
+        let mechanism = StrBytes::from_static_str(credentials.mechanism.name());
+        let answer = self.ask(&SaslHandshakeRequest::default().with_mechanism(mechanism))?;
+        if let Err(error) = check(answer.error_code) {
+            let known: Vec<&str> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
+            let why = format!("{error}; the broker at {} knows {}", self.address, known.join(", "));
+            return Err(Trouble::Fatal(Error::Refused(why)));
+        }
+        sasl::authenticate(self, credentials)
+    }
+
+    fn trouble(&self, what: impl std::fmt::Display) -> Trouble {
+        Trouble::at(&self.address, what)
+    }
+}
+
+impl Exchange for Broker {
+    type Error = Trouble;
+
+    fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+        let answer = self.ask(&SaslAuthenticateRequest::default().with_auth_bytes(message.into()))?;
+        check(answer.error_code).map_err(|error| {
+            let why = answer.error_message.as_ref().map_or(error.to_string(), |message| message.to_string());
+            Trouble::Fatal(Error::Refused(format!("{}: {why}", self.address)))
+        })?;
+        Ok(answer.auth_bytes.to_vec())
+    }
+}
+
+impl From<String> for Trouble {
+    /// Of SASL.
+    fn from(why: String) -> Trouble {
+        Trouble::Fatal(Error::Refused(why))
+    }
+}
+
+fn trouble(address: &str, what: &str, error: io::Error) -> Trouble {
+    match error.get_ref().is_some_and(|inner| inner.is::<Stopped>()) {
+        true => Trouble::Fatal(Error::Stopped(0)),
+        false => Trouble::at(address, format!("{error} ({what})")),
+    }
+}
+
+/// Ends a wait when the process was asked to stop.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+struct Stopped;
+
+/// Tells whether a wait may go on.
+fn patience(options: &Options) -> impl FnMut() -> io::Result<()> {
+    let (options, deadline, mut stop_at) = (options.clone(), Instant::now() + ANSWER, None);
+    move || {
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", ANSWER.as_secs())));
+        }
+        if options.stopping() && now >= *stop_at.get_or_insert_with(|| now + STOP_PATIENCE) {
+            return Err(io::Error::other(Stopped));
+        }
+        Ok(())
+    }
+}

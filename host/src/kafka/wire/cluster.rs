@@ -1,0 +1,314 @@
+//! Which brokers there are, who leads which partition, who coordinates what; and connections to them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
+use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use super::super::{Error, Options};
+use super::broker::{Ask, Broker};
+use super::security::Security;
+use super::{Trouble, check};
+
+/// How long a coordinator is asked the same.
+const ASK: Duration = Duration::from_secs(30);
+
+/// How long topics that were created just now may have no leader.
+const ELECTION: Duration = Duration::from_secs(5);
+
+/// How long what is known of topics is believed.
+const BELIEVED: Duration = Duration::from_secs(300);
+
+/// Brokers close connections that were idle for 10 minutes; closed on this side before.
+const IDLE: Duration = Duration::from_secs(240);
+
+/// The pauses between questions, doubled from the first to the last.
+const SOON: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+const LATER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// What a broker coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in super::super) enum Coordinates {
+    /// A transactional id.
+    Transactions,
+    /// A consumer group.
+    Group,
+}
+
+/// Connections are apart by what they are for: a broker answers one request of a connection after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Purpose {
+    Coordinate,
+    Produce,
+}
+
+/// The brokers, as one client sees them.
+pub(in super::super) struct Cluster {
+    options: Options,
+    security: Security,
+    /// Both the transactional id and the consumer group.
+    name: StrBytes,
+    nodes: BTreeMap<i32, (String, u16)>,
+    /// The leader of each partition.
+    leaders: HashMap<Arc<str>, Vec<i32>>,
+    learned: Instant,
+    /// Since when topics are said to be absent.
+    absent: Option<Instant>,
+    coordinators: HashMap<Coordinates, i32>,
+    connections: HashMap<(Purpose, i32), Broker>,
+}
+
+impl Cluster {
+    /// Connects when it is first asked.
+    ///
+    /// # Errors
+    /// [`Error::Property`] when an override is wrong.
+    pub(in super::super) fn new(options: &Options, name: &str) -> Result<Cluster, Error> {
+        Ok(Cluster {
+            options: options.clone(),
+            security: Security::of(options)?,
+            name: StrBytes::from_string(name.to_owned()),
+            nodes: BTreeMap::new(),
+            leaders: HashMap::new(),
+            learned: Instant::now(),
+            absent: None,
+            coordinators: HashMap::new(),
+            connections: HashMap::new(),
+        })
+    }
+
+    /// Forgets connections and who does what, after something went wrong.
+    pub(in super::super) fn forget(&mut self) {
+        self.leaders.clear();
+        self.coordinators.clear();
+        self.connections.clear();
+    }
+
+    /// The leaders of a topic's partitions, which were asked for; negative: there is none just now.
+    pub(super) fn leaders(&self, topic: &str) -> &[i32] {
+        self.leaders.get(topic).map_or(&[], Vec::as_slice)
+    }
+
+    /// Asks a coordinator until it gives an answer, or an error that is its last word. Every request that is sent this way
+    /// may be sent twice.
+    pub(in super::super) fn coordinate<R: Ask>(
+        &mut self,
+        of: Coordinates,
+        request: &R,
+        code: impl Fn(&R::Response) -> i16,
+    ) -> Result<R::Response, Trouble> {
+        use ResponseError::*;
+        let deadline = Instant::now() + ASK;
+        let (mut soon, mut later) = (SOON.0, LATER.0);
+        loop {
+            let asked = self.coordinator(of).and_then(|broker| broker.ask(request));
+            let trouble = match asked.and_then(|answer| check(code(&answer)).map(|()| answer)) {
+                Ok(answer) => return Ok(answer),
+                Err(trouble) => trouble,
+            };
+            match trouble {
+                Trouble::Answer(ConcurrentTransactions) => self.pause(&mut soon, SOON.1),
+                Trouble::Answer(CoordinatorLoadInProgress | UnstableOffsetCommit) => self.pause(&mut later, LATER.1),
+                Trouble::Answer(NotCoordinator | CoordinatorNotAvailable) | Trouble::Connection(_) => {
+                    self.coordinators.remove(&of);
+                    self.connections.retain(|(purpose, _), _| *purpose != Purpose::Coordinate);
+                    self.pause(&mut later, LATER.1);
+                }
+                last => return Err(last),
+            }
+            if Instant::now() >= deadline || self.options.stopping() {
+                return Err(trouble);
+            }
+        }
+    }
+
+    fn pause(&self, pause: &mut Duration, longest: Duration) {
+        std::thread::sleep(*pause);
+        *pause = (2 * *pause).min(longest);
+    }
+
+    fn coordinator(&mut self, of: Coordinates) -> Result<&mut Broker, Trouble> {
+        let node = match self.coordinators.get(&of) {
+            Some(&node) => node,
+            None => self.find_coordinator(of)?,
+        };
+        self.connection(Purpose::Coordinate, node)
+    }
+
+    fn find_coordinator(&mut self, of: Coordinates) -> Result<i32, Trouble> {
+        let kind = i8::from(of == Coordinates::Transactions);
+        let request = FindCoordinatorRequest::default().with_key(self.name.clone()).with_key_type(kind);
+        let answer = self.any()?.ask(&request)?;
+        check(answer.error_code)?;
+        let node = answer.node_id.0;
+        self.nodes.insert(node, address(&answer.host, answer.port)?);
+        self.coordinators.insert(of, node);
+        Ok(node)
+    }
+
+    /// Makes sure that the leaders of topics are known.
+    pub(super) fn learn<'a>(&mut self, topics: impl Iterator<Item = &'a Arc<str>>) -> Result<(), Trouble> {
+        if self.learned.elapsed() >= BELIEVED {
+            self.leaders.clear();
+        }
+        if self.leaders.is_empty() {
+            self.learned = Instant::now();
+        }
+        let mut unknown: Vec<&Arc<str>> = topics.filter(|topic| !self.leaders.contains_key(*topic)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        let deadline = Instant::now() + ELECTION;
+        let mut pause = LATER.0;
+        while !unknown.is_empty() {
+            let answer = self.metadata(&unknown)?;
+            let mut obstacle = None;
+            for topic in answer.topics {
+                let Some(name) = &topic.name else { continue };
+                let Some(at) = unknown.iter().position(|unknown| ***unknown == ***name) else { continue };
+                match self.leaders_of(&topic)? {
+                    Ok(leaders) => drop(self.leaders.insert(unknown.swap_remove(at).clone(), leaders)),
+                    Err(why) => obstacle = Some(format!("topic {:?}: {why}", &***name)),
+                }
+            }
+            if let Some(obstacle) = obstacle.filter(|_| Instant::now() >= deadline || self.options.stopping()) {
+                return Err(Trouble::Connection(obstacle));
+            }
+            if !unknown.is_empty() {
+                self.pause(&mut pause, LATER.1);
+            }
+        }
+        self.absent = None;
+        Ok(())
+    }
+
+    /// The leaders of a topic's partitions, or why they are not known yet.
+    fn leaders_of(&mut self, topic: &MetadataResponseTopic) -> Result<Result<Vec<i32>, ResponseError>, Trouble> {
+        use ResponseError::*;
+        let fatal = |why: &str| {
+            let name = topic.name.as_ref().map_or("", |name| name);
+            Err(Trouble::Fatal(Error::Other(format!("topic {name:?}: {why}"))))
+        };
+        match ResponseError::try_from_code(topic.error_code) {
+            None => {}
+            Some(TopicAuthorizationFailed) => {
+                return fatal("the user of this host needs the right to write to its topics");
+            }
+            Some(InvalidTopicException) => return fatal("this can't be a topic's name"),
+            Some(UnknownTopicOrPartition)
+                if self.absent.get_or_insert_with(Instant::now).elapsed() >= self.options.patience =>
+            {
+                return fatal("there is no such topic; create the topic");
+            }
+            Some(code) => return Ok(Err(code)),
+        }
+        let mut leaders = vec![-1; topic.partitions.len()];
+        for partition in &topic.partitions {
+            let at = usize::try_from(partition.partition_index).ok();
+            if let Some(leader) = at.and_then(|at| leaders.get_mut(at)) {
+                *leader = partition.leader_id.0;
+            }
+        }
+        let complete = !leaders.is_empty() && leaders.iter().all(|leader| *leader >= 0);
+        Ok(if complete { Ok(leaders) } else { Err(LeaderNotAvailable) })
+    }
+
+    fn metadata(&mut self, topics: &[&Arc<str>]) -> Result<MetadataResponse, Trouble> {
+        let named = |topic: &&Arc<str>| {
+            let name = TopicName(StrBytes::from_string(topic.to_string()));
+            MetadataRequestTopic::default().with_name(Some(name))
+        };
+        // Brokers that create topics by themselves do so when asked.
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics.iter().map(named).collect()))
+            .with_allow_auto_topic_creation(true);
+        let answer = self.any()?.ask(&request)?;
+        for broker in &answer.brokers {
+            self.nodes.insert(broker.node_id.0, address(&broker.host, broker.port)?);
+        }
+        Ok(answer)
+    }
+
+    /// The connection to a broker of whom it is known where it is.
+    pub(super) fn connection(&mut self, purpose: Purpose, node: i32) -> Result<&mut Broker, Trouble> {
+        use std::collections::hash_map::Entry::{Occupied, Vacant};
+        let unknown = || Trouble::Connection(format!("nothing is known of broker {node}"));
+        match self.connections.entry((purpose, node)) {
+            Occupied(known) if known.get().idle() < IDLE => Ok(known.into_mut()),
+            entry => {
+                let (host, port) = self.nodes.get(&node).ok_or_else(unknown)?;
+                let broker = Broker::connect(host, *port, &self.security, &self.options)?;
+                Ok(match entry {
+                    Occupied(mut known) => {
+                        known.insert(broker);
+                        known.into_mut()
+                    }
+                    Vacant(vacant) => vacant.insert(broker),
+                })
+            }
+        }
+    }
+
+    /// A connection to any broker that answers.
+    fn any(&mut self) -> Result<&mut Broker, Trouble> {
+        let open = self.connections.iter().find(|((purpose, _), broker)| {
+            *purpose == Purpose::Coordinate && broker.idle() < IDLE
+        });
+        if let Some(&key) = open.map(|(key, _)| key) {
+            return self.connection(key.0, key.1);
+        }
+        // Those to begin with have negative numbers here.
+        let begin = self.options.brokers.split(',').filter_map(parse).zip(1..).map(|(address, at)| (-at, address));
+        let missing: Vec<_> = begin.filter(|(node, _)| !self.nodes.contains_key(node)).collect();
+        self.nodes.extend(missing);
+        let mut failure = Trouble::Connection("no brokers are given".to_owned());
+        for node in self.nodes.keys().rev().copied().collect::<Vec<_>>() {
+            match self.connection(Purpose::Coordinate, node).map(drop) {
+                Ok(()) => return self.connection(Purpose::Coordinate, node),
+                Err(Trouble::Fatal(error)) => return Err(Trouble::Fatal(error)),
+                Err(trouble) => failure = trouble,
+            }
+        }
+        Err(failure)
+    }
+}
+
+fn address(host: &StrBytes, port: i32) -> Result<(String, u16), Trouble> {
+    let port = u16::try_from(port).map_err(|_| Trouble::at(host, format!("{port} is no port")))?;
+    Ok((host.to_string(), port))
+}
+
+/// `host:port`, perhaps behind a protocol; without a port Kafka's own.
+fn parse(text: &str) -> Option<(String, u16)> {
+    let text = text.trim();
+    let text = text.split_once("://").map_or(text, |(_, address)| address);
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, port.parse().ok()?),
+        _ => (text, 9092),
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (!host.is_empty()).then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn addresses_to_begin_with() {
+        let check = |text, host: &str, port| assert_eq!(parse(text), Some((host.to_owned(), port)), "{text}");
+        check("kafka:9093", "kafka", 9093);
+        check(" kafka ", "kafka", 9092);
+        check("SSL://kafka:1", "kafka", 1);
+        check("[::1]:9093", "::1", 9093);
+        check("[::1]", "::1", 9092);
+        check("::1", "::1", 9092);
+        for wrong in ["", ":9092", "kafka:port", "kafka:99999"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Records on their way to the partitions' leaders: few requests, each with many partitions.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+
+use super::cluster::{Cluster, Purpose};
+use super::partitioner::partition_of;
+use super::pieces::Pieces;
+use super::records::{self, Stamp};
+use super::{Trouble, check};
+use crate::pipeline::Record;
+
+/// Bytes of a batch of several records: below what brokers take unless told otherwise (`message.max.bytes`, 1048588).
+const BATCH: usize = 1_000_000;
+
+/// Bytes of a batch's own fields.
+const BATCH_HEADER: usize = 61;
+
+/// Bytes of a request with several batches. Brokers hold all of it in memory.
+const REQUEST: usize = 8 << 20;
+
+/// Bytes of a record, at most: a request beyond `socket.request.max.bytes` (100 MiB) would end the connection.
+const LARGEST: usize = 64 << 20;
+
+/// How long a leader may wait for its followers, in milliseconds.
+const ACKNOWLEDGED_IN: i32 = 25_000;
+
+/// All replicas that are in sync have it.
+const ALL: i16 = -1;
+
+/// A record to be sent, by itself or with others.
+pub(in super::super) struct Parcel<'a> {
+    pub(in super::super) record: &'a Record,
+    pub(in super::super) alone: bool,
+}
+
+/// Who sends: what brokers know the records by, so that none is appended twice.
+pub(in super::super) struct Producer {
+    /// The host's name.
+    pub(in super::super) transactional_id: String,
+    pub(in super::super) id: i64,
+    pub(in super::super) epoch: i16,
+    /// The next record's number in each partition that was written to in this epoch.
+    pub(in super::super) sequences: HashMap<Place, i32>,
+}
+
+/// A partition.
+pub(in super::super) type Place = (Arc<str>, i32);
+
+/// Records of one partition that go together. `parcels`: which.
+struct Batch {
+    place: Place,
+    parcels: Vec<usize>,
+    bytes: usize,
+}
+
+/// Which records go where.
+#[derive(Default)]
+pub(in super::super) struct Plan {
+    batches: Vec<Batch>,
+    /// Those that no broker can be sent.
+    too_large: Vec<usize>,
+}
+
+/// What the leaders said: parcels that were not appended, in order.
+pub(in super::super) type Produced = Vec<(usize, ResponseError)>;
+
+/// Chooses partitions and puts records together.
+pub(in super::super) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> Result<Plan, Trouble> {
+    cluster.learn(parcels.iter().map(|parcel| &parcel.record.topic))?;
+    let mut plan = Plan::default();
+    // The batch of a partition that has room.
+    let mut open: HashMap<(&str, i32), usize> = HashMap::new();
+    for (number, Parcel { record, alone }) in parcels.iter().enumerate() {
+        let bytes = records::size(record) + BATCH_HEADER;
+        if bytes > LARGEST {
+            plan.too_large.push(number);
+            continue;
+        }
+        let count = cluster.leaders(&record.topic).len().max(1);
+        let partition = if record.key.is_empty() { number % count } else { partition_of(&record.key, count) } as i32;
+        let batches = &mut plan.batches;
+        let room = |at: &&usize| !alone && batches[**at].bytes + bytes <= BATCH;
+        match open.get(&(&*record.topic, partition)).filter(room) {
+            Some(&at) => {
+                batches[at].parcels.push(number);
+                batches[at].bytes += bytes;
+            }
+            None => {
+                if !alone {
+                    open.insert((&record.topic, partition), batches.len());
+                }
+                batches.push(Batch { place: (record.topic.clone(), partition), parcels: vec![number], bytes });
+            }
+        }
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    /// The partitions, by topic.
+    pub(in super::super) fn partitions(&self) -> BTreeMap<&str, Vec<i32>> {
+        let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+        for Batch { place: (topic, partition), .. } in &self.batches {
+            let partitions = topics.entry(topic).or_default();
+            if !partitions.contains(partition) {
+                partitions.push(*partition);
+            }
+        }
+        topics
+    }
+
+    /// What each leader is to be sent, request by request. In a request each partition has one batch, and batches of a
+    /// partition keep their order.
+    fn requests(&self, cluster: &Cluster) -> Vec<(i32, Vec<&Batch>)> {
+        let mut queues: BTreeMap<i32, BTreeMap<&Place, VecDeque<&Batch>>> = BTreeMap::new();
+        for batch in &self.batches {
+            let (topic, partition) = &batch.place;
+            let leader = cluster.leaders(topic).get(*partition as usize).copied().unwrap_or(-1);
+            queues.entry(leader).or_default().entry(&batch.place).or_default().push_back(batch);
+        }
+        let mut requests = Vec::new();
+        for (leader, mut places) in queues {
+            while !places.is_empty() {
+                let (mut request, mut bytes): (Vec<&Batch>, usize) = (Vec::new(), 0);
+                places.retain(|_, queue| {
+                    if let Some(first) = queue.front()
+                        && (request.is_empty() || bytes + first.bytes <= REQUEST)
+                    {
+                        bytes += first.bytes;
+                        request.extend(queue.pop_front());
+                    }
+                    !queue.is_empty()
+                });
+                requests.push((leader, request));
+            }
+        }
+        requests
+    }
+}
+
+/// Requests that are on their way.
+pub(in super::super) struct Sent<'a> {
+    requests: Vec<(i32, Vec<&'a Batch>)>,
+    too_large: &'a [usize],
+}
+
+impl Producer {
+    /// One that the coordinator has not given an id yet.
+    pub(in super::super) fn new(transactional_id: &str) -> Producer {
+        Producer { transactional_id: transactional_id.to_owned(), id: -1, epoch: -1, sequences: HashMap::new() }
+    }
+
+    /// Sends everything. The answers are to be [received](Sent::receive).
+    pub(in super::super) fn send<'a>(
+        &mut self,
+        cluster: &mut Cluster,
+        parcels: &[Parcel<'_>],
+        plan: &'a Plan,
+    ) -> Result<Sent<'a>, Trouble> {
+        let requests = plan.requests(cluster);
+        for (leader, batches) in &requests {
+            let broker = cluster.connection(Purpose::Produce, *leader)?;
+            broker.send::<ProduceRequest>(|pieces| self.encode(pieces, batches, parcels))?;
+        }
+        Ok(Sent { requests, too_large: &plan.too_large })
+    }
+
+    /// The body of a request, version 8.
+    fn encode<'a>(&mut self, pieces: &mut Pieces<'a>, batches: &[&Batch], parcels: &[Parcel<'a>]) {
+        put_text(pieces, &self.transactional_id);
+        pieces.put(&ALL.to_be_bytes());
+        pieces.put(&ACKNOWLEDGED_IN.to_be_bytes());
+        let topics: Vec<&[&Batch]> = batches.chunk_by(|one, other| one.place.0 == other.place.0).collect();
+        pieces.put(&(topics.len() as i32).to_be_bytes());
+        for topic in topics {
+            put_text(pieces, &topic[0].place.0);
+            pieces.put(&(topic.len() as i32).to_be_bytes());
+            for batch in topic {
+                pieces.put(&batch.place.1.to_be_bytes());
+                let length = pieces.reserve();
+                let begin = pieces.mark();
+                self.encode_batch(pieces, batch, parcels);
+                pieces.set(length, (pieces.since(begin) as i32).to_be_bytes());
+            }
+        }
+    }
+
+    fn encode_batch<'a>(&mut self, pieces: &mut Pieces<'a>, batch: &Batch, parcels: &[Parcel<'a>]) {
+        let records: Vec<&Record> = batch.parcels.iter().map(|&number| parcels[number].record).collect();
+        let next = self.sequences.entry(batch.place.clone()).or_default();
+        let stamp = Stamp { producer: (self.id, self.epoch), sequence: *next, time: now() };
+        // After the largest number comes 0.
+        *next = next.wrapping_add(records.len() as i32) & i32::MAX;
+        records::encode(pieces, &records, &stamp);
+    }
+}
+
+impl Sent<'_> {
+    /// Waits for the answers: the parcels that were not appended.
+    pub(in super::super) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Trouble> {
+        let mut failed = Vec::new();
+        for (leader, batches) in &self.requests {
+            let answer = cluster.connection(Purpose::Produce, *leader)?.receive::<ProduceRequest>()?;
+            for batch in batches {
+                if let Err(code) = outcome(&answer, &batch.place) {
+                    failed.extend(batch.parcels.iter().map(|&number| (number, code)));
+                }
+            }
+        }
+        failed.extend(self.too_large.iter().map(|&number| (number, ResponseError::MessageTooLarge)));
+        failed.sort_by_key(|(number, _)| *number);
+        Ok(failed)
+    }
+}
+
+/// What became of a partition's batch. A partition that the answer does not name was not appended to, as far as is known.
+fn outcome(answer: &ProduceResponse, place: &Place) -> Result<(), ResponseError> {
+    let of_topic = answer.responses.iter().filter(|topic| **topic.name == *place.0);
+    let mut of_partition = of_topic.flat_map(|topic| &topic.partition_responses);
+    let told = of_partition.find(|partition| partition.index == place.1);
+    match told.map(|partition| check(partition.error_code)) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(Trouble::Answer(code))) => Err(code),
+        _ => Err(ResponseError::UnknownServerError),
+    }
+}
+
+/// A string behind its length.
+fn put_text(pieces: &mut Pieces<'_>, text: &str) {
+    // Names of topics and hosts are shorter, or no broker takes them.
+    let bytes = &text.as_bytes()[..text.len().min(i16::MAX as usize)];
+    pieces.put(&(bytes.len() as i16).to_be_bytes());
+    pieces.put(bytes);
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
+}
