@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use skysieve::heap;
 use skysieve_bench::{Goal, Row};
 
 use super::Args;
@@ -38,6 +39,8 @@ pub const KINDS: [Kind; 3] = [
 /// Some visits, and what their subscribers get.
 pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Row>> {
     let pace = &*kind.name(args);
+    // A subscriber shall not take more of the machine than it must.
+    heap::keep();
     eprintln!("{} visits of {} alerts, {pace}", args.visits, args.visit);
     let stream = Stream::new(bench)?;
     let mut host = Host::start(bench, &stream.topic)?;
