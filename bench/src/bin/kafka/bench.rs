@@ -76,6 +76,9 @@ impl Bench {
     }
 
     fn try_delete(&self, topics: &[String]) -> anyhow::Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
         let admin: AdminClient<DefaultClientContext> =
             ClientConfig::new().set("bootstrap.servers", &self.brokers).create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

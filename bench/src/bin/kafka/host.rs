@@ -13,7 +13,7 @@ use super::bench::{Bench, await_some, now};
 use super::process;
 
 /// How often the host is asked how far it is.
-const POLL: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(10);
 
 /// How far a host was, as `/health/ready` told.
 #[derive(Clone, Copy, Debug)]

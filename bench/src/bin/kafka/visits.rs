@@ -58,7 +58,8 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
     let arrivals = subscription.end(bench, &stream.topic, alerts)?;
     host.stop()?;
 
-    let sent = visits.iter().map(|visit| visit.last_acknowledged - visit.first_read).collect();
+    let sent: Vec<f64> = visits.iter().map(|visit| visit.last_acknowledged - visit.first_read).collect();
+    eprintln!("sent in {sent:.2?} s");
     let mut rows = vec![
         Row::new(format!("visits of {} {pace}: mean size", args.visit), mean_size(&visits), "KB"),
         Row::new(format!("slowest visit {pace}: made, sent, acknowledged in"), largest(sent)?, "s"),
@@ -120,7 +121,7 @@ fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) ->
     ])
 }
 
-/// From each visit's last acknowledgement until all its alerts are done, for every filter. Asked every 5 ms.
+/// From each visit's last acknowledgement until all its alerts are done, for every filter. Asked every 10 ms.
 fn lags(host: &mut Host<'_>, visits: &[Visit]) -> anyhow::Result<Vec<f64>> {
     let mut alerts = 0;
     let mut lag = |visit: &Visit| {
