@@ -94,6 +94,28 @@ impl Host {
         });
     }
 
+    /// How often a batch had to be published once more.
+    pub fn retries(&self) -> u64 {
+        let metrics = self.get("/metrics");
+        let mut values = metrics.lines().filter_map(|line| line.strip_prefix("skysieve_batch_retries_total "));
+        values.next().unwrap_or_else(|| panic!("no count of retries: {metrics}")).parse().unwrap()
+    }
+
+    /// SIGSTOP.
+    pub fn suspend(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args(["-s", signal, &self.process.id().to_string()]).status().unwrap();
+        assert!(status.success(), "no SIG{signal} for the host");
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
@@ -103,7 +125,7 @@ impl Host {
     /// SIGTERM; the exit code, and how long that took.
     pub fn stop(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
-        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        self.signal("TERM");
         (self.process.wait().unwrap().code(), begun.elapsed())
     }
 

@@ -1,7 +1,8 @@
 //! Apache Kafka for tests, from `scripts/kafka`.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -51,35 +52,74 @@ pub fn read_all(brokers: &str, topics: &[String]) -> Vec<Received> {
     let mut subscriber = Subscriber::new(&Options::new(brokers), topics).unwrap();
     let mut messages = Vec::new();
     // The first takes the time of a connection.
-    while let Some(message) = subscriber.next(Duration::from_secs(if messages.is_empty() { 10 } else { 3 })).unwrap() {
+    while let Some(message) = subscriber.next(Duration::from_secs(if messages.is_empty() { 20 } else { 5 })).unwrap() {
         messages.push(message);
     }
     messages
 }
 
-/// Waits until `done`, at most two minutes.
+/// Waits until `done`, at most four minutes: a machine may have few cores, and much else to do.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let deadline = Instant::now() + Duration::from_secs(240);
     while !done() {
-        assert!(Instant::now() < deadline, "waited two minutes: {what}");
+        assert!(Instant::now() < deadline, "waited four minutes: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// A cluster that one test has for itself, to kill brokers of. Stopped and removed when it goes out of scope.
+/// Held by the one test that has clusters: each takes some seconds of two cores to start.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A cluster that one test has for itself, to kill brokers of. Stopped and removed when it goes out of scope. Of the tests
+/// in a process that have one the others wait meanwhile.
 pub struct Cluster {
     name: String,
     /// The brokers' addresses.
     pub brokers: String,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Cluster {
     /// Starts a cluster of that many brokers. `None` where tests have no Kafka; see [`kafka`].
     pub fn start(name: &str, brokers: u32) -> Option<Cluster> {
         kafka()?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Cluster::begin(name, &["--brokers", &brokers.to_string()], Some(turn)))
+    }
+
+    /// Starts one of a broker that wants TLS and a password.
+    pub fn secure(name: &str) -> Option<Cluster> {
+        kafka()?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Cluster::begin(name, &["--secure"], Some(turn)))
+    }
+
+    /// Starts another cluster of one broker, for the same test.
+    pub fn beside(&self, name: &str) -> Cluster {
+        Cluster::begin(name, &[], None)
+    }
+
+    fn begin(name: &str, arguments: &[&str], turn: Option<MutexGuard<'static, ()>>) -> Cluster {
         let name = unique(name);
-        let output = script(&["start", "--cluster", &name, "--brokers", &brokers.to_string()]);
-        Some(Cluster { brokers: text(&output.stdout).trim().to_owned(), name })
+        let output = script(&[&["start", "--cluster", &name], arguments].concat());
+        Cluster { brokers: text(&output.stdout).trim().to_owned(), name, _turn: turn }
+    }
+
+    /// What a user of a secure cluster reaches it with.
+    pub fn login(&self, user: &str, password: &str) -> Options {
+        let authority = folder().join("clusters").join(&self.name).join("ca.pem");
+        Options::new(&*self.brokers)
+            .with("security.protocol", "SASL_SSL")
+            .with("sasl.mechanism", "SCRAM-SHA-512")
+            .with("sasl.username", user)
+            .with("sasl.password", password)
+            .with("ssl.ca.location", authority.to_str().unwrap())
+    }
+
+    /// Runs one of Kafka's own tools; what it printed.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> String {
+        let output = script(&[&["tool", "--cluster", &self.name, class, "--"], arguments].concat());
+        text(&output.stdout)
     }
 
     /// Kills a broker with SIGKILL; brokers count from 1.
@@ -95,7 +135,8 @@ impl Cluster {
     /// Mirrors topics to another cluster, until that goes out of scope. Returns the mirror's name.
     pub fn mirror(&self, to: &Cluster, topics: &str) -> Mirror {
         script(&["mirror", &self.name, &to.name, topics]);
-        Mirror { from: self.name.clone(), to: to.name.clone(), topics: topics.to_owned() }
+        let target = to.brokers.clone();
+        Mirror { from: self.name.clone(), to: to.name.clone(), topics: topics.to_owned(), target }
     }
 }
 
@@ -105,29 +146,58 @@ impl Drop for Cluster {
     }
 }
 
-/// MirrorMaker 2 between two clusters. Stopped when it goes out of scope.
+/// MirrorMaker 2 between two clusters. Stopped when it goes out of scope; if that is for a failure, its log is told.
 pub struct Mirror {
     from: String,
     to: String,
     topics: String,
+    /// Addresses of the brokers mirrored to.
+    target: String,
 }
 
 impl Mirror {
+    /// Waits until it has created a topic.
+    pub fn await_topic(&self, topic: &str) {
+        let running = format!("mirror {} running", self.name());
+        wait_for("the topic to be mirrored", || {
+            assert!(text(&script(&["status"]).stdout).lines().any(|line| line == running), "the mirror has ended");
+            Subscriber::new(&Options::new(&*self.target), &[topic.to_owned()]).is_ok()
+        });
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(&self) {
-        script(&["kill", "--cluster", &format!("{}-{}", self.from, self.to)]);
+        script(&["kill", "--cluster", &self.name()]);
     }
 
     /// Starts it again.
     pub fn revive(&self) {
         script(&["mirror", &self.from, &self.to, &self.topics]);
     }
+
+    fn name(&self) -> String {
+        format!("{}-{}", self.from, self.to)
+    }
+
+    /// The end of its log.
+    fn log(&self) -> String {
+        let log = std::fs::read(folder().join("mirrors").join(self.name()).with_extension("log")).unwrap_or_default();
+        text(&log[log.len().saturating_sub(8000)..])
+    }
 }
 
 impl Drop for Mirror {
     fn drop(&mut self) {
-        let _ = run(&["stop", "--cluster", &format!("{}-{}", self.from, self.to)]);
+        if std::thread::panicking() {
+            eprintln!("the mirror's log ends with:\n{}", self.log());
+        }
+        let _ = run(&["stop", "--cluster", &self.name()]);
     }
+}
+
+/// Where `scripts/kafka` keeps everything.
+fn folder() -> PathBuf {
+    std::env::var_os("SKYSIEVE_KAFKA_DIR").map_or_else(|| root().join("target/kafka"), PathBuf::from)
 }
 
 fn run(arguments: &[&str]) -> std::io::Result<Output> {

@@ -29,7 +29,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
         transaction_timeout: Duration::from_secs(args.transaction_timeout),
         ..Options::new(&*args.brokers)
     };
-    options.check().map_err(|error| UsageError(error.to_string()))?;
+    options.check_host().map_err(|error| UsageError(error.to_string()))?;
     let schemas = Arc::new(args.schemas.load()?);
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
     let spare = 8; // A filter that is replaced is there twice for a moment.

@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::Error;
+use super::wire::Security;
 
 /// Where the brokers are, and how every client of them is set up.
 ///
@@ -74,6 +75,15 @@ impl Options {
     /// [`Error::Property`] names the first that is wrong.
     pub fn check(&self) -> Result<(), Error> {
         self.client_config(&[]).map(drop)
+    }
+
+    /// The same for a host, which publishes by means of its own: it knows fewer ways to prove who it is.
+    ///
+    /// # Errors
+    /// As [`Options::check`]'s.
+    pub fn check_host(&self) -> Result<(), Error> {
+        self.check()?;
+        Security::of(self).map(drop)
     }
 
     /// The value of an override that goes by these names, as librdkafka would take it: the last.

@@ -18,9 +18,6 @@ pub const DROPPED_PAYLOAD: &str = "skysieve-dropped-payload";
 /// The pause before a batch is tried again, doubled each time up to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long a batch is tried on once the process was asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(4);
-
 /// Publishes batches exactly once: a batch's records and the offsets behind it are committed in one transaction.
 ///
 /// Batches that can't be committed just now are tried again, however long; the monitor tells why. A record that the
@@ -67,16 +64,14 @@ impl KafkaSink {
     fn publish_all(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), Error> {
         let mut batch: Vec<Outgoing> =
             records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
-        let (mut pause, mut stop_at) = (PAUSES.0, None);
+        let mut pause = PAUSES.0;
         while let Some(reason) = self.attempt(&mut batch, positions)? {
             // Without one it can be tried at once.
             if reason.is_empty() {
                 continue;
             }
             self.watch.retry(&self.because(reason));
-            if self.options.stopping()
-                && Instant::now() >= *stop_at.get_or_insert_with(|| Instant::now() + STOP_PATIENCE)
-            {
+            if self.transactions.is_stopped() {
                 return Err(Error::Stopped(batch.len()));
             }
             wait(pause, &self.options);
@@ -89,7 +84,8 @@ impl KafkaSink {
     /// Tries to commit the batch; why it has to be tried again, if so.
     fn attempt(&mut self, batch: &mut [Outgoing], positions: &[Position]) -> Result<Option<String>, Error> {
         let parcel = |outgoing: &Outgoing| outgoing.way != Way::Together;
-        let parcels: Vec<Parcel<'_>> = batch.iter().map(|out| Parcel { record: &out.record, alone: parcel(out) }).collect();
+        let parcels: Vec<Parcel<'_>> =
+            batch.iter().map(|out| Parcel { record: &out.record, alone: parcel(out) }).collect();
         match self.transactions.commit(&parcels, positions) {
             Ok(()) => Ok(None),
             Err(Failure::Again(reason)) => Ok(Some(reason)),
@@ -134,6 +130,9 @@ impl KafkaSink {
             .iter()
             .zip(&found)
             .all(|(position, found)| *found == self.watch.committed(&position.topic, position.partition));
+        if after || before {
+            self.transactions.be_sure();
+        }
         match (after, before) {
             (true, _) => {
                 self.watch.retry(&reason);

@@ -47,6 +47,8 @@ pub(super) struct Transactions {
     options: Options,
     /// Since when a transaction is open, or may be.
     open: Option<Instant>,
+    /// Why it is not known whether the last transaction was committed.
+    unsure: Option<String>,
 }
 
 impl Transactions {
@@ -54,13 +56,19 @@ impl Transactions {
     pub(super) fn begin(options: &Options, name: &str, watch: &Watch) -> Result<Transactions, Error> {
         let cluster = Cluster::new(options, name)?;
         let producer = Producer::new(name);
-        let mut transactions =
-            Transactions { cluster, producer, watch: watch.clone(), options: options.clone(), open: None };
+        let mut transactions = Transactions {
+            cluster,
+            producer,
+            watch: watch.clone(),
+            options: options.clone(),
+            open: None,
+            unsure: None,
+        };
         transactions.renew()?;
         Ok(transactions)
     }
 
-    /// Takes the id over again.
+    /// Takes the id over again, after [`Failure::Lost`].
     pub(super) fn renew(&mut self) -> Result<(), Error> {
         self.producer = Producer::new(&self.producer.transactional_id);
         let deadline = Instant::now() + self.options.patience;
@@ -83,13 +91,30 @@ impl Transactions {
         Ok(())
     }
 
-    /// Publishes the records and commits the offsets, in one transaction.
+    /// Publishes the records and commits the offsets, in one transaction. None is begun after [`Failure::Lost`] until it is
+    /// [known](Self::be_sure) whether that one was committed.
     pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Position]) -> Result<(), Failure> {
+        if let Some(reason) = self.unsure.clone() {
+            return Err(Failure::Lost { fenced: false, reason });
+        }
         let tried = self.attempt(parcels, positions);
         if tried.is_err() {
             self.cluster.forget();
         }
+        if let Err(Failure::Lost { reason, .. }) = &tried {
+            self.unsure = Some(reason.clone());
+        }
         tried
+    }
+
+    /// Whether the process was asked to stop, and there was time to end what had begun.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.cluster.is_stopped()
+    }
+
+    /// It was found out whether the last transaction is committed.
+    pub(super) fn be_sure(&mut self) {
+        self.unsure = None;
     }
 
     fn attempt(&mut self, parcels: &[Parcel<'_>], positions: &[Position]) -> Result<(), Failure> {
@@ -176,7 +201,7 @@ impl Transactions {
                 Err(trouble) => trouble.to_string(),
             };
             self.watch.retry(&reason);
-            if self.options.stopping() {
+            if self.cluster.is_stopped() {
                 return Err(Failure::Fatal(Error::Stopped(0)));
             }
             std::thread::sleep(PAUSE);
@@ -302,7 +327,8 @@ fn topic_name(name: &str) -> TopicName {
 /// Why a partition was not added; the others were then not attempted.
 fn first_error(answer: &AddPartitionsToTxnResponse) -> i16 {
     let partitions = answer.results_by_topic_v3_and_below.iter().flat_map(|topic| &topic.results_by_partition);
-    let codes: Vec<i16> = partitions.map(|partition| partition.partition_error_code).filter(|code| *code != 0).collect();
+    let codes: Vec<i16> =
+        partitions.map(|partition| partition.partition_error_code).filter(|code| *code != 0).collect();
     let attempted = codes.iter().find(|code| **code != ResponseError::OperationNotAttempted.code());
     attempted.or(codes.first()).copied().unwrap_or(0)
 }

@@ -15,7 +15,10 @@ mod produce;
 mod records;
 mod sasl;
 mod security;
+mod stop;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use kafka_protocol::ResponseError;
 
@@ -23,6 +26,7 @@ use super::Error;
 
 pub(super) use cluster::{Cluster, Coordinates};
 pub(super) use produce::{Parcel, Plan, Produced, Producer, plan};
+pub(super) use security::Security;
 
 /// Why a request has no answer that helps.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ mod catch_up;
 mod host;
 mod memory;
 mod process;
+mod produce;
 mod prototype;
 mod stream;
 mod subscription;
@@ -66,6 +67,8 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
 enum Part {
     /// A stream that is there already, and Python's filters on the same
     CatchUp,
+    /// Making and sending a visit, and a producer that only sends
+    Produce,
     /// Visits at the survey's cadence, and as fast as they can be sent
     Visits,
     /// Many alerts at once
@@ -85,8 +88,14 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     let bench = Bench::new(&args.brokers, args.partitions, args.filters)?;
-    catch_up::warm_up(&bench, args)?;
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
+    // First, while the allocator is as it comes.
+    if wanted(Part::Produce) {
+        rows.extend(produce::measure(&bench, args.visit).context("producing")?);
+    }
+    if wanted(Part::CatchUp) || wanted(Part::Visits) {
+        catch_up::warm_up(&bench, args)?;
+    }
     if wanted(Part::CatchUp) {
         rows.extend(catch_up::measure(&bench, args).context("catching up")?);
     }

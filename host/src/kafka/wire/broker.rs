@@ -12,18 +12,16 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
-use super::super::{Error, Options};
+use super::super::Error;
 use super::pieces::Pieces;
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
+use super::stop::Stop;
 use super::stream::Stream;
 use super::{Trouble, check};
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
-
-/// The same once the process was asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Bytes of an answer, at most: those asked for here have some thousand topics in them.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -67,7 +65,7 @@ impl Ask for SaslAuthenticateRequest {
 pub(super) struct Broker {
     stream: Stream,
     address: String,
-    options: Options,
+    stop: Stop,
     next: i32,
     /// Requests without an answer yet. Answers come in their order.
     awaited: VecDeque<i32>,
@@ -76,11 +74,11 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Connects, and proves who this client is.
-    pub(super) fn connect(host: &str, port: u16, security: &Security, options: &Options) -> Result<Broker, Trouble> {
+    pub(super) fn connect(host: &str, port: u16, security: &Security, stop: &Stop) -> Result<Broker, Trouble> {
         let address = format!("{host}:{port}");
         let stream = Stream::connect(host, port, security.tls.as_ref()).map_err(|why| Trouble::at(&address, why))?;
         let awaited = VecDeque::new();
-        let mut broker = Broker { stream, address, options: options.clone(), next: 0, awaited, used: Instant::now() };
+        let mut broker = Broker { stream, address, stop: stop.clone(), next: 0, awaited, used: Instant::now() };
         if let Some(credentials) = &security.sasl {
             broker.authenticate(credentials)?;
         }
@@ -118,7 +116,7 @@ impl Broker {
         body(&mut pieces);
         let bytes = i32::try_from(pieces.len() - 4).map_err(|_| self.trouble("a request of more than 2 GB"))?;
         pieces.set(length, bytes.to_be_bytes());
-        self.stream.write(&pieces, patience(&self.options)).map_err(|error| trouble(&self.address, R::NAME, error))?;
+        self.stream.write(&pieces, patience(&self.stop)).map_err(|error| trouble(&self.address, R::NAME, error))?;
         self.awaited.push_back(id);
         self.used = Instant::now();
         Ok(())
@@ -136,7 +134,7 @@ impl Broker {
     }
 
     fn receive_bytes(&mut self, what: &str) -> Result<Bytes, Trouble> {
-        let mut patience = patience(&self.options);
+        let mut patience = patience(&self.stop);
         let mut read = |stream: &mut Stream, buffer: &mut [u8]| stream.read(buffer, &mut patience);
         let mut length = [0; 4];
         read(&mut self.stream, &mut length).map_err(|error| trouble(&self.address, what, error))?;
@@ -212,14 +210,13 @@ fn trouble(address: &str, what: &str, error: io::Error) -> Trouble {
 struct Stopped;
 
 /// Tells whether a wait may go on.
-fn patience(options: &Options) -> impl FnMut() -> io::Result<()> {
-    let (options, deadline, mut stop_at) = (options.clone(), Instant::now() + ANSWER, None);
+fn patience(stop: &Stop) -> impl FnMut() -> io::Result<()> {
+    let (stop, deadline) = (stop.clone(), Instant::now() + ANSWER);
     move || {
-        let now = Instant::now();
-        if now >= deadline {
+        if Instant::now() >= deadline {
             return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", ANSWER.as_secs())));
         }
-        if options.stopping() && now >= *stop_at.get_or_insert_with(|| now + STOP_PATIENCE) {
+        if stop.is_over() {
             return Err(io::Error::other(Stopped));
         }
         Ok(())

@@ -13,6 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::super::{Error, Options};
 use super::broker::{Ask, Broker};
 use super::security::Security;
+use super::stop::Stop;
 use super::{Trouble, check};
 
 /// How long a coordinator is asked the same.
@@ -50,6 +51,7 @@ pub(super) enum Purpose {
 /// The brokers, as one client sees them.
 pub(in super::super) struct Cluster {
     options: Options,
+    stop: Stop,
     security: Security,
     /// Both the transactional id and the consumer group.
     name: StrBytes,
@@ -71,6 +73,7 @@ impl Cluster {
     pub(in super::super) fn new(options: &Options, name: &str) -> Result<Cluster, Error> {
         Ok(Cluster {
             options: options.clone(),
+            stop: Stop::new(options),
             security: Security::of(options)?,
             name: StrBytes::from_string(name.to_owned()),
             nodes: BTreeMap::new(),
@@ -80,6 +83,19 @@ impl Cluster {
             coordinators: HashMap::new(),
             connections: HashMap::new(),
         })
+    }
+
+    /// One that believes to know who leads a topic's partitions.
+    #[cfg(test)]
+    pub(super) fn with_leaders(topics: &[(&Arc<str>, &[i32])]) -> Cluster {
+        let mut cluster = Cluster::new(&Options::new("127.0.0.1:1"), "test").expect("nothing to get wrong");
+        cluster.leaders = topics.iter().map(|(topic, leaders)| (Arc::clone(topic), leaders.to_vec())).collect();
+        cluster
+    }
+
+    /// Whether the process was asked to stop, and there was time to end what had begun.
+    pub(in super::super) fn is_stopped(&self) -> bool {
+        self.stop.is_over()
     }
 
     /// Forgets connections and who does what, after something went wrong.
@@ -121,7 +137,7 @@ impl Cluster {
                 }
                 last => return Err(last),
             }
-            if Instant::now() >= deadline || self.options.stopping() {
+            if Instant::now() >= deadline || self.is_stopped() {
                 return Err(trouble);
             }
         }
@@ -175,7 +191,7 @@ impl Cluster {
                     Err(why) => obstacle = Some(format!("topic {:?}: {why}", &***name)),
                 }
             }
-            if let Some(obstacle) = obstacle.filter(|_| Instant::now() >= deadline || self.options.stopping()) {
+            if let Some(obstacle) = obstacle.filter(|_| Instant::now() >= deadline || self.is_stopped()) {
                 return Err(Trouble::Connection(obstacle));
             }
             if !unknown.is_empty() {
@@ -241,7 +257,7 @@ impl Cluster {
             Occupied(known) if known.get().idle() < IDLE => Ok(known.into_mut()),
             entry => {
                 let (host, port) = self.nodes.get(&node).ok_or_else(unknown)?;
-                let broker = Broker::connect(host, *port, &self.security, &self.options)?;
+                let broker = Broker::connect(host, *port, &self.security, &self.stop)?;
                 Ok(match entry {
                     Occupied(mut known) => {
                         known.insert(broker);
@@ -255,9 +271,10 @@ impl Cluster {
 
     /// A connection to any broker that answers.
     fn any(&mut self) -> Result<&mut Broker, Trouble> {
-        let open = self.connections.iter().find(|((purpose, _), broker)| {
-            *purpose == Purpose::Coordinate && broker.idle() < IDLE
-        });
+        let open = self
+            .connections
+            .iter()
+            .find(|((purpose, _), broker)| *purpose == Purpose::Coordinate && broker.idle() < IDLE);
         if let Some(&key) = open.map(|(key, _)| key) {
             return self.connection(key.0, key.1);
         }

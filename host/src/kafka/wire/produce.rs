@@ -102,6 +102,12 @@ pub(in super::super) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
 }
 
 impl Plan {
+    /// Records that no broker can be sent.
+    #[cfg(test)]
+    pub(super) fn too_large(&self) -> &[usize] {
+        &self.too_large
+    }
+
     /// The partitions, by topic.
     pub(in super::super) fn partitions(&self) -> BTreeMap<&str, Vec<i32>> {
         let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
@@ -168,6 +174,22 @@ impl Producer {
             broker.send::<ProduceRequest>(|pieces| self.encode(pieces, batches, parcels))?;
         }
         Ok(Sent { requests, too_large: &plan.too_large })
+    }
+
+    /// The bodies of all requests, and who is sent them.
+    #[cfg(test)]
+    pub(super) fn bodies(
+        &mut self,
+        cluster: &Cluster,
+        parcels: &[Parcel<'_>],
+        plan: &Plan,
+    ) -> Vec<(i32, bytes::Bytes)> {
+        let body = |(leader, batches): &(i32, Vec<&Batch>)| {
+            let mut pieces = Pieces::default();
+            self.encode(&mut pieces, batches, parcels);
+            (*leader, pieces.slices().iter().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>().into())
+        };
+        plan.requests(cluster).iter().map(body).collect()
     }
 
     /// The body of a request, version 8.

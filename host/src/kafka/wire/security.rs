@@ -9,7 +9,7 @@ use openssl::x509::X509;
 use super::super::{Error, Options};
 
 /// What a connection needs before it can be used.
-pub(super) struct Security {
+pub(in super::super) struct Security {
     /// TLS, if wanted.
     pub(super) tls: Option<Tls>,
     /// SASL, if wanted.
@@ -59,7 +59,7 @@ const KNOWN: [&str; 15] = [
 
 impl Security {
     /// As the overrides say.
-    pub(super) fn of(options: &Options) -> Result<Security, Error> {
+    pub(in super::super) fn of(options: &Options) -> Result<Security, Error> {
         let protocol = options.property(&["security.protocol"]).unwrap_or("plaintext").to_ascii_lowercase();
         let (tls, sasl) = match &*protocol {
             "plaintext" => (false, false),
@@ -115,7 +115,9 @@ fn trust(builder: &mut SslConnectorBuilder, options: &Options) -> Result<(), Err
         let key = "ssl.ca.location";
         let found = std::fs::metadata(path).map_err(|error| problem(key, &format!("{path}: {error}")))?;
         let (file, folder) = if found.is_dir() { (None, Some(path)) } else { (Some(path), None) };
-        builder.load_verify_locations(file.map(AsRef::as_ref), folder.map(AsRef::as_ref)).map_err(|e| failed(key, &e))?;
+        builder
+            .load_verify_locations(file.map(AsRef::as_ref), folder.map(AsRef::as_ref))
+            .map_err(|e| failed(key, &e))?;
     }
     if let Some(pem) = options.property(&["ssl.ca.pem"]) {
         for certificate in X509::stack_from_pem(pem.as_bytes()).map_err(|error| failed("ssl.ca.pem", &error))? {
@@ -172,4 +174,54 @@ fn problem(key: &str, problem: &str) -> Error {
 
 fn failed(key: &str, error: &ErrorStack) -> Error {
     problem(key, &error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(overrides: &[(&str, &str)]) -> Result<Security, String> {
+        let options =
+            overrides.iter().fold(Options::new("127.0.0.1:1"), |options, (key, value)| options.with(key, value));
+        Security::of(&options).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn plaintext_needs_nothing() {
+        let none = of(&[("ssl.cipher.suites", "x"), ("sasl.mechanism", "GSSAPI"), ("client.id", "x")]).unwrap();
+        assert!(none.tls.is_none() && none.sasl.is_none());
+    }
+
+    #[test]
+    fn the_last_value_counts() {
+        let overrides = [
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanisms", "PLAIN"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.username", "me"),
+            ("sasl.password", "old"),
+            ("sasl.password", "new"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+        ];
+        let Security { tls, sasl } = of(&overrides).unwrap();
+        let (tls, sasl) = (tls.unwrap(), sasl.unwrap());
+        assert!(!tls.check_name);
+        assert_eq!((sasl.mechanism, &*sasl.user, &*sasl.password), (Mechanism::ScramSha512, "me", "new"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let check = |overrides: &[(&str, &str)], words: &[&str]| {
+            let error = of(overrides).err().unwrap_or_default();
+            words.iter().for_each(|word| assert!(error.contains(word), "{overrides:?}: {error}"));
+        };
+        let sasl = ("security.protocol", "sasl_plaintext");
+        check(&[("security.protocol", "tls")], &["-X security.protocol", "sasl_ssl"]);
+        check(&[sasl, ("sasl.mechanism", "OAUTHBEARER")], &["-X sasl.mechanism", "SCRAM-SHA-512"]);
+        check(&[sasl, ("sasl.mechanism", "PLAIN"), ("sasl.username", "me")], &["-X sasl.password"]);
+        check(&[("security.protocol", "ssl"), ("ssl.crl.location", "x")], &["-X ssl.crl.location", "publish"]);
+        check(&[("security.protocol", "ssl"), ("ssl.ca.location", "/no/such")], &["-X ssl.ca.location", "/no/such"]);
+        check(&[("security.protocol", "ssl"), ("ssl.certificate.pem", "x")], &["-X ssl.certificate"]);
+        check(&[("security.protocol", "ssl"), ("ssl.key.pem", "x")], &["-X ssl.key"]);
+    }
 }

@@ -1,0 +1,261 @@
+//! Trouble on real Kafka: too few replicas, hosts that stand still, a survey's producer without its broker.
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use skysieve::kafka::{Options, Received, Subscriber};
+use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
+use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, read_all, unique, wait_for};
+use skysieve_tests::{alerts, binary, text};
+
+/// Filters, of which the nth accepts ids that n divides.
+const FILTERS: i64 = 10;
+
+/// A host's name, of which its topics begin, and its filters.
+struct Setup {
+    name: String,
+    folder: tempfile::TempDir,
+}
+
+impl Setup {
+    fn new(name: &str) -> Setup {
+        let setup = Setup { name: unique(name), folder: tempfile::tempdir().unwrap() };
+        for every in 1..=FILTERS {
+            let settings = format!("quota = 1000000\n[config]\nmode = 'accept'\nevery = {every}");
+            write_filter(setup.folder.path(), &format!("every-{every}"), "odd", &settings);
+        }
+        setup
+    }
+
+    fn start(&self, cluster: &Cluster, more: &[&str]) -> Host {
+        let (prefix, folder) = (format!("{}-", self.name), self.folder.path().to_str().unwrap());
+        let arguments = ["--name", &self.name, "--filters", folder, "--output-prefix", &prefix];
+        let host = Host::start(&cluster.brokers, "alerts", &[&arguments, more].concat());
+        host.await_reading();
+        host
+    }
+
+    fn topic(&self, every: i64) -> String {
+        format!("{}-every-{every}", self.name)
+    }
+
+    /// Each filter's topic holds the very ids that it accepts, none missing, none twice.
+    fn assert_exact(&self, cluster: &Cluster, alerts: &[SimulatedAlert]) {
+        let topics: Vec<String> = (1..=FILTERS).map(|every| self.topic(every)).collect();
+        let mut came = ids(&read_all(&cluster.brokers, &topics));
+        for every in 1..=FILTERS {
+            let mut accepted: Vec<i64> = alerts.iter().map(|alert| alert.id).filter(|id| id % every == 0).collect();
+            accepted.sort_unstable();
+            assert_eq!(came.remove(&self.topic(every)).unwrap_or_default(), accepted, "every {every}");
+        }
+    }
+
+    /// Waits until no transaction of this host is open; how the last one ended, or `Empty` if there was none.
+    fn last_transaction(&self, cluster: &Cluster) -> &'static str {
+        let arguments = ["describe", "--transactional-id", &self.name];
+        let mut ended = None;
+        wait_for("the transaction to end", || {
+            let told = cluster.tool("org.apache.kafka.tools.TransactionsCommand", &arguments);
+            ended = ["CompleteAbort", "CompleteCommit", "Empty"].into_iter().find(|state| told.contains(state));
+            ended.is_some()
+        });
+        ended.unwrap()
+    }
+}
+
+/// The ids that came on each topic, in ascending order.
+fn ids(messages: &[Received]) -> BTreeMap<String, Vec<i64>> {
+    let mut ids: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    for message in messages {
+        ids.entry(message.topic.to_string()).or_default().push(text(&message.key).parse().unwrap());
+    }
+    ids.values_mut().for_each(|ids| ids.sort_unstable());
+    ids
+}
+
+fn packets(alerts: &[SimulatedAlert]) -> impl Iterator<Item = Bytes> {
+    alerts.iter().map(|alert| alert.bytes.clone().into())
+}
+
+/// Waits until it is not ready, for a reason in which `why` stands, and has tried again more often than `retries` times.
+fn await_trouble(host: &Host, why: &str, retries: u64) {
+    wait_for("the host to tell of its trouble", || {
+        let health = host.health();
+        health["ready"] == false && health["detail"].as_str().unwrap().contains(why) && host.retries() > retries
+    });
+}
+
+#[test]
+fn fewer_replicas_than_a_topic_wants() {
+    let Some(cluster) = Cluster::start("few", 3) else { return };
+    let setup = Setup::new("few");
+    create_topic(&cluster.brokers, "alerts", 6);
+    let alerts = alerts(1, 900);
+    let mut feeder = feeder(&cluster.brokers, "alerts", 6);
+    let host = setup.start(&cluster, &[]);
+    feed(&mut feeder, 6, packets(&alerts[..300]));
+    host.await_committed(300);
+
+    // Of the three replicas one filter's topic wants all.
+    let topic = ["--alter", "--entity-type", "topics", "--entity-name", &setup.topic(7)];
+    cluster.tool("kafka.admin.ConfigCommand", &[&topic[..], &["--add-config", "min.insync.replicas=3"]].concat());
+    cluster.kill(3);
+    feed(&mut feeder, 6, packets(&alerts[300..600]));
+    await_trouble(&host, "NotEnoughReplicas", 0);
+    cluster.revive();
+    host.await_committed(600);
+    assert_eq!(host.health()["ready"], true);
+
+    // One broker of three is too few for everything.
+    let retries = host.retries();
+    std::thread::scope(|scope| {
+        scope.spawn(|| feed(&mut feeder, 6, packets(&alerts[600..])));
+        cluster.kill(2);
+        cluster.kill(3);
+        await_trouble(&host, "", retries);
+        cluster.revive();
+    });
+    host.await_committed(900);
+    assert_eq!(host.health()["ready"], true);
+    assert_eq!(host.stop().0, Some(0));
+    setup.assert_exact(&cluster, &alerts);
+}
+
+#[test]
+fn a_host_that_stands_still_in_transactions() {
+    let Some(cluster) = Cluster::start("still", 1) else { return };
+    let setup = Setup::new("still");
+    create_topic(&cluster.brokers, "alerts", 2);
+    let (part, parts) = (256, 40);
+    let alerts = alerts(parts, part);
+    let mut feeder = feeder(&cluster.brokers, "alerts", 2);
+    let host = setup.start(&cluster, &["--transaction-timeout", "2"]);
+    let (mut fed, mut aborted) = (0, 0);
+    while aborted < 3 {
+        assert!(fed < alerts.len(), "only {aborted} of {parts} stops were in a transaction");
+        let retries = host.retries();
+        feed(&mut feeder, 2, packets(&alerts[fed..fed + part]));
+        wait_for("alerts to be fetched", || host.health()["messages"].as_u64().unwrap() > fed as u64);
+        host.suspend();
+        let stopped_in_one = setup.last_transaction(&cluster) == "CompleteAbort";
+        host.resume();
+        if stopped_in_one {
+            wait_for("the batch to be tried again", || host.retries() > retries);
+        }
+        fed += part;
+        aborted += usize::from(stopped_in_one);
+    }
+    host.await_committed(fed as i64);
+    assert_eq!(host.stop().0, Some(0));
+    setup.assert_exact(&cluster, &alerts[..fed]);
+}
+
+/// Hosts of a name, of which each stands still while the next begins. `timeout`: of the first one's transactions.
+fn stand_still_while_another_takes_over(name: &str, timeout: &str, times: usize) {
+    let Some(cluster) = Cluster::start(name, 1) else { return };
+    let setup = Setup::new(name);
+    create_topic(&cluster.brokers, "alerts", 2);
+    let part = 256;
+    let alerts = alerts(times, 3 * part);
+    let mut feeder = feeder(&cluster.brokers, "alerts", 2);
+    for (time, alerts) in alerts.chunks(3 * part).enumerate() {
+        let done = (time * 3 * part) as i64;
+        let first = setup.start(&cluster, &["--transaction-timeout", timeout]);
+        feed(&mut feeder, 2, packets(&alerts[..part]));
+        wait_for("alerts to be fetched", || first.health()["messages"].as_u64().unwrap() > 0);
+        first.suspend();
+        let second = setup.start(&cluster, &[]);
+        feed(&mut feeder, 2, packets(&alerts[part..2 * part]));
+        second.await_committed(done + 2 * part as i64);
+        first.resume();
+        let (status, log) = first.ended();
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains("has taken over") && log.contains("--name"), "{log}");
+        feed(&mut feeder, 2, packets(&alerts[2 * part..]));
+        second.await_committed(done + 3 * part as i64);
+        assert_eq!(second.stop().0, Some(0));
+    }
+    setup.assert_exact(&cluster, &alerts);
+}
+
+#[test]
+fn a_host_that_stands_still_while_another_takes_over() {
+    stand_still_while_another_takes_over("replaced", "60", 2);
+}
+
+#[test]
+fn a_host_whose_transaction_times_out_while_another_takes_over() {
+    stand_still_while_another_takes_over("overtaken", "1", 6);
+}
+
+/// A visit of `skysieve produce`, small alerts at 300 a second.
+fn produce(cluster: &Cluster, more: &[&str]) -> Child {
+    let line = "produce --topic survey --simulate lsst --no-stamps --no-history --rate 300 --json";
+    let mut command = Command::new(binary());
+    command.args(line.split(' ')).args(["--brokers", &cluster.brokers, "--alerts-per-visit", &VISIT.to_string()]);
+    command.args(more).env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Alerts of that visit.
+const VISIT: usize = 2000;
+
+/// Waits until some of the visit are in its topic.
+fn await_some(cluster: &Cluster) {
+    let options = Options::new(&*cluster.brokers);
+    wait_for("alerts to arrive", || {
+        let subscriber = Subscriber::new(&options, &["survey".to_owned()]);
+        subscriber.is_ok_and(|mut subscriber| subscriber.next(Duration::from_secs(1)).unwrap().is_some())
+    });
+}
+
+/// The ids in the topic, in ascending order.
+fn survey(cluster: &Cluster) -> Vec<i64> {
+    ids(&read_all(&cluster.brokers, &["survey".to_owned()])).remove("survey").unwrap_or_default()
+}
+
+/// The counts of everything, which are told last.
+fn total(output: &Output) -> Value {
+    let last = text(&output.stdout).lines().last().map(str::to_owned).unwrap_or_default();
+    serde_json::from_str::<Value>(&last).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))["total"].take()
+}
+
+#[test]
+fn a_survey_whose_broker_comes_back() {
+    let Some(cluster) = Cluster::start("back", 1) else { return };
+    let process = produce(&cluster, &[]);
+    await_some(&cluster);
+    cluster.kill(1);
+    cluster.revive();
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let config = Config { stamps: false, history: false, ..Config::default() };
+    let mut sent: Vec<i64> = Simulator::new(Survey::Lsst, config).visit(VISIT).map(|alert| alert.id).collect();
+    sent.sort_unstable();
+    assert_eq!(survey(&cluster), sent);
+}
+
+#[test]
+fn a_survey_whose_broker_is_gone() {
+    let Some(cluster) = Cluster::start("gone", 1) else { return };
+    let process = produce(&cluster, &["-X", "message.timeout.ms=5000"]);
+    await_some(&cluster);
+    cluster.kill(1);
+    let output = process.wait_with_output().unwrap();
+    let (error, total) = (text(&output.stderr), total(&output));
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let (delivered, undelivered) = (total["delivered"].as_u64().unwrap(), total["undelivered"].as_u64().unwrap());
+    assert!(delivered > 0 && undelivered > 0 && delivered + undelivered == VISIT as u64, "{total}");
+    let told = error.lines().filter_map(|line| line.split_once(" alerts were not delivered, the first with id "));
+    let told: u64 = told.map(|(before, _)| before.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(told, undelivered, "{error}");
+
+    // What was acknowledged is there, and perhaps some whose acknowledgement was lost; none twice.
+    cluster.revive();
+    let ids = survey(&cluster);
+    assert!((delivered..=VISIT as u64).contains(&(ids.len() as u64)), "{total} {}", ids.len());
+    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+}
