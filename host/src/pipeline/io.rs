@@ -64,7 +64,7 @@ pub struct BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> BatchLimits {
-        BatchLimits { count: 256, bytes: 64 << 20, linger: Duration::from_millis(20) }
+        BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::from_millis(20) }
     }
 }
 
