@@ -56,10 +56,10 @@ fn a_batch_is_read_as_it_was_meant() {
     }
 }
 
-/// What would be sent for records: leader, then topic, partition and each record's size, request by request.
-type Requests = Vec<(i32, Vec<(String, i32, Vec<usize>)>)>;
+/// What would be sent: leader, then topic, partition and each record's size.
+type Request = (i32, Vec<(String, i32, Vec<usize>)>);
 
-fn requests(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> (Requests, Vec<usize>) {
+fn requests(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> (Vec<Request>, Vec<usize>) {
     let plan = plan(cluster, parcels).unwrap();
     let mut producer = Producer::new("host");
     (producer.id, producer.epoch) = (5, 1);
@@ -121,9 +121,7 @@ fn large_batches_are_split_and_keep_their_order() {
             came.filter(|(name, ..)| **name == **topic).flat_map(|(_, _, sizes)| sizes.clone()).collect();
         assert_eq!(sizes, (at..180).step_by(3).map(|number| 98_000 + number).collect::<Vec<_>>());
     }
-    let bytes = |(_, partitions): &(i32, Vec<(String, i32, Vec<usize>)>)| {
-        partitions.iter().flat_map(|(_, _, sizes)| sizes).sum::<usize>()
-    };
+    let bytes = |(_, partitions): &Request| partitions.iter().flat_map(|(_, _, sizes)| sizes).sum::<usize>();
     assert!(read.iter().all(|request| bytes(request) <= 8 << 20));
 }
 
