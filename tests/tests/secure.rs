@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use skysieve::kafka::Options;
 use skysieve_tests::host::{Host, write_filter};
-use skysieve_tests::kafka::{Cluster, unique};
+use skysieve_tests::kafka::Cluster;
 use skysieve_tests::{alerts, skysieve, text};
 
 const ALERTS: usize = 300;
