@@ -189,6 +189,12 @@ fn a_host_that_stands_still_while_another_takes_over() {
     stand_still_while_another_takes_over("replaced", "60", 2);
 }
 
+/// The brokers have given its transaction up by then: it may not take the name over again to find that out.
+#[test]
+fn a_host_that_stands_still_for_longer_than_its_transaction_may_take() {
+    stand_still_while_another_takes_over("outlived", "1", 3);
+}
+
 /// A visit of `skysieve produce`, small alerts at 300 a second.
 fn produce(cluster: &Cluster, more: &[&str]) -> Child {
     let line = "produce --topic survey --simulate lsst --no-stamps --no-history --rate 300 --json";

@@ -42,6 +42,16 @@ enum Way {
     Dropped,
 }
 
+/// Where a group's offsets are, seen from a batch.
+enum Found {
+    /// Where the last commit of this host left them.
+    Before,
+    /// Behind the batch: it was committed.
+    Behind,
+    /// Another host has committed.
+    Elsewhere,
+}
+
 struct Outgoing {
     record: Record,
     way: Way,
@@ -113,34 +123,44 @@ impl KafkaSink {
     /// as by [`attempt`](Self::attempt).
     ///
     /// The brokers end a transaction that takes too long, which looks to the producer as if another host had taken its
-    /// place. Whether one has is told by the group's offsets.
+    /// place. Whether one has is told by the group's offsets: asked for before this host takes the name over again, so that
+    /// it does not end the other, and after that, when nothing is on its way any more.
     fn renew(&mut self, positions: &[Position], reason: String) -> Result<Option<String>, Error> {
-        match self.transactions.renew() {
-            Err(error) if error.may_pass() => return Ok(Some(reason)),
-            renewed => renewed?,
-        }
-        let partitions: Vec<_> =
-            positions.iter().map(|position| (position.topic.clone(), position.partition)).collect();
-        let found = match start::committed(&self.consumer, &partitions, self.options.patience) {
-            Ok(found) => found,
-            Err(error) => return Ok(Some(format!("{reason}; the offsets can't be asked for: {error}"))),
-        };
-        let after = positions.iter().zip(&found).all(|(position, found)| *found == Some(position.offset));
-        let before = positions
-            .iter()
-            .zip(&found)
-            .all(|(position, found)| *found == self.watch.committed(&position.topic, position.partition));
-        if after || before {
-            self.transactions.be_sure();
-        }
-        match (after, before) {
-            (true, _) => {
+        let begun = self.found(positions).and_then(|found| match found {
+            Found::Elsewhere => Err(self.fenced()),
+            _ => self.transactions.renew(),
+        });
+        match begun.and_then(|()| self.found(positions)) {
+            Ok(Found::Elsewhere) => Err(self.fenced()),
+            Ok(Found::Behind) => {
+                self.transactions.be_sure();
                 self.watch.retry(&reason);
                 Ok(None)
             }
-            (_, true) => Ok(Some(reason)),
-            _ => Err(self.fenced()),
+            Ok(Found::Before) => {
+                self.transactions.be_sure();
+                Ok(Some(reason))
+            }
+            Err(error) if error.may_pass() => Ok(Some(format!("{reason}; {error}"))),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Where the group's offsets are.
+    fn found(&self, positions: &[Position]) -> Result<Found, Error> {
+        let partition = |position: &Position| (position.topic.clone(), position.partition);
+        let partitions: Vec<_> = positions.iter().map(partition).collect();
+        let found = start::committed(&self.consumer, &partitions, self.options.patience)
+            .map_err(|error| self.options.unreachable(error.to_string()))?;
+        let known = |position: &Position| self.watch.committed(&position.topic, position.partition);
+        let mut pairs = positions.iter().zip(found);
+        Ok(if pairs.clone().all(|(position, found)| found == Some(position.offset)) {
+            Found::Behind
+        } else if pairs.all(|(position, found)| found == known(position)) {
+            Found::Before
+        } else {
+            Found::Elsewhere
+        })
     }
 
     fn fenced(&self) -> Error {
