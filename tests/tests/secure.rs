@@ -110,7 +110,7 @@ fn rights_that_are_missing() {
     acl(&cluster, "--allow-principal", "All", &everything);
     for (name, operation, resource, said) in [
         ("no-create", "Create", ["--topic", "no-create-third"], "\"no-create-third\" can't be created"),
-        ("no-write", "Write", ["--topic", "no-write-third"], "the right to write to its topics"),
+        ("no-write", "Write", ["--topic", "no-write-third"], "\"no-write-third\": TopicAuthorizationFailed"),
         ("no-id", "Write", ["--transactional-id", "no-id"], "the right to write to that transactional id"),
         ("no-group", "Read", ["--group", "no-group"], "the right to read that consumer group"),
     ] {

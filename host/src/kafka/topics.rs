@@ -142,7 +142,8 @@ impl Topics {
             match answer {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((name, code)) => {
-                    let advice = "create it by hand (--no-create-topics), or give this host's user the right to";
+                    let advice =
+                        "create it by hand (--no-create-topics), or give this host's user the right to create topics";
                     return Err(Error::Other(format!("topic {name:?} can't be created: {code}; {advice}")));
                 }
             }

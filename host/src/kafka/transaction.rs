@@ -135,8 +135,7 @@ impl Transactions {
     fn publish(&mut self, parcels: &[Parcel<'_>], plan: &Plan, positions: &[Position]) -> Result<Produced, Trouble> {
         let partitions = plan.partitions();
         if !partitions.is_empty() {
-            let request = self.partitions(partitions);
-            self.cluster.coordinate(Coordinates::Transactions, &request, first_error)?;
+            self.register(partitions)?;
         }
         let produced = self.producer.send(&mut self.cluster, parcels, plan)?.receive(&mut self.cluster)?;
         if produced.is_empty() && !positions.is_empty() {
@@ -145,15 +144,31 @@ impl Transactions {
         Ok(produced)
     }
 
-    fn partitions(&self, partitions: BTreeMap<&str, Vec<i32>>) -> AddPartitionsToTxnRequest {
+    /// Tells the coordinator which partitions are part of the transaction.
+    fn register(&mut self, partitions: BTreeMap<&str, Vec<i32>>) -> Result<(), Trouble> {
         let topic = |(name, partitions): (&str, Vec<i32>)| {
             AddPartitionsToTxnTopic::default().with_name(topic_name(name)).with_partitions(partitions)
         };
-        AddPartitionsToTxnRequest::default()
+        let request = AddPartitionsToTxnRequest::default()
             .with_v3_and_below_transactional_id(self.id())
             .with_v3_and_below_producer_id(ProducerId(self.producer.id))
             .with_v3_and_below_producer_epoch(self.producer.epoch)
-            .with_v3_and_below_topics(partitions.into_iter().map(topic).collect())
+            .with_v3_and_below_topics(partitions.into_iter().map(topic).collect());
+        let mut refused = String::new();
+        let asked = self.cluster.coordinate(Coordinates::Transactions, &request, |answer| {
+            let (topic, code) = first_error(answer);
+            refused = topic;
+            code
+        });
+        match asked {
+            Err(Trouble::Answer(code @ ResponseError::TopicAuthorizationFailed)) => {
+                Err(Trouble::Fatal(Error::Other(format!(
+                    "topic {refused:?}: {}; the user of this host needs the right to write to it",
+                    Trouble::Answer(code)
+                ))))
+            }
+            asked => asked.map(drop),
+        }
     }
 
     /// Not while records are on their way: of two questions about one transaction a broker drops the first, and tells its
@@ -293,6 +308,10 @@ impl Transactions {
                 "another consumer is in the group {:?}, which is this host's name: end that consumer ({reason})",
                 self.producer.transactional_id
             )),
+            ConcurrentTransactions => Failure::Again(format!(
+                "the brokers have not ended the last transaction yet: a partition of it has no leader or too few replicas \
+                 ({reason})"
+            )),
             TransactionalIdAuthorizationFailed
             | GroupAuthorizationFailed
             | TopicAuthorizationFailed
@@ -324,13 +343,17 @@ fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// Why a partition was not added; the others were then not attempted.
-fn first_error(answer: &AddPartitionsToTxnResponse) -> i16 {
-    let partitions = answer.results_by_topic_v3_and_below.iter().flat_map(|topic| &topic.results_by_partition);
-    let codes: Vec<i16> =
-        partitions.map(|partition| partition.partition_error_code).filter(|code| *code != 0).collect();
-    let attempted = codes.iter().find(|code| **code != ResponseError::OperationNotAttempted.code());
-    attempted.or(codes.first()).copied().unwrap_or(0)
+/// Why a partition was not added, and of which topic it is; the others were then not attempted.
+fn first_error(answer: &AddPartitionsToTxnResponse) -> (String, i16) {
+    let mut first = (String::new(), 0);
+    for topic in &answer.results_by_topic_v3_and_below {
+        for partition in topic.results_by_partition.iter().filter(|partition| partition.partition_error_code != 0) {
+            if first.1 == 0 || first.1 == ResponseError::OperationNotAttempted.code() {
+                first = (topic.name.0.to_string(), partition.partition_error_code);
+            }
+        }
+    }
+    first
 }
 
 /// Why a partition's offset was not taken.

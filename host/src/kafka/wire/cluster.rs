@@ -116,7 +116,7 @@ impl Cluster {
         &mut self,
         of: Coordinates,
         request: &R,
-        code: impl Fn(&R::Response) -> i16,
+        mut code: impl FnMut(&R::Response) -> i16,
     ) -> Result<R::Response, Trouble> {
         use ResponseError::*;
         let deadline = Instant::now() + ASK;
