@@ -69,7 +69,7 @@ impl Publisher {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
                     if receipts.failed() {
-                        // Nothing goes out of a transaction in which something has failed.
+                        // Waits end at once from now on: this one would never find room.
                         back.delivery_opaque.settle(Some(RDKafkaErrorCode::QueueFull));
                         return Ok(());
                     }

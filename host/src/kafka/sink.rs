@@ -76,10 +76,6 @@ impl KafkaSink {
             records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
         let mut pause = PAUSES.0;
         while let Some(reason) = self.attempt(&mut batch, positions)? {
-            // Without one it can be tried at once.
-            if reason.is_empty() {
-                continue;
-            }
             self.watch.retry(&self.because(reason));
             if self.transactions.is_stopped() {
                 return Err(Error::Stopped(batch.len()));
@@ -93,19 +89,20 @@ impl KafkaSink {
 
     /// Tries to commit the batch; why it has to be tried again, if so.
     fn attempt(&mut self, batch: &mut [Outgoing], positions: &[Position]) -> Result<Option<String>, Error> {
-        let parcel = |outgoing: &Outgoing| outgoing.way != Way::Together;
-        let parcels: Vec<Parcel<'_>> =
-            batch.iter().map(|out| Parcel { record: &out.record, alone: parcel(out) }).collect();
-        match self.transactions.commit(&parcels, positions) {
-            Ok(()) => Ok(None),
-            Err(Failure::Again(reason)) => Ok(Some(reason)),
-            Err(Failure::TooLarge(large)) => {
-                large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
-                Ok(Some(String::new()))
-            }
-            Err(Failure::Lost { fenced: true, .. }) => Err(self.fenced()),
-            Err(Failure::Lost { reason, .. }) => self.renew(positions, reason),
-            Err(Failure::Fatal(error)) => Err(error),
+        loop {
+            let parcels: Vec<Parcel<'_>> = batch.iter().map(Outgoing::parcel).collect();
+            return match self.transactions.commit(&parcels, positions) {
+                Ok(()) => Ok(None),
+                Err(Failure::TooLarge(large)) => {
+                    // Each record is made smaller twice at most, and then refused.
+                    large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
+                    continue;
+                }
+                Err(Failure::Again(reason)) => Ok(Some(reason)),
+                Err(Failure::Lost { fenced: true, .. }) => Err(self.fenced()),
+                Err(Failure::Lost { reason, .. }) => self.renew(positions, reason),
+                Err(Failure::Fatal(error)) => Err(error),
+            };
         }
     }
 
@@ -179,6 +176,10 @@ impl Sink for KafkaSink {
 }
 
 impl Outgoing {
+    fn parcel(&self) -> Parcel<'_> {
+        Parcel { record: &self.record, alone: self.way != Way::Together }
+    }
+
     /// Makes of a record that was too large one that may not be.
     fn shrink(&mut self, dead_letters: &Arc<str>) -> Result<(), Error> {
         let Record { topic, payload, headers, .. } = &mut self.record;
