@@ -2,6 +2,8 @@
 
 pub mod host;
 pub mod kafka;
+pub mod registry;
+pub mod setup;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

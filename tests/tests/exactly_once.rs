@@ -1,33 +1,34 @@
 //! Nothing lost and nothing doubled on real Kafka, whatever is killed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::Received;
 use skysieve::simulate::SimulatedAlert;
 use skysieve::survey::Visit;
-use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique};
+use skysieve_tests::setup::{Setup, packets};
 use skysieve_tests::{alerts, module, skysieve, text};
 
 const FILTERS: i64 = 100;
 /// Filters whose verdicts are those of `skysieve check`; the others accept ids that a number divides.
 const CHECKED: i64 = 4;
 
-/// A hundred filters without a quota, or with the usual one.
-fn write_filters(folder: &Path, quota: Option<u32>) {
+/// A host of a hundred filters without a quota, or with the usual one.
+fn setup(name: &str, quota: Option<u32>) -> Setup {
+    let setup = Setup::new(name, &[]);
     let quota = quota.map(|quota| format!("quota = {quota}\n")).unwrap_or_default();
     for number in 0..FILTERS - CHECKED {
         let settings = format!("{quota}[config]\nmode = 'accept'\nevery = {}", number + 1);
-        write_filter(folder, &format!("odd-{number}"), "odd", &settings);
+        setup.add((&format!("odd-{number}"), "odd", &settings));
     }
     for number in 0..CHECKED {
         let settings = format!("{quota}[config]\n{}", brightness(number));
-        write_filter(folder, &format!("bright-{number}"), "lsst-bright", &settings);
+        setup.add((&format!("bright-{number}"), "lsst-bright", &settings));
     }
+    setup
 }
 
 fn brightness(number: i64) -> String {
@@ -106,33 +107,6 @@ fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: 
     }
 }
 
-fn packets(alerts: &[SimulatedAlert]) -> impl Iterator<Item = Bytes> {
-    alerts.iter().map(|alert| alert.bytes.clone().into())
-}
-
-/// A host's arguments: its own name, topics and filters.
-struct Setup {
-    name: String,
-    folder: tempfile::TempDir,
-}
-
-impl Setup {
-    fn new(name: &str, quota: Option<u32>) -> Setup {
-        let setup = Setup { name: unique(name), folder: tempfile::tempdir().unwrap() };
-        write_filters(setup.folder.path(), quota);
-        setup
-    }
-
-    fn prefix(&self) -> String {
-        format!("{}-", self.name)
-    }
-
-    fn start(&self, brokers: &str, topic: &str) -> Host {
-        let (prefix, folder) = (self.prefix(), self.folder.path().to_str().unwrap());
-        Host::start(brokers, topic, &["--name", &self.name, "--filters", folder, "--output-prefix", &prefix])
-    }
-}
-
 /// So many kills: 10, or as many as the soak test asks for.
 fn kills() -> usize {
     std::env::var("SKYSIEVE_TEST_KILLS").map_or(10, |kills| kills.parse().expect("SKYSIEVE_TEST_KILLS is a number"))
@@ -143,12 +117,12 @@ fn a_host_that_is_killed_again_and_again() {
     let Some(brokers) = kafka() else { return };
     let topic = unique("killed");
     create_topic(&brokers, &topic, 4);
-    let (free, limited) = (Setup::new("free", Some(u32::MAX)), Setup::new("limited", None));
+    let (free, limited) = (setup("free", Some(u32::MAX)), setup("limited", None));
     let per_kill = 300;
     let alerts = alerts(2, (kills() + 1) * per_kill / 2);
     let mut feeder = feeder(&brokers, &topic, 4);
     for (kill, part) in alerts.chunks(per_kill).enumerate() {
-        let hosts = [free.start(&brokers, &topic), limited.start(&brokers, &topic)];
+        let hosts = [free.start(&brokers, &topic, &[]), limited.start(&brokers, &topic, &[])];
         hosts.iter().for_each(Host::await_reading);
         for few in part.chunks(30) {
             feed(&mut feeder, 4, packets(few));
@@ -175,14 +149,14 @@ fn hosts_of_one_name_started_on_top_of_each_other() {
     let Some(brokers) = kafka() else { return };
     let topic = unique("twins");
     create_topic(&brokers, &topic, 2);
-    let setup = Setup::new("twin", Some(u32::MAX));
+    let setup = setup("twin", Some(u32::MAX));
     let alerts = alerts(1, 900);
     let mut feeder = feeder(&brokers, &topic, 2);
-    let mut first = setup.start(&brokers, &topic);
+    let mut first = setup.start(&brokers, &topic, &[]);
     first.await_reading();
     for part in alerts.chunks(300) {
         feed(&mut feeder, 2, packets(&part[..150]));
-        let second = setup.start(&brokers, &topic);
+        let second = setup.start(&brokers, &topic, &[]);
         feed(&mut feeder, 2, packets(&part[150..]));
         let (status, log) = std::mem::replace(&mut first, second).ended();
         assert_eq!(status.code(), Some(1), "{log}");
@@ -196,11 +170,11 @@ fn hosts_of_one_name_started_on_top_of_each_other() {
 #[test]
 fn a_broker_that_is_killed_and_comes_back() {
     let Some(cluster) = Cluster::start("reborn", 1) else { return };
-    let setup = Setup::new("reborn", Some(u32::MAX));
+    let setup = setup("reborn", Some(u32::MAX));
     create_topic(&cluster.brokers, "alerts", 2);
     let alerts = alerts(1, 1500);
     let mut feeder = feeder(&cluster.brokers, "alerts", 2);
-    let host = setup.start(&cluster.brokers, "alerts");
+    let host = setup.start(&cluster.brokers, "alerts", &[]);
     host.await_reading();
     for part in alerts.chunks(500) {
         feed(&mut feeder, 2, packets(part));
@@ -215,11 +189,11 @@ fn a_broker_that_is_killed_and_comes_back() {
 #[test]
 fn one_of_three_brokers_killed_for_good() {
     let Some(cluster) = Cluster::start("three", 3) else { return };
-    let setup = Setup::new("three", Some(u32::MAX));
+    let setup = setup("three", Some(u32::MAX));
     create_topic(&cluster.brokers, "alerts", 6);
     let alerts = alerts(1, 1200);
     let mut feeder = feeder(&cluster.brokers, "alerts", 6);
-    let host = setup.start(&cluster.brokers, "alerts");
+    let host = setup.start(&cluster.brokers, "alerts", &[]);
     host.await_reading();
     feed(&mut feeder, 6, packets(&alerts[..400]));
     std::thread::scope(|scope| {
@@ -235,14 +209,14 @@ fn one_of_three_brokers_killed_for_good() {
 fn a_mirror_that_is_killed_and_comes_back() {
     let Some(hub) = Cluster::start("hub", 1) else { return };
     let mirror = hub.beside("mirror");
-    let setup = Setup::new("mirrored", Some(u32::MAX));
+    let setup = setup("mirrored", Some(u32::MAX));
     create_topic(&hub.brokers, "alerts", 2);
     let alerts = alerts(1, 1200);
     let mut feeder = feeder(&hub.brokers, "alerts", 2);
     let maker = hub.mirror(&mirror, "alerts");
     feed(&mut feeder, 2, packets(&alerts[..400]));
     maker.await_topic("alerts");
-    let host = setup.start(&mirror.brokers, "alerts");
+    let host = setup.start(&mirror.brokers, "alerts", &[]);
     host.await_committed(1);
     feed(&mut feeder, 2, packets(&alerts[400..800]));
     maker.kill();

@@ -1,10 +1,6 @@
 //! A host on real Kafka: bad messages, quotas over visits, topics, partitions, where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,48 +8,13 @@ use serde_json::Value;
 use skysieve::kafka::{Options, Received, TopicSettings, Topics};
 use skysieve::simulate::SimulatedAlert;
 use skysieve::survey::Visit;
-use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
+use skysieve_tests::setup::{ALL, Setup, ids, packets};
 use skysieve_tests::{alerts, root, shared, text};
-
-fn packets(alerts: &[SimulatedAlert]) -> impl Iterator<Item = Bytes> {
-    alerts.iter().map(|alert| alert.bytes.clone().into())
-}
-
-fn ids(messages: &[Received], topic: &str) -> Vec<i64> {
-    let of = messages.iter().filter(|message| *message.topic == *topic);
-    let mut ids: Vec<i64> = of.map(|message| text(&message.key).parse().unwrap()).collect();
-    ids.sort_unstable();
-    ids
-}
 
 fn header(message: &Received, name: &str) -> String {
     text(message.header(name).unwrap_or_else(|| panic!("no header {name}: {message:?}")))
-}
-
-/// A host's name, of which its topics begin, and its filters.
-struct Setup {
-    name: String,
-    folder: tempfile::TempDir,
-}
-
-impl Setup {
-    fn new(name: &str, filters: &[(&str, &str, &str)]) -> Setup {
-        let setup = Setup { name: unique(name), folder: tempfile::tempdir().unwrap() };
-        filters.iter().for_each(|(name, module, settings)| write_filter(setup.folder.path(), name, module, settings));
-        setup
-    }
-
-    fn start(&self, brokers: &str, topic: &str, more: &[&str]) -> Host {
-        let (prefix, folder) = (self.topic(""), self.folder.path().to_str().unwrap());
-        let mut arguments = vec!["--name", &self.name, "--filters", folder, "--output-prefix", &prefix];
-        arguments.extend(more);
-        Host::start(brokers, topic, &arguments)
-    }
-
-    fn topic(&self, filter: &str) -> String {
-        format!("{}-{filter}", self.name)
-    }
 }
 
 #[test]
@@ -62,7 +23,7 @@ fn bad_messages_among_good_ones() {
     let topic = unique("bad");
     let topics = Topics::new(&Options::new(&*brokers), TopicSettings::default()).unwrap();
     topics.limited(&topic, 4_000_000).unwrap();
-    let setup = Setup::new("bad", &[("all", "odd", "quota = 100000\n[config]\nmode = 'accept'")]);
+    let setup = Setup::new("bad", &[ALL]);
     let good = alerts(1, 1000);
     let mut bad: Vec<Vec<u8>> = vec![b"no alert at all".to_vec(), vec![0xff; 3], Vec::new(), Vec::new()];
     // Random bytes behind a header that is in order; and a packet of 2 MB, more than the dead letters' topic takes.
@@ -201,7 +162,7 @@ fn partitions_that_are_added() {
     let Some(brokers) = kafka() else { return };
     let topic = unique("grows");
     create_topic(&brokers, &topic, 1);
-    let setup = Setup::new("grows", &[("all", "odd", "quota = 100000\n[config]\nmode = 'accept'")]);
+    let setup = Setup::new("grows", &[ALL]);
     let all = alerts(1, 60);
     let host = setup.start(&brokers, &topic, &[]);
     feed(&mut feeder(&brokers, &topic, 1), 1, packets(&all[..30]));
@@ -244,71 +205,4 @@ fn where_to_begin_and_topics_that_are_missing() {
     let host = Setup::new("absent", &filter).start(&brokers, &unique("nowhere"), &[]);
     let (status, log) = host.ended();
     assert!(status.code() == Some(1) && log.contains("no such topic"), "{log}");
-}
-
-/// A registry that knows schema 1234, which is LSST's v11.1, once it is told to.
-fn registry(published: Arc<AtomicBool>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let schema = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc")).unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let request = lines.next().unwrap().unwrap();
-            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
-            let known = request.starts_with("GET /schemas/ids/1234") && published.load(Ordering::Relaxed);
-            let (status, body) = match known {
-                true => ("200 OK", serde_json::json!({ "schema": schema })),
-                false => ("404 Not Found", serde_json::json!({ "error_code": 40403, "message": "Schema not found" })),
-            };
-            let body = body.to_string();
-            let length = body.len();
-            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}");
-            write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
-        }
-    });
-    format!("http://{address}")
-}
-
-#[test]
-fn a_schema_that_comes_later() {
-    let Some(brokers) = kafka() else { return };
-    let topic = unique("later");
-    create_topic(&brokers, &topic, 1);
-    let all = alerts(1, 20);
-    let unknown = |alert: &SimulatedAlert| Bytes::from([&[0, 0, 0, 4, 0xd2], alert.datum()].concat());
-    let mut feeder = feeder(&brokers, &topic, 1);
-    feed(&mut feeder, 1, packets(&all[..5]).chain(all[5..10].iter().map(unknown)));
-
-    let published = Arc::new(AtomicBool::new(false));
-    let url = registry(published.clone());
-    let filter = [("all", "odd", "quota = 100000\n[config]\nmode = 'accept'")];
-    let (waits, goes_on) = (Setup::new("waits", &filter), Setup::new("goes-on", &filter));
-    let waiting = waits.start(&brokers, &topic, &["--schema-registry", &url, "--unknown-schema", "wait"]);
-    let going = goes_on.start(&brokers, &topic, &["--schema-registry", &url]);
-    going.await_done(10);
-    wait_for("the host to say that it waits", || {
-        let health = waiting.health();
-        health["ready"] == false && health["detail"].as_str().unwrap().contains("1234")
-    });
-    published.store(true, Ordering::Relaxed);
-    waiting.await_done(10);
-    assert_eq!(waiting.health()["ready"], true);
-    // Who had asked too early asks again, without a restart.
-    wait_for("the schema to be known", || {
-        feed(&mut feeder, 1, all[10..].iter().map(unknown));
-        std::thread::sleep(Duration::from_secs(2));
-        going.filter("all")["counts"]["seen"].as_u64().unwrap() > 5
-    });
-    assert_eq!((waiting.stop().0, going.stop().0), (Some(0), Some(0)));
-
-    let messages =
-        read_all(&brokers, &[waits.topic("all"), waits.topic("dead-letters"), goes_on.topic("dead-letters")]);
-    let judged = ids(&messages, &waits.topic("all"));
-    assert!(all[..10].iter().all(|alert| judged.iter().filter(|id| **id == alert.id).count() == 1), "{judged:?}");
-    assert!(!messages.iter().any(|message| *message.topic == *waits.topic("dead-letters")));
-    let letters = messages.iter().filter(|message| *message.topic == *goes_on.topic("dead-letters"));
-    let reasons: Vec<String> = letters.map(|letter| header(letter, "skysieve-reason")).collect();
-    assert!(reasons.len() >= 5 && reasons.iter().all(|reason| reason.contains("1234")), "{reasons:?}");
 }

@@ -1,84 +1,61 @@
 //! Trouble on real Kafka: too few replicas, hosts that stand still, a survey's producer without its broker.
 
-use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
-use skysieve::kafka::{Options, Received, Subscriber};
+use skysieve::kafka::{Options, Subscriber};
 use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
-use skysieve_tests::host::{Host, write_filter};
-use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, read_all, unique, wait_for};
+use skysieve_tests::host::Host;
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, read_all, wait_for};
+use skysieve_tests::setup::{Setup, ids, packets};
 use skysieve_tests::{alerts, binary, text};
 
 /// Filters, of which the nth accepts ids that n divides.
 const FILTERS: i64 = 10;
 
-/// A host's name, of which its topics begin, and its filters.
-struct Setup {
-    name: String,
-    folder: tempfile::TempDir,
+/// A host of those filters.
+fn setup(name: &str) -> Setup {
+    let setup = Setup::new(name, &[]);
+    for every in 1..=FILTERS {
+        let settings = format!("quota = 1000000\n[config]\nmode = 'accept'\nevery = {every}");
+        setup.add((&filter(every), "odd", &settings));
+    }
+    setup
 }
 
-impl Setup {
-    fn new(name: &str) -> Setup {
-        let setup = Setup { name: unique(name), folder: tempfile::tempdir().unwrap() };
-        for every in 1..=FILTERS {
-            let settings = format!("quota = 1000000\n[config]\nmode = 'accept'\nevery = {every}");
-            write_filter(setup.folder.path(), &format!("every-{every}"), "odd", &settings);
-        }
-        setup
-    }
+fn filter(every: i64) -> String {
+    format!("every-{every}")
+}
 
-    fn start(&self, cluster: &Cluster, more: &[&str]) -> Host {
-        let (prefix, folder) = (format!("{}-", self.name), self.folder.path().to_str().unwrap());
-        let arguments = ["--name", &self.name, "--filters", folder, "--output-prefix", &prefix];
-        let host = Host::start(&cluster.brokers, "alerts", &[&arguments, more].concat());
-        host.await_reading();
-        host
-    }
+fn start(setup: &Setup, cluster: &Cluster, more: &[&str]) -> Host {
+    let host = setup.start(&cluster.brokers, "alerts", more);
+    host.await_reading();
+    host
+}
 
-    fn topic(&self, every: i64) -> String {
-        format!("{}-every-{every}", self.name)
-    }
-
-    /// Each filter's topic holds the very ids that it accepts, none missing, none twice.
-    fn assert_exact(&self, cluster: &Cluster, alerts: &[SimulatedAlert]) {
-        let topics: Vec<String> = (1..=FILTERS).map(|every| self.topic(every)).collect();
-        let mut came = ids(&read_all(&cluster.brokers, &topics));
-        for every in 1..=FILTERS {
-            let mut accepted: Vec<i64> = alerts.iter().map(|alert| alert.id).filter(|id| id % every == 0).collect();
-            accepted.sort_unstable();
-            assert_eq!(came.remove(&self.topic(every)).unwrap_or_default(), accepted, "every {every}");
-        }
-    }
-
-    /// Waits until no transaction of this host is open; how the last one ended, or `Empty` if there was none.
-    fn last_transaction(&self, cluster: &Cluster) -> &'static str {
-        let arguments = ["describe", "--transactional-id", &self.name];
-        let mut ended = None;
-        wait_for("the transaction to end", || {
-            let told = cluster.tool("org.apache.kafka.tools.TransactionsCommand", &arguments);
-            ended = ["CompleteAbort", "CompleteCommit", "Empty"].into_iter().find(|state| told.contains(state));
-            ended.is_some()
-        });
-        ended.unwrap()
+/// Each filter's topic holds the very ids that it accepts, none missing, none twice.
+fn assert_exact(setup: &Setup, cluster: &Cluster, alerts: &[SimulatedAlert]) {
+    let topic = |every: i64| setup.topic(&filter(every));
+    let topics: Vec<String> = (1..=FILTERS).map(topic).collect();
+    let messages = read_all(&cluster.brokers, &topics);
+    for every in 1..=FILTERS {
+        let mut accepted: Vec<i64> = alerts.iter().map(|alert| alert.id).filter(|id| id % every == 0).collect();
+        accepted.sort_unstable();
+        assert_eq!(ids(&messages, &topic(every)), accepted, "every {every}");
     }
 }
 
-/// The ids that came on each topic, in ascending order.
-fn ids(messages: &[Received]) -> BTreeMap<String, Vec<i64>> {
-    let mut ids: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-    for message in messages {
-        ids.entry(message.topic.to_string()).or_default().push(text(&message.key).parse().unwrap());
-    }
-    ids.values_mut().for_each(|ids| ids.sort_unstable());
-    ids
-}
-
-fn packets(alerts: &[SimulatedAlert]) -> impl Iterator<Item = Bytes> {
-    alerts.iter().map(|alert| alert.bytes.clone().into())
+/// Waits until no transaction of this host is open; how the last one ended, or `Empty` if there was none.
+fn last_transaction(setup: &Setup, cluster: &Cluster) -> &'static str {
+    let arguments = ["describe", "--transactional-id", &setup.name];
+    let mut ended = None;
+    wait_for("the transaction to end", || {
+        let told = cluster.tool("org.apache.kafka.tools.TransactionsCommand", &arguments);
+        ended = ["CompleteAbort", "CompleteCommit", "Empty"].into_iter().find(|state| told.contains(state));
+        ended.is_some()
+    });
+    ended.unwrap()
 }
 
 /// Waits until it says that it is not ready, and has tried a batch again more often than `retries` times.
@@ -89,16 +66,16 @@ fn await_trouble(host: &Host, retries: u64) {
 #[test]
 fn fewer_replicas_than_a_topic_wants() {
     let Some(cluster) = Cluster::start("few", 3) else { return };
-    let setup = Setup::new("few");
+    let setup = setup("few");
     create_topic(&cluster.brokers, "alerts", 6);
     let alerts = alerts(1, 900);
     let mut feeder = feeder(&cluster.brokers, "alerts", 6);
-    let host = setup.start(&cluster, &[]);
+    let host = start(&setup, &cluster, &[]);
     feed(&mut feeder, 6, packets(&alerts[..300]));
     host.await_committed(300);
 
     // Of its three replicas the topic of one filter wants all.
-    let topic = setup.topic(7);
+    let topic = setup.topic(&filter(7));
     let change = ["--alter", "--entity-type", "topics", "--entity-name", &topic, "--add-config"];
     cluster.tool("kafka.admin.ConfigCommand", &[&change[..], &["min.insync.replicas=3"]].concat());
     cluster.kill(3);
@@ -126,18 +103,18 @@ fn fewer_replicas_than_a_topic_wants() {
     host.await_committed(900);
     assert_eq!(host.health()["ready"], true);
     assert_eq!(host.stop().0, Some(0));
-    setup.assert_exact(&cluster, &alerts);
+    assert_exact(&setup, &cluster, &alerts);
 }
 
 #[test]
 fn a_host_that_stands_still_in_transactions() {
     let Some(cluster) = Cluster::start("still", 1) else { return };
-    let setup = Setup::new("still");
+    let setup = setup("still");
     create_topic(&cluster.brokers, "alerts", 2);
     let (part, parts) = (256, 40);
     let alerts = alerts(parts, part);
     let mut feeder = feeder(&cluster.brokers, "alerts", 2);
-    let host = setup.start(&cluster, &["--transaction-timeout", "2"]);
+    let host = start(&setup, &cluster, &["--transaction-timeout", "2"]);
     let (mut fed, mut aborted) = (0, 0);
     while aborted < 3 {
         assert!(fed < alerts.len(), "only {aborted} of {parts} stops were in a transaction");
@@ -145,7 +122,7 @@ fn a_host_that_stands_still_in_transactions() {
         feed(&mut feeder, 2, packets(&alerts[fed..fed + part]));
         wait_for("alerts to be fetched", || host.health()["messages"].as_u64().unwrap() > fed as u64);
         host.suspend();
-        let stopped_in_one = setup.last_transaction(&cluster) == "CompleteAbort";
+        let stopped_in_one = last_transaction(&setup, &cluster) == "CompleteAbort";
         host.resume();
         fed += part;
         host.await_committed(fed as i64);
@@ -153,24 +130,24 @@ fn a_host_that_stands_still_in_transactions() {
         aborted += usize::from(stopped_in_one);
     }
     assert_eq!(host.stop().0, Some(0));
-    setup.assert_exact(&cluster, &alerts[..fed]);
+    assert_exact(&setup, &cluster, &alerts[..fed]);
 }
 
 /// Hosts of a name, of which each stands still while the next begins. `timeout`: of the first one's transactions.
 fn stand_still_while_another_takes_over(name: &str, timeout: &str, times: usize) {
     let Some(cluster) = Cluster::start(name, 1) else { return };
-    let setup = Setup::new(name);
+    let setup = setup(name);
     create_topic(&cluster.brokers, "alerts", 2);
     let part = 256;
     let alerts = alerts(times, 3 * part);
     let mut feeder = feeder(&cluster.brokers, "alerts", 2);
     for (time, alerts) in alerts.chunks(3 * part).enumerate() {
         let done = (time * 3 * part) as i64;
-        let first = setup.start(&cluster, &["--transaction-timeout", timeout]);
+        let first = start(&setup, &cluster, &["--transaction-timeout", timeout]);
         feed(&mut feeder, 2, packets(&alerts[..part]));
         wait_for("alerts to be fetched", || first.health()["messages"].as_u64().unwrap() > 0);
         first.suspend();
-        let second = setup.start(&cluster, &[]);
+        let second = start(&setup, &cluster, &[]);
         feed(&mut feeder, 2, packets(&alerts[part..2 * part]));
         second.await_committed(done + 2 * part as i64);
         first.resume();
@@ -181,7 +158,7 @@ fn stand_still_while_another_takes_over(name: &str, timeout: &str, times: usize)
         second.await_committed(done + 3 * part as i64);
         assert_eq!(second.stop().0, Some(0));
     }
-    setup.assert_exact(&cluster, &alerts);
+    assert_exact(&setup, &cluster, &alerts);
 }
 
 #[test]
@@ -217,7 +194,7 @@ fn await_some(cluster: &Cluster) {
 
 /// The ids in the topic, in ascending order.
 fn survey(cluster: &Cluster) -> Vec<i64> {
-    ids(&read_all(&cluster.brokers, &["survey".to_owned()])).remove("survey").unwrap_or_default()
+    ids(&read_all(&cluster.brokers, &["survey".to_owned()]), "survey")
 }
 
 /// The counts of everything, which are told last.

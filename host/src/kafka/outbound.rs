@@ -19,12 +19,22 @@ const PROPERTIES: [(&str, &str); 5] = [
     ("message.timeout.ms", "120000"),
     // What is too large is for the broker to say.
     ("message.max.bytes", "67108864"),
-    // As much may wait to be sent: the largest message, or seconds of any others. What waits was copied into fresh
-    // memory, so that more would cost time.
+    // The largest message.
     ("queue.buffering.max.kbytes", "65536"),
     // As Java's clients do it, so that a key has the same partition whoever publishes it.
     ("partitioner", "murmur2_random"),
 ];
+
+/// How long librdkafka may wait for a batch to fill up when messages come as fast as they can be sent. While a partition has
+/// a batch on its way, a thread of its idempotent producer looks for work without a pause as soon as another message has
+/// waited longer than that (2.12.1): a whole core, which the brokers lack where they share the machine.
+const LINGER: &str = "250";
+
+/// Bytes that may be on their way: less than a fast broker takes within [`LINGER`].
+const ON_THEIR_WAY: u64 = 24 << 20;
+
+/// How often librdkafka is asked to send what it has, whether batches are full or not, once there is no more to come.
+const FLUSH: Duration = Duration::from_millis(5);
 
 /// How long a topic that is absent may take to be created by the brokers.
 const CREATION: Duration = Duration::from_secs(10);
@@ -41,12 +51,19 @@ pub struct Outbound {
 
 impl Outbound {
     /// `count` producers for a topic that exists, or that the brokers create when asked for it. `compression`: none,
-    /// gzip, snappy, lz4 or zstd.
+    /// gzip, snappy, lz4 or zstd. `bursts`: whether messages come as fast as they can be sent.
     ///
     /// # Errors
     /// [`Error`] when no broker answers, there is no such topic, or an override is wrong.
-    pub fn several(options: &Options, topic: &str, compression: &str, count: usize) -> Result<Vec<Outbound>, Error> {
-        let properties = [&PROPERTIES[..], &[("compression.codec", compression)]].concat();
+    pub fn several(
+        options: &Options,
+        topic: &str,
+        compression: &str,
+        count: usize,
+        bursts: bool,
+    ) -> Result<Vec<Outbound>, Error> {
+        let mut properties = [&PROPERTIES[..], &[("compression.codec", compression)]].concat();
+        properties.extend(bursts.then_some(("linger.ms", LINGER)));
         let config = options.client_config(&properties)?;
         let start = |_| {
             let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
@@ -86,11 +103,15 @@ impl Outbound {
     /// [`Error`] when sending can't go on: the brokers refuse this client, or the process was asked to stop and there was
     /// no room for long.
     pub fn send(&self, key: &str, payload: &[u8], deliveries: &Arc<Deliveries>) -> Result<(), Error> {
-        deliveries.expect();
+        let mut patience = Patience::default();
+        while deliveries.is_full(payload.len()) {
+            deliveries.wait_for_less(TICK);
+            self.check(&mut patience, deliveries)?;
+        }
+        deliveries.expect(payload.len());
         let mut record: BaseRecord<'_, str, [u8], Arc<Deliveries>> =
             BaseRecord::with_opaque_to(&self.topic, Arc::clone(deliveries)).payload(payload);
         record.key = (!key.is_empty()).then_some(key);
-        let mut patience = Patience::default();
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -106,7 +127,7 @@ impl Outbound {
                 }
                 Err((error, _)) => {
                     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-                    deliveries.settle(Some(code), key, 0);
+                    deliveries.settle(Some(code), key, payload.len());
                     return Ok(());
                 }
             }
@@ -119,7 +140,9 @@ impl Outbound {
     /// As [`send`](Outbound::send)'s.
     pub fn finish(&self, deliveries: &Deliveries) -> Result<(), Error> {
         let mut patience = Patience::default();
-        while deliveries.wait(0, TICK) > 0 {
+        while deliveries.wait(0, FLUSH) > 0 {
+            // Not done with yet is no error.
+            let _ = self.producer.flush(Duration::ZERO);
             self.check(&mut patience, deliveries)?;
         }
         Ok(())
@@ -161,6 +184,8 @@ pub struct Settled {
     pub submitted: u64,
     /// Neither acknowledged nor failed yet.
     pub outstanding: u64,
+    /// Bytes of their payloads.
+    pub outstanding_bytes: u64,
     /// Acknowledged by the brokers.
     pub delivered: u64,
     /// Bytes of their payloads.
@@ -194,16 +219,30 @@ impl Deliveries {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn expect(&self) {
+    /// Whether a message of so many bytes has to wait. The first has not, however large.
+    fn is_full(&self, bytes: usize) -> bool {
+        let on_their_way = self.state().outstanding_bytes;
+        on_their_way > 0 && on_their_way + bytes as u64 > ON_THEIR_WAY
+    }
+
+    /// Waits for one to settle.
+    fn wait_for_less(&self, timeout: Duration) {
+        let outstanding = self.state().outstanding;
+        self.wait(outstanding.saturating_sub(1), timeout);
+    }
+
+    fn expect(&self, bytes: usize) {
         let mut state = self.state();
         state.submitted += 1;
         state.outstanding += 1;
+        state.outstanding_bytes += bytes as u64;
         state.last_submitted = Some(SystemTime::now());
     }
 
     fn settle(&self, failure: Option<RDKafkaErrorCode>, key: &str, bytes: usize) {
         let mut state = self.state();
         state.outstanding -= 1;
+        state.outstanding_bytes -= bytes as u64;
         match failure {
             None => {
                 state.delivered += 1;
@@ -260,7 +299,11 @@ impl ProducerContext for Context {
             }
             Err((error, message)) => {
                 let key = String::from_utf8_lossy(message.key().unwrap_or_default());
-                deliveries.settle(error.rdkafka_error_code().or(Some(RDKafkaErrorCode::Fail)), &key, 0);
+                deliveries.settle(
+                    error.rdkafka_error_code().or(Some(RDKafkaErrorCode::Fail)),
+                    &key,
+                    message.payload_len(),
+                );
             }
         }
     }

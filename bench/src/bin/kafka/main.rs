@@ -18,6 +18,7 @@ use clap::{Parser, ValueEnum};
 use skysieve_bench::{Row, record};
 
 use bench::Bench;
+use visits::Kind;
 
 /// Measures `skysieve host` on Apache Kafka.
 ///
@@ -48,6 +49,9 @@ struct Args {
     /// Seconds from one visit's start to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 39.0)]
     interval: f64,
+    /// Seconds over which those alerts are sent that do not come as fast as they can be sent
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    spread: f64,
     /// Alerts that arrive at once
     #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = at_least_one())]
     burst: usize,
@@ -69,11 +73,25 @@ enum Part {
     CatchUp,
     /// Making and sending a visit, and a producer that only sends
     Produce,
-    /// Visits at the survey's cadence, and as fast as they can be sent
+    /// Visits at the survey's cadence
     Visits,
+    /// Visits at the survey's cadence, each sent over some seconds
+    SpreadVisits,
+    /// Visits as fast as they can be sent
+    BackToBack,
+    /// Visits of small alerts, as the prototype was measured
+    SmallVisits,
     /// Many alerts at once
     Memory,
 }
+
+/// How each is sent.
+const KINDS: [(Part, Kind); 4] = [
+    (Part::Visits, Kind::Cadence),
+    (Part::SpreadVisits, Kind::Spread),
+    (Part::BackToBack, Kind::BackToBack),
+    (Part::SmallVisits, Kind::Small),
+];
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -93,16 +111,15 @@ fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     if wanted(Part::Produce) {
         rows.extend(produce::measure(&bench, args.visit).context("producing")?);
     }
-    if wanted(Part::CatchUp) || wanted(Part::Visits) {
+    let kinds: Vec<Kind> = KINDS.into_iter().filter(|(part, _)| wanted(*part)).map(|(_, kind)| kind).collect();
+    if wanted(Part::CatchUp) || !kinds.is_empty() {
         catch_up::warm_up(&bench, args)?;
     }
     if wanted(Part::CatchUp) {
         rows.extend(catch_up::measure(&bench, args).context("catching up")?);
     }
-    if wanted(Part::Visits) {
-        for kind in visits::KINDS {
-            rows.extend(visits::measure(&bench, args, &kind).with_context(|| format!("visits {}", kind.name(args)))?);
-        }
+    for kind in kinds {
+        rows.extend(visits::measure(&bench, args, kind).with_context(|| format!("visits {}", kind.name(args)))?);
     }
     if wanted(Part::Memory) {
         rows.extend(memory::measure(&bench, args.burst).context("alerts at once")?);

@@ -22,22 +22,20 @@ const SOON: Goal = Goal::AtMost(0.5);
 const AT_ONCE: Goal = Goal::AtMost(0.1);
 
 /// How visits are sent.
-pub struct Kind {
-    /// One after another as fast as they can be sent, or at the survey's cadence.
-    back_to_back: bool,
-    /// Without cutouts and history: as the prototype was measured.
-    small: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// At the survey's cadence, each as fast as it can be sent.
+    Cadence,
+    /// At the survey's cadence, each over some seconds.
+    Spread,
+    /// One after another as fast as they can be sent.
+    BackToBack,
+    /// At the survey's cadence, without cutouts and history: as the prototype was measured.
+    Small,
 }
 
-/// Each is measured.
-pub const KINDS: [Kind; 3] = [
-    Kind { back_to_back: false, small: false },
-    Kind { back_to_back: true, small: false },
-    Kind { back_to_back: false, small: true },
-];
-
 /// Some visits, and what their subscribers get.
-pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Row>> {
+pub fn measure(bench: &Bench, args: &Args, kind: Kind) -> anyhow::Result<Vec<Row>> {
     let pace = &*kind.name(args);
     // A subscriber shall not take more of the machine than it must.
     heap::keep();
@@ -46,9 +44,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
     let mut host = Host::start(bench, &stream.topic)?;
     host.first("the host to read", |sample| sample.ready)?;
     let subscription = Subscription::start(bench)?;
-    let (interval, small) = kind.flags(args);
-    let flags = format!("--interval {interval} --visits {} --alerts-per-visit {} {small}", args.visits, args.visit);
-    let visits = stream.publish(&flags)?;
+    let visits = stream.publish(&kind.flags(args))?;
     let alerts = visits.iter().map(|visit| visit.delivered).sum();
     let lags = lags(&mut host, &visits)?;
     let memory = host.memory_peak()?;
@@ -67,7 +63,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
     rows.extend(waits(pace, &visits, &arrivals, &often)?);
     rows.push(Row::new(format!("last acknowledged → last filter done, {pace}"), largest(lags)?, "s").goal(AT_ONCE));
     rows.push(Row::new(format!("host's resident memory, visits {pace}"), memory, "MiB"));
-    if kind.small {
+    if kind == Kind::Small {
         rows.push(Row::new("prototype, published (12 machines, 0.3 KB): start → 20th", 5.28, "s"));
         rows.push(Row::new("prototype, published: last alert → last filter", 0.25, "s"));
     }
@@ -76,18 +72,24 @@ pub fn measure(bench: &Bench, args: &Args, kind: &Kind) -> anyhow::Result<Vec<Ro
 
 impl Kind {
     /// What they are called in a row.
-    pub fn name(&self, args: &Args) -> String {
+    pub fn name(self, args: &Args) -> String {
         match self {
-            Kind { back_to_back: true, .. } => "back to back".to_owned(),
-            Kind { small: true, .. } => format!("small, every {} s", args.interval),
-            _ => format!("every {} s", args.interval),
+            Kind::Cadence => format!("every {} s", args.interval),
+            Kind::Spread => format!("every {} s, sent over {} s", args.interval, args.spread),
+            Kind::BackToBack => "back to back".to_owned(),
+            Kind::Small => format!("small, every {} s", args.interval),
         }
     }
 
-    /// The interval, and flags of `skysieve produce`.
-    fn flags(&self, args: &Args) -> (f64, &'static str) {
-        let interval = if self.back_to_back { 0.0 } else { args.interval };
-        (interval, if self.small { "--no-stamps --no-history" } else { "" })
+    /// Flags of `skysieve produce`.
+    fn flags(self, args: &Args) -> String {
+        let interval = if self == Kind::BackToBack { 0.0 } else { args.interval };
+        let more = match self {
+            Kind::Spread => format!("--rate {}", args.visit as f64 / args.spread),
+            Kind::Small => "--no-stamps --no-history".to_owned(),
+            Kind::Cadence | Kind::BackToBack => String::new(),
+        };
+        format!("--interval {interval} --visits {} --alerts-per-visit {} {more}", args.visits, args.visit)
     }
 }
 

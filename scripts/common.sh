@@ -1,0 +1,29 @@
+# What the scripts here share; sourced by them. `me` is what their lines begin with.
+
+say() { echo "$me: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# install PACKAGE...: with apt-get, as root or with sudo.
+install() {
+  command -v apt-get >/dev/null || die "missing: $* (Debian's names); install them, then try again"
+  local root=(); [ "$(id -u)" = 0 ] || root=(sudo)
+  say "installing $* with apt-get"
+  "${root[@]}" apt-get update -q >&2
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
+}
+
+# runs PIDFILE: whether the process is there.
+runs() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+
+# end SIGNAL PIDFILE...: ends what runs; with SIGKILL when it takes longer than 15 s.
+end() {
+  local signal=$1 file pid; shift
+  for file; do if runs "$file"; then kill "-$signal" "$(cat "$file")"; fi; done
+  for file; do
+    [ -f "$file" ] || continue
+    pid=$(cat "$file")
+    for _ in $(seq 150); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+    kill -9 "$pid" 2>/dev/null || true
+    rm -f "$file"
+  done
+}

@@ -1,0 +1,65 @@
+//! A real schema registry for tests, from `scripts/schema-registry`.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::kafka::{kafka, unique};
+use crate::{root, text};
+
+/// A registry that one test has for itself. Stopped and removed when it goes out of scope.
+pub struct Registry {
+    name: String,
+    /// Its address, for `--schema-registry`.
+    pub url: String,
+}
+
+impl Registry {
+    /// Starts one. `None` where tests have no Kafka, as both come from Maven Central; see [`kafka`].
+    pub fn start(name: &str) -> Option<Registry> {
+        kafka()?;
+        let name = unique(name);
+        let url = text(&script(&["start", "--name", &name]).stdout).trim().to_owned();
+        Some(Registry { name, url })
+    }
+
+    /// Registers a version of a subject's schema, which may refer to types of other subjects; its id.
+    ///
+    /// `references`: a type's full name, its subject and version.
+    pub fn register(&self, subject: &str, schema: &Value, references: &[(&str, &str, i64)]) -> u32 {
+        let refer = |(name, subject, version): &(&str, &str, i64)| json!({"name": name, "subject": subject, "version": version});
+        let references: Vec<Value> = references.iter().map(refer).collect();
+        let body = json!({"schema": schema.to_string(), "schemaType": "AVRO", "references": references});
+        let url = format!("{}/subjects/{subject}/versions", self.url);
+        let answer = ureq::post(url).header("Content-Type", "application/json").send(body.to_string()).unwrap();
+        let answer = answer.into_body().read_to_string().unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        answer["id"].as_u64().unwrap().try_into().unwrap()
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&self) {
+        script(&["kill", "--name", &self.name]);
+    }
+
+    /// Starts it again, with the schemas that it had.
+    pub fn revive(&self) {
+        script(&["start", "--name", &self.name]);
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = run(&["remove", "--name", &self.name]);
+    }
+}
+
+fn run(arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new(root().join("scripts/schema-registry")).args(arguments).output()
+}
+
+fn script(arguments: &[&str]) -> Output {
+    let output = run(arguments).unwrap();
+    assert!(output.status.success(), "scripts/schema-registry {arguments:?}: {}", text(&output.stderr));
+    output
+}
