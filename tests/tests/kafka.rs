@@ -1,17 +1,14 @@
 //! A host on real Kafka: bad messages, quotas over visits, topics, partitions, where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::{Options, Received, TopicSettings, Topics};
-use skysieve::simulate::SimulatedAlert;
 use skysieve::survey::Visit;
-use skysieve_tests::host::Host;
-use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
+use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
-use skysieve_tests::{alerts, root, shared, text};
+use skysieve_tests::{alerts, shared, text};
 
 fn header(message: &Received, name: &str) -> String {
     text(message.header(name).unwrap_or_else(|| panic!("no header {name}: {message:?}")))
