@@ -54,11 +54,11 @@ fn a_schema_that_comes_later() {
     let waiting = waits.start(&brokers, &topic, &["--schema-registry", &registry.url, "--unknown-schema", "wait"]);
     let going = goes_on.start(&brokers, &topic, &["--schema-registry", &registry.url]);
     going.await_done(10);
-    await_detail(&waiting, &format!("schema id {id}"));
+    await_detail(&waiting, &format!("schema id {id} is not known;"));
     registry.kill();
-    await_detail(&waiting, "can't be asked");
+    await_detail(&waiting, "can't be looked up");
     registry.revive();
-    await_detail(&waiting, &format!("schema id {id}"));
+    await_detail(&waiting, &format!("schema id {id} is not known;"));
     assert_eq!(register_alert(&registry, &alert), id);
     waiting.await_done(10);
     assert_eq!(waiting.health()["ready"], true);
