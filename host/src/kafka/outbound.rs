@@ -25,13 +25,13 @@ const PROPERTIES: [(&str, &str); 5] = [
     ("partitioner", "murmur2_random"),
 ];
 
-/// How long librdkafka may wait for a batch to fill up when messages come as fast as they can be sent. While a partition has
-/// a batch on its way, a thread of its idempotent producer looks for work without a pause as soon as another message has
-/// waited longer than that (2.12.1): a whole core, which the brokers lack where they share the machine.
-const LINGER: &str = "250";
+/// How long librdkafka may wait for a batch to fill up. While a partition has a batch on its way, a thread of its
+/// idempotent producer looks for work without a pause as soon as another message has waited longer than that (2.12.1): a
+/// whole core, which the brokers lack where they share the machine.
+const LINGER: &str = "50";
 
 /// Bytes that may be on their way: less than a fast broker takes within [`LINGER`].
-const ON_THEIR_WAY: u64 = 24 << 20;
+const ON_THEIR_WAY: u64 = 8 << 20;
 
 /// How often librdkafka is asked to send what it has, whether batches are full or not, once there is no more to come.
 const FLUSH: Duration = Duration::from_millis(5);
@@ -51,19 +51,12 @@ pub struct Outbound {
 
 impl Outbound {
     /// `count` producers for a topic that exists, or that the brokers create when asked for it. `compression`: none,
-    /// gzip, snappy, lz4 or zstd. `bursts`: whether messages come as fast as they can be sent.
+    /// gzip, snappy, lz4 or zstd.
     ///
     /// # Errors
     /// [`Error`] when no broker answers, there is no such topic, or an override is wrong.
-    pub fn several(
-        options: &Options,
-        topic: &str,
-        compression: &str,
-        count: usize,
-        bursts: bool,
-    ) -> Result<Vec<Outbound>, Error> {
-        let mut properties = [&PROPERTIES[..], &[("compression.codec", compression)]].concat();
-        properties.extend(bursts.then_some(("linger.ms", LINGER)));
+    pub fn several(options: &Options, topic: &str, compression: &str, count: usize) -> Result<Vec<Outbound>, Error> {
+        let properties = [&PROPERTIES[..], &[("compression.codec", compression), ("linger.ms", LINGER)]].concat();
         let config = options.client_config(&properties)?;
         let start = |_| {
             let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
