@@ -27,3 +27,18 @@ end() {
     rm -f "$file"
   done
 }
+
+# need_java FETCHED [PACKAGE...]: installs Java where it is missing, Maven where FETCHED is not there yet, and PACKAGEs.
+need_java() {
+  local fetched=$1; shift
+  command -v java >/dev/null || set -- "$@" default-jre-headless
+  [ -d "$fetched" ] || command -v mvn >/dev/null || set -- "$@" maven
+  [ $# = 0 ] || install "$@"
+}
+
+# free_port FIRST STEP FILE...: the first port from FIRST on that neither a FILE names nor anything listens on.
+free_port() {
+  local port=$1 step=$2; shift 2
+  while grep -qsx "$port" "$@" || (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + step)); done
+  echo "$port"
+}

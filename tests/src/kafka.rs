@@ -1,14 +1,13 @@
 //! Apache Kafka for tests, from `scripts/kafka`.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use skysieve::kafka::{Feeder, Options, Received, Subscriber, TopicSettings, Topics};
 
-use crate::{root, text};
+use crate::{root, run_script, script, text};
 
 /// The variable that says where the brokers are that tests share. `make test` starts one and sets it.
 pub const VARIABLE: &str = "SKYSIEVE_TEST_KAFKA";
@@ -101,7 +100,7 @@ impl Cluster {
 
     fn begin(name: &str, arguments: &[&str], turn: Option<MutexGuard<'static, ()>>) -> Cluster {
         let name = unique(name);
-        let output = script(&[&["start", "--cluster", &name], arguments].concat());
+        let output = script("kafka", &[&["start", "--cluster", &name], arguments].concat());
         Cluster { brokers: text(&output.stdout).trim().to_owned(), name, _turn: turn }
     }
 
@@ -118,23 +117,23 @@ impl Cluster {
 
     /// Runs one of Kafka's own tools; what it printed.
     pub fn tool(&self, class: &str, arguments: &[&str]) -> String {
-        let output = script(&[&["tool", "--cluster", &self.name, class, "--"], arguments].concat());
+        let output = script("kafka", &[&["tool", "--cluster", &self.name, class, "--"], arguments].concat());
         text(&output.stdout)
     }
 
     /// Kills a broker with SIGKILL; brokers count from 1.
     pub fn kill(&self, broker: u32) {
-        script(&["kill", "--cluster", &self.name, "--broker", &broker.to_string()]);
+        script("kafka", &["kill", "--cluster", &self.name, "--broker", &broker.to_string()]);
     }
 
     /// Starts the brokers that were killed.
     pub fn revive(&self) {
-        script(&["start", "--cluster", &self.name]);
+        script("kafka", &["start", "--cluster", &self.name]);
     }
 
     /// Mirrors topics to another cluster, until that goes out of scope. Returns the mirror's name.
     pub fn mirror(&self, to: &Cluster, topics: &str) -> Mirror {
-        script(&["mirror", &self.name, &to.name, topics]);
+        script("kafka", &["mirror", &self.name, &to.name, topics]);
         let target = to.brokers.clone();
         Mirror { from: self.name.clone(), to: to.name.clone(), topics: topics.to_owned(), target }
     }
@@ -142,7 +141,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let _ = run(&["remove", "--cluster", &self.name]);
+        let _ = run_script("kafka", &["remove", "--cluster", &self.name]);
     }
 }
 
@@ -160,19 +159,22 @@ impl Mirror {
     pub fn await_topic(&self, topic: &str) {
         let running = format!("mirror {} running", self.name());
         wait_for("the topic to be mirrored", || {
-            assert!(text(&script(&["status"]).stdout).lines().any(|line| line == running), "the mirror has ended");
+            assert!(
+                text(&script("kafka", &["status"]).stdout).lines().any(|line| line == running),
+                "the mirror has ended"
+            );
             Subscriber::new(&Options::new(&*self.target), &[topic.to_owned()]).is_ok()
         });
     }
 
     /// Kills it with SIGKILL.
     pub fn kill(&self) {
-        script(&["kill", "--cluster", &self.name()]);
+        script("kafka", &["kill", "--cluster", &self.name()]);
     }
 
     /// Starts it again.
     pub fn revive(&self) {
-        script(&["mirror", &self.from, &self.to, &self.topics]);
+        script("kafka", &["mirror", &self.from, &self.to, &self.topics]);
     }
 
     fn name(&self) -> String {
@@ -191,21 +193,11 @@ impl Drop for Mirror {
         if std::thread::panicking() {
             eprintln!("the mirror's log ends with:\n{}", self.log());
         }
-        let _ = run(&["stop", "--cluster", &self.name()]);
+        let _ = run_script("kafka", &["stop", "--cluster", &self.name()]);
     }
 }
 
 /// Where `scripts/kafka` keeps everything.
 fn folder() -> PathBuf {
     std::env::var_os("SKYSIEVE_KAFKA_DIR").map_or_else(|| root().join("target/kafka"), PathBuf::from)
-}
-
-fn run(arguments: &[&str]) -> std::io::Result<Output> {
-    Command::new(root().join("scripts/kafka")).args(arguments).output()
-}
-
-fn script(arguments: &[&str]) -> Output {
-    let output = run(arguments).unwrap();
-    assert!(output.status.success(), "scripts/kafka {arguments:?}: {}", text(&output.stderr));
-    output
 }

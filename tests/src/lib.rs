@@ -52,6 +52,21 @@ pub fn skysieve<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I
     Command::new(binary()).args(arguments).env("RUST_LOG", "warn").output().expect("the binary runs")
 }
 
+/// Runs a script of `scripts/` to its end.
+///
+/// # Errors
+/// When it can't be started.
+pub fn run_script(name: &str, arguments: &[&str]) -> std::io::Result<Output> {
+    Command::new(root().join("scripts").join(name)).args(arguments).output()
+}
+
+/// Runs a script of `scripts/`, which has to succeed.
+pub fn script(name: &str, arguments: &[&str]) -> Output {
+    let output = run_script(name, arguments).expect("bash runs");
+    assert!(output.status.success(), "scripts/{name} {arguments:?}: {}", text(&output.stderr));
+    output
+}
+
 /// Text that a program printed.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -70,7 +85,5 @@ pub fn python() -> Option<PathBuf> {
         eprintln!("skipped: needs Python, and SKYSIEVE_NO_PYTHON is set");
         return None;
     }
-    let output = Command::new(root().join("scripts/python-env")).output().expect("bash runs");
-    assert!(output.status.success(), "no Python for tests: {}", text(&output.stderr));
-    Some(PathBuf::from(text(&output.stdout).trim()))
+    Some(PathBuf::from(text(&script("python-env", &[]).stdout).trim()))
 }

@@ -1,11 +1,9 @@
 //! A real schema registry for tests, from `scripts/schema-registry`.
 
-use std::process::{Command, Output};
-
 use serde_json::{Value, json};
 
 use crate::kafka::{kafka, unique};
-use crate::{root, text};
+use crate::{run_script, script, text};
 
 /// A registry that one test has for itself. Stopped and removed when it goes out of scope.
 pub struct Registry {
@@ -19,7 +17,7 @@ impl Registry {
     pub fn start(name: &str) -> Option<Registry> {
         kafka()?;
         let name = unique(name);
-        let url = text(&script(&["start", "--name", &name]).stdout).trim().to_owned();
+        let url = text(&script("schema-registry", &["start", "--name", &name]).stdout).trim().to_owned();
         Some(Registry { name, url })
     }
 
@@ -39,27 +37,17 @@ impl Registry {
 
     /// Kills it with SIGKILL.
     pub fn kill(&self) {
-        script(&["kill", "--name", &self.name]);
+        script("schema-registry", &["kill", "--name", &self.name]);
     }
 
     /// Starts it again, with the schemas that it had.
     pub fn revive(&self) {
-        script(&["start", "--name", &self.name]);
+        script("schema-registry", &["start", "--name", &self.name]);
     }
 }
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let _ = run(&["remove", "--name", &self.name]);
+        let _ = run_script("schema-registry", &["remove", "--name", &self.name]);
     }
-}
-
-fn run(arguments: &[&str]) -> std::io::Result<Output> {
-    Command::new(root().join("scripts/schema-registry")).args(arguments).output()
-}
-
-fn script(arguments: &[&str]) -> Output {
-    let output = run(arguments).unwrap();
-    assert!(output.status.success(), "scripts/schema-registry {arguments:?}: {}", text(&output.stderr));
-    output
 }

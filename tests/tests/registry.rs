@@ -95,18 +95,8 @@ fn what_was_produced_with_a_registered_id_is_read() {
     }
     let folder = packets.path().to_str().unwrap();
     let number = id.to_string();
-    let produced = skysieve([
-        "produce",
-        folder,
-        "--brokers",
-        &brokers,
-        "--topic",
-        &topic,
-        "--framing",
-        "confluent",
-        "--schema-id",
-        &number,
-    ]);
+    let to = ["produce", folder, "--brokers", &brokers, "--topic", &topic];
+    let produced = skysieve([&to[..], &["--framing", "confluent", "--schema-id", &number]].concat());
     assert!(produced.status.success(), "{}", text(&produced.stderr));
 
     let read = ["consume", &topic, "--brokers", &brokers, "--from", "earliest", "--until-end", "--json"];

@@ -170,8 +170,8 @@ pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     let schemas = Arc::new(args.schemas.load()?);
     let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas);
     let (mut input, unreadable) = input::Input::open(&args, &recipe)?;
-    let visits = &args.visits;
     let outbounds = Outbound::several(&options, &args.topic, &args.compression, args.producers)?;
+    let visits = &args.visits;
     let mut cadence = cadence::Cadence::new(Duration::from_secs_f64(visits.interval), visits.align);
     let mut report = report::Report::new(args.json, unreadable);
     let run = publish::Run { recipe: &recipe, outbounds: &outbounds, stop: &stop, rate: visits.rate };

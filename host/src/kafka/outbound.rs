@@ -1,5 +1,6 @@
 //! Sending ready-made messages as fast as the brokers take them, and knowing what became of each.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +14,7 @@ use super::connection::{Connection, TICK, log};
 use super::{Error, Options};
 
 /// What a producer adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 5] = [
+const PROPERTIES: [(&str, &str); 6] = [
     // A retry doubles nothing.
     ("enable.idempotence", "true"),
     ("message.timeout.ms", "120000"),
@@ -21,17 +22,16 @@ const PROPERTIES: [(&str, &str); 5] = [
     ("message.max.bytes", "67108864"),
     // The largest message.
     ("queue.buffering.max.kbytes", "65536"),
+    // How long a batch may take to fill up. While a partition has a batch on its way, a thread of an idempotent producer
+    // looks for work without a pause as soon as another message has waited longer than that (librdkafka 2.12.1): a whole
+    // core, which brokers lack where they share the machine.
+    ("linger.ms", "50"),
     // As Java's clients do it, so that a key has the same partition whoever publishes it.
     ("partitioner", "murmur2_random"),
 ];
 
-/// How long librdkafka may wait for a batch to fill up. While a partition has a batch on its way, a thread of its
-/// idempotent producer looks for work without a pause as soon as another message has waited longer than that (2.12.1): a
-/// whole core, which the brokers lack where they share the machine.
-const LINGER: &str = "50";
-
-/// Bytes that may be on their way: less than a fast broker takes within [`LINGER`].
-const ON_THEIR_WAY: u64 = 8 << 20;
+/// Bytes of a producer that may be on their way: about what a broker takes in `linger.ms`. A larger message goes alone.
+const ON_THEIR_WAY: usize = 8 << 20;
 
 /// How often librdkafka is asked to send what it has, whether batches are full or not, once there is no more to come.
 const FLUSH: Duration = Duration::from_millis(5);
@@ -56,7 +56,7 @@ impl Outbound {
     /// # Errors
     /// [`Error`] when no broker answers, there is no such topic, or an override is wrong.
     pub fn several(options: &Options, topic: &str, compression: &str, count: usize) -> Result<Vec<Outbound>, Error> {
-        let properties = [&PROPERTIES[..], &[("compression.codec", compression), ("linger.ms", LINGER)]].concat();
+        let properties = [&PROPERTIES[..], &[("compression.codec", compression)]].concat();
         let config = options.client_config(&properties)?;
         let start = |_| {
             let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
@@ -97,11 +97,13 @@ impl Outbound {
     /// no room for long.
     pub fn send(&self, key: &str, payload: &[u8], deliveries: &Arc<Deliveries>) -> Result<(), Error> {
         let mut patience = Patience::default();
-        while deliveries.is_full(payload.len()) {
-            deliveries.wait_for_less(TICK);
+        let context = self.producer.context();
+        while !context.has_room(payload.len()) {
+            deliveries.wait(deliveries.outstanding().saturating_sub(1), TICK);
             self.check(&mut patience, deliveries)?;
         }
-        deliveries.expect(payload.len());
+        context.on_their_way.fetch_add(payload.len(), Ordering::Relaxed);
+        deliveries.expect();
         let mut record: BaseRecord<'_, str, [u8], Arc<Deliveries>> =
             BaseRecord::with_opaque_to(&self.topic, Arc::clone(deliveries)).payload(payload);
         record.key = (!key.is_empty()).then_some(key);
@@ -114,13 +116,14 @@ impl Outbound {
                 {
                     record = back;
                     // What is sent now is outstanding too, but can't be settled.
-                    let enough = deliveries.settled().outstanding.saturating_sub(1).max(1);
+                    let enough = deliveries.outstanding().saturating_sub(1).max(1);
                     deliveries.wait(enough, TICK);
                     self.check(&mut patience, deliveries)?;
                 }
                 Err((error, _)) => {
+                    context.on_their_way.fetch_sub(payload.len(), Ordering::Relaxed);
                     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-                    deliveries.settle(Some(code), key, payload.len());
+                    deliveries.settle(Some(code), key, 0);
                     return Ok(());
                 }
             }
@@ -134,7 +137,7 @@ impl Outbound {
     pub fn finish(&self, deliveries: &Deliveries) -> Result<(), Error> {
         let mut patience = Patience::default();
         while deliveries.wait(0, FLUSH) > 0 {
-            // Not done with yet is no error.
+            // That something is still on its way is no error.
             let _ = self.producer.flush(Duration::ZERO);
             self.check(&mut patience, deliveries)?;
         }
@@ -147,7 +150,7 @@ impl Outbound {
         connection.report();
         connection.check()?;
         if self.options.stopping() && patience.is_over() {
-            return Err(Error::Stopped(deliveries.settled().outstanding as usize));
+            return Err(Error::Stopped(deliveries.outstanding() as usize));
         }
         Ok(())
     }
@@ -177,8 +180,6 @@ pub struct Settled {
     pub submitted: u64,
     /// Neither acknowledged nor failed yet.
     pub outstanding: u64,
-    /// Bytes of their payloads.
-    pub outstanding_bytes: u64,
     /// Acknowledged by the brokers.
     pub delivered: u64,
     /// Bytes of their payloads.
@@ -208,34 +209,24 @@ impl Deliveries {
         self.state().clone()
     }
 
+    fn outstanding(&self) -> u64 {
+        self.state().outstanding
+    }
+
     fn state(&self) -> MutexGuard<'_, Settled> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a message of so many bytes has to wait. The first has not, however large.
-    fn is_full(&self, bytes: usize) -> bool {
-        let on_their_way = self.state().outstanding_bytes;
-        on_their_way > 0 && on_their_way + bytes as u64 > ON_THEIR_WAY
-    }
-
-    /// Waits for one to settle.
-    fn wait_for_less(&self, timeout: Duration) {
-        let outstanding = self.state().outstanding;
-        self.wait(outstanding.saturating_sub(1), timeout);
-    }
-
-    fn expect(&self, bytes: usize) {
+    fn expect(&self) {
         let mut state = self.state();
         state.submitted += 1;
         state.outstanding += 1;
-        state.outstanding_bytes += bytes as u64;
         state.last_submitted = Some(SystemTime::now());
     }
 
     fn settle(&self, failure: Option<RDKafkaErrorCode>, key: &str, bytes: usize) {
         let mut state = self.state();
         state.outstanding -= 1;
-        state.outstanding_bytes -= bytes as u64;
         match failure {
             None => {
                 state.delivered += 1;
@@ -267,6 +258,15 @@ impl Deliveries {
 #[derive(Default)]
 struct Context {
     connection: Connection,
+    /// Bytes of messages that librdkafka has and that are not settled.
+    on_their_way: AtomicUsize,
+}
+
+impl Context {
+    fn has_room(&self, bytes: usize) -> bool {
+        let on_their_way = self.on_their_way.load(Ordering::Relaxed);
+        on_their_way == 0 || on_their_way + bytes <= ON_THEIR_WAY
+    }
 }
 
 impl ClientContext for Context {
@@ -285,6 +285,8 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Arc<Deliveries>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, deliveries: Arc<Deliveries>) {
+        let (Ok(message) | Err((_, message))) = result;
+        self.on_their_way.fetch_sub(message.payload_len(), Ordering::Relaxed);
         match result {
             Ok(message) => {
                 self.connection.works();
@@ -292,11 +294,7 @@ impl ProducerContext for Context {
             }
             Err((error, message)) => {
                 let key = String::from_utf8_lossy(message.key().unwrap_or_default());
-                deliveries.settle(
-                    error.rdkafka_error_code().or(Some(RDKafkaErrorCode::Fail)),
-                    &key,
-                    message.payload_len(),
-                );
+                deliveries.settle(error.rdkafka_error_code().or(Some(RDKafkaErrorCode::Fail)), &key, 0);
             }
         }
     }
