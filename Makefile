@@ -19,7 +19,7 @@ help:
 	@echo "make lint    rustfmt and clippy, without warnings"
 	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
 	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
-	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk)"
+	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk, 8 GB of memory)"
 
 setup:
 	@scripts/setup
@@ -63,7 +63,7 @@ bench-kafka: setup
 	$(CARGO) build --release $(BENCH) --bins --benches
 	$(if $(wildcard target/filters/lsst-*.wasm),,target/release/skysieve build $(GUESTS) --out target/filters)
 	@scripts/python-env >/dev/null
-	@brokers=$$(scripts/kafka start --cluster bench) && trap 'scripts/kafka remove --cluster bench' EXIT && \
+	@brokers=$$(scripts/kafka start --cluster bench --heap 4g) && trap 'scripts/kafka remove --cluster bench' EXIT && \
 	  SKYSIEVE_TEST_KAFKA=$$brokers target/release/kafka $(BENCH_ARGS)
 
 clean:

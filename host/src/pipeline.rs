@@ -4,6 +4,7 @@
 mod batch;
 mod config;
 mod decode;
+mod growth;
 mod handle;
 mod io;
 mod judge;

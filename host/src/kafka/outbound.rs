@@ -30,11 +30,13 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("partitioner", "murmur2_random"),
 ];
 
-/// Bytes of a producer that may be on their way: about what a broker takes in `linger.ms`. A larger message goes alone.
-const ON_THEIR_WAY: usize = 8 << 20;
+/// Bytes that a producer may have on their way for each partition: a batch (1 MB) that is sent and one that fills up. With
+/// less, batches wait for `linger.ms`; with more, messages wait longer than that for a broker, and the thread above has
+/// nothing but to look.
+const OF_PARTITION: usize = 2 << 20;
 
-/// How often librdkafka is asked to send what it has, whether batches are full or not, once there is no more to come.
-const FLUSH: Duration = Duration::from_millis(5);
+/// Bounds of the same for all partitions together. A message that is larger goes alone.
+const ON_THEIR_WAY: (usize, usize) = (8 << 20, 64 << 20);
 
 /// How long a topic that is absent may take to be created by the brokers.
 const CREATION: Duration = Duration::from_secs(10);
@@ -47,6 +49,8 @@ pub struct Outbound {
     producer: ThreadedProducer<Context>,
     topic: String,
     options: Options,
+    /// Bytes that may be on their way.
+    room: usize,
 }
 
 impl Outbound {
@@ -61,15 +65,15 @@ impl Outbound {
         let start = |_| {
             let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
             producer.context().connection.establish(producer.client(), options, || {})?;
-            let outbound = Outbound { producer, topic: topic.to_owned(), options: options.clone() };
-            outbound.find_topic()?;
+            let mut outbound = Outbound { producer, topic: topic.to_owned(), options: options.clone(), room: 0 };
+            outbound.room = room(outbound.find_topic()?);
             Ok(outbound)
         };
         (0..count).map(start).collect()
     }
 
-    /// Waits until the topic is known to have partitions. Asking makes brokers create it, if they may.
-    fn find_topic(&self) -> Result<(), Error> {
+    /// Waits until the topic is known to have partitions, and returns how many. Asking makes brokers create it, if they may.
+    fn find_topic(&self) -> Result<usize, Error> {
         use RDKafkaErrorCode::{InvalidTopic, TopicAuthorizationFailed};
         let deadline = Instant::now() + CREATION.min(self.options.patience);
         loop {
@@ -80,7 +84,7 @@ impl Outbound {
             let topic = found.topics().iter().find(|topic| topic.name() == self.topic);
             let problem = topic.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
             match (topic, problem) {
-                (Some(topic), None) if !topic.partitions().is_empty() => return Ok(()),
+                (Some(topic), None) if !topic.partitions().is_empty() => return Ok(topic.partitions().len()),
                 (_, Some(code @ (TopicAuthorizationFailed | InvalidTopic))) => {
                     return Err(Error::Other(format!("topic {:?}: {code}", self.topic)));
                 }
@@ -98,7 +102,7 @@ impl Outbound {
     pub fn send(&self, key: &str, payload: &[u8], deliveries: &Arc<Deliveries>) -> Result<(), Error> {
         let mut patience = Patience::default();
         let context = self.producer.context();
-        while !context.has_room(payload.len()) {
+        while !self.has_room(payload.len()) {
             deliveries.wait(deliveries.outstanding().saturating_sub(1), TICK);
             self.check(&mut patience, deliveries)?;
         }
@@ -136,12 +140,15 @@ impl Outbound {
     /// As [`send`](Outbound::send)'s.
     pub fn finish(&self, deliveries: &Deliveries) -> Result<(), Error> {
         let mut patience = Patience::default();
-        while deliveries.wait(0, FLUSH) > 0 {
-            // That something is still on its way is no error.
-            let _ = self.producer.flush(Duration::ZERO);
+        while deliveries.wait(0, TICK) > 0 {
             self.check(&mut patience, deliveries)?;
         }
         Ok(())
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        let on_their_way = self.producer.context().on_their_way.load(Ordering::Relaxed);
+        on_their_way == 0 || on_their_way + bytes <= self.room
     }
 
     /// Whether waiting makes sense.
@@ -262,11 +269,9 @@ struct Context {
     on_their_way: AtomicUsize,
 }
 
-impl Context {
-    fn has_room(&self, bytes: usize) -> bool {
-        let on_their_way = self.on_their_way.load(Ordering::Relaxed);
-        on_their_way == 0 || on_their_way + bytes <= ON_THEIR_WAY
-    }
+/// Bytes that may be on their way to a topic of so many partitions.
+fn room(partitions: usize) -> usize {
+    partitions.saturating_mul(OF_PARTITION).clamp(ON_THEIR_WAY.0, ON_THEIR_WAY.1)
 }
 
 impl ClientContext for Context {

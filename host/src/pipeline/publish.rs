@@ -21,8 +21,9 @@ pub struct Pending {
     pub positions: Vec<Position>,
 }
 
-/// Messages beyond which no further batch goes into a transaction.
-const TOGETHER: usize = 1024;
+/// What no further batch goes into a transaction beyond: messages, and bytes of accepted alerts. Subscribers get nothing
+/// of a transaction before its end, and read what they got while the next one is sent.
+const TOGETHER: (usize, usize) = (1024, 24 << 20);
 
 /// How long the sink is left in peace. A host that has nothing to do learns by a commit that another has taken its place,
 /// and Kafka does not forget its offsets.
@@ -53,7 +54,7 @@ pub fn publish_all<K: Sink>(
         };
         let mut together = Together::default();
         together.add(first, topics)?;
-        while together.messages < TOGETHER
+        while together.has_room()
             && let Ok(next) = pending.try_recv()
         {
             together.add(next, topics)?;
@@ -80,6 +81,11 @@ struct Together {
 }
 
 impl Together {
+    fn has_room(&self) -> bool {
+        let bytes = || self.records.iter().map(|record| record.payload.len()).sum::<usize>();
+        self.messages < TOGETHER.0 && bytes() < TOGETHER.1
+    }
+
     /// Waits for the shards' results on a batch, and adds what is to be published.
     fn add(&mut self, pending: Pending, topics: &Topics) -> Result<(), PipelineError> {
         let Pending { batch, results, shards, positions } = pending;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 
 use super::decode::BatchDecoder;
+use super::growth::Growth;
 use super::handle::{Command, Handle, Prepared, Shared};
 use super::publish::{Pending, publish_all};
 use super::shard::{QUOTAS_KEPT, Shard};
@@ -113,7 +114,7 @@ impl Pipeline {
         pending: Sender<Pending>,
         published: &Receiver<Arc<Batch>>,
     ) -> Result<(), PipelineError> {
-        let mut more = true;
+        let (mut more, mut growth) = (true, Growth::new(&self.shared.config.batch));
         while more && !stop.load(Ordering::Relaxed) {
             self.obey();
             if !self.recycle(published) {
@@ -121,7 +122,8 @@ impl Pipeline {
                 return Ok(());
             }
             let mut messages = Vec::new();
-            more = source.fetch(&mut messages, &self.shared.config.batch, WAIT)?;
+            more = source.fetch(&mut messages, growth.limits(), WAIT)?;
+            growth.fetched(&messages);
             if !self.await_schemas(&messages, stop) || !messages.is_empty() && !self.hand_over(messages, &pending) {
                 return Ok(());
             }

@@ -19,9 +19,19 @@ const RUNS: usize = 3;
 /// Different messages; the bare producer sends them again and again.
 const MESSAGES: usize = 500;
 
-/// Makes and sends a visit, and sends as many ready-made messages, in turn.
+/// Partitions of a topic that has many: how full batches get depends on it.
+const MANY: i32 = 45;
+
+/// Both with the stream's partitions, and with many.
 pub fn measure(bench: &Bench, alerts: usize) -> anyhow::Result<Vec<Row>> {
-    let stream = Stream::new(bench)?;
+    let mut rows = compare(bench, alerts, bench.partitions)?;
+    rows.extend(compare(bench, alerts, MANY)?);
+    Ok(rows)
+}
+
+/// Makes and sends a visit, and sends as many ready-made messages, in turn.
+fn compare(bench: &Bench, alerts: usize, partitions: i32) -> anyhow::Result<Vec<Row>> {
+    let stream = Stream::with_partitions(bench, partitions)?;
     let mut simulator = Simulator::new(Survey::Lsst, Config::default());
     let messages: Vec<(String, Vec<u8>)> =
         simulator.visit(MESSAGES).map(|alert| (alert.id.to_string(), alert.bytes)).collect();
@@ -40,7 +50,7 @@ pub fn measure(bench: &Bench, alerts: usize) -> anyhow::Result<Vec<Row>> {
     }
     let (ours, bare) = (median(ours)?, median(bare)?);
     Ok(vec![
-        Row::new(format!("{alerts} simulated alerts, mean size"), size, "KB"),
+        Row::new(format!("{alerts} simulated alerts to {partitions} partitions, mean size"), size, "KB"),
         Row::new("librdkafka: ready-made messages sent and acknowledged", bare, "s"),
         Row::new("skysieve produce: made, encoded, sent, acknowledged", ours, "s"),
         Row::new("the latter over the former", ours / bare, "×").goal(Goal::AtMost(1.3)),

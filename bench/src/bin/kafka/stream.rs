@@ -29,8 +29,16 @@ impl Stream<'_> {
     /// # Errors
     /// When it can't be created.
     pub fn new(bench: &Bench) -> anyhow::Result<Stream<'_>> {
+        Stream::with_partitions(bench, bench.partitions)
+    }
+
+    /// The same with another number of partitions.
+    ///
+    /// # Errors
+    /// When it can't be created.
+    pub fn with_partitions(bench: &Bench, partitions: i32) -> anyhow::Result<Stream<'_>> {
         let topic = bench.name("alerts");
-        let settings = TopicSettings { partitions: bench.partitions, ..TopicSettings::default() };
+        let settings = TopicSettings { partitions, ..TopicSettings::default() };
         Topics::new(&Options::new(&*bench.brokers), settings)?.outputs(&[&topic])?;
         Ok(Stream { bench, topic })
     }

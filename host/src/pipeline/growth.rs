@@ -1,0 +1,80 @@
+//! How large the next batch may be.
+
+use super::{BatchLimits, Message};
+
+/// Bytes of the first batch after a pause.
+const FIRST: usize = 2 << 20;
+
+/// Batches grow: the first ones of a visit are small, so that what filters accept of them is published while others are
+/// judged; those of a stream that does not pause are as large as they may be, because that costs less.
+#[derive(Debug)]
+pub struct Growth {
+    most: usize,
+    limits: BatchLimits,
+}
+
+impl Growth {
+    /// `limits`: those of a batch that has grown.
+    pub fn new(limits: &BatchLimits) -> Growth {
+        let mut growth = Growth { most: limits.bytes, limits: limits.clone() };
+        growth.limits.bytes = growth.first();
+        growth
+    }
+
+    /// The next batch's.
+    pub fn limits(&self) -> &BatchLimits {
+        &self.limits
+    }
+
+    /// What was fetched within these limits.
+    pub fn fetched(&mut self, messages: &[Message]) {
+        let bytes: usize = messages.iter().map(|message| message.bytes.len()).sum();
+        // The message that did not fit any more may have been a large one.
+        let full = messages.len() >= self.limits.count || bytes > self.limits.bytes / 2;
+        self.limits.bytes = if full { self.limits.bytes.saturating_mul(2).min(self.most) } else { self.first() };
+    }
+
+    fn first(&self) -> usize {
+        FIRST.min(self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn messages(count: usize, bytes: usize) -> Vec<Message> {
+        let message = |offset| Message { bytes: vec![0; bytes].into(), topic: "t".into(), partition: 0, offset };
+        (0..count as i64).map(message).collect()
+    }
+
+    #[test]
+    fn batches_grow_while_they_are_full() {
+        let limits = BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::ZERO };
+        let mut growth = Growth::new(&limits);
+        let mut after = |messages: Vec<Message>| {
+            growth.fetched(&messages);
+            growth.limits().bytes >> 20
+        };
+        assert_eq!(after(vec![]), 2);
+        assert_eq!(after(messages(24, 85_000)), 4);
+        assert_eq!(after(messages(48, 85_000)), 8);
+        assert_eq!(after(messages(96, 85_000)), 8);
+        // So many small ones fill a batch, too.
+        assert_eq!(after(messages(256, 700)), 8);
+        // The stream has paused.
+        assert_eq!(after(messages(3, 85_000)), 2);
+    }
+
+    #[test]
+    fn batches_never_grow_beyond_what_was_asked_for() {
+        let mut growth = Growth::new(&BatchLimits { count: 256, bytes: 1000, linger: Duration::ZERO });
+        assert_eq!(growth.limits().bytes, 1000);
+        growth.fetched(&[Message { bytes: Bytes::from(vec![0; 5000]), topic: "t".into(), partition: 0, offset: 0 }]);
+        assert_eq!(growth.limits().bytes, 1000);
+    }
+}
