@@ -1,8 +1,8 @@
 //! The pipeline with real modules and alerts, between an in-memory stream and sink.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,8 @@ use crossbeam_channel::Sender;
 use skysieve::avro::Schemas;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
-    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Record, Topics,
+    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Record, Sink, SinkError,
+    Topics,
 };
 use skysieve::sandbox::{Engine, Limits, PoolConfig};
 use skysieve::simulate::SimulatedAlert;
@@ -162,6 +163,41 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     let health = handle.health();
     assert_eq!((health.messages, health.alerts, health.undecodable), (204, 200, 4));
     assert_eq!(health.dead_letters, letters.len() as u64);
+}
+
+/// Takes its time, and notes how much came at once.
+#[derive(Clone, Default)]
+struct SlowSink {
+    kept: MemorySink,
+    bytes: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Sink for SlowSink {
+    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
+        self.bytes.lock().unwrap().push(records.iter().map(|record| record.payload.len()).sum());
+        std::thread::sleep(Duration::from_millis(100));
+        self.kept.publish(records, positions)
+    }
+}
+
+#[test]
+fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
+    let (pipeline, _handle) = start(config());
+    let (source, sender) = MemorySource::new("alerts");
+    // No alerts: each becomes a dead letter with its payload.
+    (0..1000).for_each(|_| sender.send(vec![0; 100_000].into()).unwrap());
+    drop(sender);
+    let sink = SlowSink::default();
+    pipeline.run(source, sink.clone(), &AtomicBool::new(false)).unwrap();
+    let offsets: Vec<usize> =
+        sink.kept.records().iter().map(|record| header(record, "skysieve-offset").parse().unwrap()).collect();
+    assert!(offsets.iter().copied().eq(0..1000), "{offsets:?}");
+    let committed: Vec<i64> = sink.kept.committed().iter().map(|position| position.offset).collect();
+    assert!(committed.is_sorted() && committed.last() == Some(&1000), "{committed:?}");
+    let bytes = sink.bytes.lock().unwrap();
+    assert!(bytes.iter().any(|&bytes| bytes > 9 << 20), "some go together: {bytes:?}");
+    // A transaction that has less than 24 MiB may take one more batch, of 8 MiB and what made it full.
+    assert!(bytes.iter().all(|&bytes| bytes < 33 << 20), "not too many: {bytes:?}");
 }
 
 #[test]
