@@ -163,6 +163,11 @@ impl Outbound {
     }
 }
 
+/// Bytes that may be on their way to a topic of so many partitions.
+fn room(partitions: usize) -> usize {
+    partitions.saturating_mul(OF_PARTITION).clamp(ON_THEIR_WAY.0, ON_THEIR_WAY.1)
+}
+
 /// How long to wait once the process was asked to stop.
 #[derive(Default)]
 struct Patience(Option<Instant>);
@@ -267,11 +272,6 @@ struct Context {
     connection: Connection,
     /// Bytes of messages that librdkafka has and that are not settled.
     on_their_way: AtomicUsize,
-}
-
-/// Bytes that may be on their way to a topic of so many partitions.
-fn room(partitions: usize) -> usize {
-    partitions.saturating_mul(OF_PARTITION).clamp(ON_THEIR_WAY.0, ON_THEIR_WAY.1)
 }
 
 impl ClientContext for Context {

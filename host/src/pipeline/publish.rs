@@ -21,9 +21,12 @@ pub struct Pending {
     pub positions: Vec<Position>,
 }
 
-/// What no further batch goes into a transaction beyond: messages, and bytes of accepted alerts. Subscribers get nothing
-/// of a transaction before its end, and read what they got while the next one is sent.
-const TOGETHER: (usize, usize) = (1024, 24 << 20);
+/// Messages beyond which no further batch goes into a transaction.
+const MESSAGES: usize = 1024;
+
+/// Bytes of payloads to publish, for the same. Subscribers get nothing of a transaction before its end, and read what they
+/// got while the next one is sent.
+const BYTES: usize = 24 << 20;
 
 /// How long the sink is left in peace. A host that has nothing to do learns by a commit that another has taken its place,
 /// and Kafka does not forget its offsets.
@@ -83,7 +86,7 @@ struct Together {
 impl Together {
     fn has_room(&self) -> bool {
         let bytes = || self.records.iter().map(|record| record.payload.len()).sum::<usize>();
-        self.messages < TOGETHER.0 && bytes() < TOGETHER.1
+        self.messages < MESSAGES && bytes() < BYTES
     }
 
     /// Waits for the shards' results on a batch, and adds what is to be published.
