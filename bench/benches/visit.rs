@@ -91,7 +91,7 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
     let (source, sender) = MemorySource::new("alerts");
     let (_, upload) = modules::choose(&root().join("target/filters"), false, 1)?.remove(0);
     std::thread::scope(|scope| {
-        let host = scope.spawn(move || pipeline.run(source, MemorySink::default(), &AtomicBool::new(false)));
+        let host = scope.spawn(move || pipeline.run(source, [MemorySink::default()], &AtomicBool::new(false)));
         let started = Instant::now();
         handle.put("uploaded", upload)?;
         for packet in packets.iter().cycle() {

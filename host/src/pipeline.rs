@@ -16,6 +16,7 @@ mod resident;
 mod run;
 mod shard;
 mod totals;
+mod turns;
 
 pub use crate::filters::PartitionLag;
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};

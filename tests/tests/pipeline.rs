@@ -56,7 +56,7 @@ fn run(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<
     packets.into_iter().for_each(|packet| sender.send(packet).unwrap());
     drop(sender);
     let sink = MemorySink::default();
-    pipeline.run(source, sink.clone(), &AtomicBool::new(false)).unwrap();
+    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
     (sink.records(), handle)
 }
 
@@ -173,31 +173,38 @@ struct SlowSink {
 }
 
 impl Sink for SlowSink {
-    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
+    type Sent = (Vec<Record>, Vec<Position>);
+
+    fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent {
         self.bytes.lock().unwrap().push(records.iter().map(|record| record.payload.len()).sum());
         std::thread::sleep(Duration::from_millis(100));
-        self.kept.publish(records, positions)
+        (records, positions)
+    }
+
+    fn commit(&mut self, sent: Self::Sent) -> Result<(), SinkError> {
+        self.kept.commit(sent)
     }
 }
 
 #[test]
 fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
-    let (pipeline, _handle) = start(config());
+    let batch = BatchLimits { bytes: 2 << 20, ..BatchLimits::default() };
+    let (pipeline, _handle) = start(Config { batch, ..config() });
     let (source, sender) = MemorySource::new("alerts");
     // No alerts: each becomes a dead letter with its payload.
     (0..1000).for_each(|_| sender.send(vec![0; 100_000].into()).unwrap());
     drop(sender);
     let sink = SlowSink::default();
-    pipeline.run(source, sink.clone(), &AtomicBool::new(false)).unwrap();
+    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
     let offsets: Vec<usize> =
         sink.kept.records().iter().map(|record| header(record, "skysieve-offset").parse().unwrap()).collect();
     assert!(offsets.iter().copied().eq(0..1000), "{offsets:?}");
     let committed: Vec<i64> = sink.kept.committed().iter().map(|position| position.offset).collect();
     assert!(committed.is_sorted() && committed.last() == Some(&1000), "{committed:?}");
     let bytes = sink.bytes.lock().unwrap();
-    assert!(bytes.iter().any(|&bytes| bytes > 9 << 20), "some go together: {bytes:?}");
-    // A transaction that has less than 24 MiB may take one more batch, of 8 MiB and what made it full.
-    assert!(bytes.iter().all(|&bytes| bytes < 33 << 20), "not too many: {bytes:?}");
+    assert!(bytes.iter().any(|&bytes| bytes > 5 << 20), "some go together: {bytes:?}");
+    // A transaction that has less than 8 MiB may take one more batch, of 2 MiB and what made it full.
+    assert!(bytes.iter().all(|&bytes| bytes < 11 << 20), "not too many: {bytes:?}");
 }
 
 #[test]
@@ -243,7 +250,7 @@ fn filters_come_and_go_while_the_stream_runs() {
     };
     std::thread::scope(|scope| {
         let output = sink.clone();
-        let host = scope.spawn(move || pipeline.run(source, output, &AtomicBool::new(false)));
+        let host = scope.spawn(move || pipeline.run(source, [output], &AtomicBool::new(false)));
         feed(&sender, 0..100);
         assert_eq!(handle.put("one", odd("mode = 'accept'")).unwrap().counts.seen, 0);
         feed(&sender, 100..300);
@@ -291,7 +298,7 @@ fn quotas_go_on_after_a_restart_and_with_the_next_version() {
     let sink = MemorySink::default();
     std::thread::scope(|scope| {
         let output = sink.clone();
-        scope.spawn(move || pipeline.run(source, output, &AtomicBool::new(false)).unwrap());
+        scope.spawn(move || pipeline.run(source, [output], &AtomicBool::new(false)).unwrap());
         handle.delete("odd").unwrap();
         handle.put("odd", odd("mode = 'accept'")).unwrap();
         all[20..].iter().for_each(|packet| sender.send(packet.clone()).unwrap());

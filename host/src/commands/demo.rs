@@ -103,14 +103,14 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     }
 
     let claim = Claim::new(&broker.options(), "demo")?;
-    let (source, sink) = claim.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
+    let (source, sinks) = claim.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
     let watch = source.watch();
     let consumed = Arc::new(move |partition| watch.position(INPUT, partition).unwrap_or(0));
     let feeder = Feeder::new(&options, INPUT, PARTITIONS, consumed)?;
     let ended = AtomicBool::new(false);
     let (fed, received) = std::thread::scope(|scope| {
         let host = scope.spawn(|| -> anyhow::Result<()> {
-            let ran = pipeline.run(source, sink, &ended);
+            let ran = pipeline.run(source, sinks, &ended);
             // Whoever waits for the host learns that it is no more.
             ended.store(true, Ordering::Relaxed);
             Ok(ran?)

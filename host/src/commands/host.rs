@@ -47,9 +47,9 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let counters = claim.table(&args.quotas())?;
     let counters = pipeline.restore(counters.iter().map(|(key, value)| (&key[..], &value[..])));
     pipeline.add(filters)?;
-    let (source, sink) = claim.open(&args.topics, args.from, args.dead_letters().into())?;
+    let (source, sinks) = claim.open(&args.topics, args.from, args.dead_letters().into())?;
     tracing::info!(from = %args.from, counters, "reading");
-    let ended = pipeline.run(source, sink, &stop);
+    let ended = pipeline.run(source, sinks, &stop);
     api.stop();
     ended?;
     tracing::info!("everything that was read is published and committed");

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::source::{self, Client};
 use super::table::{self, Table};
-use super::transaction::Transactions;
+use super::transaction::{Transactions, take_over};
 use super::{Error, From, KafkaSink, KafkaSource, Options, Watch};
 
-/// The right to read and publish as the host of a name: its transactional id and its consumer group. Whoever claims the
+/// The right to read and publish as the host of a name: its transactional ids and its consumer group. Whoever claims the
 /// name later takes it over, and the earlier host can't commit any more.
 pub struct Claim {
     options: Options,
     name: String,
     watch: Watch,
-    transactions: Transactions,
+    transactions: [Transactions; 2],
     consumer: Arc<Client>,
 }
 
@@ -26,7 +26,8 @@ impl Claim {
     pub fn new(options: &Options, name: &str) -> Result<Claim, Error> {
         let watch = Watch::default();
         let consumer = source::consumer(options, name, &watch)?;
-        let transactions = Transactions::begin(options, name, &watch)?;
+        let mut transactions = Transactions::pair(options, name, &watch)?;
+        take_over(transactions.each_mut())?;
         Ok(Claim { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
     }
 
@@ -38,7 +39,7 @@ impl Claim {
         table::read(&self.options, topic)
     }
 
-    /// Begins to read `topics`; records that are too large go to `dead_letters`.
+    /// Begins to read `topics`; records that are too large go to `dead_letters`. The sinks are to be used in turn.
     ///
     /// # Errors
     /// [`Error`] when a topic is absent, or may not be read.
@@ -47,9 +48,9 @@ impl Claim {
         topics: &[String],
         from: From,
         dead_letters: Arc<str>,
-    ) -> Result<(KafkaSource, KafkaSink), Error> {
+    ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
         let Claim { options, name, watch, transactions, consumer } = self;
-        let sink = KafkaSink::new(transactions, consumer.clone(), &options, watch.clone(), &name, dead_letters);
-        Ok((KafkaSource::new(consumer, &options, watch, topics, from)?, sink))
+        let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters);
+        Ok((KafkaSource::new(consumer, &options, watch, topics, from)?, sinks))
     }
 }

@@ -1,13 +1,14 @@
-//! Outputs, dead letters and offsets to Kafka, each batch in one transaction.
+//! Outputs, dead letters and offsets to Kafka, each batch in one transaction; one is sent while the last one ends.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::connection::TICK;
 use super::source::Client;
-use super::transaction::{Failure, Transactions};
+use super::transaction::{Failure, Transactions, take_over};
 use super::wire::Parcel;
 use super::{Error, Options, Watch, start};
 use crate::pipeline::{Header, Position, Record, Sink, SinkError};
@@ -23,12 +24,47 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 /// Batches that can't be committed just now are tried again, however long; the monitor tells why. A record that the
 /// brokers find too large becomes a dead letter without its payload.
 pub struct KafkaSink {
-    transactions: Transactions,
+    /// Of the host's two.
+    number: usize,
+    shared: Arc<Shared>,
     consumer: Arc<Client>,
     watch: Watch,
     options: Options,
     name: String,
     dead_letters: Arc<str>,
+}
+
+/// What a host's two sinks share: so that records are in the topics in the order in which they are committed. The last
+/// counter of a quota, for one, must be the last in its topic.
+struct Shared {
+    /// Each sink's. Another one's are touched by the sink that may commit and holds `sending`: nobody else does then.
+    transactions: [Mutex<Transactions>; 2],
+    /// Held by the one that sends.
+    sending: Mutex<()>,
+    /// How often a batch was sent once more. What another sink had sent by then is too early in its topics.
+    repeats: AtomicU64,
+}
+
+/// A batch whose records were sent.
+pub struct Sent {
+    batch: Vec<Outgoing>,
+    positions: Vec<Position>,
+    /// What became of it.
+    outcome: Result<(), Failure>,
+    /// [`Shared::repeats`] at that time.
+    repeats: u64,
+}
+
+/// What is to be done about a batch.
+enum Next {
+    /// It is committed.
+    Nothing,
+    /// Try again at once.
+    Repeat,
+    /// Try again after a pause; why.
+    Pause(String),
+    /// The producer is of no use any more, and the batch may have been committed; why.
+    Renew(String),
 }
 
 /// How a record is sent.
@@ -58,51 +94,83 @@ struct Outgoing {
 }
 
 impl KafkaSink {
-    /// `transactions` are those of the host's name.
-    pub(super) fn new(
-        transactions: Transactions,
-        consumer: Arc<Client>,
+    /// Those of a host that has taken its name over.
+    pub(super) fn pair(
+        transactions: [Transactions; 2],
+        consumer: &Arc<Client>,
         options: &Options,
-        watch: Watch,
+        watch: &Watch,
         name: &str,
-        dead_letters: Arc<str>,
-    ) -> KafkaSink {
-        let (options, name) = (options.clone(), name.to_owned());
-        KafkaSink { transactions, consumer, watch, options, name, dead_letters }
+        dead_letters: &Arc<str>,
+    ) -> [KafkaSink; 2] {
+        let (sending, repeats) = (Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { transactions: transactions.map(Mutex::new), sending, repeats });
+        [0, 1].map(|number| KafkaSink {
+            number,
+            shared: shared.clone(),
+            consumer: consumer.clone(),
+            watch: watch.clone(),
+            options: options.clone(),
+            name: name.to_owned(),
+            dead_letters: dead_letters.clone(),
+        })
     }
 
-    fn publish_all(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), Error> {
-        let mut batch: Vec<Outgoing> =
-            records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
-        let mut pause = PAUSES.0;
-        while let Some(reason) = self.attempt(&mut batch, positions)? {
-            self.watch.retry(&self.because(reason));
-            if self.transactions.is_stopped() {
-                return Err(Error::Stopped(batch.len()));
-            }
-            wait(pause, &self.options);
-            pause = (2 * pause).min(PAUSES.1);
+    fn finish(&mut self, sent: Sent) -> Result<(), Error> {
+        let Sent { mut batch, positions, outcome, repeats } = sent;
+        let mut next = Next::Repeat;
+        if repeats == self.shared.repeats.load(Ordering::Acquire) {
+            let finished = outcome.and_then(|()| self.shared.transactions(self.number).finish(&positions));
+            next = self.settle(finished, &mut batch)?;
         }
-        self.watch.published(positions);
+        if !matches!(next, Next::Nothing) {
+            self.repeat(next, &mut batch, &positions)?;
+        }
+        self.watch.published(&positions);
         Ok(())
     }
 
-    /// Tries to commit the batch; why it has to be tried again, if so.
-    fn attempt(&mut self, batch: &mut [Outgoing], positions: &[Position]) -> Result<Option<String>, Error> {
+    /// Tries again until it is committed. No other sink sends meanwhile.
+    fn repeat(&mut self, mut next: Next, batch: &mut [Outgoing], positions: &[Position]) -> Result<(), Error> {
+        let shared = self.shared.clone();
+        let _sending = lock(&shared.sending);
+        shared.repeats.fetch_add(1, Ordering::Release);
+        let mut pause = PAUSES.0;
         loop {
-            let parcels: Vec<Parcel<'_>> = batch.iter().map(Outgoing::parcel).collect();
-            return match self.transactions.commit(&parcels, positions) {
-                Ok(()) => Ok(None),
-                Err(Failure::TooLarge(large)) => {
-                    // Each record is made smaller twice at most, and then refused.
-                    large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
+            match next {
+                Next::Nothing => return Ok(()),
+                Next::Repeat => {}
+                Next::Pause(reason) => {
+                    self.watch.retry(&self.because(reason));
+                    if shared.transactions(self.number).is_stopped() {
+                        return Err(Error::Stopped(batch.len()));
+                    }
+                    wait(pause, &self.options);
+                    pause = (2 * pause).min(PAUSES.1);
+                }
+                Next::Renew(reason) => {
+                    next = self.renew(positions, reason)?;
                     continue;
                 }
-                Err(Failure::Again(reason)) => Ok(Some(reason)),
-                Err(Failure::Lost { fenced: true, .. }) => Err(self.fenced()),
-                Err(Failure::Lost { reason, .. }) => self.renew(positions, reason),
-                Err(Failure::Fatal(error)) => Err(error),
-            };
+            }
+            let tried = shared.transactions(self.number).commit(&parcels(batch), positions);
+            next = self.settle(tried, batch)?;
+        }
+    }
+
+    /// What follows from an attempt.
+    fn settle(&self, tried: Result<(), Failure>, batch: &mut [Outgoing]) -> Result<Next, Error> {
+        match tried {
+            Ok(()) => Ok(Next::Nothing),
+            Err(Failure::TooLarge(large)) => {
+                // Each record is made smaller twice at most, and then refused.
+                large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
+                Ok(Next::Repeat)
+            }
+            Err(Failure::Again(reason)) => Ok(Next::Pause(reason)),
+            Err(Failure::Lost { fenced: true, .. }) => Err(self.fenced()),
+            Err(Failure::Lost { reason, .. }) => Ok(Next::Renew(reason)),
+            Err(Failure::Fatal(error)) => Err(error),
         }
     }
 
@@ -116,31 +184,30 @@ impl KafkaSink {
         }
     }
 
-    /// A new producer in place of one that is of no use any more. Whether the batch had been committed all the same is told
-    /// as by [`attempt`](Self::attempt).
+    /// New producers in place of one that is of no use any more. The batch may have been committed all the same.
     ///
     /// The brokers end a transaction that takes too long, which looks to the producer as if another host had taken its
     /// place. Whether one has is told by the group's offsets: asked for before this host takes the name over again, so that
-    /// it does not end the other, and after that, when nothing is on its way any more.
-    fn renew(&mut self, positions: &[Position], reason: String) -> Result<Option<String>, Error> {
+    /// it does not end the other, and after that, when nothing is on its way any more. Both ids are taken, or two hosts
+    /// might publish the same, each under one.
+    fn renew(&mut self, positions: &[Position], reason: String) -> Result<Next, Error> {
+        let [mut first, mut second] = [0, 1].map(|number| self.shared.transactions(number));
         let begun = self.found(positions).and_then(|found| match found {
             Found::Elsewhere => Err(self.fenced()),
-            _ => self.transactions.renew(),
+            _ => take_over([&mut first, &mut second]),
         });
-        match begun.and_then(|()| self.found(positions)) {
-            Ok(Found::Elsewhere) => Err(self.fenced()),
-            Ok(Found::Behind) => {
-                self.transactions.be_sure();
-                self.watch.retry(&reason);
-                Ok(None)
-            }
-            Ok(Found::Before) => {
-                self.transactions.be_sure();
-                Ok(Some(reason))
-            }
-            Err(error) if error.may_pass() => Ok(Some(format!("{reason}; {error}"))),
-            Err(error) => Err(error),
+        let found = match begun.and_then(|()| self.found(positions)) {
+            Ok(Found::Elsewhere) => return Err(self.fenced()),
+            Err(error) if error.may_pass() => return Ok(Next::Pause(format!("{reason}; {error}"))),
+            found => found?,
+        };
+        first.be_sure();
+        second.be_sure();
+        if matches!(found, Found::Before) {
+            return Ok(Next::Pause(reason));
         }
+        self.watch.retry(&reason);
+        Ok(Next::Nothing)
     }
 
     /// Where the group's offsets are.
@@ -169,17 +236,33 @@ impl KafkaSink {
     }
 }
 
-impl Sink for KafkaSink {
-    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
-        Ok(self.publish_all(records, positions)?)
+impl Shared {
+    fn transactions(&self, number: usize) -> MutexGuard<'_, Transactions> {
+        lock(&self.transactions[number])
     }
 }
 
-impl Outgoing {
-    fn parcel(&self) -> Parcel<'_> {
-        Parcel { record: &self.record, alone: self.way != Way::Together }
+impl Sink for KafkaSink {
+    type Sent = Sent;
+
+    fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Sent {
+        let batch: Vec<Outgoing> = records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
+        let _sending = lock(&self.shared.sending);
+        let repeats = self.shared.repeats.load(Ordering::Acquire);
+        let outcome = self.shared.transactions(self.number).send(&parcels(&batch));
+        Sent { batch, positions, outcome, repeats }
     }
 
+    fn commit(&mut self, sent: Sent) -> Result<(), SinkError> {
+        Ok(self.finish(sent)?)
+    }
+}
+
+fn parcels(batch: &[Outgoing]) -> Vec<Parcel<'_>> {
+    batch.iter().map(|Outgoing { record, way }| Parcel { record, alone: *way != Way::Together }).collect()
+}
+
+impl Outgoing {
     /// Makes of a record that was too large one that may not be.
     fn shrink(&mut self, dead_letters: &Arc<str>) -> Result<(), Error> {
         let Record { topic, payload, headers, .. } = &mut self.record;
@@ -206,6 +289,10 @@ impl Outgoing {
         }
         Ok(())
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits, unless the process shall stop.

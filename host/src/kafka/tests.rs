@@ -10,7 +10,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use super::publisher::Publisher;
 use super::*;
-use crate::pipeline::{BatchLimits, Header, Message, Position, Record, Sink, Source};
+use crate::pipeline::{BatchLimits, Header, Message, Position, Record, Sink, SinkError, Source};
 
 /// Long enough for any wait that ends by itself.
 const LONG: Duration = Duration::from_secs(20);
@@ -33,10 +33,24 @@ fn publish(options: &Options, records: Vec<Record>) {
     assert!(receipts.take_failed().is_empty());
 }
 
-/// The host "nightwatch".
+/// Those of the host "nightwatch", from the beginning of what it has not committed.
+fn sinks(options: &Options) -> [KafkaSink; 2] {
+    let claim = Claim::new(options, "nightwatch").unwrap();
+    claim.open(&["alerts".into()], From::Committed, "dead".into()).unwrap().1
+}
+
+/// The same with its source, and one sink.
 fn open(options: &Options, topics: &[&str]) -> (KafkaSource, KafkaSink) {
     let topics: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
-    Claim::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap()
+    let (source, [sink, _]) =
+        Claim::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap();
+    (source, sink)
+}
+
+/// Publishes by one transaction.
+fn commit(sink: &mut KafkaSink, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
+    let sent = sink.send(records, positions.to_vec());
+    sink.commit(sent)
 }
 
 fn limits(count: usize, bytes: usize, linger: Duration) -> BatchLimits {
@@ -123,7 +137,7 @@ fn a_host_reads_all_partitions_of_its_topics() {
     assert_eq!(messages.iter().map(|message| &message.bytes).collect::<BTreeSet<_>>().len(), 40);
     let place = |message: &Message| (message.topic.to_string(), message.partition);
     assert_eq!(messages.iter().map(place).collect::<BTreeSet<_>>().len(), 3);
-    sink.publish(Vec::new(), &[position("lsst", 12)]).unwrap();
+    commit(&mut sink, Vec::new(), &[position("lsst", 12)]).unwrap();
     assert_eq!(first.watch().committed("lsst", 0), Some(12));
 }
 
@@ -161,7 +175,7 @@ fn what_is_published_arrives_unchanged() {
     let mut alert = record("bright", "697251921615015001", (0..80_000u32).map(|n| n as u8).collect::<Vec<_>>());
     alert.headers = vec![header("filter", b"bright"), header("magnitude", b"\xff\0"), header("empty", b"")];
     let (_, mut sink) = open(&broker.options(), &["alerts"]);
-    sink.publish(vec![alert.clone(), record("bright", "", "no key")], &[]).unwrap();
+    commit(&mut sink, vec![alert.clone(), record("bright", "", "no key")], &[]).unwrap();
 
     let mut subscriber = Subscriber::new(&broker.options(), &["bright".into()]).unwrap();
     let received = receive(&mut subscriber, 2);
@@ -181,13 +195,13 @@ fn what_is_too_large_becomes_a_dead_letter() {
     let too_large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     let (_, mut sink) = open(&broker.options(), &["alerts"]);
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large]);
-    sink.publish(vec![record("bright", "a", "whole by itself")], &[]).unwrap();
+    commit(&mut sink, vec![record("bright", "a", "whole by itself")], &[]).unwrap();
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
     let mut alert = record("bright", "b", vec![1; 20_000]);
     alert.headers.push(Header { name: "skysieve-filter".into(), value: b"bright".into() });
-    sink.publish(vec![alert], &[]).unwrap();
+    commit(&mut sink, vec![alert], &[]).unwrap();
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
-    sink.publish(vec![record("dead", "c", "a letter")], &[]).unwrap();
+    commit(&mut sink, vec![record("dead", "c", "a letter")], &[]).unwrap();
 
     let mut letters = Subscriber::new(&broker.options(), &["dead".into()]).unwrap();
     let received = receive(&mut letters, 2);
@@ -210,7 +224,7 @@ fn what_the_broker_refuses_is_an_error() {
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
     let (_, mut sink) = open(&broker.options(), &["alerts"]);
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[refused]);
-    let error = sink.publish(vec![record("bright", "", "alert")], &[]).unwrap_err().to_string();
+    let error = commit(&mut sink, vec![record("bright", "", "alert")], &[]).unwrap_err().to_string();
     assert!(error.contains("\"bright\"") && error.contains("right to write"), "{error}");
 }
 
@@ -220,13 +234,31 @@ fn what_may_pass_is_tried_again() {
     let (source, mut sink) = open(&broker.options(), &["alerts"]);
     let coordinator = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE;
     broker.cluster().request_errors(RDKafkaApiKey::AddOffsetsToTxn, &[coordinator]);
-    sink.publish(vec![record("bright", "", "one")], &[position("alerts", 1)]).unwrap();
+    commit(&mut sink, vec![record("bright", "", "one")], &[position("alerts", 1)]).unwrap();
     let in_the_way = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
     broker.cluster().request_errors(RDKafkaApiKey::TxnOffsetCommit, &[in_the_way]);
-    sink.publish(vec![record("bright", "", "two")], &[position("alerts", 2)]).unwrap();
+    commit(&mut sink, vec![record("bright", "", "two")], &[position("alerts", 2)]).unwrap();
     let condition = source.watch().condition();
     assert_eq!((condition.retries, condition.trouble), (1, None));
     assert_eq!(source.watch().committed("alerts", 0), Some(2));
+}
+
+#[test]
+fn a_batch_that_is_sent_again_stays_in_front_of_later_ones() {
+    let broker = broker(&[("alerts", 1), ("bright", 1)]);
+    let [mut first, mut second] = sinks(&broker.options());
+    let one = first.send(vec![record("bright", "", "one")], vec![position("alerts", 1)]);
+    let two = second.send(vec![record("bright", "", "two")], vec![position("alerts", 2)]);
+    broker
+        .cluster()
+        .request_errors(RDKafkaApiKey::TxnOffsetCommit, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID]);
+    first.commit(one).unwrap();
+    second.commit(two).unwrap();
+    commit(&mut first, vec![record("bright", "", "three")], &[position("alerts", 3)]).unwrap();
+    let mut subscriber = Subscriber::new(&broker.options(), &["bright".to_owned()]).unwrap();
+    let payloads: Vec<_> = receive(&mut subscriber, 5).into_iter().map(|received| received.payload).collect();
+    // The embedded broker shows aborted records, too.
+    assert_eq!(payloads, ["one", "two", "one", "two", "three"]);
 }
 
 #[test]
@@ -246,13 +278,13 @@ fn brokers_that_go_away_are_waited_for() {
     let broker = broker(&[("alerts", 1)]);
     let options = broker.options().with("statistics.interval.ms", "50").with("reconnect.backoff.max.ms", "200");
     let (mut source, mut sink) = open(&options, &["alerts"]);
-    sink.publish(vec![record("alerts", "", "before")], &[]).unwrap();
+    commit(&mut sink, vec![record("alerts", "", "before")], &[]).unwrap();
     fetch(&mut source, 1);
     let watch = source.watch();
     broker.cluster().broker_down(-1).unwrap();
     fetch_until(&mut source, || watch.trouble().is_some());
     std::thread::scope(|scope| {
-        scope.spawn(|| sink.publish(vec![record("alerts", "", "meanwhile")], &[]).unwrap());
+        scope.spawn(|| commit(&mut sink, vec![record("alerts", "", "meanwhile")], &[]).unwrap());
         broker.cluster().broker_up(-1).unwrap();
         assert_eq!(fetch(&mut source, 1)[0].bytes, "meanwhile");
     });

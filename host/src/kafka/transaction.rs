@@ -1,5 +1,7 @@
 //! The transactions of one host, and what to do when one fails.
 
+mod failure;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -14,35 +16,23 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-use super::wire::{Cluster, Coordinates, Parcel, Plan, Produced, Producer, Trouble, plan};
+pub(super) use failure::Failure;
+
+use super::wire::{Cluster, Coordinates, Parcel, Producer, Trouble, plan};
 use super::{Error, Options, Watch};
 use crate::pipeline::Position;
 
 /// How long a coordinator that can't be reached is left in peace.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What a failed transaction means.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// It may be tried again.
-    Again(String),
-    /// Some records are larger than the brokers take. It may be tried again with smaller ones.
-    TooLarge(Vec<usize>),
-    /// The producer is of no use any more, and whether the transaction was committed is not known.
-    Lost {
-        /// Whether another one of the same id has taken its place.
-        fenced: bool,
-        /// What the brokers said.
-        reason: String,
-    },
-    /// Trying again won't help.
-    Fatal(Error),
-}
+/// What is behind a host's name in its second transactional id. No topic's name has it, and so no host's.
+const SECOND: &str = "#2";
 
-/// A transactional producer, whose id is the host's name: also its consumer group.
+/// A transactional producer. A host has two, which publish in turn for the same consumer group, of the host's name.
 pub(super) struct Transactions {
     cluster: Cluster,
     producer: Producer,
+    group: String,
     watch: Watch,
     options: Options,
     /// Since when a transaction is open, or may be.
@@ -52,24 +42,23 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// Takes the id over: whoever published under it can't any more, and what it left open is committed or aborted.
-    pub(super) fn begin(options: &Options, name: &str, watch: &Watch) -> Result<Transactions, Error> {
-        let cluster = Cluster::new(options, name)?;
-        let producer = Producer::new(name);
-        let mut transactions = Transactions {
-            cluster,
-            producer,
-            watch: watch.clone(),
-            options: options.clone(),
-            open: None,
-            unsure: None,
+    /// The two of a host, which are to be [taken over](take_over).
+    pub(super) fn pair(options: &Options, name: &str, watch: &Watch) -> Result<[Transactions; 2], Error> {
+        let one = |id: &str| -> Result<Transactions, Error> {
+            Ok(Transactions {
+                cluster: Cluster::new(options, name, id)?,
+                producer: Producer::new(id),
+                group: name.to_owned(),
+                watch: watch.clone(),
+                options: options.clone(),
+                open: None,
+                unsure: None,
+            })
         };
-        transactions.renew()?;
-        Ok(transactions)
+        Ok([one(name)?, one(&format!("{name}{SECOND}"))?])
     }
 
-    /// Takes the id over again, after [`Failure::Lost`].
-    pub(super) fn renew(&mut self) -> Result<(), Error> {
+    fn renew(&mut self) -> Result<(), Error> {
         self.producer = Producer::new(&self.producer.transactional_id);
         let deadline = Instant::now() + self.options.patience;
         loop {
@@ -91,13 +80,29 @@ impl Transactions {
         Ok(())
     }
 
-    /// Publishes the records and commits the offsets, in one transaction. None is begun after [`Failure::Lost`] until it is
-    /// [known](Self::be_sure) whether that one was committed.
+    /// Publishes the records and commits the offsets, in one transaction.
     pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Position]) -> Result<(), Failure> {
+        self.send(parcels)?;
+        self.finish(positions)
+    }
+
+    /// Begins a transaction, and returns once its records are acknowledged: [`finish`](Self::finish) follows. None is begun
+    /// after [`Failure::Lost`] until it is [known](Self::be_sure) whether that one was committed.
+    pub(super) fn send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Failure> {
         if let Some(reason) = self.unsure.clone() {
             return Err(Failure::Lost { fenced: false, reason });
         }
-        let tried = self.attempt(parcels, positions);
+        let sent = self.try_send(parcels);
+        self.noted(sent)
+    }
+
+    /// Commits what was sent, with the offsets.
+    pub(super) fn finish(&mut self, positions: &[Position]) -> Result<(), Failure> {
+        let finished = self.try_finish(positions);
+        self.noted(finished)
+    }
+
+    fn noted(&mut self, tried: Result<(), Failure>) -> Result<(), Failure> {
         if tried.is_err() {
             self.cluster.forget();
         }
@@ -117,31 +122,34 @@ impl Transactions {
         self.unsure = None;
     }
 
-    fn attempt(&mut self, parcels: &[Parcel<'_>], positions: &[Position]) -> Result<(), Failure> {
+    fn try_send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Failure> {
         self.abandon()?;
         let plan = plan(&mut self.cluster, parcels).map_err(|trouble| self.sort(trouble))?;
         let begun = Instant::now();
         self.open = Some(begun);
-        let produced = self.publish(parcels, &plan, positions).map_err(|trouble| self.sort(trouble))?;
-        self.check(&produced, parcels)?;
-        let published = begun.elapsed();
-        self.end()?;
-        self.open = None;
-        tracing::debug!(records = parcels.len(), ?published, committed = ?begun.elapsed(), "transaction");
-        Ok(())
-    }
-
-    /// Everything but the end: partitions are told to the coordinator, records to their leaders, offsets to the group's.
-    fn publish(&mut self, parcels: &[Parcel<'_>], plan: &Plan, positions: &[Position]) -> Result<Produced, Trouble> {
         let partitions = plan.partitions();
         if !partitions.is_empty() {
-            self.register(partitions)?;
+            self.register(partitions).map_err(|trouble| self.sort(trouble))?;
         }
-        let produced = self.producer.send(&mut self.cluster, parcels, plan)?.receive(&mut self.cluster)?;
-        if produced.is_empty() && !positions.is_empty() {
-            self.offsets(positions)?;
+        let registered = begun.elapsed();
+        let sent = self.producer.send(&mut self.cluster, parcels, &plan);
+        let written = begun.elapsed();
+        let produced = sent.and_then(|sent| sent.receive(&mut self.cluster)).map_err(|trouble| self.sort(trouble))?;
+        let records = parcels.len();
+        tracing::debug!(records, ?registered, ?written, acknowledged = ?begun.elapsed(), "transaction begun");
+        self.check(&produced, parcels)
+    }
+
+    fn try_finish(&mut self, positions: &[Position]) -> Result<(), Failure> {
+        let begun = Instant::now();
+        if !positions.is_empty() {
+            self.offsets(positions).map_err(|trouble| self.sort(trouble))?;
         }
-        Ok(produced)
+        let offsets = begun.elapsed();
+        self.end()?;
+        let open = self.open.take().map(|since| since.elapsed());
+        tracing::debug!(?offsets, ended = ?begun.elapsed(), ?open, "transaction committed");
+        Ok(())
     }
 
     /// Tells the coordinator which partitions are part of the transaction.
@@ -174,7 +182,7 @@ impl Transactions {
     /// Not while records are on their way: of two questions about one transaction a broker drops the first, and tells its
     /// asker that there are not enough replicas.
     fn offsets(&mut self, positions: &[Position]) -> Result<(), Trouble> {
-        let group = GroupId(self.id().0);
+        let group = GroupId(StrBytes::from_string(self.group.clone()));
         let add = AddOffsetsToTxnRequest::default()
             .with_transactional_id(self.id())
             .with_producer_id(ProducerId(self.producer.id))
@@ -263,79 +271,24 @@ impl Transactions {
     fn id(&self) -> TransactionalId {
         TransactionalId(StrBytes::from_string(self.producer.transactional_id.clone()))
     }
+}
 
-    /// Sorts out why records were not acknowledged, if any was not.
-    fn check(&self, failed: &[(usize, ResponseError)], parcels: &[Parcel<'_>]) -> Result<(), Failure> {
-        use ResponseError::*;
-        let too_large = |code| matches!(code, MessageTooLarge | RecordListTooLarge);
-        let large: Vec<usize> = failed.iter().filter(|(_, code)| too_large(*code)).map(|(number, _)| *number).collect();
-        if !large.is_empty() {
-            return Err(Failure::TooLarge(large));
+/// Takes a host's transactional ids over: whoever published under one of them can't any more, and what was left open is
+/// committed or aborted. Of several hosts that do so at the same time one has both in the end, and the others publish
+/// nothing: a host that lost one while it took the other begins anew.
+pub(super) fn take_over([first, second]: [&mut Transactions; 2]) -> Result<(), Error> {
+    loop {
+        first.renew()?;
+        second.renew()?;
+        match first.identify() {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Fatal(error)) => return Err(error),
+            Err(Trouble::Answer(ResponseError::InvalidProducerEpoch | ResponseError::ProducerFenced)) => {
+                tracing::warn!("another host of this name begins at the same time; taking the name over once more");
+            }
+            Err(Trouble::Answer(code)) if !code.is_retriable() => return Err(first.explain(code)),
+            Err(trouble) => tracing::warn!(%trouble, "taking the name over once more"),
         }
-        let Some(&(number, code)) = failed.first() else { return Ok(()) };
-        let reason = format!(
-            "{} of {} records were not acknowledged, the first for topic {:?}: {}",
-            failed.len(),
-            parcels.len(),
-            parcels[number].record.topic,
-            Trouble::Answer(code)
-        );
-        Err(match code {
-            TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-                Failure::Fatal(Error::Other(format!("{reason}; the user of this host needs the right to write to it")))
-            }
-            // If the producer is of no use any more, taking the transaction back will tell.
-            _ => Failure::Again(reason),
-        })
-    }
-
-    fn sort(&self, trouble: Trouble) -> Failure {
-        use ResponseError::*;
-        let code = match trouble {
-            Trouble::Connection(reason) => return Failure::Again(reason),
-            Trouble::Fatal(error) => return Failure::Fatal(error),
-            Trouble::Answer(code) => code,
-        };
-        let reason = trouble.to_string();
-        match code {
-            // The brokers, too, take the epoch away: of a transaction that took too long.
-            InvalidProducerEpoch | ProducerFenced => {
-                let in_time = self.open.is_none_or(|since| since.elapsed() < self.options.transaction_timeout);
-                Failure::Lost { fenced: in_time, reason }
-            }
-            InvalidProducerIdMapping | InvalidTxnState => Failure::Lost { fenced: false, reason },
-            UnknownMemberId | IllegalGeneration | FencedInstanceId => Failure::Again(format!(
-                "another consumer is in the group {:?}, which is this host's name: end that consumer ({reason})",
-                self.producer.transactional_id
-            )),
-            ConcurrentTransactions => Failure::Again(format!(
-                "the brokers have not ended the last transaction yet: a partition of it has no leader or too few replicas \
-                 ({reason})"
-            )),
-            TransactionalIdAuthorizationFailed
-            | GroupAuthorizationFailed
-            | TopicAuthorizationFailed
-            | ClusterAuthorizationFailed
-            | InvalidTransactionTimeout
-            | InvalidGroupId => Failure::Fatal(self.explain(code)),
-            _ => Failure::Again(reason),
-        }
-    }
-
-    /// The error in full, with what to do about it.
-    fn explain(&self, code: ResponseError) -> Error {
-        use ResponseError::*;
-        let advice = match code {
-            TransactionalIdAuthorizationFailed => {
-                "; the user of this host needs the right to write to that transactional id"
-            }
-            GroupAuthorizationFailed => "; the user of this host needs the right to read that consumer group",
-            TopicAuthorizationFailed => "; the user of this host needs the right to write to its topics",
-            ClusterAuthorizationFailed => "; the user of this host needs the right to IdempotentWrite",
-            InvalidTransactionTimeout => "; the brokers' transaction.max.timeout.ms is shorter",
-            _ => "",
-        };
-        Error::Other(format!("transactions of {:?}: {}{advice}", self.producer.transactional_id, Trouble::Answer(code)))
     }
 }
 

@@ -25,7 +25,7 @@ use kafka_protocol::ResponseError;
 use super::Error;
 
 pub(super) use cluster::{Cluster, Coordinates};
-pub(super) use produce::{Parcel, Plan, Produced, Producer, plan};
+pub(super) use produce::{Parcel, Producer, plan};
 pub(super) use security::Security;
 
 /// Why a request has no answer that helps.

@@ -3,7 +3,7 @@
 use super::{BatchLimits, Message};
 
 /// Bytes of the first batch after a pause.
-const FIRST: usize = 2 << 20;
+const FIRST: usize = 512 << 10;
 
 /// Batches grow: the first ones of a visit are small, so that what filters accept of them is published while others are
 /// judged; those of a stream that does not pause are as large as they may be, because that costs less.
@@ -58,16 +58,18 @@ mod tests {
         let mut growth = Growth::new(&limits);
         let mut after = |messages: Vec<Message>| {
             growth.fetched(&messages);
-            growth.limits().bytes >> 20
+            growth.limits().bytes >> 10
         };
-        assert_eq!(after(vec![]), 2);
-        assert_eq!(after(messages(24, 85_000)), 4);
-        assert_eq!(after(messages(48, 85_000)), 8);
-        assert_eq!(after(messages(96, 85_000)), 8);
+        assert_eq!(after(vec![]), 512);
+        assert_eq!(after(messages(6, 85_000)), 1024);
+        assert_eq!(after(messages(12, 85_000)), 2048);
+        assert_eq!(after(messages(24, 85_000)), 4096);
+        assert_eq!(after(messages(48, 85_000)), 8192);
+        assert_eq!(after(messages(96, 85_000)), 8192);
         // So many small ones fill a batch, too.
-        assert_eq!(after(messages(256, 700)), 8);
+        assert_eq!(after(messages(256, 700)), 8192);
         // The stream has paused.
-        assert_eq!(after(messages(3, 85_000)), 2);
+        assert_eq!(after(messages(3, 85_000)), 512);
     }
 
     #[test]

@@ -119,14 +119,21 @@ pub trait Source: Send {
     }
 }
 
-/// Where outputs and dead letters go.
+/// Where outputs and dead letters go. A pipeline may have several that publish in turn: one sends while another commits.
 pub trait Sink: Send {
-    /// Publishes the records and remembers that everything before `positions` is done with: both, or neither. Returns
-    /// once that is so.
+    /// What was sent and is not committed.
+    type Sent: Send;
+
+    /// Begins to publish: sends the records, behind all that were sent before, by this or another of the pipeline's sinks.
+    /// [`commit`](Self::commit) follows, and tells what went wrong.
+    fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent;
+
+    /// Publishes what was sent and remembers that everything before its positions is done with: both, or neither. Returns
+    /// once that is so. Comes after everything that was sent before is committed.
     ///
     /// # Errors
     /// [`SinkError`] when it can't be; what is worth a retry was retried.
-    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError>;
+    fn commit(&mut self, sent: Self::Sent) -> Result<(), SinkError>;
 }
 
 /// A stream that can't go on.

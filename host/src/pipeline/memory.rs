@@ -64,9 +64,15 @@ impl MemorySink {
 }
 
 impl Sink for MemorySink {
-    fn publish(&mut self, records: Vec<Record>, positions: &[Position]) -> Result<(), SinkError> {
+    type Sent = (Vec<Record>, Vec<Position>);
+
+    fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent {
+        (records, positions)
+    }
+
+    fn commit(&mut self, (records, positions): Self::Sent) -> Result<(), SinkError> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(positions);
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend(positions);
         Ok(())
     }
 }

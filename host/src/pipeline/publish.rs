@@ -1,12 +1,13 @@
-//! The end of an alert's way: what the shards kept of a batch goes to the sink, batch by batch.
+//! The end of an alert's way: what the shards kept of a batch goes to a sink, batch by batch.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, Sender, select};
 
 use super::shard::ShardResult;
 use super::totals::Totals;
+use super::turns::{Turn, Turns};
 use super::{Batch, PipelineError, Position, Record, Sink, Topics, letters};
 
 /// A batch that the shards are at work on.
@@ -24,52 +25,85 @@ pub struct Pending {
 /// Messages beyond which no further batch goes into a transaction.
 const MESSAGES: usize = 1024;
 
-/// Bytes of payloads to publish, for the same. Subscribers get nothing of a transaction before its end, and read what they
-/// got while the next one is sent.
-const BYTES: usize = 24 << 20;
+/// Bytes of payloads to publish, for the same. Subscribers get nothing of a transaction before its end; the next one is
+/// sent while it ends.
+const BYTES: usize = 8 << 20;
 
 /// How long the sink is left in peace. A host that has nothing to do learns by a commit that another has taken its place,
 /// and Kafka does not forget its offsets.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Publishes batches in their order until there are no more, or the sink fails. Batches that have come while others were
-/// published go together. `done` gets them back, for their buffers.
-///
-/// # Errors
-/// [`PipelineError::Sink`], [`PipelineError::ThreadLost`].
-pub fn publish_all<K: Sink>(
-    sink: &mut K,
-    topics: &Topics,
-    totals: &Totals,
-    pending: &Receiver<Pending>,
-    done: &Sender<Arc<Batch>>,
-) -> Result<(), PipelineError> {
-    let mut reached = Vec::new();
-    loop {
-        let first = match pending.recv_timeout(KEEP_ALIVE) {
-            Ok(first) => first,
-            Err(RecvTimeoutError::Timeout) if reached.is_empty() => continue,
-            Err(RecvTimeoutError::Timeout) => {
-                sink.publish(Vec::new(), &reached)?;
-                continue;
+/// Batches on their way to the sinks, which take them in turn.
+pub struct Publisher<'a> {
+    topics: &'a Topics,
+    totals: &'a Totals,
+    queue: Mutex<Queue>,
+    turns: Turns,
+}
+
+/// Batches that no sink has taken yet.
+struct Queue {
+    pending: Receiver<Pending>,
+    /// What the sinks were given, or will have committed when it is the next one's turn.
+    reached: Vec<Position>,
+}
+
+impl<'a> Publisher<'a> {
+    /// What publishes the batches that come through `pending`.
+    pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
+        Publisher { topics, totals, queue: Mutex::new(Queue { pending, reached: Vec::new() }), turns: Turns::new() }
+    }
+
+    /// Publishes batches in their order, in turn with other threads that do the same with other sinks, until there are no
+    /// more, or one of the sinks fails. `done` gets the batches back, for their buffers.
+    ///
+    /// # Errors
+    /// [`PipelineError::Sink`], [`PipelineError::ThreadLost`].
+    pub fn publish<K: Sink>(&self, sink: &mut K, done: &Sender<Arc<Batch>>) -> Result<(), PipelineError> {
+        while let Some((turn, batches, sent)) = self.send(sink)? {
+            if !turn.comes() {
+                // Another sink has failed; its error is the one to report.
+                return Ok(());
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        };
+            sink.commit(sent)?;
+            self.totals.add_published(batches.batches.len(), batches.messages, batches.dead_letters);
+            turn.ends();
+            for batch in batches.batches {
+                // The loop may have ended.
+                let _ = done.send(batch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the next batches; the other sinks wait meanwhile. Those that have come while others were sent go together.
+    fn send<K: Sink>(&self, sink: &mut K) -> Result<Option<(Turn<'_>, Together, K::Sent)>, PipelineError> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let mut together = Together::default();
-        together.add(first, topics)?;
+        let turn = loop {
+            select! {
+                recv(queue.pending) -> first => {
+                    let Ok(first) = first else { return Ok(None) };
+                    let turn = self.turns.take();
+                    together.add(first, self.topics)?;
+                    break turn;
+                }
+                recv(self.turns.broken) -> _ => return Ok(None),
+                default(KEEP_ALIVE) => if !queue.reached.is_empty() {
+                    together.positions = queue.reached.clone();
+                    break self.turns.take();
+                }
+            }
+        };
         while together.has_room()
-            && let Ok(next) = pending.try_recv()
+            && let Ok(next) = queue.pending.try_recv()
         {
-            together.add(next, topics)?;
+            together.add(next, self.topics)?;
         }
-        let Together { records, positions, batches, messages, dead_letters } = together;
-        sink.publish(records, &positions)?;
-        totals.add_published(batches.len(), messages, dead_letters);
-        positions.into_iter().for_each(|position| position.advance(&mut reached));
-        for batch in batches {
-            // The loop may have ended.
-            let _ = done.send(batch);
-        }
+        let (records, positions) = (std::mem::take(&mut together.records), std::mem::take(&mut together.positions));
+        positions.iter().cloned().for_each(|position| position.advance(&mut queue.reached));
+        let sent = sink.send(records, positions);
+        Ok(Some((turn, together, sent)))
     }
 }
 

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 use super::decode::BatchDecoder;
 use super::growth::Growth;
 use super::handle::{Command, Handle, Prepared, Shared};
-use super::publish::{Pending, publish_all};
+use super::publish::{Pending, Publisher};
 use super::shard::{QUOTAS_KEPT, Shard};
 use super::{Batch, Config, Message, PipelineError, Position, Sink, Source, letters};
 use crate::avro::Schemas;
@@ -79,28 +79,36 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the stream until it ends or `stop` is set; then finishes what was fetched, and publishes it.
+    /// Reads the stream until it ends or `stop` is set; then finishes what was fetched, and publishes it. The sinks, of
+    /// which there is at least one, do so in turn.
     ///
     /// # Errors
     /// [`PipelineError`]: what was not published is read again at the next start.
     pub fn run<S: Source, K: Sink>(
         mut self,
         mut source: S,
-        mut sink: K,
+        sinks: impl IntoIterator<Item = K>,
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         let shared = self.shared.clone();
         let (pending_in, pending) = bounded(IN_FLIGHT);
         let (done, published) = unbounded();
         let result = std::thread::scope(|scope| {
-            let (topics, totals) = (&shared.config.topics, &shared.totals);
-            let publish = move || publish_all(&mut sink, topics, totals, &pending, &done);
-            let publisher = std::thread::Builder::new().name("publisher".to_owned());
-            let publisher = publisher.spawn_scoped(scope, publish).map_err(PipelineError::Thread)?;
+            // Threads own what they share: the loop learns by it that they have ended.
+            let publisher = Arc::new(Publisher::new(&shared.config.topics, &shared.totals, pending));
+            let mut publishers = Vec::new();
+            for mut sink in sinks {
+                let (publisher, done) = (publisher.clone(), done.clone());
+                let thread = std::thread::Builder::new().name(format!("publisher-{}", publishers.len()));
+                let publish = move || publisher.publish(&mut sink, &done);
+                publishers.push(thread.spawn_scoped(scope, publish).map_err(PipelineError::Thread)?);
+            }
+            drop((publisher, done));
             shared.totals.watch(source.monitor());
             shared.totals.set_state(true, "reading");
             let read = self.read(&mut source, stop, pending_in, &published);
-            publisher.join().map_err(|_| PipelineError::ThreadLost)?.and(read)
+            let ended = publishers.into_iter().map(|thread| thread.join().map_err(|_| PipelineError::ThreadLost)?);
+            ended.fold(Ok(()), Result::and).and(read)
         });
         let detail = result.as_ref().map_or_else(|error| error.to_string(), |()| "stopped".to_owned());
         shared.totals.set_state(false, &detail);

@@ -31,8 +31,8 @@ pub struct HostArgs {
     /// A topic of alerts; may be given several times
     #[arg(long = "topic", value_name = "TOPIC", env = "SKYSIEVE_TOPIC", value_delimiter = ',', required = true)]
     pub topics: Vec<String>,
-    /// This host's name, also its consumer group and transactional id: hosts of different names each see the whole
-    /// stream, a second one of the same name takes over from the first
+    /// This host's name, also its consumer group and transactional ids (NAME and NAME#2): hosts of different names each see
+    /// the whole stream, a second one of the same name takes over from the first
     #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve")]
     pub name: String,
     /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest,

@@ -53,8 +53,8 @@ pub(in super::super) struct Cluster {
     options: Options,
     stop: Stop,
     security: Security,
-    /// Both the transactional id and the consumer group.
-    name: StrBytes,
+    group: StrBytes,
+    transactional_id: StrBytes,
     nodes: BTreeMap<i32, (String, u16)>,
     /// The leader of each partition.
     leaders: HashMap<Arc<str>, Vec<i32>>,
@@ -70,12 +70,13 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Property`] when an override is wrong.
-    pub(in super::super) fn new(options: &Options, name: &str) -> Result<Cluster, Error> {
+    pub(in super::super) fn new(options: &Options, group: &str, transactional_id: &str) -> Result<Cluster, Error> {
         Ok(Cluster {
             options: options.clone(),
             stop: Stop::new(options),
             security: Security::of(options)?,
-            name: StrBytes::from_string(name.to_owned()),
+            group: StrBytes::from_string(group.to_owned()),
+            transactional_id: StrBytes::from_string(transactional_id.to_owned()),
             nodes: BTreeMap::new(),
             leaders: HashMap::new(),
             learned: Instant::now(),
@@ -88,7 +89,7 @@ impl Cluster {
     /// One that believes to know who leads a topic's partitions.
     #[cfg(test)]
     pub(super) fn with_leaders(topics: &[(&Arc<str>, &[i32])]) -> Cluster {
-        let mut cluster = Cluster::new(&Options::new("127.0.0.1:1"), "test").expect("nothing to get wrong");
+        let mut cluster = Cluster::new(&Options::new("127.0.0.1:1"), "test", "test").expect("nothing to get wrong");
         cluster.leaders = topics.iter().map(|(topic, leaders)| (Arc::clone(topic), leaders.to_vec())).collect();
         cluster
     }
@@ -157,8 +158,11 @@ impl Cluster {
     }
 
     fn find_coordinator(&mut self, of: Coordinates) -> Result<i32, Trouble> {
-        let kind = i8::from(of == Coordinates::Transactions);
-        let request = FindCoordinatorRequest::default().with_key(self.name.clone()).with_key_type(kind);
+        let (key, kind) = match of {
+            Coordinates::Group => (&self.group, 0),
+            Coordinates::Transactions => (&self.transactional_id, 1),
+        };
+        let request = FindCoordinatorRequest::default().with_key(key.clone()).with_key_type(kind);
         let answer = self.any()?.ask(&request)?;
         check(answer.error_code)?;
         let node = answer.node_id.0;

@@ -40,7 +40,7 @@ pub(in super::super) struct Parcel<'a> {
 
 /// Who sends: what brokers know the records by, so that none is appended twice.
 pub(in super::super) struct Producer {
-    /// The host's name.
+    /// One of the host's two.
     pub(in super::super) transactional_id: String,
     pub(in super::super) id: i64,
     pub(in super::super) epoch: i16,
