@@ -128,6 +128,8 @@ fn a_host_that_cannot_start_says_why() {
     assert!(code == Some(2) && error.contains("--brokers"), "{error}");
     let (code, error) = run(&["--brokers", "127.0.0.1:1", "-X", "no.such.thing=1"]);
     assert!(code == Some(2) && error.contains("no.such.thing"), "{error}");
+    let (code, error) = run(&["--brokers", "127.0.0.1:1", "--name", "a#2"]);
+    assert!(code == Some(2) && error.contains("--name"), "{error}");
     let (code, error) = run(&["--brokers", "127.0.0.1:1", "--listen", "nowhere"]);
     assert!(code == Some(1) && error.contains("--listen nowhere"), "{error}");
     let (code, error) = run(&["--brokers", "127.0.0.1:1", "--filters", "/no/such/folder"]);

@@ -25,7 +25,7 @@ impl Stage {
 
     fn begin(&self) -> [KafkaSink; 2] {
         let claim = Claim::new(&self.options, &self.name).unwrap();
-        claim.open(&[self.name.clone()], From::Committed, "dead".into()).unwrap().1
+        claim.open(std::slice::from_ref(&self.name), From::Committed, "dead".into()).unwrap().1
     }
 
     /// The alert at an offset, sent but not committed.
@@ -41,7 +41,7 @@ impl Stage {
     }
 
     fn published(&self) -> Vec<String> {
-        let messages = read_all(&self.options.brokers, &[self.output.clone()]);
+        let messages = read_all(&self.options.brokers, std::slice::from_ref(&self.output));
         messages.iter().map(|message| String::from_utf8(message.payload.to_vec()).unwrap()).collect()
     }
 }

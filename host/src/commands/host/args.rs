@@ -33,7 +33,7 @@ pub struct HostArgs {
     pub topics: Vec<String>,
     /// This host's name, also its consumer group and transactional ids (NAME and NAME#2): hosts of different names each see
     /// the whole stream, a second one of the same name takes over from the first
-    #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve")]
+    #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve", value_parser = parse_name)]
     pub name: String,
     /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest,
     /// or a time (2026-05-09T03:00:00Z, or seconds since 1970); all but the first hold for every start
@@ -109,6 +109,14 @@ struct TopicArgs {
     #[arg(long, value_name = "HOURS", env = "SKYSIEVE_RETENTION_HOURS", default_value_t = 168,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     retention_hours: u64,
+}
+
+/// A name whose transactional ids are no other host's.
+fn parse_name(text: &str) -> Result<String, String> {
+    match text.contains('#') {
+        true => Err("a host's name has no #: it marks the second transactional id".to_owned()),
+        false => Ok(text.to_owned()),
+    }
 }
 
 impl HostArgs {
