@@ -44,7 +44,7 @@ pub struct Publisher<'a> {
 /// Batches that no sink has taken yet.
 struct Queue {
     pending: Receiver<Pending>,
-    /// What the sinks were given, or will have committed when it is the next one's turn.
+    /// How far the sinks were given the stream: all of it is committed by the time of the next turn.
     reached: Vec<Position>,
 }
 
