@@ -4,6 +4,7 @@
 mod batch;
 mod config;
 mod decode;
+mod feed;
 mod growth;
 mod handle;
 mod io;

@@ -5,6 +5,9 @@ use super::{BatchLimits, Message};
 /// Bytes of the first batch after a pause.
 const FIRST: usize = 512 << 10;
 
+/// Bytes of the first batch of a visit behind another one without a pause: nothing is won by a smaller one.
+const AT_ONCE: usize = 2 << 20;
+
 /// Batches grow: the first ones of a visit are small, so that what filters accept of them is published while others are
 /// judged; those of a stream that does not pause are as large as they may be, because that costs less.
 #[derive(Debug)]
@@ -31,7 +34,17 @@ impl Growth {
         let bytes: usize = messages.iter().map(|message| message.bytes.len()).sum();
         // The message that did not fit any more may have been a large one.
         let full = messages.len() >= self.limits.count || bytes > self.limits.bytes / 2;
-        self.limits.bytes = if full { self.limits.bytes.saturating_mul(2).min(self.most) } else { self.first() };
+        if full { self.grow() } else { self.limits.bytes = self.first() }
+    }
+
+    /// The next one may be larger.
+    pub fn grow(&mut self) {
+        self.limits.bytes = self.limits.bytes.saturating_mul(2).min(self.most);
+    }
+
+    /// The next one is the first of a visit whose alerts are there already.
+    pub fn restart(&mut self) {
+        self.limits.bytes = AT_ONCE.min(self.most);
     }
 
     fn first(&self) -> usize {

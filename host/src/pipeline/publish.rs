@@ -20,6 +20,8 @@ pub struct Pending {
     pub shards: usize,
     /// What is done with once it is published.
     pub positions: Vec<Position>,
+    /// The next one is the first of a visit, and goes into a transaction of its own.
+    pub ends_visit: bool,
 }
 
 /// Messages beyond which no further batch goes into a transaction.
@@ -115,17 +117,18 @@ struct Together {
     batches: Vec<Arc<Batch>>,
     messages: usize,
     dead_letters: usize,
+    ends_visit: bool,
 }
 
 impl Together {
     fn has_room(&self) -> bool {
         let bytes = || self.records.iter().map(|record| record.payload.len()).sum::<usize>();
-        self.messages < MESSAGES && bytes() < BYTES
+        !self.ends_visit && self.messages < MESSAGES && bytes() < BYTES
     }
 
     /// Waits for the shards' results on a batch, and adds what is to be published.
     fn add(&mut self, pending: Pending, topics: &Topics) -> Result<(), PipelineError> {
-        let Pending { batch, results, shards, positions } = pending;
+        let Pending { batch, results, shards, positions, ends_visit } = pending;
         for undecodable in &batch.undecodable {
             self.records.push(letters::undecodable(&topics.dead_letters, &batch, undecodable));
         }
@@ -137,6 +140,7 @@ impl Together {
         }
         positions.into_iter().for_each(|position| position.advance(&mut self.positions));
         self.messages += batch.messages.len();
+        self.ends_visit = ends_visit;
         self.batches.push(batch);
         Ok(())
     }

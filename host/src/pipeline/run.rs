@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 
 use super::decode::BatchDecoder;
-use super::growth::Growth;
+use super::feed::Feed;
 use super::handle::{Command, Handle, Prepared, Shared};
 use super::publish::{Pending, Publisher};
 use super::shard::{QUOTAS_KEPT, Shard};
@@ -122,17 +122,22 @@ impl Pipeline {
         pending: Sender<Pending>,
         published: &Receiver<Arc<Batch>>,
     ) -> Result<(), PipelineError> {
-        let (mut more, mut growth) = (true, Growth::new(&self.shared.config.batch));
-        while more && !stop.load(Ordering::Relaxed) {
+        let mut feed = Feed::new(&self.shared.config.batch);
+        while !feed.is_over() && !stop.load(Ordering::Relaxed) {
             self.obey();
             if !self.recycle(published) {
                 // The publisher has failed; its error is the one to report.
                 return Ok(());
             }
-            let mut messages = Vec::new();
-            more = source.fetch(&mut messages, growth.limits(), WAIT)?;
-            growth.fetched(&messages);
-            if !self.await_schemas(&messages, stop) || !messages.is_empty() && !self.hand_over(messages, &pending) {
+            let messages = feed.next(source, WAIT)?;
+            if messages.is_empty() {
+                continue;
+            }
+            if !self.await_schemas(&messages, stop) {
+                return Ok(());
+            }
+            let Some(batch) = self.dispatch(messages, &mut feed) else { continue };
+            if !self.hand_over(batch, &pending) {
                 return Ok(());
             }
         }
@@ -163,10 +168,8 @@ impl Pipeline {
         true
     }
 
-    /// Has a batch judged, and passes it on to the publisher; whether there still is one. While the publisher is held
-    /// up, uploads are answered.
-    fn hand_over(&mut self, messages: Vec<Message>, pending: &Sender<Pending>) -> bool {
-        let mut batch = self.dispatch(messages);
+    /// Passes a batch on to the publisher; whether there still is one. While the publisher is held up, uploads are answered.
+    fn hand_over(&mut self, mut batch: Pending, pending: &Sender<Pending>) -> bool {
         loop {
             match pending.send_timeout(batch, WAIT) {
                 Ok(()) => return true,
@@ -177,19 +180,30 @@ impl Pipeline {
         }
     }
 
-    /// Decodes a batch and gives it to every shard.
-    fn dispatch(&mut self, messages: Vec<Message>) -> Pending {
-        let positions = Position::after(&messages);
-        let bytes = messages.iter().map(|message| message.bytes.len()).sum();
-        let shared = &self.shared;
-        let batch = self.decoder.decode(messages, |schema| shared.add_stream_schema(schema));
-        shared.totals.add_fetched(batch.messages.len(), bytes, batch.undecodable.len());
+    /// Decodes a batch and gives it to every shard. `None`: all of it is for later.
+    fn dispatch(&mut self, messages: Vec<Message>, feed: &mut Feed) -> Option<Pending> {
+        let mut batch = self.decode(messages);
+        if feed.set_apart(&mut batch) {
+            self.decoder.recycle(batch.decoded);
+            if batch.messages.is_empty() {
+                return None;
+            }
+            batch = self.decode(batch.messages);
+        }
+        let (positions, ends_visit) = (Position::after(&batch.messages), feed.ends_visit());
+        let bytes = batch.messages.iter().map(|message| message.bytes.len()).sum();
+        self.shared.totals.add_fetched(batch.messages.len(), bytes, batch.undecodable.len());
         let batch = Arc::new(batch);
         let (done, results) = bounded(self.shards.len());
         for shard in &self.shards {
             shard.judge(batch.clone(), done.clone());
         }
-        Pending { batch, results, shards: self.shards.len(), positions }
+        Some(Pending { batch, results, shards: self.shards.len(), positions, ends_visit })
+    }
+
+    fn decode(&mut self, messages: Vec<Message>) -> Batch {
+        let shared = &self.shared;
+        self.decoder.decode(messages, |schema| shared.add_stream_schema(schema))
     }
 
     /// Takes the buffers of published batches back; whether there still is a publisher.

@@ -55,7 +55,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: Kind) -> anyhow::Result<Vec<Row
     host.stop()?;
 
     let sent: Vec<f64> = visits.iter().map(|visit| visit.last_acknowledged - visit.first_read).collect();
-    eprintln!("sent in {sent:.2?} s");
+    eprintln!("sent in {sent:.2?} s, done {lags:.2?} s later");
     let mut rows = vec![
         Row::new(format!("visits of {} {pace}: mean size", args.visit), mean_size(&visits), "KB"),
         Row::new(format!("slowest visit {pace}: made, sent, acknowledged in"), largest(sent)?, "s"),
@@ -98,14 +98,23 @@ impl Kind {
 fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) -> anyhow::Result<Vec<Row>> {
     let starts: BTreeMap<&str, f64> = visits.iter().map(|visit| (&*visit.visit, visit.first_read)).collect();
     let (mut all, mut of_often, mut unsent) = (Vec::new(), Vec::new(), Vec::new());
+    let mut of_visit: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for ((visit, topic), came) in arrivals {
         let start = starts.get(&**visit).with_context(|| format!("{topic}: visit {visit} was not sent"))?;
         let Some(nth) = came.get(NTH - 1) else { continue };
         all.push(nth.at - start);
         if often.contains(topic) {
             of_often.push(nth.at - start);
+            of_visit.entry(visit).or_default().push(nth.at - start);
             unsent.push(nth.submitted - start);
         }
+    }
+    for (visit, waits) in of_visit {
+        eprintln!(
+            "visit {visit}: {NTH}th after {:.2} s, the last filter's after {:.2} s",
+            median(waits.clone())?,
+            largest(waits)?
+        );
     }
     let what = format!("start → {NTH}th accepted, {pace}");
     let some = format!("{} filters of ≥ {:.0} %", often.len(), OFTEN * 100.0);
