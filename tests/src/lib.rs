@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod kafka;
+pub mod pipeline;
 pub mod registry;
 pub mod setup;
 

@@ -11,40 +11,16 @@ use skysieve::avro::Schemas;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
     BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Record, Sink, SinkError,
-    Topics,
 };
-use skysieve::sandbox::{Engine, Limits, PoolConfig};
+use skysieve::sandbox::{Engine, PoolConfig};
 use skysieve::simulate::SimulatedAlert;
 use skysieve::survey::Visit;
+use skysieve_tests::pipeline::{config, odd};
 use skysieve_tests::{alerts, module};
-
-fn config() -> Config {
-    Config {
-        shards: 2,
-        batch: BatchLimits { linger: Duration::from_millis(1), ..BatchLimits::default() },
-        quota: 20,
-        limits: Limits::default(),
-        max_filters: 8,
-        faults: FaultLimits::default(),
-        wait_for_schemas: false,
-        topics: Topics {
-            inputs: vec!["alerts".into()],
-            output_prefix: String::new(),
-            dead_letters: "dead".into(),
-            quotas: None,
-        },
-        open_topic: None,
-    }
-}
 
 fn start(config: Config) -> (Pipeline, Handle) {
     let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
     Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap()
-}
-
-fn odd(config: &str) -> Upload {
-    let settings = Settings { config: config.into(), ..Settings::default() };
-    Upload { module: std::fs::read(module("odd")).unwrap(), settings }
 }
 
 /// Sends the packets through the filters; the records, and the filters' last states.

@@ -6,14 +6,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use skysieve::avro::Schemas;
-use skysieve::filters::{Settings, Upload};
 use skysieve::pipeline::{
-    BatchLimits, Config, FaultLimits, MemorySink, Message, Pipeline, Position, Record, Sink, SinkError, Source,
-    SourceError, Topics,
+    BatchLimits, Config, MemorySink, Message, Pipeline, Position, Record, Sink, SinkError, Source, SourceError,
 };
-use skysieve::sandbox::{Engine, Limits, PoolConfig};
+use skysieve::sandbox::{Engine, PoolConfig};
 use skysieve::simulate::SimulatedAlert;
-use skysieve_tests::{alerts, module};
+use skysieve_tests::alerts;
+use skysieve_tests::pipeline::{config, odd};
 
 /// A stream that is all there from the beginning.
 struct Ready(VecDeque<Message>);
@@ -55,27 +54,11 @@ fn messages(alerts: &[SimulatedAlert], partition: i32, from: i64) -> impl Iterat
 
 /// The positions that were committed, and how many alerts were published on the way: every one is accepted.
 fn run(messages: impl Iterator<Item = Message>) -> (Vec<Position>, usize) {
-    let config = Config {
-        shards: 1,
-        batch: BatchLimits { count: 300, ..BatchLimits::default() },
-        quota: u32::MAX,
-        limits: Limits::default(),
-        max_filters: 1,
-        faults: FaultLimits::default(),
-        wait_for_schemas: false,
-        topics: Topics {
-            inputs: vec!["alerts".into()],
-            output_prefix: String::new(),
-            dead_letters: "dead".into(),
-            quotas: None,
-        },
-        open_topic: None,
-    };
+    let batch = BatchLimits { count: 300, ..BatchLimits::default() };
+    let config = Config { batch, quota: u32::MAX, ..config() };
     let engine = Engine::new(&PoolConfig { filters: 1, ..PoolConfig::default() }).unwrap();
     let (mut pipeline, handle) = Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap();
-    let settings = Settings { config: "mode = 'accept'".into(), ..Settings::default() };
-    let upload = Upload { module: std::fs::read(module("odd")).unwrap(), settings };
-    pipeline.add(vec![handle.prepare("all", upload).unwrap()]).unwrap();
+    pipeline.add(vec![handle.prepare("all", odd("mode = 'accept'")).unwrap()]).unwrap();
     let sink = MemorySink::default();
     pipeline.run(Ready(messages.collect()), [Slow(sink.clone())], &AtomicBool::new(false)).unwrap();
     (sink.committed(), sink.records().len())

@@ -79,7 +79,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the stream until it ends or `stop` is set; then finishes what was fetched, and publishes it. The sinks, of
+    /// Reads the stream until it ends or `stop` is set; then finishes the batches on their way, and publishes them. The sinks, of
     /// which there is at least one, do so in turn.
     ///
     /// # Errors

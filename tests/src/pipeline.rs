@@ -1,0 +1,35 @@
+//! What a pipeline without Kafka needs.
+
+use std::time::Duration;
+
+use skysieve::filters::{Settings, Upload};
+use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Topics};
+use skysieve::sandbox::Limits;
+
+use crate::module;
+
+/// Settings for a few filters on the topic `alerts`; dead letters go to `dead`.
+pub fn config() -> Config {
+    Config {
+        shards: 2,
+        batch: BatchLimits { linger: Duration::from_millis(1), ..BatchLimits::default() },
+        quota: 20,
+        limits: Limits::default(),
+        max_filters: 8,
+        faults: FaultLimits::default(),
+        wait_for_schemas: false,
+        topics: Topics {
+            inputs: vec!["alerts".into()],
+            output_prefix: String::new(),
+            dead_letters: "dead".into(),
+            quotas: None,
+        },
+        open_topic: None,
+    }
+}
+
+/// The filter that does what its config says; see `tests/guests/odd`.
+pub fn odd(config: &str) -> Upload {
+    let settings = Settings { config: config.into(), ..Settings::default() };
+    Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings }
+}
