@@ -2,6 +2,9 @@
 # make test    everything that is tested
 # See README.md; each target installs or builds what it needs, and says so.
 
+# What is built is looked for under target/.
+unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+
 CARGO ?= cargo
 # One selection of packages for building and testing: with another one, cargo would build dependencies again.
 TESTED := --workspace --exclude skysieve-bench
