@@ -15,12 +15,12 @@ use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaSt
 use criterion::{Criterion, Throughput};
 use serde::Deserialize;
 use serde_avro_fast::from_datum_slice;
-use skysieve::alert::{Field, Kind};
-use skysieve::avro::{Decoder, Projection, Schemas};
-use skysieve::simulate::{self, Config, Simulator};
+use skysieve_avro::alert::{Field, Kind};
+use skysieve_avro::{Decoder, Projection, Schemas};
 use skysieve_bench::pruned::pruned;
 use skysieve_bench::structs::{LsstCurrent, LsstHistory, ZtfCurrent, ZtfHistory};
 use skysieve_bench::{Goal, Row, record, root, ztf_packets};
+use skysieve_simulate::{self, Config, Simulator};
 
 const BATCH: usize = 64;
 
@@ -78,7 +78,7 @@ fn main() -> anyhow::Result<()> {
     let mut bench = Bench { criterion: Criterion::default().configure_from_args(), times: BTreeMap::new() };
     let schema = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc"))?;
     let packets =
-        Simulator::new(simulate::Survey::Lsst, Config::default()).visit(BATCH).map(|alert| alert.bytes).collect();
+        Simulator::new(skysieve_simulate::Survey::Lsst, Config::default()).visit(BATCH).map(|alert| alert.bytes).collect();
     let lsst = Survey::new(schema, packets)?;
     bench.compare::<LsstCurrent<'_>>("LSST current source", &lsst, &LSST_CURRENT)?;
     bench.compare::<LsstHistory<'_>>("LSST with history", &lsst, &[&LSST_CURRENT[..], &LSST_HISTORY].concat())?;

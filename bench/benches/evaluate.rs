@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use skysieve::alert::{Column, Field, Kind};
-use skysieve::sandbox::{Engine, Filter, Limits, Module, PoolConfig, spawn};
+use skysieve_avro::alert::{Column, Field, Kind};
 use skysieve_bench::{Goal, Row, record, thread_cpu};
+use skysieve_sandbox::{Engine, Filter, Limits, Module, PoolConfig, spawn};
 
 /// The filter in text.
 const SIMPLE: &str = "ten-columns";

@@ -1,7 +1,7 @@
 //! How fast a visit's alerts are made: one core, packets of about 80 KB (LSST) and 65 KB (ZTF).
 
 use criterion::{Criterion, Throughput};
-use skysieve::simulate::{Config, Simulator, Survey};
+use skysieve_simulate::{Config, Simulator, Survey};
 
 const ALERTS: usize = 1000;
 

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use skysieve::avro::{Decoder, Schemas};
 use skysieve::commands::demo::modules;
 use skysieve::filters::Control;
 use skysieve::pipeline::{
     BatchLimits, Config, FaultLimits, Identities, Judge, MemorySink, MemorySource, Pipeline, Topics, host_projection,
 };
-use skysieve::sandbox::{Engine, Filter, Limits, PoolConfig, spawn};
-use skysieve::simulate::{self, Simulator, Survey};
+use skysieve_avro::{Decoder, Schemas};
 use skysieve_bench::{Goal, Row, record, root, thread_cpu, ztf_packets};
+use skysieve_sandbox::{Engine, Filter, Limits, PoolConfig, spawn};
+use skysieve_simulate::{self, Simulator, Survey};
 
 const ALERTS: usize = 10_000;
 const FILTERS: usize = 100;
@@ -29,7 +29,7 @@ fn run() -> anyhow::Result<()> {
         let what = format!("{ALERTS} real ZTF packets × {FILTERS} filters, bytes to verdicts, CPU");
         rows.push(Row::new(what, visit(&packets, true)?, "s").goal(Goal::AtMost(0.5)));
     }
-    let mut lsst = Simulator::new(Survey::Lsst, simulate::Config::default());
+    let mut lsst = Simulator::new(Survey::Lsst, skysieve_simulate::Config::default());
     let packets: Vec<Vec<u8>> = lsst.visit(538).map(|alert| alert.bytes).collect();
     let what = format!("{ALERTS} simulated LSST packets × {FILTERS} filters, bytes to verdicts, CPU");
     rows.push(Row::new(what, visit(&packets, false)?, "s"));

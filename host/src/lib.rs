@@ -1,14 +1,9 @@
 //! Skysieve: many users' WebAssembly filters over a sky survey's alert stream, one decode for all.
 
-pub mod alert;
 pub mod api;
-pub mod avro;
 pub mod commands;
 pub mod filters;
 pub mod heap;
 pub mod kafka;
 pub mod pipeline;
-pub mod registry;
-pub mod sandbox;
-pub mod simulate;
-pub mod survey;
+pub mod schema_registry;

@@ -9,7 +9,7 @@ pub mod setup;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
+use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 
 /// The repository's root.
 pub fn root() -> PathBuf {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skysieve::filters::{Settings, Upload};
 use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Topics};
-use skysieve::sandbox::Limits;
+use skysieve_sandbox::Limits;
 
 use crate::module;
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use skysieve::kafka::Received;
-use skysieve::simulate::SimulatedAlert;
+use skysieve_simulate::SimulatedAlert;
 use tempfile::TempDir;
 
 use crate::host::{Host, write_filter};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder};
-use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
+use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{alerts, binary, root, shared, skysieve, text};
 
 /// So long the mock cluster waits for others when a member has left. Less than the 3 s of its first wait would

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use skysieve::kafka::Received;
-use skysieve::simulate::SimulatedAlert;
-use skysieve::survey::Visit;
+use skysieve_simulate::SimulatedAlert;
+use skysieve_survey::Visit;
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique};
 use skysieve_tests::setup::{Setup, packets};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder, Options, Subscriber};
-use skysieve::simulate::SimulatedAlert;
+use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::{alerts, module, skysieve, text};
 

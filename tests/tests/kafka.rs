@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::{Options, Received, TopicSettings, Topics};
-use skysieve::survey::Visit;
+use skysieve_survey::Visit;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
 use skysieve_tests::{alerts, shared, text};

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
-use skysieve::avro::Schemas;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
     BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Record, Sink, SinkError,
 };
-use skysieve::sandbox::{Engine, PoolConfig};
-use skysieve::simulate::SimulatedAlert;
-use skysieve::survey::Visit;
+use skysieve_avro::Schemas;
+use skysieve_sandbox::{Engine, PoolConfig};
+use skysieve_simulate::SimulatedAlert;
+use skysieve_survey::Visit;
 use skysieve_tests::pipeline::{config, odd};
 use skysieve_tests::{alerts, module};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Options, Received, Subscriber};
-use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
+use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{binary, python, root, shared, text};
 
 /// A topic of a broker: real Kafka at `SKYSIEVE_TEST_KAFKA`, else an embedded one (which keeps 5 MB a partition).

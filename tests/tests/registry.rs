@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use skysieve::kafka::Received;
-use skysieve::simulate::SimulatedAlert;
+use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::registry::Registry;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use skysieve::simulate::{Config, Population, SimulatedAlert, Simulator, Survey};
+use skysieve_simulate::{Config, Population, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{module, python, root, shared, skysieve, text};
 
 /// Of two visits of a survey, 12 minutes apart.

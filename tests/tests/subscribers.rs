@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use skysieve::kafka::{Feeder, Options};
-use skysieve::simulate::SimulatedAlert;
+use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::{alerts, binary, module, python, root, skysieve, text};
 
 /// A topic of its own on the broker of this run.

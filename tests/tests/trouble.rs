@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use skysieve::kafka::{Options, Subscriber};
-use skysieve::simulate::{Config, SimulatedAlert, Simulator, Survey};
+use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, read_all, wait_for};
 use skysieve_tests::setup::{Setup, ids, packets};

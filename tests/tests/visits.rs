@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use skysieve::avro::Schemas;
 use skysieve::pipeline::{
     BatchLimits, Config, MemorySink, Message, Pipeline, Position, Record, Sink, SinkError, Source, SourceError,
 };
-use skysieve::sandbox::{Engine, PoolConfig};
-use skysieve::simulate::SimulatedAlert;
+use skysieve_avro::Schemas;
+use skysieve_sandbox::{Engine, PoolConfig};
+use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::alerts;
 use skysieve_tests::pipeline::{config, odd};
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::common::{LimitArgs, SchemaArgs, UsageError, read_file};
-use crate::sandbox::{Engine, Filter, Module, PoolConfig};
+use skysieve_sandbox::{Engine, Filter, Module, PoolConfig};
 
 mod examine;
 mod findings;

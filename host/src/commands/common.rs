@@ -10,9 +10,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-use crate::avro::Schemas;
-use crate::registry::{Address, Registry};
-use crate::sandbox::Limits;
+use crate::schema_registry::{Address, Registry};
+use skysieve_avro::Schemas;
+use skysieve_sandbox::Limits;
 
 /// The command line asks for something that can't be: exit code 2.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use super::common::{SchemaArgs, UsageError, parse_property};
 use super::serve::stop_on_signal;
-use crate::avro::BlobStyle;
 use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, Start};
+use skysieve_avro::BlobStyle;
 
 mod files;
 mod from;

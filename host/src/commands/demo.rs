@@ -14,7 +14,7 @@ use super::serve::{Api, stop_on_signal};
 use crate::filters::Control;
 use crate::kafka::{Claim, EmbeddedBroker, Feeder, From, Options, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
-use crate::sandbox::{Engine, Limits, PoolConfig};
+use skysieve_sandbox::{Engine, Limits, PoolConfig};
 
 mod account;
 mod feed;

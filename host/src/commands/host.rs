@@ -15,7 +15,7 @@ use super::serve::{Api, stop_on_signal};
 use crate::filters::read_folder;
 use crate::kafka::{Claim, Options, Topics};
 use crate::pipeline::{Handle, OpenTopic, Pipeline, Prepared};
-use crate::sandbox::{Engine, PoolConfig};
+use skysieve_sandbox::{Engine, PoolConfig};
 
 /// Runs the host until it is told to stop.
 ///

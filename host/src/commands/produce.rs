@@ -11,7 +11,6 @@ use clap::{Args, ValueEnum};
 use super::common::{SchemaArgs, UsageError, parse_property, parse_seconds};
 use super::serve::stop_on_signal;
 use crate::kafka::{Options, Outbound};
-use crate::simulate;
 
 mod cadence;
 mod files;
@@ -134,10 +133,10 @@ enum Survey {
 }
 
 impl Survey {
-    fn simulated(self) -> simulate::Survey {
+    fn simulated(self) -> skysieve_simulate::Survey {
         match self {
-            Survey::Lsst => simulate::Survey::Lsst,
-            Survey::Ztf => simulate::Survey::Ztf,
+            Survey::Lsst => skysieve_simulate::Survey::Lsst,
+            Survey::Ztf => skysieve_simulate::Survey::Ztf,
         }
     }
 }

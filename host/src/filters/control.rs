@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Field;
-use crate::sandbox::Limits;
+use skysieve_avro::alert::Field;
+use skysieve_sandbox::Limits;
 
 /// What is set per filter, beside its module: in `NAME.toml`, or at upload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]

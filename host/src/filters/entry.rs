@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{Counts, Settings, State, Status, VisitTally};
-use crate::sandbox::Manifest;
+use skysieve_sandbox::Manifest;
 
 /// Faults and log messages kept for people to read.
 const RECENT: usize = 20;

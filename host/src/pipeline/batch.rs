@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::alert::Column;
-use crate::avro::{Decoded, Projection};
-use crate::survey::{Visit, host_fields};
+use skysieve_avro::alert::Column;
+use skysieve_avro::{Decoded, Projection};
+use skysieve_survey::{Visit, host_fields};
 
 use super::Message;
 
@@ -49,7 +49,7 @@ pub struct VisitShare {
     pub alerts: u64,
 }
 
-/// The slots of [`crate::survey::host_fields`].
+/// The slots of [`skysieve_survey::host_fields`].
 pub type HostSlots = [usize; 3];
 
 /// A projection of the host's own fields.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BatchLimits, SinkError, SourceError};
-use crate::sandbox::Limits;
+use skysieve_sandbox::Limits;
 
 /// Accepted alerts published per visit and filter, unless it is set otherwise.
 pub const DEFAULT_QUOTA: u32 = 20;

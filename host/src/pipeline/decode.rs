@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 use crate::filters::Entry;
+use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 
 use super::batch::{HostSlots, Identities, host_projection};
 use super::{Batch, Message, Undecodable};

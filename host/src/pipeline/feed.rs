@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::growth::Growth;
 use super::{Batch, BatchLimits, Message, Source, SourceError};
-use crate::survey::Visit;
+use skysieve_survey::Visit;
 
 /// Messages since a visit was last set apart, before another one is: of visits that are smaller, as in nights that are read
 /// again, some would begin in each batch, and all batches be small.

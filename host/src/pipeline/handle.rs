@@ -9,9 +9,9 @@ use super::judge::Judge;
 use super::resident::Resident;
 use super::totals::Totals;
 use super::{Config, OpenTopic};
-use crate::avro::{Projection, SchemaId, Schemas, check_field};
 use crate::filters::{Control, Entry, FilterError, Health, Status, Upload, check_name};
-use crate::sandbox::{Engine, Filter, Manifest};
+use skysieve_avro::{Projection, SchemaId, Schemas, check_field};
+use skysieve_sandbox::{Engine, Filter, Manifest};
 
 /// What the pipeline and its handles share.
 pub struct Shared {
@@ -99,7 +99,7 @@ impl Handle {
             FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses otherwise"))
         })?;
         let limits = upload.settings.limits.over(&config.limits);
-        let refused = |error: crate::sandbox::Refusal| FilterError::Refused(error.to_string());
+        let refused = |error: skysieve_sandbox::Refusal| FilterError::Refused(error.to_string());
         let module = self.shared.engine.load(&upload.module, &limits).map_err(refused)?;
         let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(refused)?;
         self.shared.check_fields(filter.manifest())?;

@@ -2,9 +2,9 @@
 
 use std::ops::AddAssign;
 
-use crate::alert::Column;
-use crate::avro::{Decoded, FieldError, Group, Projection, SchemaId};
-use crate::sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
+use skysieve_avro::alert::Column;
+use skysieve_avro::{Decoded, FieldError, Group, Projection, SchemaId};
+use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
 
 /// A running filter, bound to the slots in which its fields are decoded.
 pub struct Judge {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::batch::Undecodable;
 use super::resident::{Counter, FaultLetter, Output};
 use super::{Batch, Header, Message, Record};
-use crate::survey::Visit;
+use skysieve_survey::Visit;
 
 /// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
 pub fn accepted(batch: &Batch, output: &Output) -> Record {

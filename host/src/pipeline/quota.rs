@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::survey::Visit;
+use skysieve_survey::Visit;
 
 /// Visits whose counters are kept; more than a survey takes in three nights. An alert of a visit older than all of them
 /// would start a new counter.

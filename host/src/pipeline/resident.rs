@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::filters::{Counts, Entry, Tally, VisitTally};
-use crate::sandbox::{Annotation, Fault, FaultKind};
-use crate::survey::Visit;
+use skysieve_sandbox::{Annotation, Fault, FaultKind};
+use skysieve_survey::Visit;
 
 use super::judge::{Judge, Verdicts};
 use super::quota::Quota;

@@ -14,10 +14,10 @@ use super::handle::{Command, Handle, Prepared, Shared};
 use super::publish::{Pending, Publisher};
 use super::shard::{QUOTAS_KEPT, Shard};
 use super::{Batch, Config, Message, PipelineError, Position, Sink, Source, letters};
-use crate::avro::Schemas;
 use crate::filters::{Entry, FilterError};
-use crate::sandbox::Engine;
-use crate::survey::Visit;
+use skysieve_avro::Schemas;
+use skysieve_sandbox::Engine;
+use skysieve_survey::Visit;
 
 /// How long a fetch waits: stop signals and uploads are looked at in between.
 const WAIT: Duration = Duration::from_millis(50);
@@ -296,7 +296,7 @@ impl Pipeline {
     }
 
     /// The projection of the filters there are now, to which the shards' filters are bound.
-    fn rebind(&mut self) -> crate::avro::Projection {
+    fn rebind(&mut self) -> skysieve_avro::Projection {
         let projection = self.decoder.set_filters(self.shared.entries().values());
         for shard in &self.shards {
             shard.bind(projection.clone());

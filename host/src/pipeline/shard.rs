@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::quota::Quota;
 use super::resident::{Counter, FaultLetter, Output, Resident};
 use super::{Batch, PipelineError};
-use crate::avro::Projection;
-use crate::sandbox::spawn;
+use skysieve_avro::Projection;
+use skysieve_sandbox::spawn;
 
 /// What one shard's filters made of a batch.
 #[derive(Debug, Default)]

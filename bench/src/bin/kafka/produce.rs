@@ -7,8 +7,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
-use skysieve::simulate::{Config, Simulator, Survey};
 use skysieve_bench::{Goal, Row};
+use skysieve_simulate::{Config, Simulator, Survey};
 
 use super::bench::{Bench, median};
 use super::stream::{Stream, mean_size};

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rdkafka::Message;
-use skysieve::avro::{Decoder, Schemas};
 use skysieve::kafka::{Options, Received, Subscriber};
 use skysieve::pipeline::{HostSlots, Identities, host_projection};
+use skysieve_avro::{Decoder, Schemas};
 
 use super::bare;
 use super::bench::{Bench, now};

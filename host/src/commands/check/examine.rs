@@ -11,10 +11,10 @@ use indicatif::ProgressBar;
 
 use super::findings::{FaultFound, Findings, UndecodableFound};
 use super::packets;
-use crate::avro::{Decoded, Decoder, Framed, Group, Schemas, check_field};
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use crate::sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
+use skysieve_avro::{Decoded, Decoder, Framed, Group, Schemas, check_field};
+use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 
 /// Files that a thread takes at a time.
 const FILES: usize = 64;
@@ -119,7 +119,7 @@ impl Examiner {
         alert: &Framed<'_>,
         open: &mut Open<'a>,
         findings: &mut Findings,
-    ) -> Result<(), crate::avro::AvroError> {
+    ) -> Result<(), skysieve_avro::AvroError> {
         let row = open.paths.len() as u32;
         // A host stops behind the last field that a filter reads; an archive's packets are looked at to their end.
         self.schemas.validate(alert)?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::sandbox::FaultKind;
-use crate::survey::Visit;
+use skysieve_sandbox::FaultKind;
+use skysieve_survey::Visit;
 
 /// Found in some of the files.
 #[derive(Debug, Default)]

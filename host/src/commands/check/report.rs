@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::findings::{FaultFound, Findings, UndecodableFound};
-use crate::alert::Field;
-use crate::sandbox::{Limits, Manifest};
+use skysieve_avro::alert::Field;
+use skysieve_sandbox::{Limits, Manifest};
 
 /// Entries of a kind that the report for people shows.
 const SHOWN: usize = 10;

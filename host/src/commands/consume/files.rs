@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use crate::avro::{FieldError, Framed, Pick, Schemas};
-use crate::survey::STAMPS;
+use skysieve_avro::{FieldError, Framed, Pick, Schemas};
+use skysieve_survey::STAMPS;
 
 /// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
 const MAX_STAMP: u64 = 16 << 20;

@@ -2,9 +2,9 @@
 
 use super::ConsumeArgs;
 use super::table::Table;
-use crate::avro::{AvroError, BlobStyle, FieldError, Framed, Pick, Schemas};
 use crate::pipeline::Message;
-use crate::survey::{JULIAN_DATE, POSITION, VISIT};
+use skysieve_avro::{AvroError, BlobStyle, FieldError, Framed, Pick, Schemas};
+use skysieve_survey::{JULIAN_DATE, POSITION, VISIT};
 
 /// How alerts are printed.
 pub struct Lines {

@@ -7,10 +7,9 @@ use anyhow::Context;
 use super::ConsumeArgs;
 use super::files::{Folder, Stamps};
 use super::lines::Lines;
-use crate::avro::{BlobStyle, Framed, Pick, SchemaId, Schemas};
 use crate::commands::UsageError;
 use crate::pipeline::Message;
-use crate::survey;
+use skysieve_avro::{BlobStyle, Framed, Pick, SchemaId, Schemas};
 
 /// Takes messages apart: lines, files, complaints.
 pub struct Taker {
@@ -49,7 +48,7 @@ impl Taker {
                 .map(|folder| Stamps::new(folder, args.fits))
                 .transpose()?,
             save: args.save.as_ref().map(folder).transpose()?,
-            id: Pick::new(&survey::ID)?,
+            id: Pick::new(&skysieve_survey::ID)?,
             told: HashSet::new(),
         })
     }

@@ -8,12 +8,12 @@ use anyhow::Context;
 use bytes::Bytes;
 
 use super::DemoArgs;
-use crate::avro::{Decoder, Schemas};
 use crate::commands::UsageError;
 use crate::commands::check::packets;
 use crate::pipeline::{Identities, host_projection};
-use crate::simulate::{self, Config, Simulator};
-use crate::survey::Visit;
+use skysieve_avro::{Decoder, Schemas};
+use skysieve_simulate::{self, Config, Simulator};
+use skysieve_survey::Visit;
 
 /// Where alerts come from.
 pub enum Survey {
@@ -43,7 +43,7 @@ impl Survey {
             Some(folder) => by_visit(folder, schemas),
             None => {
                 let config = Config { seed: args.seed, ..Config::default() };
-                let simulator = Box::new(Simulator::new(simulate::Survey::Lsst, config));
+                let simulator = Box::new(Simulator::new(skysieve_simulate::Survey::Lsst, config));
                 let left = if args.keep_running { usize::MAX } else { args.visits };
                 Ok(Survey::Simulated { simulator, left, alerts: args.alerts_per_visit })
             }

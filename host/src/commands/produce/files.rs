@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::recipe::{Cook, Recipe};
 use crate::commands::check::packets;
 use crate::commands::common::progress;
-use crate::survey::Visit;
+use skysieve_survey::Visit;
 
 /// Larger files hold many alerts: they need not be read to know that.
 const SURELY_MANY: u64 = 64 << 20;

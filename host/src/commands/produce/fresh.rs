@@ -2,8 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::avro::Change;
-use crate::survey;
+use skysieve_avro::Change;
 
 /// From Julian dates to modified ones; alerts' times are either.
 const MJD: f64 = 2_400_000.5;
@@ -75,9 +74,11 @@ impl Fresh {
     /// The changes in that alert.
     pub fn edits(&self, index: usize) -> impl Iterator<Item = (&'static str, Change)> {
         let all = |paths: &'static [&'static str], change| paths.iter().map(move |path| (*path, change));
-        let (ids, visits) =
-            (all(&survey::IDS, Change::Put(self.id(index))), all(&survey::VISITS, Change::Add(self.visits)));
-        ids.chain(visits).chain(all(&survey::TIMES, Change::AddReal(self.days)))
+        let (ids, visits) = (
+            all(&skysieve_survey::IDS, Change::Put(self.id(index))),
+            all(&skysieve_survey::VISITS, Change::Add(self.visits)),
+        );
+        ids.chain(visits).chain(all(&skysieve_survey::TIMES, Change::AddReal(self.days)))
     }
 }
 

@@ -8,7 +8,7 @@ use super::recipe::{Cook, Packet, Recipe, Trouble, framing_of};
 use super::{Framing, ProduceArgs, Survey};
 use crate::commands::UsageError;
 use crate::commands::check::packets;
-use crate::simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
+use skysieve_simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
 
 /// Threads that read or make alerts.
 const MAX_MAKERS: usize = 8;

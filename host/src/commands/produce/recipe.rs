@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fresh::{Fresh, Identity, Seen};
 use super::{Framing, PacketArgs};
-use crate::avro::{AvroError, Change, Decoder, Framed, SchemaId, Schemas, Wrapper};
 use crate::commands::UsageError;
 use crate::pipeline::{HostSlots, Identities, host_projection};
-use crate::survey;
+use skysieve_avro::{AvroError, Change, Decoder, Framed, SchemaId, Schemas, Wrapper};
 
 /// A message for Kafka.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +61,11 @@ impl Recipe {
                 (false, Some(framing)) => Form::Framed(framing),
             },
             schema_id: args.schema_id,
-            cleared: [fields(args.no_stamps, &survey::CUTOUTS), fields(args.no_history, &survey::HISTORIES)].concat(),
+            cleared: [
+                fields(args.no_stamps, &skysieve_survey::CUTOUTS),
+                fields(args.no_history, &skysieve_survey::HISTORIES),
+            ]
+            .concat(),
             seen: Mutex::default(),
         }
     }
@@ -91,18 +94,18 @@ pub struct Cook<'a> {
 impl<'a> Cook<'a> {
     pub fn new(recipe: &'a Recipe) -> Cook<'a> {
         let (mut projection, slots) = host_projection();
-        let time = projection.add(&survey::time_field()).expect("the survey's own field is well-formed");
+        let time = projection.add(&skysieve_survey::time_field()).expect("the survey's own field is well-formed");
         let decoder = Decoder::new(Arc::clone(&recipe.schemas), projection);
         Cook { recipe, decoder, slots, time, wrappers: HashMap::new() }
     }
 
     /// Who an alert is, and its exposure.
-    pub fn identify(&mut self, alert: &Framed<'_>) -> Result<(Identity, survey::Visit), AvroError> {
+    pub fn identify(&mut self, alert: &Framed<'_>) -> Result<(Identity, skysieve_survey::Visit), AvroError> {
         self.decoder.push(0, alert)?;
         let decoded = self.decoder.finish();
         let alerts = Identities::of(&decoded, 1, self.slots);
         let visit = alerts.visits()[0].visit;
-        let number = if let survey::Visit::Number(number) = visit { Some(number) } else { None };
+        let number = if let skysieve_survey::Visit::Number(number) = visit { Some(number) } else { None };
         let column = &decoded.groups[0].columns[self.time];
         let time =
             column.values.first_chunk().filter(|_| column.present != [0]).map(|bytes| f64::from_le_bytes(*bytes));

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::input::Input;
 use super::recipe::{Packet, Recipe, Trouble};
 use super::*;
-use crate::avro::Schemas;
-use crate::simulate::{self, Config, SimulatedAlert, Simulator};
+use skysieve_avro::Schemas;
+use skysieve_simulate::{self, Config, SimulatedAlert, Simulator};
 
 #[derive(Parser)]
 struct Line {
@@ -97,7 +97,7 @@ fn compare(one: &Value, other: &Value) -> BTreeMap<String, (Value, Value)> {
 
 fn simulated(alerts: usize, stamps: bool) -> Vec<SimulatedAlert> {
     let config = Config { stamps, ..Config::default() };
-    Simulator::new(simulate::Survey::Lsst, config).visit(alerts).collect()
+    Simulator::new(skysieve_simulate::Survey::Lsst, config).visit(alerts).collect()
 }
 
 /// A folder with one file for each alert.
@@ -240,7 +240,7 @@ fn repeats_of_real_alerts() {
                 ["diaSourceId", "alertId", "candid"].into_iter().find(|id| changes.contains_key(&format!(".{id}")));
             assert_eq!(alert[id.unwrap()].to_string(), ids[at], "{changes:?}");
             for path in changes.keys() {
-                let known = crate::survey::IDS.iter().chain(&crate::survey::VISITS).chain(&crate::survey::TIMES);
+                let known = skysieve_survey::IDS.iter().chain(&skysieve_survey::VISITS).chain(&skysieve_survey::TIMES);
                 assert!(known.clone().any(|known| path[1..] == **known), "{path} has changed");
             }
             let visit = [".diaSource.visit", ".diaSource.ccdVisitId", ".candidate.jd"];

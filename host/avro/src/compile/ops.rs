@@ -1,0 +1,79 @@
+//! A program being written: what is passed over is merged with what was passed over before.
+
+use super::{After, Want};
+use crate::path::is_list;
+use crate::plan::{How, Null, Op, Read, Run};
+
+#[derive(Default)]
+pub(super) struct Ops(Vec<Op>);
+
+impl Ops {
+    pub(super) fn push(&mut self, op: Op) {
+        self.0.push(op);
+    }
+
+    pub(super) fn finish(self) -> Box<[Op]> {
+        self.0.into_boxed_slice()
+    }
+
+    /// The end of a value that was read.
+    pub(super) fn end(&mut self, after: After) {
+        if after == After::End {
+            self.push(Op::End);
+        }
+    }
+
+    /// Passes over so many bytes.
+    pub(super) fn bytes(&mut self, size: usize) {
+        match self.0.last_mut() {
+            _ if size == 0 => return,
+            Some(Op::Bytes(before)) => {
+                *before = before.saturating_add(size);
+                return;
+            }
+            Some(Op::Run(Run { widths })) => {
+                if let Some([first, second]) = widths.last_mut()
+                    && let (Some(wider_first), Some(wider_second)) = (wider(*first, size), wider(*second, size))
+                {
+                    (*first, *second) = (wider_first, wider_second);
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.push(Op::Bytes(size));
+    }
+
+    /// Passes over a union of a null and so many bytes.
+    pub(super) fn maybe_bytes(&mut self, null: Null, size: u32) {
+        let union = match null {
+            Null::First => [1, 1 + size],
+            Null::Second => [1 + size, 1],
+        };
+        match self.0.last_mut() {
+            Some(Op::Run(Run { widths })) => widths.push(union),
+            _ => self.push(Op::Run(Run { widths: vec![union] })),
+        }
+    }
+
+    /// Reads one value for one slot after another.
+    pub(super) fn reads(&mut self, null: Option<Null>, reads: &[(u32, How)]) {
+        for (index, &(slot, how)) in reads.iter().enumerate() {
+            let read = Read { slot, how, again: index + 1 < reads.len() };
+            self.push(match null {
+                Some(null) => Op::MaybeRead(null, read),
+                None => Op::Read(read),
+            });
+        }
+    }
+
+    /// Puts the nulls of what isn't there: none through an array, which is as if it were empty.
+    pub(super) fn nulls(&mut self, absent: &[Want<'_>]) {
+        self.0.extend(absent.iter().filter(|want| !is_list(want.steps)).map(|want| Op::Null(want.slot)));
+    }
+}
+
+/// A width with so many bytes more.
+fn wider(width: u32, size: usize) -> Option<u32> {
+    u32::try_from(size).ok().and_then(|size| width.checked_add(size))
+}

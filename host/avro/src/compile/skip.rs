@@ -1,0 +1,83 @@
+//! Passing over what nobody asked for. Each type has one program for it, however often it is used, so that the size of
+//! a plan is bounded by that of the schema; records that hold themselves need nothing else.
+
+use super::Compiler;
+use super::ops::Ops;
+use crate::plan::{Items, Op, ProgramId};
+use crate::schema::{Type, TypeId};
+
+/// The largest value that is taken into a run.
+const MAX_WIDTH: usize = 1 << 16;
+
+impl Compiler<'_> {
+    /// Passes over a value.
+    pub(super) fn skip(&mut self, ty: TypeId, ops: &mut Ops) {
+        let schema = self.schema;
+        if let Some(size) = schema.size(ty) {
+            return ops.bytes(size);
+        }
+        match schema.get(ty) {
+            Type::Int | Type::Long | Type::Enum(_) => ops.push(Op::Varint),
+            Type::Bytes | Type::Text => ops.push(Op::Blob),
+            Type::Union(branches) => self.skip_union(branches, ops),
+            Type::Array(items) => {
+                let items = match schema.size(*items) {
+                    Some(size) => Items::Sized(size),
+                    None => Items::Each(self.skip_program(*items)),
+                };
+                ops.push(Op::SkipArray(items));
+            }
+            Type::Map(values) => {
+                let values = self.skip_program(*values);
+                let entry = self.program(|_, ops| {
+                    ops.push(Op::Blob);
+                    ops.push(Op::Call(values));
+                });
+                ops.push(Op::SkipArray(Items::Each(entry)));
+            }
+            _ => {
+                let record = self.skip_program(ty);
+                ops.push(Op::Call(record));
+            }
+        }
+    }
+
+    fn skip_union(&mut self, branches: &[TypeId], ops: &mut Ops) {
+        if let Some((null, value)) = self.nullable(branches) {
+            match (self.schema.size(value), self.schema.get(value)) {
+                (Some(size @ ..MAX_WIDTH), _) => return ops.maybe_bytes(null, size as u32),
+                (_, Type::Int | Type::Long | Type::Enum(_)) => return ops.push(Op::MaybeVarint(null)),
+                (_, Type::Bytes | Type::Text) => return ops.push(Op::MaybeBlob(null)),
+                _ => {}
+            }
+        }
+        ops.push(Op::Union(branches.iter().map(|branch| self.skip_program(*branch)).collect()));
+    }
+
+    /// The program that passes over a type; it is written later.
+    fn skip_program(&mut self, ty: TypeId) -> ProgramId {
+        if let Some(known) = self.skips[ty.0 as usize] {
+            return known;
+        }
+        let id = self.program(|_, _| {});
+        self.skips[ty.0 as usize] = Some(id);
+        self.pending.push((ty, id));
+        id
+    }
+
+    /// Writes the programs asked for, and those that they ask for.
+    pub(super) fn skip_pending(&mut self) {
+        let schema = self.schema;
+        while let Some((ty, id)) = self.pending.pop() {
+            let mut ops = Ops::default();
+            match schema.get(ty) {
+                Type::Record(record) if record.size.is_none() => {
+                    self.fields += record.fields.len();
+                    record.fields.iter().for_each(|field| self.skip(field.ty, &mut ops));
+                }
+                _ => self.skip(ty, &mut ops),
+            }
+            self.plan.programs[id.0 as usize] = ops.finish();
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The decoder beside apache-avro, on random schemas and alerts.
+
+use apache_avro::types::Value;
+use apache_avro::{Schema, from_avro_datum, to_avro_datum};
+use proptest::prelude::*;
+
+use super::generate::{self, Choices, encode};
+use super::reference::expected;
+use super::*;
+use crate::{BlobStyle, FieldError, Pick, check_field};
+
+const KINDS: [Kind; 8] =
+    [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
+
+/// A schema, alerts, and the fields that can be read of it.
+struct Case {
+    schemas: Arc<Schemas>,
+    schema: SchemaId,
+    apache: Schema,
+    paths: Vec<String>,
+    alerts: Vec<Value>,
+    data: Vec<Vec<u8>>,
+}
+
+impl Case {
+    fn new(bytes: &[u8]) -> Case {
+        let mut choices = Choices::new(bytes);
+        let ty = generate::schema(&mut choices);
+        let avsc = generate::json(&ty, &mut Vec::new()).to_string();
+        let schemas = Arc::new(Schemas::default());
+        let schema = schemas.add(1, &avsc).unwrap_or_else(|error| panic!("{error}: {avsc}"));
+        let mut paths = Vec::new();
+        generate::paths(&ty, "", &mut paths);
+        let alerts: Vec<_> = (0..4).map(|_| generate::value(&ty, &mut choices)).collect();
+        let encoded = |alert| {
+            let mut datum = Vec::new();
+            encode(alert, &mut choices, &mut datum);
+            datum
+        };
+        let data = alerts.iter().map(encoded).collect();
+        Case { schemas, schema, apache: Schema::parse_str(&avsc).expect(&avsc), paths, alerts, data }
+    }
+
+    fn data(&self) -> Vec<&[u8]> {
+        self.data.iter().map(Vec::as_slice).collect()
+    }
+
+    fn alert(&self, datum: &[u8]) -> Framed<'static> {
+        Framed { schema: self.schema, datum: datum.to_vec().into() }
+    }
+
+    /// The fields with a kind that they can be read in, each. Bytes as text depends on the bytes.
+    fn fields(&self) -> Vec<Field> {
+        let all = self.paths.iter().flat_map(|path| KINDS.map(|kind| field(path, kind)));
+        let readable = |field: &Field| match check_field(&self.schemas, self.schema, field) {
+            Ok(()) => {
+                field.kind != Kind::Text
+                    || check_field(&self.schemas, self.schema, &with_kind(field, Kind::Bytes)).is_err()
+            }
+            Err(FieldError::Kind { .. }) => false,
+            Err(error) => panic!("{error}"),
+        };
+        all.filter(readable).collect()
+    }
+}
+
+fn with_kind(field: &Field, kind: Kind) -> Field {
+    Field { kind, ..field.clone() }
+}
+
+/// Whether JSON says what a value is; bytes by their length.
+fn is_same(json: &serde_json::Value, value: &Value) -> bool {
+    match value {
+        Value::Null => json.is_null(),
+        Value::Boolean(value) => json == value,
+        Value::Int(value) => json == value,
+        Value::Long(value) => json == value,
+        Value::Float(value) => json.as_f64().is_some_and(|json| json as f32 == *value),
+        // serde_json reads some numbers as their neighbours.
+        Value::Double(value) => json.as_f64().is_some_and(|json| (json - value).abs() <= value.abs() * f64::EPSILON),
+        Value::Bytes(bytes) | Value::Fixed(_, bytes) => json == bytes.len(),
+        Value::String(text) | Value::Enum(_, text) => json == text,
+        Value::Union(_, value) => is_same(json, value),
+        Value::Array(items) => json.as_array().is_some_and(|json| {
+            json.len() == items.len() && json.iter().zip(items).all(|(json, item)| is_same(json, item))
+        }),
+        Value::Map(items) => json
+            .as_object()
+            .is_some_and(|json| json.len() == items.len() && items.iter().all(|(key, item)| is_same(&json[key], item))),
+        Value::Record(fields) => json.as_object().is_some_and(|json| {
+            json.len() == fields.len() && fields.iter().all(|(name, field)| is_same(&json[name], field))
+        }),
+        other => panic!("{other:?} is not generated"),
+    }
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..400)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The generator's own encoder is right, and so is ours of what is sound.
+    #[test]
+    fn encodings_agree(bytes in any_bytes()) {
+        let case = Case::new(&bytes);
+        for (alert, datum) in case.alerts.iter().zip(&case.data) {
+            let read = from_avro_datum(&case.apache, &mut &datum[..], None).unwrap();
+            prop_assert_eq!(&read, alert);
+            let plain = to_avro_datum(&case.apache, alert.clone()).unwrap();
+            prop_assert_eq!(case.schemas.validate(&case.alert(&plain)), Ok(()));
+            prop_assert_eq!(case.schemas.validate(&case.alert(datum)), Ok(()));
+        }
+    }
+
+    /// Any choice of fields has the values that apache-avro reads.
+    #[test]
+    fn columns_agree(bytes in any_bytes(), chosen in prop::collection::vec(any::<bool>(), 64)) {
+        let case = Case::new(&bytes);
+        let fields = case.fields().into_iter().zip(chosen.iter().cycle()).filter(|(_, chosen)| **chosen);
+        let fields: Vec<_> = fields.map(|(field, _)| field).collect();
+        let group = decode(&case.schemas, case.schema, &fields, &case.data());
+        prop_assert_eq!(&group.lacking, &Vec::new());
+        for (field, column) in fields.iter().zip(&group.columns) {
+            prop_assert!(field.kind == Kind::Any || field.kind == column.kind);
+            prop_assert!(column.present.is_empty() || column.present.len() == column.len());
+            for (row, alert) in case.alerts.iter().enumerate() {
+                prop_assert_eq!(values(column, row), expected(alert, &field.paths[0], column.kind), "{:?}", field);
+            }
+        }
+    }
+
+    /// Whole alerts and their fields print what apache-avro reads.
+    #[test]
+    fn picks_agree(bytes in any_bytes()) {
+        let case = Case::new(&bytes);
+        for (alert, datum) in case.alerts.iter().zip(&case.data) {
+            let Value::Record(fields) = alert else { panic!("an alert is a record") };
+            let all = fields.iter().map(|(name, value)| (name.as_str(), value));
+            for (path, value) in all.chain([("*", alert)]) {
+                let mut json = Vec::new();
+                let pick = Pick::new(&[path]).unwrap();
+                let picked = pick.json(&case.schemas, &case.alert(datum), BlobStyle::Length, &mut json);
+                prop_assert_eq!(picked, Ok(true));
+                let json = serde_json::from_slice(&json).unwrap();
+                prop_assert!(is_same(&json, value), "{}: {} {:?}", path, json, value);
+            }
+        }
+    }
+
+    /// Broken alerts are refused without a trace in the columns, and what is sound is never refused.
+    #[test]
+    fn broken_alerts_leave_nothing(
+        bytes in any_bytes(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let case = Case::new(&bytes);
+        let mut broken = case.data[1].clone();
+        for (at, byte) in damage {
+            if !broken.is_empty() {
+                let at = at.index(broken.len());
+                broken[at] = byte;
+            }
+        }
+        let truncated = &case.data[2][..cut.index(case.data[2].len() + 1)];
+        let fields = case.fields();
+        let mut decoder = Decoder::new(Arc::clone(&case.schemas), projection(&fields));
+        let mut kept = Vec::new();
+        for (row, datum) in [&case.data[0][..], &broken, truncated, &case.data[3]].into_iter().enumerate() {
+            let alert = case.alert(datum);
+            let pushed = decoder.push(row as u32, &alert);
+            if case.schemas.validate(&alert).is_ok() {
+                prop_assert_eq!(&pushed, &Ok(()));
+            }
+            if pushed.is_ok() {
+                kept.push((row as u32, datum));
+            }
+        }
+        let group = decoder.finish().groups.remove(0);
+        let (rows, kept): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        prop_assert_eq!(&group.rows, &rows);
+        prop_assert_eq!(&group.columns, &decode(&case.schemas, case.schema, &fields, &kept).columns);
+    }
+}

@@ -1,0 +1,97 @@
+//! One filter: a module with a config, and an instance of it as long as it behaves.
+
+use std::fmt;
+
+use super::evaluation::{Evaluation, Log};
+use super::instance::Instance;
+use super::judge::{Chunk, Judge};
+use super::limits::Limits;
+use super::manifest::Manifest;
+use super::module::Module;
+use super::refusal::Refusal;
+use super::stack::with_room;
+use skysieve_avro::alert::Column;
+
+/// One filter: an instance of a module with a config. Moves between threads, works on one at a time.
+pub struct Filter {
+    module: Module,
+    config: String,
+    limits: Limits,
+    manifest: Manifest,
+    /// `None` after a failure, until it is needed again.
+    pub(super) instance: Option<Instance>,
+    pub(super) chunk: Chunk,
+    pub(super) memory_peak: usize,
+    /// Messages of its start that no evaluation has handed on yet.
+    pub(super) start_logs: (Vec<Log>, u64),
+}
+
+impl Filter {
+    /// Instantiates the module and asks it to describe itself.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it can't start, or describes itself as no filter may.
+    pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<Filter, Refusal> {
+        module.0.needs().within(limits)?;
+        let (mut instance, manifest) = with_room(|| Instance::start(module, config, limits))?;
+        Ok(Filter {
+            module: module.clone(),
+            config: config.to_owned(),
+            limits: limits.clone(),
+            manifest,
+            chunk: Chunk::default(),
+            memory_peak: instance.memory(),
+            start_logs: instance.take_logs(),
+            instance: Some(instance),
+        })
+    }
+
+    /// What it says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields, each of `rows` rows, and
+    /// none of a field that is not `optional` has a null.
+    ///
+    /// Every misbehaviour of the filter ends as a fault of the alerts to blame and of no other. Fast on a thread of
+    /// [`spawn`](super::spawn).
+    pub fn evaluate(&mut self, rows: usize, columns: &[&Column]) -> Evaluation {
+        self.evaluate_by(usize::MAX, rows, columns)
+    }
+
+    /// As [`Filter::evaluate`], in calls of at most `chunk` alerts each.
+    pub fn evaluate_by(&mut self, chunk: usize, rows: usize, columns: &[&Column]) -> Evaluation {
+        debug_assert_eq!(columns.len(), self.manifest.fields.len(), "a column for each field");
+        with_room(|| Judge::new(self, chunk, columns).judge_all(rows))
+    }
+
+    /// Bytes of linear memory, the most so far.
+    pub fn memory_peak(&self) -> usize {
+        self.memory_peak
+    }
+
+    /// SHA-256 of the module, in hex.
+    pub fn sha256(&self) -> &str {
+        self.module.sha256()
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The instance, or a fresh one in place of one that failed. For as long as the caller has it, there is none.
+    pub(super) fn take_instance(&mut self) -> Result<Instance, Refusal> {
+        if let Some(instance) = self.instance.take() {
+            return Ok(instance);
+        }
+        let (instance, manifest) = Instance::start(&self.module, &self.config, &self.limits)?;
+        if manifest == self.manifest { Ok(instance) } else { Err(Refusal::Changed) }
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter").field("module", &self.module).field("manifest", &self.manifest).finish_non_exhaustive()
+    }
+}

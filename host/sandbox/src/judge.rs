@@ -1,0 +1,195 @@
+//! Batches never change a verdict: calls that fail are halved until they succeed or one alert stands alone.
+
+use std::ops::Range;
+
+use super::evaluation::{Accepted, Evaluation, Fault, FaultKind, Level, Log};
+use super::fault::Failure;
+use super::filter::Filter;
+use super::instance::Instance;
+use super::output::CALL_ROWS;
+use skysieve_avro::alert::Column;
+
+/// Calls of one evaluation that may overrun their deadline. Finding one culprit among 256 takes 9. Without the bound a
+/// filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
+const OVERRUNS: u32 = 20;
+
+/// Calls of full size that must succeed before a larger one is tried.
+const STREAK: u32 = 32;
+
+/// How many alerts fit a call of this filter: what is remembered from one batch to the next.
+#[derive(Debug)]
+pub struct Chunk {
+    size: usize,
+    streak: u32,
+}
+
+impl Default for Chunk {
+    fn default() -> Chunk {
+        Chunk { size: CALL_ROWS, streak: 0 }
+    }
+}
+
+impl Chunk {
+    /// A call of `rows` succeeded.
+    fn fitted(&mut self, rows: usize) {
+        if rows < self.size || self.size == CALL_ROWS {
+            return;
+        }
+        self.streak += 1;
+        if self.streak == STREAK {
+            *self = Chunk { size: (self.size * 2).min(CALL_ROWS), streak: 0 };
+        }
+    }
+
+    /// A call of `rows` failed though no alert of it fails alone.
+    fn too_large(&mut self, rows: usize) {
+        *self = Chunk { size: self.size.min(rows.div_ceil(2)), streak: 0 };
+    }
+}
+
+/// One batch on its way through a filter.
+pub struct Judge<'a> {
+    filter: &'a mut Filter,
+    asked: usize,
+    columns: &'a [&'a Column],
+    evaluation: Evaluation,
+    unlogged: u64,
+    overruns: u32,
+    /// Why the rest of the batch is not tried.
+    gave_up: Option<Failure>,
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(filter: &'a mut Filter, asked: usize, columns: &'a [&'a Column]) -> Judge<'a> {
+        Judge {
+            filter,
+            asked: asked.max(1),
+            columns,
+            evaluation: Evaluation::default(),
+            unlogged: 0,
+            overruns: 0,
+            gave_up: None,
+        }
+    }
+
+    /// Judges every row.
+    pub fn judge_all(mut self, rows: usize) -> Evaluation {
+        let logs = std::mem::take(&mut self.filter.start_logs);
+        self.keep_logs(logs);
+        self.judge(0..rows);
+        if self.unlogged > 0 {
+            let message = format!("{} more messages dropped", self.unlogged);
+            self.evaluation.logs.push(Log { level: Level::Warn, message });
+        }
+        self.evaluation
+    }
+
+    /// Whether an alert of `rows` failed on its own.
+    fn judge(&mut self, rows: Range<usize>) -> bool {
+        let mut blamed = false;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let size = rest.len().min(self.asked).min(self.filter.chunk.size);
+            let call = rest.start..rest.start + size;
+            rest.start = call.end;
+            blamed |= self.judge_together(call);
+        }
+        blamed
+    }
+
+    /// As [`Judge::judge`], in one call if that works.
+    fn judge_together(&mut self, rows: Range<usize>) -> bool {
+        if self.gave_up.is_some() {
+            return self.blame(rows);
+        }
+        let instance = match self.filter.take_instance() {
+            Ok(instance) => instance,
+            Err(refusal) => {
+                let message = format!("cannot start again after a fault: {refusal}");
+                self.gave_up = Some(Failure::new(refusal.kind(), message));
+                return self.blame(rows);
+            }
+        };
+        match self.call(instance, rows.clone()) {
+            Ok(()) => false,
+            Err(failure) if rows.len() == 1 => self.blame_one(rows.start, failure),
+            Err(_) => self.halve(rows),
+        }
+    }
+
+    fn halve(&mut self, rows: Range<usize>) -> bool {
+        let middle = rows.start + rows.len() / 2;
+        let first = self.judge(rows.start..middle);
+        let second = self.judge(middle..rows.end);
+        if !first && !second {
+            self.filter.chunk.too_large(rows.len());
+        }
+        first || second
+    }
+
+    /// One call. The instance is kept only if it behaved.
+    fn call(&mut self, mut instance: Instance, rows: Range<usize>) -> Result<(), Failure> {
+        let result = instance.evaluate(rows.clone(), self.columns);
+        self.evaluation.calls += 1;
+        self.evaluation.fuel += instance.fuel();
+        if rows.len() == 1 {
+            self.evaluation.single_fuel.push(instance.fuel());
+        }
+        self.filter.memory_peak = self.filter.memory_peak.max(instance.memory());
+        if result.is_ok() || rows.len() == 1 {
+            self.keep_logs(instance.take_logs());
+        }
+        match result {
+            Ok(accepted) => {
+                self.keep(accepted, rows.start);
+                self.filter.chunk.fitted(rows.len());
+                self.filter.instance = Some(instance);
+                Ok(())
+            }
+            Err(failure) => {
+                self.note_overrun(&failure);
+                Err(failure)
+            }
+        }
+    }
+
+    fn note_overrun(&mut self, failure: &Failure) {
+        self.overruns += u32::from(failure.kind == FaultKind::Deadline);
+        if self.overruns == OVERRUNS {
+            let message = format!("not judged: the filter overran its deadline {OVERRUNS} times in this batch");
+            self.gave_up = Some(Failure::new(FaultKind::Deadline, message));
+        }
+    }
+
+    fn keep(&mut self, mut accepted: Vec<Accepted>, start: usize) {
+        accepted.iter_mut().for_each(|alert| alert.row += start as u32);
+        if self.evaluation.accepted.is_empty() {
+            self.evaluation.accepted = accepted;
+        } else {
+            self.evaluation.accepted.append(&mut accepted);
+        }
+    }
+
+    fn keep_logs(&mut self, (logs, dropped): (Vec<Log>, u64)) {
+        let room = self.filter.limits().logs - self.evaluation.logs.len();
+        self.unlogged += dropped + logs.len().saturating_sub(room) as u64;
+        self.evaluation.logs.extend(logs.into_iter().take(room));
+    }
+
+    /// The alert in `row` failed. Always true.
+    fn blame_one(&mut self, row: usize, failure: Failure) -> bool {
+        let Failure { kind, message, backtrace } = failure;
+        self.evaluation.faults.push(Fault { row: row as u32, kind, message, backtrace });
+        true
+    }
+
+    /// The rest fails for what made the host give up. Always true.
+    fn blame(&mut self, rows: Range<usize>) -> bool {
+        rows.for_each(|row| {
+            if let Some(failure) = self.gave_up.clone() {
+                self.blame_one(row, failure);
+            }
+        });
+        true
+    }
+}
