@@ -77,8 +77,10 @@ const ZTF_HISTORY: [&str; 5] = [
 fn main() -> anyhow::Result<()> {
     let mut bench = Bench { criterion: Criterion::default().configure_from_args(), times: BTreeMap::new() };
     let schema = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc"))?;
-    let packets =
-        Simulator::new(skysieve_simulate::Survey::Lsst, Config::default()).visit(BATCH).map(|alert| alert.bytes).collect();
+    let packets = Simulator::new(skysieve_simulate::Survey::Lsst, Config::default())
+        .visit(BATCH)
+        .map(|alert| alert.bytes)
+        .collect();
     let lsst = Survey::new(schema, packets)?;
     bench.compare::<LsstCurrent<'_>>("LSST current source", &lsst, &LSST_CURRENT)?;
     bench.compare::<LsstHistory<'_>>("LSST with history", &lsst, &[&LSST_CURRENT[..], &LSST_HISTORY].concat())?;

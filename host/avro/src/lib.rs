@@ -11,7 +11,7 @@
 //! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
 //! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
-//! | `pick` | single values of an alert, of any type, as JSON |
+//! | `select` | single values of an alert, of any type, as JSON |
 //! | `resolver` | where schemas are looked up that nobody named beforehand |
 //! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
 
@@ -29,12 +29,12 @@ mod framing;
 mod hints;
 mod parse;
 mod path;
-mod pick;
 mod plan;
 mod projection;
 mod resolver;
 mod schema;
 mod schemas;
+mod select;
 #[cfg(test)]
 mod tests;
 mod to_json;
@@ -47,10 +47,10 @@ use std::borrow::Cow;
 pub use decoder::{Decoded, Decoder, Group};
 pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
-pub use pick::{BlobStyle, Pick};
 pub use projection::{Projection, check_field};
 pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;
+pub use select::{BlobStyle, Selector};
 pub use wrap::Wrapper;
 
 /// A schema known to a [`Schemas`], for as long as that lives.

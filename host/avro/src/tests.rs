@@ -7,10 +7,10 @@ mod folders;
 mod framing;
 mod generate;
 mod hostile;
-mod picking;
 mod property;
 mod real;
 mod reference;
+mod selecting;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::generate::{self, Choices, encode};
 use super::reference::expected;
 use super::*;
-use crate::{BlobStyle, FieldError, Pick, check_field};
+use crate::{BlobStyle, FieldError, Selector, check_field};
 
 const KINDS: [Kind; 8] =
     [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
@@ -133,16 +133,16 @@ proptest! {
 
     /// Whole alerts and their fields print what apache-avro reads.
     #[test]
-    fn picks_agree(bytes in any_bytes()) {
+    fn selectors_agree(bytes in any_bytes()) {
         let case = Case::new(&bytes);
         for (alert, datum) in case.alerts.iter().zip(&case.data) {
             let Value::Record(fields) = alert else { panic!("an alert is a record") };
             let all = fields.iter().map(|(name, value)| (name.as_str(), value));
             for (path, value) in all.chain([("*", alert)]) {
                 let mut json = Vec::new();
-                let pick = Pick::new(&[path]).unwrap();
-                let picked = pick.json(&case.schemas, &case.alert(datum), BlobStyle::Length, &mut json);
-                prop_assert_eq!(picked, Ok(true));
+                let selector = Selector::new(&[path]).unwrap();
+                let selected = selector.json(&case.schemas, &case.alert(datum), BlobStyle::Length, &mut json);
+                prop_assert_eq!(selected, Ok(true));
                 let json = serde_json::from_slice(&json).unwrap();
                 prop_assert!(is_same(&json, value), "{}: {} {:?}", path, json, value);
             }

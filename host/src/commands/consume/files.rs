@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use skysieve_avro::{FieldError, Framed, Pick, Schemas};
+use skysieve_avro::{FieldError, Framed, Schemas, Selector};
 use skysieve_survey::STAMPS;
 
 /// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
@@ -48,7 +48,7 @@ impl Folder {
 pub struct Stamps {
     folder: Folder,
     gunzip: bool,
-    picks: Vec<(&'static str, Pick)>,
+    selectors: Vec<(&'static str, Selector)>,
 }
 
 impl Stamps {
@@ -57,8 +57,8 @@ impl Stamps {
     /// # Errors
     /// Never for the fields of known surveys.
     pub fn new(folder: Folder, gunzip: bool) -> Result<Stamps, FieldError> {
-        let pick = |(name, paths): &(&'static str, [&str; 2])| Ok((*name, Pick::new(paths)?));
-        Ok(Stamps { folder, gunzip, picks: STAMPS.iter().map(pick).collect::<Result<_, _>>()? })
+        let select = |(name, paths): &(&'static str, [&str; 2])| Ok((*name, Selector::new(paths)?));
+        Ok(Stamps { folder, gunzip, selectors: STAMPS.iter().map(select).collect::<Result<_, _>>()? })
     }
 
     /// Saves an alert's cutouts as `ID_science.fits` and so on; what is wrong with those that are none.
@@ -67,8 +67,8 @@ impl Stamps {
     /// When one can't be written.
     pub fn save(&self, schemas: &Schemas, alert: &Framed<'_>, id: &str) -> anyhow::Result<Vec<String>> {
         let mut complaints = Vec::new();
-        for (name, pick) in &self.picks {
-            let stamp = match pick.bytes(schemas, alert) {
+        for (name, selector) in &self.selectors {
+            let stamp = match selector.bytes(schemas, alert) {
                 Ok(Some(stamp)) => stamp,
                 Ok(None) => continue,
                 Err(error) => {

@@ -3,14 +3,14 @@
 use super::ConsumeArgs;
 use super::table::Table;
 use crate::pipeline::Message;
-use skysieve_avro::{AvroError, BlobStyle, FieldError, Framed, Pick, Schemas};
+use skysieve_avro::{AvroError, BlobStyle, FieldError, Framed, Schemas, Selector};
 use skysieve_survey::{JULIAN_DATE, POSITION, VISIT};
 
 /// How alerts are printed.
 pub struct Lines {
     /// None: where the message is, and what the alert is.
-    fields: Vec<(String, Pick)>,
-    summary: Vec<(&'static str, Pick)>,
+    fields: Vec<(String, Selector)>,
+    summary: Vec<(&'static str, Selector)>,
     style: BlobStyle,
     /// None: JSON.
     table: Option<Table>,
@@ -23,12 +23,16 @@ impl Lines {
     ///
     /// # Errors
     /// Never for the fields of known surveys.
-    pub fn new(args: &ConsumeArgs, fields: Vec<Pick>) -> Result<Lines, FieldError> {
+    pub fn new(args: &ConsumeArgs, fields: Vec<Selector>) -> Result<Lines, FieldError> {
         let visit = [VISIT[0], VISIT[1], JULIAN_DATE];
         let summary = match args.decode_off {
             true => Vec::new(),
             false => {
-                vec![("visit", Pick::new(&visit)?), ("ra", Pick::new(&POSITION[0])?), ("dec", Pick::new(&POSITION[1])?)]
+                vec![
+                    ("visit", Selector::new(&visit)?),
+                    ("ra", Selector::new(&POSITION[0])?),
+                    ("dec", Selector::new(&POSITION[1])?),
+                ]
             }
         };
         let mut lines = Lines {
@@ -75,10 +79,10 @@ impl Lines {
             // Text: most readers of JSON take numbers for doubles, which don't hold every id.
             values.push(id.map_or_else(|| b"null".to_vec(), |id| format!("\"{id}\"").into_bytes()));
         }
-        let summary = self.summary.iter().map(|(_, pick)| pick).filter(|_| self.fields.is_empty());
-        for (index, pick) in self.fields.iter().map(|(_, pick)| pick).chain(summary).enumerate() {
+        let summary = self.summary.iter().map(|(_, selector)| selector).filter(|_| self.fields.is_empty());
+        for (index, selector) in self.fields.iter().map(|(_, selector)| selector).chain(summary).enumerate() {
             let mut value = Vec::new();
-            if !pick.json(schemas, alert, self.style, &mut value)? {
+            if !selector.json(schemas, alert, self.style, &mut value)? {
                 value.extend_from_slice(b"null");
                 if index < self.fields.len() {
                     self.lacking.push(index);
@@ -91,7 +95,7 @@ impl Lines {
     }
 
     /// The fields that the last alert's schema has not, by their numbers.
-    pub fn lacking(&self) -> impl Iterator<Item = (usize, &Pick)> {
+    pub fn lacking(&self) -> impl Iterator<Item = (usize, &Selector)> {
         self.lacking.iter().map(|index| (*index, &self.fields[*index].1))
     }
 

@@ -9,7 +9,7 @@ use super::files::{Folder, Stamps};
 use super::lines::Lines;
 use crate::commands::UsageError;
 use crate::pipeline::Message;
-use skysieve_avro::{BlobStyle, Framed, Pick, SchemaId, Schemas};
+use skysieve_avro::{BlobStyle, Framed, SchemaId, Schemas, Selector};
 
 /// Takes messages apart: lines, files, complaints.
 pub struct Taker {
@@ -20,7 +20,7 @@ pub struct Taker {
     lines: Option<Lines>,
     stamps: Option<Stamps>,
     save: Option<Folder>,
-    id: Pick,
+    id: Selector,
     /// Fields that a schema lacks, told once.
     told: HashSet<(SchemaId, usize)>,
 }
@@ -32,7 +32,7 @@ impl Taker {
     /// When a field is none, a folder can't be made, or schemas can't be read.
     pub fn new(args: &ConsumeArgs) -> anyhow::Result<Taker> {
         let folder = |path: &std::path::PathBuf| Folder::open(path).with_context(|| path.display().to_string());
-        let fields = args.fields.iter().map(|path| Pick::new(&[path])).collect::<Result<Vec<_>, _>>();
+        let fields = args.fields.iter().map(|path| Selector::new(&[path])).collect::<Result<Vec<_>, _>>();
         let fields = fields.map_err(|error| UsageError(format!("--fields: {error}")))?;
         let lines = args.prints().then(|| Lines::new(args, fields)).transpose()?;
         Ok(Taker {
@@ -48,7 +48,7 @@ impl Taker {
                 .map(|folder| Stamps::new(folder, args.fits))
                 .transpose()?,
             save: args.save.as_ref().map(folder).transpose()?,
-            id: Pick::new(&skysieve_survey::ID)?,
+            id: Selector::new(&skysieve_survey::ID)?,
             told: HashSet::new(),
         })
     }
@@ -82,9 +82,9 @@ impl Taker {
         if let Some(lines) = &mut self.lines {
             let printed = lines.alert(message, &self.schemas, alert, id, &mut self.out);
             complaints.extend(printed.err().map(|error| error.to_string()));
-            for (field, pick) in lines.lacking() {
+            for (field, selector) in lines.lacking() {
                 if self.told.insert((alert.schema, field)) {
-                    tracing::warn!("{}", pick.absent(&self.schemas, alert.schema));
+                    tracing::warn!("{}", selector.absent(&self.schemas, alert.schema));
                 }
             }
         }

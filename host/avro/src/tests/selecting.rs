@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::generate::long;
 use super::*;
-use crate::{BlobStyle, Pick};
+use crate::{BlobStyle, Selector};
 
 const AVSC: &str = r#"{"type": "record", "name": "alert", "fields": [
     {"name": "id", "type": "long"},
@@ -55,12 +55,12 @@ fn schemas() -> (Schemas, SchemaId) {
 }
 
 /// A path's value; "-" when there is none.
-fn pick(paths: &[&str], style: BlobStyle) -> String {
+fn select(paths: &[&str], style: BlobStyle) -> String {
     let ((schemas, schema), alert) = (schemas(), alert());
     let framed = Framed { schema, datum: alert.into() };
     schemas.validate(&framed).unwrap();
     let mut out = b"-".to_vec();
-    if Pick::new(paths).unwrap().json(&schemas, &framed, style, &mut out).unwrap() {
+    if Selector::new(paths).unwrap().json(&schemas, &framed, style, &mut out).unwrap() {
         out.remove(0);
     }
     String::from_utf8(out).unwrap()
@@ -72,7 +72,7 @@ fn every_type_prints() {
     let rest = r#""stamp":{"stampData":3},"hash":2,"history":[{"flux":1.1,"flags":[5]},{"flux":null,"flags":[]}],"#;
     let last = r#""matches":{"Gaia":-0.25}}"#;
     let whole = [whole, rest, last].concat().replace("9b", "\u{9b}");
-    assert_eq!(pick(&["*"], BlobStyle::Length), whole);
+    assert_eq!(select(&["*"], BlobStyle::Length), whole);
     let paths = [
         "id",
         "time",
@@ -95,7 +95,7 @@ fn every_type_prints() {
         "id[]",
         "nothing",
     ];
-    let lines = paths.map(|path| format!("{path}: {}", pick(&[path], BlobStyle::Base64)));
+    let lines = paths.map(|path| format!("{path}: {}", select(&[path], BlobStyle::Base64)));
     assert_snapshot!(lines.join("\n").replace('\u{9b}', "(9b)"), @r#"
     id: 9223372036854775807
     time: -1
@@ -118,14 +118,14 @@ fn every_type_prints() {
     id[]: -
     nothing: -
     "#);
-    assert_eq!(pick(&["nothing", "band", "id"], BlobStyle::Length), r#""r""#);
+    assert_eq!(select(&["nothing", "band", "id"], BlobStyle::Length), r#""r""#);
 }
 
 #[test]
 fn bytes_as_they_are() {
     let ((schemas, schema), alert) = (schemas(), alert());
     let framed = Framed { schema, datum: alert.into() };
-    let bytes = |paths: &[&str]| Pick::new(paths).unwrap().bytes(&schemas, &framed).unwrap().map(<[u8]>::to_vec);
+    let bytes = |paths: &[&str]| Selector::new(paths).unwrap().bytes(&schemas, &framed).unwrap().map(<[u8]>::to_vec);
     assert_eq!(bytes(&["stamp", "stamp.stampData"]), Some(vec![0, 255, 7]));
     assert_eq!(bytes(&["hash"]), Some(vec![1, 2]));
     assert_eq!(bytes(&["name", "nothing", "mag"]), None);
@@ -134,10 +134,10 @@ fn bytes_as_they_are() {
 #[test]
 fn what_no_schema_has_is_refused_or_explained() {
     for wrong in ["", "a..b", "a[0]", "[]", "a]"] {
-        assert!(Pick::new(&[wrong]).is_err(), "{wrong}");
+        assert!(Selector::new(&[wrong]).is_err(), "{wrong}");
     }
     let (schemas, schema) = schemas();
-    let said = Pick::new(&["history[].fluxes"]).unwrap().absent(&schemas, schema).to_string();
+    let said = Selector::new(&["history[].fluxes"]).unwrap().absent(&schemas, schema).to_string();
     assert!(said.starts_with("alert has no history[].fluxes; the nearest it has: history[].flux"), "{said}");
 }
 
@@ -157,7 +157,7 @@ fn bombs_are_refused() {
         let framed = Framed { schema: schemas.add(1, &avsc).unwrap(), datum: datum.into() };
         for path in paths {
             let mut out = b"before".to_vec();
-            let refused = Pick::new(&[path]).unwrap().json(&schemas, &framed, BlobStyle::Length, &mut out);
+            let refused = Selector::new(&[path]).unwrap().json(&schemas, &framed, BlobStyle::Length, &mut out);
             let error = refused.unwrap_err().to_string();
             assert!(error.contains("more than") && error.contains(path), "{path}: {error}");
             assert_eq!(out, b"before", "nothing of it is printed");

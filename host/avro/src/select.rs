@@ -22,20 +22,20 @@ pub enum BlobStyle {
 
 /// A value to look for: `diaSource.psfFlux`, `prv_candidates[].magpsf`, the record `candidate`, or `*`, the alert.
 #[derive(Clone, Debug)]
-pub struct Pick {
+pub struct Selector {
     /// Alternatives. No step: the alert.
     paths: Vec<Vec<Step>>,
     text: String,
 }
 
-impl Pick {
-    /// Alternatives: the first that an alert has is picked.
+impl Selector {
+    /// Alternatives: the first that an alert has is selected.
     ///
     /// # Errors
     /// [`FieldError::Path`] for one that no schema could have.
-    pub fn new(paths: &[&str]) -> Result<Pick, FieldError> {
+    pub fn new(paths: &[&str]) -> Result<Selector, FieldError> {
         let parse = |path: &&str| if *path == "*" { Ok(Vec::new()) } else { steps(path) };
-        Ok(Pick { paths: paths.iter().map(parse).collect::<Result<_, _>>()?, text: paths.join(" or ") })
+        Ok(Selector { paths: paths.iter().map(parse).collect::<Result<_, _>>()?, text: paths.join(" or ") })
     }
 
     /// Appends the value, as JSON, to `out`. A null on the way is a null; NaN and infinities are null. `false`: the alert
