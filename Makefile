@@ -11,6 +11,7 @@ TESTED := --workspace --exclude skysieve-bench
 GUESTS := $(sort $(dir $(wildcard examples/*/Cargo.toml tests/guests/*/Cargo.toml)))
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+comma := ,
 
 SHELL := bash
 .PHONY: demo test filters lint unit soak bench bench-kafka setup clean help
@@ -42,10 +43,12 @@ lint: setup
 
 # Tests on Kafka share one broker; those that kill brokers start their own.
 KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
+# What is installed or started here must be there: a test that misses it fails. Real packets are used where there are any.
+REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
 unit: filters
 	@scripts/setup tests
-	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers $(CARGO) test $(TESTED)
+	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests $(TESTED)
 
 soak: filters
 	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers SKYSIEVE_TEST_KILLS=100 \

@@ -6,20 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use skysieve::kafka::{Feeder, Options, Received, Subscriber, TopicSettings, Topics};
+pub use skysieve_needs::kafka;
 
 use crate::{root, run_script, script, text};
-
-/// The variable that says where the brokers are that tests share. `make test` starts one and sets it.
-pub const VARIABLE: &str = "SKYSIEVE_TEST_KAFKA";
-
-/// The shared brokers' addresses. Where the variable is not set, says that the test is skipped.
-pub fn kafka() -> Option<String> {
-    let brokers = std::env::var(VARIABLE).ok();
-    if brokers.is_none() {
-        eprintln!("skipped: needs Apache Kafka; `make test` starts one, or set {VARIABLE} to its address");
-    }
-    brokers
-}
 
 /// A name that no other test and no earlier run has.
 pub fn unique(name: &str) -> String {

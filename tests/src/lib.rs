@@ -9,21 +9,13 @@ pub mod setup;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+pub use skysieve_needs::alerts as shared;
+use skysieve_needs::{Need, skip};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
-}
-
-/// The folder of real packets and reference verdicts, if this machine has it. Says so when not.
-pub fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("SKYSIEVE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
-    let found = folder.join("alerts").is_dir();
-    if !found {
-        eprintln!("skipped: needs real alerts in {}", folder.display());
-    }
-    found.then_some(folder)
 }
 
 /// Where the modules of examples and test guests are.
@@ -83,7 +75,7 @@ pub fn alerts(visits: usize, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
 /// `SKYSIEVE_NO_PYTHON` is set.
 pub fn python() -> Option<PathBuf> {
     if std::env::var_os("SKYSIEVE_NO_PYTHON").is_some() {
-        eprintln!("skipped: needs Python, and SKYSIEVE_NO_PYTHON is set");
+        skip(Need::Python, "SKYSIEVE_NO_PYTHON is set");
         return None;
     }
     Some(PathBuf::from(text(&script("python-env", &[]).stdout).trim()))

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use skysieve::kafka::{Feeder, Options};
+use skysieve_needs::{Need, kafka, skip};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::{alerts, binary, module, python, root, skysieve, text};
 
@@ -24,10 +25,7 @@ struct Topic {
 impl Topic {
     /// None, and says so, where no broker is given.
     fn create(what: &str, partitions: i32) -> Option<Topic> {
-        let Some(brokers) = std::env::var("SKYSIEVE_TEST_KAFKA").ok().filter(|brokers| !brokers.is_empty()) else {
-            eprintln!("skipped: needs Apache Kafka, and SKYSIEVE_TEST_KAFKA does not say where one is");
-            return None;
-        };
+        let brokers = kafka()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
         let topic = Topic { brokers, name: format!("{what}-{now}"), partitions };
         topic.python("create", &[&partitions.to_string()])?;
@@ -202,7 +200,7 @@ fn a_header_whose_name_is_not_text_does_no_harm() {
 fn kcat() -> Option<&'static str> {
     let found = Command::new("kcat").arg("-V").output().is_ok_and(|output| output.status.success());
     if !found {
-        eprintln!("skipped: needs kcat");
+        skip(Need::Kcat, "install the package kcat");
     }
     found.then_some("kcat")
 }

@@ -12,22 +12,11 @@ mod real;
 mod reference;
 mod selecting;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Decoder, Framed, Group, Projection, SchemaId, Schemas};
 use crate::alert::{Column, Field, Kind};
 use reference::Scalar;
-
-/// The folder of real alerts, if there is one.
-fn shared() -> Option<PathBuf> {
-    let folder = std::env::var_os("SKYSIEVE_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
-    if !folder.is_dir() {
-        println!("skipped: needs ../shared");
-    }
-    folder.is_dir().then_some(folder)
-}
 
 /// One field, of one path or of several with blanks between.
 fn field(paths: &str, kind: Kind) -> Field {

@@ -35,7 +35,7 @@ fn compare(schemas: &Arc<Schemas>, alert: &Framed<'_>, value: &apache_avro::type
 
 #[test]
 fn every_field_of_every_ztf_packet() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = skysieve_needs::alerts() else { return };
     let schemas = Arc::new(Schemas::builtin());
     let builtin = schemas.all().len();
     let files = [packets(&shared.join("alerts/ztf/packets")), packets(&shared.join("alerts/ztf/visits"))].concat();
@@ -51,7 +51,7 @@ fn every_field_of_every_ztf_packet() {
 
 #[test]
 fn every_field_of_every_lsst_packet() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = skysieve_needs::alerts() else { return };
     let schemas = Arc::new(Schemas::builtin());
     for file in packets(&shared.join("alerts/lsst/wire")) {
         let packet = std::fs::read(&file).unwrap();
@@ -66,7 +66,7 @@ fn every_field_of_every_lsst_packet() {
 
 #[test]
 fn malformed_packets_are_refused() {
-    let Some(shared) = shared() else { return };
+    let Some(shared) = skysieve_needs::alerts() else { return };
     let schemas = Schemas::builtin();
     for file in packets(&shared.join("alerts/ztf/malformed")) {
         let packet = std::fs::read(&file).unwrap();

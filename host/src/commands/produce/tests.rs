@@ -112,12 +112,7 @@ fn folder(alerts: &[SimulatedAlert]) -> (tempfile::TempDir, String) {
 
 /// Files of LSST's versions and of ZTF's, if this machine has them.
 fn real() -> Option<Vec<PathBuf>> {
-    let shared = std::env::var_os("SKYSIEVE_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")), PathBuf::from);
-    if !shared.is_dir() {
-        println!("skipped: needs ../shared");
-        return None;
-    }
+    let shared = skysieve_needs::alerts()?;
     Some(["lsst/wire", "ztf/packets"].map(|folder| shared.join("alerts").join(folder)).into())
 }
 
