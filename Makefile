@@ -20,7 +20,7 @@ SHELL := bash
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make filters examples to target/filters/NAME.wasm"
-	@echo "make lint    rustfmt and clippy, without warnings"
+	@echo "make lint    formatting, clippy, documentation, licences, shell scripts"
 	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
 	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
 	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk, 8 GB of memory)"
@@ -40,6 +40,8 @@ filters: setup
 lint: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	@scripts/lint-extra
 
 # Tests on Kafka share one broker; those that kill brokers start their own.
 KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
