@@ -2,22 +2,21 @@
 
 use std::fmt;
 
-use super::evaluation::{Evaluation, Log};
+use super::chunk::Chunk;
+use super::evaluation::Log;
 use super::instance::Instance;
-use super::judge::{Chunk, Judge};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::module::Module;
 use super::refusal::Refusal;
 use super::stack::with_room;
-use skysieve_avro::alert::Column;
 
 /// One filter: an instance of a module with a config. Moves between threads, works on one at a time.
 pub struct Filter {
     module: Module,
     config: String,
     limits: Limits,
-    manifest: Manifest,
+    pub(super) manifest: Manifest,
     /// `None` after a failure, until it is needed again.
     pub(super) instance: Option<Instance>,
     pub(super) chunk: Chunk,
@@ -49,21 +48,6 @@ impl Filter {
     /// What it says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
-    }
-
-    /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields, each of `rows` rows, and
-    /// none of a field that is not `optional` has a null.
-    ///
-    /// Every misbehaviour of the filter ends as a fault of the alerts to blame and of no other. Fast on a thread of
-    /// [`spawn`](super::spawn).
-    pub fn evaluate(&mut self, rows: usize, columns: &[&Column]) -> Evaluation {
-        self.evaluate_by(usize::MAX, rows, columns)
-    }
-
-    /// As [`Filter::evaluate`], in calls of at most `chunk` alerts each.
-    pub fn evaluate_by(&mut self, chunk: usize, rows: usize, columns: &[&Column]) -> Evaluation {
-        debug_assert_eq!(columns.len(), self.manifest.fields.len(), "a column for each field");
-        with_room(|| Judge::new(self, chunk, columns).judge_all(rows))
     }
 
     /// Bytes of linear memory, the most so far.

@@ -6,49 +6,32 @@ use super::evaluation::{Accepted, Evaluation, Fault, FaultKind, Level, Log};
 use super::fault::Failure;
 use super::filter::Filter;
 use super::instance::Instance;
-use super::output::CALL_ROWS;
+use super::stack::with_room;
 use skysieve_avro::alert::Column;
 
 /// Calls of one evaluation that may overrun their deadline. Finding one culprit among 256 takes 9. Without the bound a
 /// filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
 const OVERRUNS: u32 = 20;
 
-/// Calls of full size that must succeed before a larger one is tried.
-const STREAK: u32 = 32;
-
-/// How many alerts fit a call of this filter: what is remembered from one batch to the next.
-#[derive(Debug)]
-pub struct Chunk {
-    size: usize,
-    streak: u32,
-}
-
-impl Default for Chunk {
-    fn default() -> Chunk {
-        Chunk { size: CALL_ROWS, streak: 0 }
-    }
-}
-
-impl Chunk {
-    /// A call of `rows` succeeded.
-    fn fitted(&mut self, rows: usize) {
-        if rows < self.size || self.size == CALL_ROWS {
-            return;
-        }
-        self.streak += 1;
-        if self.streak == STREAK {
-            *self = Chunk { size: (self.size * 2).min(CALL_ROWS), streak: 0 };
-        }
+impl Filter {
+    /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields, each of `rows` rows, and
+    /// none of a field that is not `optional` has a null.
+    ///
+    /// Every misbehaviour of the filter ends as a fault of the alerts to blame and of no other. Fast on a thread of
+    /// [`spawn`](super::spawn).
+    pub fn evaluate(&mut self, rows: usize, columns: &[&Column]) -> Evaluation {
+        self.evaluate_by(usize::MAX, rows, columns)
     }
 
-    /// A call of `rows` failed though no alert of it fails alone.
-    fn too_large(&mut self, rows: usize) {
-        *self = Chunk { size: self.size.min(rows.div_ceil(2)), streak: 0 };
+    /// As [`Filter::evaluate`], in calls of at most `chunk` alerts each.
+    pub fn evaluate_by(&mut self, chunk: usize, rows: usize, columns: &[&Column]) -> Evaluation {
+        debug_assert_eq!(columns.len(), self.manifest.fields.len(), "a column for each field");
+        with_room(|| Judge::new(self, chunk, columns).judge_all(rows))
     }
 }
 
 /// One batch on its way through a filter.
-pub struct Judge<'a> {
+struct Judge<'a> {
     filter: &'a mut Filter,
     asked: usize,
     columns: &'a [&'a Column],
@@ -60,7 +43,7 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(filter: &'a mut Filter, asked: usize, columns: &'a [&'a Column]) -> Judge<'a> {
+    fn new(filter: &'a mut Filter, asked: usize, columns: &'a [&'a Column]) -> Judge<'a> {
         Judge {
             filter,
             asked: asked.max(1),
@@ -73,7 +56,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges every row.
-    pub fn judge_all(mut self, rows: usize) -> Evaluation {
+    fn judge_all(mut self, rows: usize) -> Evaluation {
         let logs = std::mem::take(&mut self.filter.start_logs);
         self.keep_logs(logs);
         self.judge(0..rows);

@@ -4,6 +4,7 @@
 //! ([`Filter::start`]). A filter is called with batches ([`Filter::evaluate`]); whatever it does in there, the outcome is
 //! an [`Evaluation`] that says of every alert whether it was accepted, rejected (neither named) or a [`Fault`].
 
+mod chunk;
 mod engine;
 mod evaluation;
 mod fault;
