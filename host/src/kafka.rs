@@ -1,43 +1,35 @@
-//! Kafka: source, sink and the embedded broker. librdkafka and the protocol are seen nowhere else.
+//! Kafka, by who uses it. librdkafka and the protocol are seen nowhere else.
 //!
-//! A [`Claim`] on a host's name makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and
-//! deliver exactly once: outputs and offsets are committed in one transaction. [`Topics`] creates what a host needs.
-//! [`Outbound`] sends as a survey does, [`Follower`] reads as subscribers do. [`EmbeddedBroker`], [`Feeder`] and
-//! [`Subscriber`] are for the demo and for
-//! tests: a broker in this process, what fills it without outrunning its readers, and what reads many topics at once.
+//! | module | does |
+//! | --- | --- |
+//! | `client` | what all share: options, connection, errors, partitions, tables, ready-made records published |
+//! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
+//! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
+//! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
+//! | `embedded` | for the demo and for tests: [`EmbeddedBroker`], [`Feeder`], which fills it, and [`Subscriber`] |
+//! | `wire` | Kafka's protocol, as far as a host's transactions need it |
+//!
+//! A [`HostLock`] makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and deliver exactly
+//! once: outputs and offsets are committed in one transaction.
 
-mod claim;
-mod connection;
+mod client;
 mod embedded;
-mod error;
-mod feeder;
 mod follow;
-mod lag;
-mod options;
-mod outbound;
-mod publisher;
-mod sink;
-mod source;
-mod start;
-mod subscriber;
-mod table;
-#[cfg(test)]
-mod tests;
-mod topics;
-mod transaction;
+mod host;
+mod survey;
 mod wire;
 
-pub use claim::Claim;
-pub use embedded::EmbeddedBroker;
-pub use error::Error;
-pub use feeder::{Consumed, Feeder};
+pub use client::error::Error;
+pub use client::options::Options;
+pub use client::table::Table;
+pub use embedded::broker::EmbeddedBroker;
+pub use embedded::feeder::{Consumed, Feeder};
+pub use embedded::subscriber::{Received, Subscriber};
 pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd, Start};
-pub use lag::Watch;
-pub use options::Options;
-pub use outbound::{Deliveries, Outbound, Settled, Undelivered};
-pub use sink::{DROPPED_PAYLOAD, KafkaSink};
-pub use source::KafkaSource;
-pub use start::From;
-pub use subscriber::{Received, Subscriber};
-pub use table::Table;
-pub use topics::{TopicSettings, Topics};
+pub use host::lock::HostLock;
+pub use host::sink::{DROPPED_PAYLOAD, KafkaSink};
+pub use host::source::KafkaSource;
+pub use host::start::From;
+pub use host::topics::{TopicSettings, Topics};
+pub use host::watch::Watch;
+pub use survey::outbound::{Deliveries, Outbound, Settled, Undelivered};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skysieve::kafka::{Claim, From, KafkaSink, Options};
+use skysieve::kafka::{From, HostLock, KafkaSink, Options};
 use skysieve::pipeline::{Position, Record, Sink, SinkError};
 use skysieve_tests::kafka::{create_topic, kafka, read_all, unique};
 
@@ -24,8 +24,8 @@ impl Stage {
     }
 
     fn begin(&self) -> [KafkaSink; 2] {
-        let claim = Claim::new(&self.options, &self.name).unwrap();
-        claim.open(std::slice::from_ref(&self.name), From::Committed, "dead".into()).unwrap().1
+        let lock = HostLock::new(&self.options, &self.name).unwrap();
+        lock.open(std::slice::from_ref(&self.name), From::Committed, "dead".into()).unwrap().1
     }
 
     /// The alert at an offset, sent but not committed.

@@ -12,7 +12,7 @@ use super::common::{SchemaArgs, parse_seconds};
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::filters::Control;
-use crate::kafka::{Claim, EmbeddedBroker, Feeder, From, Options, Subscriber};
+use crate::kafka::{EmbeddedBroker, Feeder, From, HostLock, Options, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
 use skysieve_sandbox::{Engine, Limits, PoolConfig};
 
@@ -102,8 +102,8 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         println!("status page and API at http://{}/", api.address);
     }
 
-    let claim = Claim::new(&broker.options(), "demo")?;
-    let (source, sinks) = claim.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
+    let lock = HostLock::new(&broker.options(), "demo")?;
+    let (source, sinks) = lock.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
     let watch = source.watch();
     let consumed = Arc::new(move |partition| watch.position(INPUT, partition).unwrap_or(0));
     let feeder = Feeder::new(&options, INPUT, PARTITIONS, consumed)?;

@@ -13,7 +13,7 @@ pub use args::HostArgs;
 use super::common::UsageError;
 use super::serve::{Api, stop_on_signal};
 use crate::filters::read_folder;
-use crate::kafka::{Claim, Options, Topics};
+use crate::kafka::{HostLock, Options, Topics};
 use crate::pipeline::{Handle, OpenTopic, Pipeline, Prepared};
 use skysieve_sandbox::{Engine, PoolConfig};
 
@@ -43,11 +43,11 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;
     // From here on no other host of this name can publish.
-    let claim = Claim::new(&options, &args.name)?;
-    let counters = claim.table(&args.quotas())?;
+    let lock = HostLock::new(&options, &args.name)?;
+    let counters = lock.table(&args.quotas())?;
     let counters = pipeline.restore(counters.iter().map(|(key, value)| (&key[..], &value[..])));
     pipeline.add(filters)?;
-    let (source, sinks) = claim.open(&args.topics, args.from, args.dead_letters().into())?;
+    let (source, sinks) = lock.open(&args.topics, args.from, args.dead_letters().into())?;
     tracing::info!(from = %args.from, counters, "reading");
     let ended = pipeline.run(source, sinks, &stop);
     api.stop();

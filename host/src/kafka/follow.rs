@@ -16,9 +16,10 @@ use rdkafka::{Offset, TopicPartitionList};
 pub use config::{Acknowledge, FollowConfig, Start};
 pub use held::PartitionEnd;
 
-use super::connection::TICK;
-use super::source::intern;
-use super::{Error, Options};
+use crate::kafka::client::connection::TICK;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::partitions::intern;
 use crate::pipeline::Message;
 use context::Context;
 

@@ -22,7 +22,7 @@ mod tests;
 
 use kafka_protocol::ResponseError;
 
-use super::Error;
+use crate::kafka::client::error::Error;
 
 pub(super) use cluster::{Cluster, Coordinates};
 pub(super) use produce::{Parcel, Producer, plan};

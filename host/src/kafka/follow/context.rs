@@ -12,8 +12,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::held::Held;
 use super::{Acknowledge, FollowConfig, Start};
-use crate::kafka::Error;
-use crate::kafka::connection::{Connection, log};
+use crate::kafka::client::connection::{Connection, log};
+use crate::kafka::client::error::Error;
 
 /// How long to wait for the offsets of a time.
 const PATIENCE: Duration = Duration::from_secs(10);

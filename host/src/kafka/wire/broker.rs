@@ -12,13 +12,13 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
-use super::super::Error;
 use super::pieces::Pieces;
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
 use super::stop::Stop;
 use super::stream::Stream;
 use super::{Trouble, check};
+use crate::kafka::client::error::Error;
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ const LARGEST_ANSWER: usize = 16 << 20;
 const CLIENT: StrBytes = StrBytes::from_static_str("skysieve");
 
 /// A request that is sent in one version.
-pub(in super::super) trait Ask: Request {
+pub(in crate::kafka) trait Ask: Request {
     /// Which.
     const VERSION: i16;
     /// Its name in Kafka's documentation.

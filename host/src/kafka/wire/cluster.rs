@@ -10,11 +10,12 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::super::{Error, Options};
 use super::broker::{Ask, Broker};
 use super::security::Security;
 use super::stop::Stop;
 use super::{Trouble, check};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 
 /// How long a coordinator is asked the same.
 const ASK: Duration = Duration::from_secs(30);
@@ -34,7 +35,7 @@ const LATER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 /// What a broker coordinates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in super::super) enum Coordinates {
+pub(in crate::kafka) enum Coordinates {
     /// A transactional id.
     Transactions,
     /// A consumer group.
@@ -49,7 +50,7 @@ pub(super) enum Purpose {
 }
 
 /// The brokers, as one client sees them.
-pub(in super::super) struct Cluster {
+pub(in crate::kafka) struct Cluster {
     options: Options,
     stop: Stop,
     security: Security,
@@ -70,7 +71,7 @@ impl Cluster {
     ///
     /// # Errors
     /// [`Error::Property`] when an override is wrong.
-    pub(in super::super) fn new(options: &Options, group: &str, transactional_id: &str) -> Result<Cluster, Error> {
+    pub(in crate::kafka) fn new(options: &Options, group: &str, transactional_id: &str) -> Result<Cluster, Error> {
         Ok(Cluster {
             options: options.clone(),
             stop: Stop::new(options),
@@ -95,12 +96,12 @@ impl Cluster {
     }
 
     /// Whether the process was asked to stop, and there was time to end what had begun.
-    pub(in super::super) fn is_stopped(&self) -> bool {
+    pub(in crate::kafka) fn is_stopped(&self) -> bool {
         self.stop.is_over()
     }
 
     /// Forgets connections and who does what, after something went wrong.
-    pub(in super::super) fn forget(&mut self) {
+    pub(in crate::kafka) fn forget(&mut self) {
         self.leaders.clear();
         self.coordinators.clear();
         self.connections.clear();
@@ -113,7 +114,7 @@ impl Cluster {
 
     /// Asks a coordinator until it gives an answer, or an error that is its last word. Every request that is sent this way
     /// may be sent twice.
-    pub(in super::super) fn coordinate<R: Ask>(
+    pub(in crate::kafka) fn coordinate<R: Ask>(
         &mut self,
         of: Coordinates,
         request: &R,

@@ -33,23 +33,23 @@ const ACKNOWLEDGED_IN: i32 = 25_000;
 const ALL: i16 = -1;
 
 /// A record to be sent, by itself or with others.
-pub(in super::super) struct Parcel<'a> {
-    pub(in super::super) record: &'a Record,
-    pub(in super::super) alone: bool,
+pub(in crate::kafka) struct Parcel<'a> {
+    pub(in crate::kafka) record: &'a Record,
+    pub(in crate::kafka) alone: bool,
 }
 
 /// Who sends: what brokers know the records by, so that none is appended twice.
-pub(in super::super) struct Producer {
+pub(in crate::kafka) struct Producer {
     /// One of the host's two.
-    pub(in super::super) transactional_id: String,
-    pub(in super::super) id: i64,
-    pub(in super::super) epoch: i16,
+    pub(in crate::kafka) transactional_id: String,
+    pub(in crate::kafka) id: i64,
+    pub(in crate::kafka) epoch: i16,
     /// The next record's number in each partition that was written to in this epoch.
-    pub(in super::super) sequences: HashMap<Place, i32>,
+    pub(in crate::kafka) sequences: HashMap<Place, i32>,
 }
 
 /// A partition.
-pub(in super::super) type Place = (Arc<str>, i32);
+pub(in crate::kafka) type Place = (Arc<str>, i32);
 
 /// Records of one partition that go together. `parcels`: which.
 struct Batch {
@@ -60,17 +60,17 @@ struct Batch {
 
 /// Which records go where.
 #[derive(Default)]
-pub(in super::super) struct Plan {
+pub(in crate::kafka) struct Plan {
     batches: Vec<Batch>,
     /// Those that no broker can be sent.
     too_large: Vec<usize>,
 }
 
 /// What the leaders said: parcels that were not appended, in order.
-pub(in super::super) type Produced = Vec<(usize, ResponseError)>;
+pub(in crate::kafka) type Produced = Vec<(usize, ResponseError)>;
 
 /// Chooses partitions and puts records together.
-pub(in super::super) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> Result<Plan, Trouble> {
+pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> Result<Plan, Trouble> {
     cluster.learn(parcels.iter().map(|parcel| &parcel.record.topic))?;
     let mut plan = Plan::default();
     // The batch of a partition that has room.
@@ -109,7 +109,7 @@ impl Plan {
     }
 
     /// The partitions, by topic.
-    pub(in super::super) fn partitions(&self) -> BTreeMap<&str, Vec<i32>> {
+    pub(in crate::kafka) fn partitions(&self) -> BTreeMap<&str, Vec<i32>> {
         let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
         for Batch { place: (topic, partition), .. } in &self.batches {
             let partitions = topics.entry(topic).or_default();
@@ -150,19 +150,19 @@ impl Plan {
 }
 
 /// Requests that are on their way.
-pub(in super::super) struct Sent<'a> {
+pub(in crate::kafka) struct Sent<'a> {
     requests: Vec<(i32, Vec<&'a Batch>)>,
     too_large: &'a [usize],
 }
 
 impl Producer {
     /// One that the coordinator has not given an id yet.
-    pub(in super::super) fn new(transactional_id: &str) -> Producer {
+    pub(in crate::kafka) fn new(transactional_id: &str) -> Producer {
         Producer { transactional_id: transactional_id.to_owned(), id: -1, epoch: -1, sequences: HashMap::new() }
     }
 
     /// Sends everything. The answers are to be [received](Sent::receive).
-    pub(in super::super) fn send<'a>(
+    pub(in crate::kafka) fn send<'a>(
         &mut self,
         cluster: &mut Cluster,
         parcels: &[Parcel<'_>],
@@ -224,7 +224,7 @@ impl Producer {
 
 impl Sent<'_> {
     /// Waits for the answers: the parcels that were not appended.
-    pub(in super::super) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Trouble> {
+    pub(in crate::kafka) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Trouble> {
         let mut failed = Vec::new();
         for (leader, batches) in &self.requests {
             let answer = cluster.connection(Purpose::Produce, *leader)?.receive::<ProduceRequest>()?;

@@ -6,10 +6,11 @@ use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslConnector, SslConnectorBuilder, SslMethod, SslVerifyMode};
 use openssl::x509::X509;
 
-use super::super::{Error, Options};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 
 /// What a connection needs before it can be used.
-pub(in super::super) struct Security {
+pub(in crate::kafka) struct Security {
     /// TLS, if wanted.
     pub(super) tls: Option<Tls>,
     /// SASL, if wanted.
@@ -59,7 +60,7 @@ const KNOWN: [&str; 15] = [
 
 impl Security {
     /// As the overrides say.
-    pub(in super::super) fn of(options: &Options) -> Result<Security, Error> {
+    pub(in crate::kafka) fn of(options: &Options) -> Result<Security, Error> {
         let protocol = options.property(&["security.protocol"]).unwrap_or("plaintext").to_ascii_lowercase();
         let (tls, sasl) = match &*protocol {
             "plaintext" => (false, false),

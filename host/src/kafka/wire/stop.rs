@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::super::Options;
+use crate::kafka::client::options::Options;
 
 /// How long waits go on once the process was asked to stop, all of them together.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use openssl::ssl::SslStream;
 
-use super::super::connection::TICK;
 use super::pieces::Pieces;
 use super::security::Tls;
+use crate::kafka::client::connection::TICK;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(4);

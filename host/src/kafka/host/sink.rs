@@ -6,11 +6,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::TICK;
-use super::source::Client;
-use super::transaction::{Failure, Transactions, take_over};
-use super::wire::Parcel;
-use super::{Error, Options, Watch, start};
+use crate::kafka::client::connection::TICK;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::host::source::Client;
+use crate::kafka::host::start;
+use crate::kafka::host::transactions::{Failure, Transactions, take_over};
+use crate::kafka::host::watch::Watch;
+use crate::kafka::wire::Parcel;
 use crate::pipeline::{Header, Position, Record, Sink, SinkError};
 
 /// The header of a dead letter whose payload the brokers found too large, and how many bytes it had.

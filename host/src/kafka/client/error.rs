@@ -43,7 +43,7 @@ pub enum Error {
 
 impl Error {
     /// Whether it may pass by itself.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(in crate::kafka) fn may_pass(&self) -> bool {
         matches!(self, Error::Unreachable { .. })
     }
 }

@@ -9,9 +9,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::connection::TICK;
-use super::source::Context;
-use super::{Error, Options, Watch, start};
+use crate::kafka::client::connection::TICK;
+use crate::kafka::client::context::Context;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::partitions;
 
 /// What the reader of a table adds to librdkafka's defaults.
 const PROPERTIES: [(&str, &str); 6] = [
@@ -28,12 +30,12 @@ const PROPERTIES: [(&str, &str); 6] = [
 pub type Table = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The last record of each key, without those whose payload is null.
-pub(super) fn read(options: &Options, topic: &str) -> Result<Table, Error> {
-    let watch = Watch::default();
+pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Error> {
     let config = options.client_config(&PROPERTIES)?;
-    let consumer: rdkafka::consumer::BaseConsumer<Context> = config.create_with_context(Context::new(&watch))?;
-    watch.connection().establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
-    let partitions = start::await_topics(&consumer, &[Arc::from(topic)], options)?;
+    let consumer: rdkafka::consumer::BaseConsumer<Context> = config.create_with_context(Context::default())?;
+    let connection = &consumer.context().connection;
+    connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
+    let partitions = partitions::await_topics(&consumer, &[Arc::from(topic)], options)?;
     let mut list = TopicPartitionList::new();
     for (topic, partition) in &partitions {
         list.add_partition_offset(topic, *partition, Offset::Beginning)?;
@@ -53,8 +55,8 @@ pub(super) fn read(options: &Options, topic: &str) -> Result<Table, Error> {
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(_)) | None => {
-                watch.connection().report();
-                watch.connection().check()?;
+                connection.report();
+                connection.check()?;
             }
         }
         if options.stopping() {

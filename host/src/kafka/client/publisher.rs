@@ -9,8 +9,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
-use super::connection::{Connection, TICK, log};
-use super::{Error, Options};
+use crate::kafka::client::connection::{Connection, TICK, log};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 use crate::pipeline::Record;
 
 /// What a publisher adds to librdkafka's defaults.
@@ -30,14 +31,14 @@ const PROPERTIES: [(&str, &str); 6] = [
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A producer whose thread takes in acknowledgements as they come: rdkafka's own `flush` looks every 100 ms only.
-pub(super) struct Publisher {
+pub(in crate::kafka) struct Publisher {
     producer: ThreadedProducer<Context>,
     options: Options,
 }
 
 impl Publisher {
     /// Waits until a broker has answered.
-    pub(super) fn new(options: &Options) -> Result<Publisher, Error> {
+    pub(in crate::kafka) fn new(options: &Options) -> Result<Publisher, Error> {
         let config = options.client_config(&PROPERTIES)?;
         let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
         producer.context().connection.establish(producer.client(), options, || {})?;
@@ -46,7 +47,7 @@ impl Publisher {
 
     /// Hands a record to librdkafka; `receipts` gets to know under `number` what became of it. Waits while the queue is
     /// full.
-    pub(super) fn send(
+    pub(in crate::kafka) fn send(
         &self,
         record: &Record,
         partition: Option<i32>,
@@ -87,7 +88,7 @@ impl Publisher {
     }
 
     /// Waits until all but `rest` records are settled, or one has failed.
-    pub(super) fn wait(&self, receipts: &Receipts, rest: usize) -> Result<(), Error> {
+    pub(in crate::kafka) fn wait(&self, receipts: &Receipts, rest: usize) -> Result<(), Error> {
         let connection = &self.producer.context().connection;
         let mut stop_at = None;
         loop {
@@ -106,7 +107,11 @@ impl Publisher {
     }
 
     /// Says in full why records were not acknowledged, if any was not. `failed` are numbers of `records`.
-    pub(super) fn explain(&self, failed: &[(usize, RDKafkaErrorCode)], records: &[Record]) -> Result<(), Error> {
+    pub(in crate::kafka) fn explain(
+        &self,
+        failed: &[(usize, RDKafkaErrorCode)],
+        records: &[Record],
+    ) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
         let Some(&(number, code)) = failed.first() else {
             self.producer.context().connection.works();
@@ -145,7 +150,7 @@ fn headers(record: &Record) -> Option<OwnedHeaders> {
 
 /// What became of some records.
 #[derive(Default)]
-pub(super) struct Receipts {
+pub(in crate::kafka) struct Receipts {
     state: Mutex<Awaited>,
     changed: Condvar,
 }
@@ -158,7 +163,7 @@ struct Awaited {
 
 impl Receipts {
     /// How many records are not settled yet.
-    pub(super) fn outstanding(&self) -> usize {
+    pub(in crate::kafka) fn outstanding(&self) -> usize {
         self.state.lock().unwrap().outstanding
     }
 
@@ -168,7 +173,7 @@ impl Receipts {
     }
 
     /// The numbers of the records that failed since last asked, and why.
-    pub(super) fn take_failed(&self) -> Vec<(usize, RDKafkaErrorCode)> {
+    pub(in crate::kafka) fn take_failed(&self) -> Vec<(usize, RDKafkaErrorCode)> {
         std::mem::take(&mut self.state.lock().unwrap().failed)
     }
 
@@ -186,7 +191,7 @@ impl Receipts {
 }
 
 /// Goes with a record through librdkafka.
-pub(super) struct Ticket {
+pub(in crate::kafka) struct Ticket {
     number: usize,
     receipts: Arc<Receipts>,
 }
@@ -201,7 +206,7 @@ impl Ticket {
 }
 
 #[derive(Default)]
-pub(super) struct Context {
+pub(in crate::kafka) struct Context {
     connection: Connection,
 }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::publisher::{Publisher, Receipts};
-use super::{Error, Options};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::publisher::{Publisher, Receipts};
 use crate::pipeline::Record;
 
 /// Bytes of a partition that may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.

@@ -2,9 +2,9 @@
 
 use kafka_protocol::ResponseError;
 
-use super::super::Error;
-use super::super::wire::{Parcel, Trouble};
 use super::Transactions;
+use crate::kafka::client::error::Error;
+use crate::kafka::wire::{Parcel, Trouble};
 
 /// What a failed transaction means.
 #[derive(Debug)]

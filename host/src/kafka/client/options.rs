@@ -7,8 +7,8 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::Error;
-use super::wire::Security;
+use crate::kafka::client::error::Error;
+use crate::kafka::wire::Security;
 
 /// Where the brokers are, and how every client of them is set up.
 ///
@@ -87,23 +87,23 @@ impl Options {
     }
 
     /// The value of an override that goes by these names, as librdkafka would take it: the last.
-    pub(super) fn property(&self, names: &[&str]) -> Option<&str> {
+    pub(in crate::kafka) fn property(&self, names: &[&str]) -> Option<&str> {
         let last = self.overrides.iter().rfind(|(key, _)| names.contains(&&**key));
         last.map(|(_, value)| value.as_str())
     }
 
     /// The error that no broker answered in time.
-    pub(super) fn unreachable(&self, reason: String) -> Error {
+    pub(in crate::kafka) fn unreachable(&self, reason: String) -> Error {
         Error::Unreachable { brokers: self.brokers.clone(), seconds: self.patience.as_secs(), reason }
     }
 
     /// Whether the process was asked to stop.
-    pub(super) fn stopping(&self) -> bool {
+    pub(in crate::kafka) fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     /// The configuration of a client: `defaults`, then the overrides.
-    pub(super) fn client_config(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, Error> {
+    pub(in crate::kafka) fn client_config(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, Error> {
         let mut config = ClientConfig::new();
         config.set_log_level(if tracing::enabled!(target: "librdkafka", tracing::Level::DEBUG) {
             RDKafkaLogLevel::Debug

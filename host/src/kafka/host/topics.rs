@@ -7,8 +7,9 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::source::Context;
-use super::{Error, Options, Watch};
+use crate::kafka::client::context::Context;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);
@@ -44,7 +45,6 @@ pub struct Topics {
     admin: AdminClient<DefaultClientContext>,
     /// What knows why brokers can't be reached: an admin client is not told.
     consumer: BaseConsumer<Context>,
-    watch: Watch,
     runtime: tokio::runtime::Runtime,
     settings: TopicSettings,
     options: Options,
@@ -56,13 +56,12 @@ impl Topics {
     /// # Errors
     /// [`Error`] when an override is wrong.
     pub fn new(options: &Options, settings: TopicSettings) -> Result<Topics, Error> {
-        let watch = Watch::default();
         let config = options.client_config(&[("group.id", "skysieve-topics"), ("enable.auto.commit", "false")])?;
-        let consumer = config.create_with_context(Context::new(&watch))?;
+        let consumer = config.create_with_context(Context::default())?;
         let admin = options.client_config(&[])?.create()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::Other(format!("cannot start a runtime: {error}")))?;
-        Ok(Topics { admin, consumer, watch, runtime, settings, options: options.clone() })
+        Ok(Topics { admin, consumer, runtime, settings, options: options.clone() })
     }
 
     /// Makes sure that the topics of filters are there.
@@ -107,7 +106,7 @@ impl Topics {
 
     fn ensure(&self, topics: &[&str], purpose: &Use) -> Result<(), Error> {
         let serve = || drop(self.consumer.poll(Duration::ZERO));
-        self.watch.connection().establish(self.consumer.client(), &self.options, serve)?;
+        self.consumer.context().connection.establish(self.consumer.client(), &self.options, serve)?;
         let metadata = self.consumer.fetch_metadata(None, ASK)?;
         let there = |topic: &&&str| metadata.topics().iter().any(|found| found.name() == **topic);
         let absent: Vec<&str> = topics.iter().filter(|topic| !there(topic)).copied().collect();

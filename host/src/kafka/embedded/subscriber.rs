@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::connection::{Connection, log};
-use super::source::intern;
-use super::{Error, Options};
+use crate::kafka::client::context::Context;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::partitions::intern;
 use crate::pipeline::Header;
 
 /// What a subscriber adds to librdkafka's defaults.
@@ -155,22 +155,3 @@ fn own(message: &BorrowedMessage<'_>, topics: &mut Vec<Arc<str>>) -> Received {
         arrived: Instant::now(),
     }
 }
-
-#[derive(Default)]
-struct Context {
-    connection: Connection,
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.connection.failed(&error, reason);
-    }
-
-    fn stats_raw(&self, _: &[u8]) {}
-}
-
-impl ConsumerContext for Context {}

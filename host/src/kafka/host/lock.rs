@@ -1,15 +1,19 @@
-//! A host's claim on its name.
+//! A host's lock on its name.
 
 use std::sync::Arc;
 
-use super::source::{self, Client};
-use super::table::{self, Table};
-use super::transaction::{Transactions, take_over};
-use super::{Error, From, KafkaSink, KafkaSource, Options, Watch};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::table::{self, Table};
+use crate::kafka::host::sink::KafkaSink;
+use crate::kafka::host::source::{self, Client, KafkaSource};
+use crate::kafka::host::start::From;
+use crate::kafka::host::transactions::{Transactions, take_over};
+use crate::kafka::host::watch::Watch;
 
-/// The right to read and publish as the host of a name: its transactional ids and its consumer group. Whoever claims the
+/// The right to read and publish as the host of a name: its transactional ids and its consumer group. Whoever locks the
 /// name later takes it over, and the earlier host can't commit any more.
-pub struct Claim {
+pub struct HostLock {
     options: Options,
     name: String,
     watch: Watch,
@@ -17,18 +21,18 @@ pub struct Claim {
     consumer: Arc<Client>,
 }
 
-impl Claim {
+impl HostLock {
     /// Takes the name over. What an earlier host of it left open is committed or aborted after this. Waits until a
     /// broker has answered.
     ///
     /// # Errors
     /// [`Error`] when none does, the brokers refuse it, or an override is wrong.
-    pub fn new(options: &Options, name: &str) -> Result<Claim, Error> {
+    pub fn new(options: &Options, name: &str) -> Result<HostLock, Error> {
         let watch = Watch::default();
         let consumer = source::consumer(options, name, &watch)?;
         let mut transactions = Transactions::pair(options, name, &watch)?;
         take_over(transactions.each_mut())?;
-        Ok(Claim { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
+        Ok(HostLock { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
     }
 
     /// The last record of each key of a compacted topic.
@@ -49,7 +53,7 @@ impl Claim {
         from: From,
         dead_letters: Arc<str>,
     ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
-        let Claim { options, name, watch, transactions, consumer } = self;
+        let HostLock { options, name, watch, transactions, consumer } = self;
         let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters);
         Ok((KafkaSource::new(consumer, &options, watch, topics, from)?, sinks))
     }

@@ -8,14 +8,15 @@ use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{Error, Options};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 
 /// How often a wait looks up.
-pub(super) const TICK: Duration = Duration::from_millis(100);
+pub(in crate::kafka) const TICK: Duration = Duration::from_millis(100);
 
 /// How the connection to the brokers is, from the errors that librdkafka reports.
 #[derive(Default)]
-pub(super) struct Connection(Mutex<State>);
+pub(in crate::kafka) struct Connection(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -31,7 +32,7 @@ struct State {
 
 impl Connection {
     /// Takes note of an error that librdkafka reported.
-    pub(super) fn failed(&self, error: &KafkaError, reason: &str) {
+    pub(in crate::kafka) fn failed(&self, error: &KafkaError, reason: &str) {
         use RDKafkaErrorCode::*;
         tracing::debug!(target: "librdkafka", %error, reason);
         let mut state = self.0.lock().unwrap();
@@ -45,7 +46,7 @@ impl Connection {
     }
 
     /// Takes note that a broker answered.
-    pub(super) fn works(&self) {
+    pub(in crate::kafka) fn works(&self) {
         let mut state = self.0.lock().unwrap();
         state.down = false;
         state.refused = None;
@@ -55,7 +56,7 @@ impl Connection {
     }
 
     /// Logs that all brokers are out of reach, unless that was said. For whoever is waiting for one.
-    pub(super) fn report(&self) {
+    pub(in crate::kafka) fn report(&self) {
         let mut state = self.0.lock().unwrap();
         if state.down && !std::mem::replace(&mut state.told, true) {
             tracing::warn!(reason = state.reason, "no Kafka broker can be reached; trying on");
@@ -63,24 +64,24 @@ impl Connection {
     }
 
     /// Why no broker can be reached, if so.
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(in crate::kafka) fn trouble(&self) -> Option<String> {
         let state = self.0.lock().unwrap();
         state.down.then(|| state.reason.clone())
     }
 
     /// An error, if the brokers don't let this client in: trying again won't help.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(in crate::kafka) fn check(&self) -> Result<(), Error> {
         self.0.lock().unwrap().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
     }
 
     /// What was last heard of a failure.
-    pub(super) fn reason(&self) -> String {
+    pub(in crate::kafka) fn reason(&self) -> String {
         let state = self.0.lock().unwrap();
         if state.reason.is_empty() { "no answer".to_owned() } else { state.reason.clone() }
     }
 
     /// Waits until a broker has answered. `serve` lets the client report its errors.
-    pub(super) fn establish<C: ClientContext>(
+    pub(in crate::kafka) fn establish<C: ClientContext>(
         &self,
         client: &Client<C>,
         options: &Options,
@@ -104,7 +105,7 @@ impl Connection {
 }
 
 /// Passes a line of librdkafka's log on.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub(in crate::kafka) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::*;
     // Failures come as errors too, and are logged once from there. A property that is not for this kind of client is no
     // news: overrides go to all.

@@ -18,8 +18,10 @@ use kafka_protocol::protocol::StrBytes;
 
 pub(super) use failure::Failure;
 
-use super::wire::{Cluster, Coordinates, Parcel, Producer, Trouble, plan};
-use super::{Error, Options, Watch};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::host::watch::Watch;
+use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, Trouble, plan};
 use crate::pipeline::Position;
 
 /// How long a coordinator that can't be reached is left in peace.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use super::publisher::Publisher;
-use super::*;
+use crate::kafka::client::publisher::Publisher;
+use crate::kafka::*;
 use crate::pipeline::{BatchLimits, Header, Message, Position, Record, Sink, SinkError, Source};
 
 /// Long enough for any wait that ends by itself.
@@ -35,15 +35,15 @@ fn publish(options: &Options, records: Vec<Record>) {
 
 /// Those of the host "nightwatch", from the beginning of what it has not committed.
 fn sinks(options: &Options) -> [KafkaSink; 2] {
-    let claim = Claim::new(options, "nightwatch").unwrap();
-    claim.open(&["alerts".into()], From::Committed, "dead".into()).unwrap().1
+    let lock = HostLock::new(options, "nightwatch").unwrap();
+    lock.open(&["alerts".into()], From::Committed, "dead".into()).unwrap().1
 }
 
 /// The same with its source, and one sink.
 fn open(options: &Options, topics: &[&str]) -> (KafkaSource, KafkaSink) {
     let topics: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
     let (source, [sink, _]) =
-        Claim::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap();
+        HostLock::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap();
     (source, sink)
 }
 
@@ -147,8 +147,8 @@ fn a_host_may_begin_elsewhere() {
     let options = broker.options();
     publish(&options, (0..10).map(|n| record("alerts", "", n.to_string())).collect());
     let begin = |from| {
-        let claim = Claim::new(&options, "nightwatch").unwrap();
-        claim.open(&["alerts".into()], from, "dead".into()).unwrap().0
+        let lock = HostLock::new(&options, "nightwatch").unwrap();
+        lock.open(&["alerts".into()], from, "dead".into()).unwrap().0
     };
     assert_eq!(fetch(&mut begin(From::Earliest), 1)[0].bytes, "0");
     let mut source = begin(From::Latest);
@@ -159,10 +159,10 @@ fn a_host_may_begin_elsewhere() {
 #[test]
 fn a_table_has_the_last_record_of_each_key() {
     let broker = broker(&[("quotas", 1)]);
-    let claim = Claim::new(&broker.options(), "nightwatch").unwrap();
-    assert!(claim.table("quotas").unwrap().is_empty());
+    let lock = HostLock::new(&broker.options(), "nightwatch").unwrap();
+    assert!(lock.table("quotas").unwrap().is_empty());
     publish(&broker.options(), (0..500).map(|n| record("quotas", &(n % 3).to_string(), n.to_string())).collect());
-    let mut table = claim.table("quotas").unwrap();
+    let mut table = lock.table("quotas").unwrap();
     table.sort();
     let text = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
     assert_eq!(table, [text("0", "498"), text("1", "499"), text("2", "497")]);
@@ -264,13 +264,13 @@ fn a_batch_that_is_sent_again_stays_in_front_of_later_ones() {
 #[test]
 fn brokers_out_of_reach_at_the_start_are_an_error() {
     let options = Options { patience: Duration::from_secs(1), ..Options::new("127.0.0.1:1") };
-    let error = Claim::new(&options, "nightwatch").err().unwrap().to_string();
+    let error = HostLock::new(&options, "nightwatch").err().unwrap().to_string();
     assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
     let error = Topics::new(&options, TopicSettings::default()).unwrap().outputs(&["a"]).unwrap_err().to_string();
     assert!(error.contains("no Kafka broker answered at 127.0.0.1:1") && error.contains("refused"), "{error}");
     options.stop.store(true, Ordering::Relaxed);
     let patient = Options { patience: LONG, ..options };
-    assert!(matches!(Claim::new(&patient, "nightwatch"), Err(Error::Stopped(_))));
+    assert!(matches!(HostLock::new(&patient, "nightwatch"), Err(Error::Stopped(_))));
 }
 
 #[test]
@@ -295,8 +295,8 @@ fn brokers_that_go_away_are_waited_for() {
 fn a_topic_that_stays_absent_is_an_error() {
     let broker = broker(&[("ztf", 1)]);
     let options = Options { patience: Duration::from_secs(1), ..broker.options() };
-    let claim = Claim::new(&options, "nightwatch").unwrap();
-    let error = claim.open(&["ztf".into(), "ztv".into()], From::Committed, "dead".into()).err().unwrap();
+    let lock = HostLock::new(&options, "nightwatch").unwrap();
+    let error = lock.open(&["ztf".into(), "ztv".into()], From::Committed, "dead".into()).err().unwrap();
     assert_eq!(error.to_string(), "no such topic: ztv; create it, or correct its name");
     let settings = TopicSettings { create: false, ..TopicSettings::default() };
     let error = Topics::new(&options, settings).unwrap().outputs(&["ztf", "bright"]).unwrap_err();

@@ -11,9 +11,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
-use super::connection::log;
-use super::start::{self, From, Partition};
-use super::{Error, Options, Watch};
+use crate::kafka::client::connection::log;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::partitions::{self, Partition, intern};
+use crate::kafka::host::start::{self, From};
+use crate::kafka::host::watch::Watch;
 use crate::pipeline::{BatchLimits, Message, Monitor, Position, Source, SourceError};
 
 /// What a source adds to librdkafka's defaults.
@@ -80,7 +83,7 @@ impl KafkaSource {
         from: From,
     ) -> Result<KafkaSource, Error> {
         let topics: Vec<Arc<str>> = topics.iter().map(|topic| topic.as_str().into()).collect();
-        let partitions = start::await_topics(&consumer, &topics, options)?;
+        let partitions = partitions::await_topics(&consumer, &topics, options)?;
         let (known, looked) = (HashSet::new(), Instant::now());
         let patience = options.patience;
         let mut source = KafkaSource { consumer, watch, topics, known, looked, held: None, absent: None, patience };
@@ -118,7 +121,7 @@ impl KafkaSource {
         }
         self.looked = Instant::now();
         // Brokers that don't answer are reported elsewhere.
-        let Ok(mut found) = start::partitions(&self.consumer, &self.topics, LOOK_FOR) else { return Ok(()) };
+        let Ok(mut found) = partitions::partitions(&self.consumer, &self.topics, LOOK_FOR) else { return Ok(()) };
         found.retain(|partition| !self.known.contains(partition));
         if !found.is_empty() {
             tracing::info!(partitions = found.len(), "the topic has new partitions");
@@ -234,16 +237,6 @@ impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
         self.borrow_dependent().payload().unwrap_or_default()
     }
-}
-
-/// The one copy of a topic's name.
-pub(super) fn intern(topics: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
-    if let Some(topic) = topics.iter().find(|topic| ***topic == *name) {
-        return topic.clone();
-    }
-    let topic: Arc<str> = name.into();
-    topics.push(topic.clone());
-    topic
 }
 
 /// Passes on what a consumer has to tell.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
-use super::connection::Connection;
+use crate::kafka::client::connection::Connection;
 use crate::pipeline::{Condition, PartitionLag, Position};
 
 /// Watches a source from any thread.

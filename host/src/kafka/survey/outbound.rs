@@ -10,8 +10,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
-use super::connection::{Connection, TICK, log};
-use super::{Error, Options};
+use crate::kafka::client::connection::{Connection, TICK, log};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 
 /// What a producer adds to librdkafka's defaults.
 const PROPERTIES: [(&str, &str); 6] = [
