@@ -1,13 +1,24 @@
 //! Which filters there are: names, versions, limits, states and counts.
+//!
+//! | module | does |
+//! | --- | --- |
+//! | `name` | which names a filter may have |
+//! | `settings` | what is set for one filter: config, quota, limits |
+//! | `status` | what is told of one filter: its state, and where its alerts went |
+//! | `control` | what others may ask of the running filters: list, upload, delete |
+//! | `entry` | one version of one filter, and what became of the alerts that it was shown |
+//! | `folder` | filters in a folder, with which a host starts |
 
 mod control;
 mod entry;
 mod folder;
 mod name;
+mod settings;
+mod status;
 
-pub use control::{
-    Control, Counts, FilterError, Health, LimitOverrides, PartitionLag, Settings, State, Status, Upload, VisitTally,
-};
+pub use control::{Control, FilterError, Upload};
 pub use entry::{Entry, Tally};
 pub use folder::read_folder;
 pub use name::check_name;
+pub use settings::{LimitOverrides, Settings};
+pub use status::{Counts, State, Status, VisitTally};

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod commands;
 pub mod filters;
+pub mod health;
 pub mod heap;
 pub mod kafka;
 pub mod pipeline;

@@ -104,7 +104,7 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     // Cut in a field that is read; what lies behind the last of them is not looked at.
     messages.insert(51, messages[0].slice(..20));
     messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
-    let faults = FaultLimits { letters_per_visit: 100, ..FaultLimits::default() };
+    let faults = FaultLimits { dead_letters_per_visit: 100, ..FaultLimits::default() };
     let (records, handle) = run(
         Config { faults, ..config() },
         &[("bad", odd("mode = 'panic'\nevery = 20")), ("good", odd("mode = 'accept'"))],
@@ -185,7 +185,7 @@ fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
 
 #[test]
 fn a_filter_that_fails_too_often_is_suspended_alone() {
-    let faults = FaultLimits { letters_per_visit: 3, strikes_per_visit: 30 };
+    let faults = FaultLimits { dead_letters_per_visit: 3, strikes_per_visit: 30 };
     let filters = [("bad", odd("mode = 'error'")), ("good", odd("mode = 'accept'"))];
     let (records, handle) = run(Config { faults, ..config() }, &filters, packets(&alerts(2, 400)));
     let (bad, good) = (status(&handle, "bad"), status(&handle, "good"));

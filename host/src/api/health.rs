@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::error::Problem;
 use super::routes::Api;
-use crate::filters::Health;
+use crate::health::Health;
 
 /// That the process answers.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -14,7 +14,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::error::Problem;
 use super::routes::Api;
-use crate::filters::{Health, State as Activity, Status};
+use crate::filters::{State as Activity, Status};
+use crate::health::Health;
 
 /// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/), which prometheus-client writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

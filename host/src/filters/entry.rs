@@ -1,11 +1,13 @@
 //! One filter's record: what it is, and what became of the alerts that it was shown.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Counts, Settings, State, Status, VisitTally};
+use parking_lot::Mutex;
+
+use super::settings::Settings;
+use super::status::{Counts, State, Status, VisitTally};
 use skysieve_sandbox::Manifest;
 
 /// Faults and log messages kept for people to read.
@@ -95,7 +97,7 @@ impl Entry {
         add(&self.fuel, tally.fuel);
         add(&self.nanoseconds, tally.time.as_nanos() as u64);
         self.memory_peak.fetch_max(tally.memory_peak, Ordering::Relaxed);
-        let mut notes = self.notes();
+        let mut notes = self.notes.lock();
         keep_recent(&mut notes.faults, tally.faults);
         keep_recent(&mut notes.logs, tally.logs);
         add_visits(&mut notes.visits, tally.visits);
@@ -103,7 +105,7 @@ impl Entry {
 
     /// Marks the filter as suspended, and why.
     pub fn suspend(&self, reason: String) {
-        self.notes().suspended = Some(reason);
+        self.notes.lock().suspended = Some(reason);
     }
 
     /// Where its alerts went so far.
@@ -120,7 +122,7 @@ impl Entry {
 
     /// The filter as others see it.
     pub fn status(&self) -> Status {
-        let notes = self.notes();
+        let notes = self.notes.lock();
         Status {
             name: self.name.clone(),
             description: self.manifest.description.clone(),
@@ -136,11 +138,6 @@ impl Entry {
             recent_logs: notes.logs.iter().cloned().collect(),
             recent_visits: notes.visits.iter().cloned().collect(),
         }
-    }
-
-    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
-        // Notes are whole after every statement, so a panic elsewhere while they were held is no reason to stop.
-        self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{FilterError, LimitOverrides, Settings, Upload, check_name};
+use super::control::{FilterError, Upload};
+use super::name::check_name;
+use super::settings::{LimitOverrides, Settings};
 
 /// `NAME.toml`. A config that is a table is handed to the filter as TOML.
 #[derive(Default, Deserialize)]

@@ -1,6 +1,6 @@
 //! Filter names: they become topics, metric labels and parts of URLs.
 
-use super::FilterError;
+use super::control::FilterError;
 
 /// Kafka allows 249 characters; a prefix must fit before the name.
 const LONGEST: usize = 100;

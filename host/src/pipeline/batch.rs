@@ -6,7 +6,7 @@ use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, Projection};
 use skysieve_survey::{Visit, host_fields};
 
-use super::Message;
+use super::io::Message;
 
 /// A message that is no alert, and why.
 #[derive(Clone, Debug)]

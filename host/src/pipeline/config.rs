@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BatchLimits, SinkError, SourceError};
+use super::io::{BatchLimits, SinkError, SourceError};
 use skysieve_sandbox::Limits;
 
 /// Accepted alerts published per visit and filter, unless it is set otherwise.
@@ -48,7 +48,7 @@ impl std::fmt::Debug for OpenTopic {
 #[derive(Clone, Debug)]
 pub struct FaultLimits {
     /// Faults published as dead letters per visit and filter; those beyond are counted only.
-    pub letters_per_visit: u32,
+    pub dead_letters_per_visit: u32,
     /// Faults per visit beyond which the filter is suspended. A missed deadline counts as 50, a field that the alert's
     /// schema lacks as none.
     pub strikes_per_visit: u32,
@@ -56,7 +56,7 @@ pub struct FaultLimits {
 
 impl Default for FaultLimits {
     fn default() -> FaultLimits {
-        FaultLimits { letters_per_visit: 20, strikes_per_visit: 1000 }
+        FaultLimits { dead_letters_per_visit: 20, strikes_per_visit: 1000 }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::filters::Entry;
 use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 
-use super::batch::{HostSlots, Identities, host_projection};
-use super::{Batch, Message, Undecodable};
+use super::batch::{Batch, HostSlots, Identities, Undecodable, host_projection};
+use super::io::Message;
 
 /// The decoder for the filters there are, with the host's own fields.
 pub struct BatchDecoder {

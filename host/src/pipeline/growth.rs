@@ -1,6 +1,6 @@
 //! How large the next batch may be.
 
-use super::{BatchLimits, Message};
+use super::io::{BatchLimits, Message};
 
 /// Bytes of the first batch after a pause.
 const FIRST: usize = 512 << 10;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::filters::PartitionLag;
+use crate::health::PartitionLag;
 
 /// One message of the alert stream.
 #[derive(Clone, Debug)]
@@ -20,6 +20,35 @@ pub struct Message {
     pub offset: i64,
 }
 
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Its partition.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    /// The partition of that number.
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> TopicPartition {
+        TopicPartition { topic: topic.into(), partition }
+    }
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "topic {}, partition {}", self.topic, self.partition)
+    }
+}
+
+impl Message {
+    /// The partition that the message was read from.
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.clone(), partition: self.partition }
+    }
+}
+
 /// How far a partition was read: `offset` is the next message to read, as Kafka commits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -32,6 +61,11 @@ pub struct Position {
 }
 
 impl Position {
+    /// The partition.
+    pub fn topic_partition(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.clone(), partition: self.partition }
+    }
+
     /// Where reading goes on after `messages`, for each of their partitions.
     pub fn after(messages: &[Message]) -> Vec<Position> {
         let mut positions = Vec::new();

@@ -1,12 +1,13 @@
 //! A stream and a sink in memory, for tests and for work without Kafka.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use parking_lot::Mutex;
 
-use super::{BatchLimits, Message, Position, Record, Sink, SinkError, Source, SourceError};
+use super::io::{BatchLimits, Message, Position, Record, Sink, SinkError, Source, SourceError};
 
 /// A topic of one partition, fed through a channel. It ends when the sender is dropped.
 pub struct MemorySource {
@@ -54,12 +55,12 @@ pub struct MemorySink {
 impl MemorySink {
     /// Everything published so far, in order.
     pub fn records(&self) -> Vec<Record> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.records.lock().clone()
     }
 
     /// The positions committed so far, in order.
     pub fn committed(&self) -> Vec<Position> {
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.committed.lock().clone()
     }
 }
 
@@ -71,8 +72,8 @@ impl Sink for MemorySink {
     }
 
     fn commit(&mut self, (records, positions): Self::Sent) -> Result<(), SinkError> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
-        self.committed.lock().unwrap_or_else(PoisonError::into_inner).extend(positions);
+        self.records.lock().extend(records);
+        self.committed.lock().extend(positions);
         Ok(())
     }
 }

@@ -1,39 +1,24 @@
-//! A thread that owns some of the filters: no other touches them, so nothing is locked on the way of an alert.
+//! A thread that owns some of the filters: no other thread touches them, so nothing is locked on the way of an alert.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-
-use super::quota::Quota;
-use super::resident::{Counter, FaultLetter, Output, Resident};
-use super::{Batch, PipelineError};
 use skysieve_avro::Projection;
 use skysieve_sandbox::spawn;
 
-/// What one shard's filters made of a batch.
-#[derive(Debug, Default)]
-pub struct ShardResult {
-    /// Alerts to be published.
-    pub outputs: Vec<Output>,
-    /// Faults to be published.
-    pub letters: Vec<FaultLetter>,
-    /// Counters of quotas that changed.
-    pub counters: Vec<Counter>,
-}
+use super::batch::Batch;
+use super::channels::Job;
+use super::config::PipelineError;
+use super::outcome::Outcome;
+use super::quota::Quota;
+use super::running_filter::RunningFilter;
 
 /// Removed filters whose counters are kept, in case one of the name comes back within the visit.
 pub const QUOTAS_KEPT: usize = 1000;
 
-enum Job {
-    Add(Box<Resident>),
-    Remove(String),
-    Bind(Projection),
-    Judge(Arc<Batch>, Sender<ShardResult>),
-}
-
-/// A handle on the thread. Jobs are done in the order they are given. Dropping it ends the thread after the last.
+/// A handle on the thread. Dropping it ends the thread after its last job.
 pub struct Shard {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -45,37 +30,37 @@ impl Shard {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// [`PipelineError::Thread`] when the system has no thread to give.
     pub fn start(index: usize) -> Result<Shard, PipelineError> {
         let (jobs, inbox) = unbounded();
         let thread = spawn(&format!("shard-{index}"), move || work(&inbox)).map_err(PipelineError::Thread)?;
         Ok(Shard { jobs: Some(jobs), thread: Some(thread), filters: 0 })
     }
 
-    /// Adds a filter. It goes on with the counters of one of its name that was removed from this shard.
-    pub fn add(&mut self, resident: Resident) {
+    /// See [`Job::Add`].
+    pub fn add(&mut self, filter: RunningFilter) {
         self.filters += 1;
-        self.give(Job::Add(Box::new(resident)));
+        self.give(Job::Add(Box::new(filter)));
     }
 
-    /// Takes a filter out.
+    /// See [`Job::Remove`].
     pub fn remove(&mut self, name: &str) {
         self.filters -= 1;
         self.give(Job::Remove(name.to_owned()));
     }
 
-    /// Batches after this one are decoded by another projection.
+    /// See [`Job::Bind`].
     pub fn bind(&self, projection: Projection) {
         self.give(Job::Bind(projection));
     }
 
-    /// Judges a batch; the result is sent to `done`.
-    pub fn judge(&self, batch: Arc<Batch>, done: Sender<ShardResult>) {
+    /// See [`Job::Judge`].
+    pub fn judge(&self, batch: Arc<Batch>, done: Sender<Outcome>) {
         self.give(Job::Judge(batch, done));
     }
 
     fn give(&self, job: Job) {
-        // A shard that is gone has dropped its senders: whoever waits for its result is told by that.
+        // A shard that is gone has dropped its senders: whoever waits for its outcome is told by that.
         let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
     }
 }
@@ -90,36 +75,37 @@ impl Drop for Shard {
 }
 
 fn work(inbox: &Receiver<Job>) {
-    let mut residents: Vec<Resident> = Vec::new();
+    let mut filters: Vec<RunningFilter> = Vec::new();
     let mut quotas: VecDeque<(String, Quota)> = VecDeque::new();
     for job in inbox {
         match job {
-            Job::Add(mut resident) => {
-                if let Some(at) = quotas.iter().position(|(name, _)| *name == resident.entry.name)
+            Job::Add(mut filter) => {
+                if let Some(at) = quotas.iter().position(|(name, _)| *name == filter.entry.name)
                     && let Some((_, quota)) = quotas.remove(at)
                 {
-                    resident.inherit(quota);
+                    filter.inherit(quota);
                 }
-                residents.push(*resident);
+                filters.push(*filter);
             }
             Job::Remove(name) => {
-                if let Some(at) = residents.iter().position(|resident| resident.entry.name == name) {
+                if let Some(at) = filters.iter().position(|filter| filter.entry.name == name) {
                     quotas.truncate(QUOTAS_KEPT - 1);
-                    quotas.push_front((name, residents.remove(at).into_quota()));
+                    quotas.push_front((name, filters.remove(at).into_quota()));
                 }
             }
             Job::Bind(mut projection) => {
-                for resident in &mut residents {
-                    resident.judge_mut().bind(&mut projection).expect("the fields were bound before");
+                for filter in &mut filters {
+                    filter.judge_mut().bind(&mut projection).expect("the fields were bound before");
                 }
             }
             Job::Judge(batch, done) => {
-                let mut result = ShardResult::default();
-                for resident in &mut residents {
-                    resident.process(&batch, &mut result);
+                let mut outcome = Outcome::default();
+                for filter in &mut filters {
+                    filter.process(&batch, &mut outcome);
                 }
                 drop(batch);
-                let _ = done.send(result);
+                // The publishers may have failed.
+                let _ = done.send(outcome);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! The pipeline's own counts.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+
+use parking_lot::Mutex;
 
 use super::io::{Condition, Monitor};
-use crate::filters::Health;
+use crate::health::Health;
 
 /// Written by the pipeline's threads, read by whoever asks.
 #[derive(Default)]
@@ -40,7 +42,7 @@ impl Totals {
     /// Says whether the pipeline runs, and what it is doing.
     pub fn set_state(&self, running: bool, detail: &str) {
         self.running.store(running, Ordering::Relaxed);
-        detail.clone_into(&mut self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        detail.clone_into(&mut self.detail.lock());
     }
 
     /// Has the stream's condition told from now on.
@@ -53,7 +55,7 @@ impl Totals {
     pub fn health(&self) -> Health {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
         let Condition { trouble, retries, partitions } = self.monitor.get().map(|tell| tell()).unwrap_or_default();
-        let detail = || self.detail.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let detail = || self.detail.lock().clone();
         Health {
             batches: self.batches.load(Ordering::Acquire),
             ready: self.running.load(Ordering::Relaxed) && trouble.is_none(),

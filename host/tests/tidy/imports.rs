@@ -3,14 +3,15 @@
 use super::tokens::{Token, tokens};
 
 /// The rooms, and which others each may know.
-const ROOMS: [(&str, &[&str]); 7] = [
+const ROOMS: [(&str, &[&str]); 8] = [
     ("heap", &[]),
+    ("health", &[]),
     ("schema_registry", &[]),
-    ("filters", &[]),
-    ("pipeline", &["filters"]),
-    ("kafka", &["filters", "pipeline"]),
-    ("api", &["filters", "pipeline"]),
-    ("commands", &["api", "filters", "heap", "kafka", "pipeline", "schema_registry"]),
+    ("filters", &["health"]),
+    ("pipeline", &["filters", "health"]),
+    ("kafka", &["filters", "health", "pipeline"]),
+    ("api", &["filters", "health", "pipeline"]),
+    ("commands", &["api", "filters", "health", "heap", "kafka", "pipeline", "schema_registry"]),
 ];
 
 /// Crates of which one room alone may know. (What `avro`, `survey`, `sandbox` and `simulate` may know, their `Cargo.toml`

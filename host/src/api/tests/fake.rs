@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard};
 
-use crate::filters::{Control, Counts, FilterError, Health, State, Status, Upload, VisitTally, check_name};
+use crate::filters::{Control, Counts, FilterError, State, Status, Upload, VisitTally, check_name};
+use crate::health::Health;
 use skysieve_avro::alert::{Field, Kind};
 
 /// What a module says decides what becomes of it: `refused`, `full`, `stopping`, `panic`, `wait`; any other is taken.

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::fake::status;
 use super::{Reply, Server};
-use crate::filters::{Health, State, Status};
+use crate::filters::{State, Status};
+use crate::health::Health;
 
 #[test]
 fn filters_are_listed_shown_and_deleted() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::feed::{Fed, Sent};
 use super::subscribe::{Arrival, Subscribed};
-use crate::filters::{Counts, Health, Status};
+use crate::filters::{Counts, Status};
+use crate::health::Health;
 
 /// The accepted alert whose arrival is timed: a full quota.
 const TIMED: usize = 20;

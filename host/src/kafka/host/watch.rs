@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
+use crate::health::PartitionLag;
 use crate::kafka::client::connection::Connection;
-use crate::pipeline::{Condition, PartitionLag, Position};
+use crate::pipeline::{Condition, Position};
 
 /// Watches a source from any thread.
 #[derive(Clone, Default)]

@@ -4,69 +4,37 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::filters::{Counts, Entry, Tally, VisitTally};
-use skysieve_sandbox::{Annotation, Fault, FaultKind};
+use skysieve_sandbox::{Fault, FaultKind};
 use skysieve_survey::Visit;
 
+use super::batch::Batch;
+use super::config::FaultLimits;
 use super::judge::{Judge, Verdicts};
+use super::outcome::{FaultReport, Outcome, Output, QuotaCounter};
 use super::quota::Quota;
-use super::shard::ShardResult;
-use super::{Batch, FaultLimits};
 
 /// One running filter.
-pub struct Resident {
+pub struct RunningFilter {
     /// Its record.
     pub entry: Arc<Entry>,
     /// The topic of its accepted alerts.
     pub topic: Arc<str>,
     judge: Judge,
     quota: Quota,
-    letters: Quota,
+    dead_letters: Quota,
     strikes: Quota,
     suspended: bool,
 }
 
-/// An alert to be published.
-#[derive(Debug)]
-pub struct Output {
-    /// The filter that accepted it.
-    pub entry: Arc<Entry>,
-    /// The topic.
-    pub topic: Arc<str>,
-    /// Which of the batch's messages.
-    pub row: u32,
-    /// The filter's annotations.
-    pub annotations: Vec<Annotation>,
-}
-
-/// A quota's counter that a batch has changed.
-#[derive(Debug)]
-pub struct Counter {
-    /// The filter.
-    pub entry: Arc<Entry>,
-    /// Of which visit.
-    pub visit: Visit,
-    /// Alerts published.
-    pub used: u32,
-}
-
-/// A fault to be published as a dead letter.
-#[derive(Debug)]
-pub struct FaultLetter {
-    /// The filter that failed.
-    pub entry: Arc<Entry>,
-    /// On what and how.
-    pub fault: Fault,
-}
-
-impl Resident {
+impl RunningFilter {
     /// A filter that publishes at most `quota` alerts of a visit.
-    pub fn new(entry: Arc<Entry>, topic: Arc<str>, judge: Judge, quota: u32, faults: &FaultLimits) -> Resident {
-        Resident {
+    pub fn new(entry: Arc<Entry>, topic: Arc<str>, judge: Judge, quota: u32, faults: &FaultLimits) -> RunningFilter {
+        RunningFilter {
             entry,
             topic,
             judge,
             quota: Quota::new(quota),
-            letters: Quota::new(faults.letters_per_visit),
+            dead_letters: Quota::new(faults.dead_letters_per_visit),
             strikes: Quota::new(faults.strikes_per_visit),
             suspended: false,
         }
@@ -93,7 +61,7 @@ impl Resident {
     }
 
     /// Judges a batch, appends what is to be published, and accounts for every alert.
-    pub fn process(&mut self, batch: &Batch, result: &mut ShardResult) {
+    pub fn process(&mut self, batch: &Batch, outcome: &mut Outcome) {
         if self.suspended {
             return;
         }
@@ -108,12 +76,12 @@ impl Resident {
             logs: verdicts.logs.iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
             ..Tally::default()
         };
-        let by_visit = self.limit(batch, verdicts, result);
+        let by_visit = self.limit(batch, verdicts, outcome);
         for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
             tally.counts += counts;
             if counts.accepted > 0 {
                 let (entry, visit) = (self.entry.clone(), share.visit);
-                result.counters.push(Counter { entry, visit, used: self.quota.used(visit) });
+                outcome.counters.push(QuotaCounter { entry, visit, used: self.quota.used(visit) });
             }
             tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
         }
@@ -121,7 +89,7 @@ impl Resident {
     }
 
     /// Applies the quota; the counts by visit.
-    fn limit(&mut self, batch: &Batch, verdicts: Verdicts, result: &mut ShardResult) -> Vec<Counts> {
+    fn limit(&mut self, batch: &Batch, verdicts: Verdicts, outcome: &mut Outcome) -> Vec<Counts> {
         let mut counts: Vec<Counts> =
             batch.alerts.visits().iter().map(|share| Counts { seen: share.alerts, ..Counts::default() }).collect();
         for accepted in verdicts.accepted {
@@ -129,7 +97,7 @@ impl Resident {
             if self.quota.take(batch.alerts.visits()[at].visit) {
                 counts[at].accepted += 1;
                 let (entry, topic) = (self.entry.clone(), self.topic.clone());
-                result.outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
+                outcome.outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
             } else {
                 counts[at].over_quota += 1;
             }
@@ -138,8 +106,8 @@ impl Resident {
             let at = batch.alerts.visit_of(fault.row);
             counts[at].faulted += 1;
             self.strike(batch.alerts.visits()[at].visit, &fault);
-            if self.letters.take(batch.alerts.visits()[at].visit) {
-                result.letters.push(FaultLetter { entry: self.entry.clone(), fault });
+            if self.dead_letters.take(batch.alerts.visits()[at].visit) {
+                outcome.faults.push(FaultReport { entry: self.entry.clone(), fault });
             }
         }
         for counts in &mut counts {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::Undecodable;
-use super::resident::{Counter, FaultLetter, Output};
-use super::{Batch, Header, Message, Record};
+use super::batch::{Batch, Undecodable};
+use super::io::{Header, Message, Record};
+use super::outcome::{FaultReport, Output, QuotaCounter};
 use skysieve_survey::Visit;
 
 /// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
@@ -25,8 +25,8 @@ pub fn accepted(batch: &Batch, output: &Output) -> Record {
 }
 
 /// The dead letter of a fault: what happened, as JSON; the alert itself is where the headers say.
-pub fn fault(topic: &Arc<str>, batch: &Batch, letter: &FaultLetter) -> Record {
-    let FaultLetter { entry, fault } = letter;
+pub fn fault(topic: &Arc<str>, batch: &Batch, report: &FaultReport) -> Record {
+    let FaultReport { entry, fault } = report;
     let message = &batch.messages[fault.row as usize];
     let id = batch.alerts.id_text(fault.row);
     let payload = serde_json::json!({
@@ -60,7 +60,7 @@ pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -
 }
 
 /// The record of a quota's counter: of a filter and visit the last one counts.
-pub fn counter(topic: &Arc<str>, counter: &Counter) -> Record {
+pub fn counter(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     Record {
         topic: topic.clone(),
         key: format!("{}/{}", counter.entry.name, counter.visit.key()).into_bytes(),

@@ -1,11 +1,11 @@
 //! What is judged next: the last alerts of a visit before the first of the one behind it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::growth::Growth;
-use super::{Batch, BatchLimits, Message, Source, SourceError};
+use super::io::{BatchLimits, Message, Source, SourceError, TopicPartition};
 use skysieve_survey::Visit;
 
 /// Messages since a visit was last set apart, before another one is: of visits that are smaller, as in nights that are read
@@ -19,7 +19,7 @@ const KNOWN: usize = 64;
 ///
 /// Of a visit's first alerts filters accept many, which takes long to publish. If visits follow each other without a pause,
 /// the last alerts of one would wait for that if they were in one batch with the first of the next, or behind it.
-pub struct Feed {
+pub struct Batcher {
     limits: BatchLimits,
     growth: Growth,
     /// The newest last.
@@ -37,15 +37,15 @@ pub struct Feed {
 struct Apart {
     visits: Vec<Visit>,
     /// Where they have begun: all that comes from there is behind.
-    partitions: Vec<(Arc<str>, i32)>,
+    partitions: Vec<TopicPartition>,
     messages: VecDeque<Message>,
 }
 
-impl Feed {
+impl Batcher {
     /// `limits`: those of a batch.
-    pub fn new(limits: &BatchLimits) -> Feed {
+    pub fn new(limits: &BatchLimits) -> Batcher {
         let (limits, growth, known) = (limits.clone(), Growth::new(limits), VecDeque::new());
-        Feed { limits, growth, known, fetched: 0, apart: None, given_back: false, ended: false }
+        Batcher { limits, growth, known, fetched: 0, apart: None, given_back: false, ended: false }
     }
 
     /// Whether all of a stream that has an end was taken.
@@ -138,7 +138,7 @@ impl Apart {
         }
         let all = messages.len();
         for (message, begins) in std::mem::take(messages).into_iter().zip(begins) {
-            let partition = (message.topic.clone(), message.partition);
+            let partition = message.topic_partition();
             let known = self.partitions.contains(&partition);
             if begins && !known {
                 self.partitions.push(partition);

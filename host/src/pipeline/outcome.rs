@@ -1,0 +1,52 @@
+//! What filters made of a batch: what is to be published of it.
+
+use std::sync::Arc;
+
+use skysieve_sandbox::{Annotation, Fault};
+use skysieve_survey::Visit;
+
+use crate::filters::Entry;
+
+/// What one shard's filters made of a batch.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Alerts to be published.
+    pub outputs: Vec<Output>,
+    /// Faults to be published as dead letters.
+    pub faults: Vec<FaultReport>,
+    /// Counters of quotas that changed.
+    pub counters: Vec<QuotaCounter>,
+}
+
+/// An accepted alert within the quota, to be published.
+#[derive(Debug)]
+pub struct Output {
+    /// The filter that accepted it.
+    pub entry: Arc<Entry>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Which of the batch's messages.
+    pub row: u32,
+    /// The filter's annotations.
+    pub annotations: Vec<Annotation>,
+}
+
+/// A fault to be published as a dead letter.
+#[derive(Debug)]
+pub struct FaultReport {
+    /// The filter that failed.
+    pub entry: Arc<Entry>,
+    /// The alert that it failed on, and how.
+    pub fault: Fault,
+}
+
+/// A quota's counter that a batch has changed.
+#[derive(Debug)]
+pub struct QuotaCounter {
+    /// The filter.
+    pub entry: Arc<Entry>,
+    /// The visit that is counted.
+    pub visit: Visit,
+    /// Alerts of the visit that were published.
+    pub used: u32,
+}

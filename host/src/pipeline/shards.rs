@@ -1,0 +1,101 @@
+//! All shards, and which filter is on which.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, bounded};
+use skysieve_avro::Projection;
+use skysieve_survey::Visit;
+
+use super::batch::Batch;
+use super::config::{Config, PipelineError};
+use super::outcome::Outcome;
+use super::prepared::Prepared;
+use super::records;
+use super::shard::{QUOTAS_KEPT, Shard};
+
+/// The shards' threads, and the filters on them.
+pub struct Shards {
+    shards: Vec<Shard>,
+    assignments: HashMap<String, Assignment>,
+    /// Counters of before a restart, of filters that were not added yet.
+    restored: HashMap<String, Vec<(Visit, u32)>>,
+}
+
+/// Which shard a filter is on, or was: its counters are there.
+struct Assignment {
+    shard: usize,
+    runs: bool,
+}
+
+impl Shards {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// [`PipelineError::Thread`].
+    pub fn start(count: usize) -> Result<Shards, PipelineError> {
+        let shards = (0..count.max(1)).map(Shard::start).collect::<Result<_, _>>()?;
+        Ok(Shards { shards, assignments: HashMap::new(), restored: HashMap::new() })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Keeps quotas' counters, read from their topic, for filters that are added later. Returns how many there are.
+    pub fn restore<'a>(&mut self, counters: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        let mut count = 0;
+        for (filter, visit, used) in counters.into_iter().filter_map(|(key, value)| records::read_counter(key, value)) {
+            self.restored.entry(filter).or_default().push((visit, used));
+            count += 1;
+        }
+        count
+    }
+
+    /// Gives filters to shards, in place of earlier ones of their names. `projection` is the one by which batches are
+    /// decoded from now on.
+    pub fn add(&mut self, filters: Vec<Prepared>, projection: &mut Projection, config: &Config) {
+        for prepared in filters {
+            let name = prepared.entry.name.clone();
+            self.remove(&name, config);
+            let mut filter = prepared.run(projection, config);
+            filter.restore(self.restored.remove(&name).unwrap_or_default());
+            let shard = self.assign(name);
+            self.shards[shard].add(filter);
+        }
+    }
+
+    /// Removes a filter, if it runs.
+    pub fn remove(&mut self, name: &str, config: &Config) {
+        if let Some(assignment) = self.assignments.get_mut(name)
+            && std::mem::take(&mut assignment.runs)
+        {
+            self.shards[assignment.shard].remove(name);
+        }
+        let room = QUOTAS_KEPT + config.max_filters;
+        if self.assignments.len() > room {
+            self.assignments.retain(|_, assignment| assignment.runs);
+        }
+    }
+
+    /// Batches after this are decoded by another projection.
+    pub fn bind(&self, projection: &Projection) {
+        self.shards.iter().for_each(|shard| shard.bind(projection.clone()));
+    }
+
+    /// Gives a batch to every shard. Returns where the outcomes come from.
+    pub fn judge(&self, batch: &Arc<Batch>) -> Receiver<Outcome> {
+        let (done, outcomes) = bounded(self.shards.len());
+        self.shards.iter().for_each(|shard| shard.judge(batch.clone(), done.clone()));
+        outcomes
+    }
+
+    /// The shard of a filter: that of an earlier one of its name, else the one with the fewest.
+    fn assign(&mut self, name: String) -> usize {
+        let fewest = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
+        let assignment = self.assignments.entry(name).or_insert(Assignment { shard: fewest, runs: false });
+        assignment.runs = true;
+        assignment.shard
+    }
+}
