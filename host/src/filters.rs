@@ -8,6 +8,7 @@
 //! | `control` | what others may ask of the running filters: list, upload, delete |
 //! | `entry` | one version of one filter, and what became of the alerts that it was shown |
 //! | `folder` | filters in a folder, with which a host starts |
+//! | `stream` | the schemas that the stream was seen to use, and which fields they lack |
 
 mod control;
 mod entry;
@@ -15,6 +16,7 @@ mod folder;
 mod name;
 mod settings;
 mod status;
+mod stream;
 
 pub use control::{Control, FilterError, Upload};
 pub use entry::{Entry, Tally};
@@ -22,3 +24,4 @@ pub use folder::read_folder;
 pub use name::check_name;
 pub use settings::{LimitOverrides, Settings};
 pub use status::{Counts, State, Status, VisitTally};
+pub use stream::StreamSchemas;

@@ -198,7 +198,7 @@ fn a_filter_that_fails_too_often_is_suspended_alone() {
 #[test]
 fn a_field_that_the_alerts_lack_faults_or_refuses_the_upload() {
     // A ZTF filter before any alert was seen: nothing is known against it.
-    let upload = Upload { module: std::fs::read(module("bright")).unwrap(), settings: Settings::default() };
+    let upload = Upload { module: std::fs::read(module("bright")).unwrap(), ..Upload::default() };
     let (records, handle) = run(config(), &[("ztf", upload.clone())], packets(&alerts(1, 30)));
     let counts = status(&handle, "ztf").counts;
     assert_eq!((counts.seen, counts.faulted), (30, 30));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::SchemaError;
-use super::path::Step;
+use super::path::{Step, Unfit};
 use super::plan::{Elements, How, Null, Number, Op, Plan, ProgramId};
 use super::projection::Slot;
 use super::schema::{Record, Schema, Type, TypeId};
@@ -24,7 +24,8 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
         programs: vec![Box::default()],
         symbols: Vec::new(),
         kinds: Vec::with_capacity(slots.len()),
-        lacking: Vec::new(),
+        absent: Vec::new(),
+        unfit: Vec::new(),
         nulls: Vec::new(),
         lists: Vec::new(),
     };
@@ -34,11 +35,18 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
                 wants.push(Want { slot: index as u32, kind, steps: &path.steps });
                 plan.kinds.push(kind);
             }
-            Err(_) => {
+            Err((path, unfit)) => {
                 // A column must be of some kind. The same one always, so that verdicts don't depend on the batch.
-                plan.kinds.push(if slot.kind == Kind::Any { Kind::Double } else { slot.kind });
-                plan.lacking.push(index);
-                plan.nulls.extend((!slot.is_list()).then_some(index as u32));
+                let kind = if slot.kind == Kind::Any { Kind::Double } else { slot.kind };
+                plan.kinds.push(kind);
+                let filled = matches!(unfit, Unfit::Null(_));
+                match unfit {
+                    // Each value is a null, and there is one for each element of an array.
+                    Unfit::Null(_) => wants.push(Want { slot: index as u32, kind, steps: &path.steps }),
+                    Unfit::Absent => plan.absent.push(index),
+                    unfit => plan.unfit.push((index, slot.explain(schema, path, unfit).to_string().into())),
+                }
+                plan.nulls.extend((!filled && !slot.is_list()).then_some(index as u32));
             }
         }
         plan.lists.extend(slot.is_list().then_some(index as u32));

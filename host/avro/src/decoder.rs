@@ -58,9 +58,19 @@ pub struct Group {
     pub columns: Vec<Column>,
     /// The alerts' schemas, by row.
     pub schemas: Vec<SchemaId>,
-    /// Slots that a schema of this group cannot fill (it has no such path, or a kind that does not promote): its alerts
-    /// hold nulls there, through an array nothing. Only schemas that lack something.
-    pub lacking: Vec<(SchemaId, Vec<usize>)>,
+    /// What schemas of this group lack. Only schemas that lack something.
+    pub lacking: Vec<Lacking>,
+}
+
+/// Slots of the projection that a schema cannot fill: its alerts hold nulls there, through an array nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The schema.
+    pub schema: SchemaId,
+    /// Slots whose paths it has none of.
+    pub absent: Vec<usize>,
+    /// Slots for which it has what can't be read as the kind wanted, and why.
+    pub unfit: Vec<(usize, Arc<str>)>,
 }
 
 impl Decoder {
@@ -158,11 +168,13 @@ impl Decoder {
     }
 
     /// What the batch's schemas of a group lack.
-    fn lacking(&self, group: usize) -> Vec<(SchemaId, Vec<usize>)> {
+    fn lacking(&self, group: usize) -> Vec<Lacking> {
         let lacking = |(index, reader): (usize, &Option<Reader>)| {
             let reader = reader.as_ref().filter(|reader| reader.used && reader.group == group)?;
-            let lacking = &reader.plan.as_ref().ok()?.lacking;
-            (!lacking.is_empty()).then(|| (SchemaId(index as u32), lacking.clone()))
+            let Plan { absent, unfit, .. } = reader.plan.as_ref().ok()?;
+            let lacks = !absent.is_empty() || !unfit.is_empty();
+            let schema = SchemaId(index as u32);
+            lacks.then(|| Lacking { schema, absent: absent.clone(), unfit: unfit.clone() })
         };
         self.readers.iter().enumerate().filter_map(lacking).collect()
     }

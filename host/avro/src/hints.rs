@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use strsim::osa_distance;
+
 use super::path::{Path, resolve};
 use super::schema::{Schema, Type, TypeId};
 use crate::alert::Kind;
@@ -57,30 +59,31 @@ impl Listing<'_> {
     }
 }
 
-/// The schema's paths most like one of `wanted`: first those with the same last name, then by edits.
-pub(super) fn nearest(schema: &Schema, wanted: &[Path]) -> Vec<String> {
-    let wanted: Vec<String> = wanted.iter().map(Path::to_string).filter(|path| path.len() <= MAX_LENGTH).collect();
-    let rank = |path: &str| wanted.iter().map(|wanted| (last(wanted) != last(path), edits(wanted, path))).min();
-    let mut ranked: Vec<_> = paths(schema).into_iter().filter_map(|(path, _)| Some((rank(&path)?, path))).collect();
+/// The schemas' paths most like one of `wanted`: first those with the same last name, then by edits (a swap of two
+/// neighbours is one), without regard to case.
+pub(super) fn nearest<'a>(schemas: impl IntoIterator<Item = &'a Schema>, wanted: &[Path]) -> Vec<String> {
+    let wanted: Vec<String> = wanted
+        .iter()
+        .map(|path| path.to_string().to_ascii_lowercase())
+        .filter(|path| path.len() <= MAX_LENGTH)
+        .collect();
+    let rank = |path: &str| {
+        let path = path.to_ascii_lowercase();
+        wanted.iter().map(|wanted| (last(wanted) != last(&path), osa_distance(wanted, &path))).min()
+    };
+    let mut seen = HashSet::new();
+    let mut ranked = Vec::new();
+    for (path, _) in schemas.into_iter().flat_map(paths) {
+        if let Some(rank) = rank(&path)
+            && seen.insert(path.clone())
+        {
+            ranked.push((rank, path));
+        }
+    }
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().take(HINTS).map(|(_, path)| path).collect()
 }
 
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
-}
-
-/// Levenshtein's distance, without regard to case.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let substituted = diagonal + usize::from(!x.eq_ignore_ascii_case(&y));
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

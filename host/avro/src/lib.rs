@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
 //! | `container`, `codec`, `framing` | messages and files to alerts |
-//! | `path`, `hints`, `projection` | the fields asked for, and what a schema has of them |
+//! | `path`, `hints`, `projection`, `fit` | the fields asked for, and what schemas have of them |
 //! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
 //! | `select` | single values of an alert, of any type, as JSON |
@@ -24,6 +24,7 @@ mod decoder;
 mod edit;
 mod error;
 mod exec;
+mod fit;
 mod folder;
 mod framing;
 mod hints;
@@ -44,9 +45,10 @@ mod wrap;
 
 use std::borrow::Cow;
 
-pub use decoder::{Decoded, Decoder, Group};
+pub use decoder::{Decoded, Decoder, Group, Lacking};
 pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
+pub use fit::{FieldWarning, Fit, fit};
 pub use projection::{Projection, check_field};
 pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;

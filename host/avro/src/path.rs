@@ -87,6 +87,8 @@ pub(super) enum Unfit {
     Kinds(Vec<Kind>),
     /// What is there can't be read: so much of the path, and what that is.
     Refused(String, &'static str),
+    /// What is there is always null: so much of the path.
+    Null(String),
 }
 
 /// The kind in which `path` is read where `wanted` is asked for. Through a union, branches that the path does not lead
@@ -97,10 +99,11 @@ pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind
     if search.visits > MAX_VISITS {
         return Err(Unfit::Refused(path.text.clone(), "reached in too many ways, through unions within unions"));
     }
-    match search.refusal.or(search.null) {
+    match (search.refusal, search.null) {
         _ if !search.kinds.is_empty() => common(&search.kinds, wanted).ok_or(Unfit::Kinds(search.kinds)),
-        None => Err(Unfit::Absent),
-        Some((steps, why)) => Err(Unfit::Refused(joined(&path.steps[..steps]), why)),
+        (Some((steps, why)), _) => Err(Unfit::Refused(joined(&path.steps[..steps]), why)),
+        (None, Some(steps)) => Err(Unfit::Null(joined(&path.steps[..steps]))),
+        (None, None) => Err(Unfit::Absent),
     }
 }
 
@@ -135,8 +138,8 @@ struct Search<'a> {
     kinds: Vec<Kind>,
     /// After how many steps there is what can't be read, and why.
     refusal: Option<(usize, &'static str)>,
-    /// The same, for a null at the path's end.
-    null: Option<(usize, &'static str)>,
+    /// After how many steps there is a null, at the path's end.
+    null: Option<usize>,
     visits: usize,
 }
 
@@ -165,7 +168,7 @@ impl Search<'_> {
             }
             (Type::Array(_), _) => self.refuse(done, "an array: write \"[]\" behind it"),
             (Type::Map(_), _) => self.refuse(done, "a map"),
-            (Type::Null, None) => self.null = Some((done, "always null")),
+            (Type::Null, None) => self.null = Some(done),
             (Type::Null, _) => {}
             (scalar, None) => {
                 let kind = scalar.kind().filter(|kind| !self.kinds.contains(kind));

@@ -18,9 +18,11 @@ pub(super) struct Plan {
     pub(super) symbols: Vec<Arc<[String]>>,
     /// The kind of each slot's column.
     pub(super) kinds: Vec<Kind>,
-    /// Slots that no alert of the schema fills.
-    pub(super) lacking: Vec<usize>,
-    /// Of those, the ones not through an array.
+    /// Slots whose paths the schema has none of.
+    pub(super) absent: Vec<usize>,
+    /// Slots for which the schema has what can't be read as the kind wanted, and why.
+    pub(super) unfit: Vec<(usize, Arc<str>)>,
+    /// Slots of either sort that are not through an array.
     pub(super) nulls: Vec<u32>,
     /// Slots through an array.
     pub(super) lists: Vec<u32>,

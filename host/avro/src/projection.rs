@@ -51,7 +51,7 @@ impl Projection {
 }
 
 impl Slot {
-    fn new(field: &Field) -> Result<Slot, FieldError> {
+    pub(super) fn new(field: &Field) -> Result<Slot, FieldError> {
         let paths = field.paths.iter().map(|path| Path::parse(path)).collect::<Result<Vec<_>, _>>()?;
         let Some(first) = paths.first() else { return Err(FieldError::Paths("has no path")) };
         if paths.iter().any(|path| path.is_list() != first.is_list()) {
@@ -76,6 +76,27 @@ impl Slot {
         }
         Err((&self.paths[0], Unfit::Absent))
     }
+
+    /// What [`Slot::resolve`] found, for people.
+    pub(super) fn explain(&self, schema: &Schema, path: &Path, unfit: Unfit) -> FieldError {
+        let (name, path) = (schema.name.clone(), path.to_string());
+        match unfit {
+            Unfit::Absent => {
+                FieldError::Absent { schema: name, paths: self.text(), nearest: nearest([schema], &self.paths) }
+            }
+            Unfit::Kinds(kinds) => {
+                let has = kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ");
+                FieldError::Kind { schema: name, path, has, wanted: self.kind }
+            }
+            Unfit::Refused(part, why) => FieldError::Unreadable { schema: name, path, part, why },
+            Unfit::Null(part) => FieldError::Unreadable { schema: name, path, part, why: "always null" },
+        }
+    }
+
+    /// Its paths, for people.
+    pub(super) fn text(&self) -> String {
+        self.paths.iter().map(Path::to_string).collect::<Vec<_>>().join(" or ")
+    }
 }
 
 /// Whether `field` can be read from alerts of that schema: the first of its paths that the schema has decides.
@@ -85,17 +106,5 @@ impl Slot {
 pub fn check_field(schemas: &Schemas, schema: SchemaId, field: &Field) -> Result<(), FieldError> {
     let slot = Slot::new(field)?;
     let schema = schemas.schema(schema);
-    let Err((path, unfit)) = slot.resolve(&schema) else { return Ok(()) };
-    let (name, path) = (schema.name.clone(), path.to_string());
-    Err(match unfit {
-        Unfit::Absent => {
-            let nearest = nearest(&schema, &slot.paths);
-            FieldError::Absent { schema: name, paths: field.paths.join(" or "), nearest }
-        }
-        Unfit::Kinds(kinds) => {
-            let has = kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(" or ");
-            FieldError::Kind { schema: name, path, has, wanted: slot.kind }
-        }
-        Unfit::Refused(part, why) => FieldError::Unreadable { schema: name, path, part, why },
-    })
+    slot.resolve(&schema).map_or_else(|(path, unfit)| Err(slot.explain(&schema, path, unfit)), |_| Ok(()))
 }

@@ -94,7 +94,7 @@ impl Selector {
     pub fn absent(&self, schemas: &Schemas, schema: SchemaId) -> FieldError {
         let schema = schemas.schema(schema);
         let paths: Vec<Path> = self.text.split(" or ").filter_map(|path| Path::parse(path).ok()).collect();
-        let nearest = nearest(&schema, &paths);
+        let nearest = nearest([&*schema], &paths);
         FieldError::Absent { schema: schema.name.clone(), paths: self.text.clone(), nearest }
     }
 

@@ -3,6 +3,7 @@
 mod decoding;
 mod editing;
 mod fields;
+mod fit;
 mod folders;
 mod framing;
 mod generate;

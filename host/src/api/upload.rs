@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::error::{ErrorBody, Problem};
 use super::routes::{Api, Name};
@@ -31,7 +31,8 @@ use form::{Form, Layout};
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
         ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),
-        ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call")
+        ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call"),
+        ("strict" = Option<bool>, Query, description = "Whether a warning refuses the filter")
     ),
     request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
     responses(
@@ -85,6 +86,9 @@ fn put_filter(control: &dyn Control, name: &str, upload: Upload) -> Result<Respo
     let replaced = control.get(name).is_ok();
     let status = control.put(name, upload)?;
     info!(filter = name, sha256 = status.sha256, bytes, replaced, "filter uploaded");
+    for warning in &status.warnings {
+        warn!(filter = name, "{warning}");
+    }
     let code = if replaced { StatusCode::OK } else { StatusCode::CREATED };
     Ok((code, Json(status)).into_response())
 }

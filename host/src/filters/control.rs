@@ -5,12 +5,14 @@ use super::status::Status;
 use crate::health::Health;
 
 /// A filter to be activated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Upload {
     /// The component's bytes.
     pub module: Vec<u8>,
     /// Its config, quota and limits.
     pub settings: Settings,
+    /// Whether it is refused for what would otherwise be a warning in its [`Status`].
+    pub strict: bool,
 }
 
 /// Why a request about a filter was refused.

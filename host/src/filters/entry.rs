@@ -40,6 +40,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 struct Notes {
     suspended: Option<String>,
+    warnings: Vec<String>,
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
@@ -108,6 +109,12 @@ impl Entry {
         self.notes.lock().suspended = Some(reason);
     }
 
+    /// Sets what its author should be told of the fields that it reads; returns what was not said before.
+    pub fn set_warnings(&self, warnings: Vec<String>) -> Vec<String> {
+        let before = std::mem::replace(&mut self.notes.lock().warnings, warnings.clone());
+        warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
+    }
+
     /// Where its alerts went so far.
     pub fn counts(&self) -> Counts {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
@@ -130,6 +137,7 @@ impl Entry {
             state: notes.suspended.clone().map_or(State::Active, State::Suspended),
             fields: self.manifest.fields.clone(),
             settings: self.settings.clone(),
+            warnings: notes.warnings.clone(),
             counts: self.counts(),
             fuel: self.fuel.load(Ordering::Relaxed),
             seconds: self.nanoseconds.load(Ordering::Relaxed) as f64 * 1e-9,

@@ -69,7 +69,7 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
         Err(error) => return Err(refused(&beside, &error)),
     };
     let module = std::fs::read(module).map_err(|error| refused(module, &error))?;
-    Ok(Upload { module, settings })
+    Ok(Upload { module, settings, strict: false })
 }
 
 #[cfg(test)]

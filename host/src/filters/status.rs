@@ -73,6 +73,8 @@ pub struct Status {
     pub fields: Vec<Field>,
     /// Its config, quota and limits as given.
     pub settings: Settings,
+    /// What is probably a mistake: fields that are in none of the schemas seen, or of another kind in some of them.
+    pub warnings: Vec<String>,
     /// Its counts since it was activated.
     pub counts: Counts,
     /// Fuel spent since it was activated.

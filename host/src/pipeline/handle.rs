@@ -39,8 +39,9 @@ impl Handle {
         let refused = |error: skysieve_sandbox::Refusal| FilterError::Refused(error.to_string());
         let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;
         let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(refused)?;
-        self.state.check_fields(filter.manifest())?;
+        let warnings = self.state.stream.check(filter.manifest(), upload.strict)?;
         let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
+        entry.set_warnings(warnings);
         Ok(Prepared { entry, filter, topic })
     }
 
@@ -69,6 +70,8 @@ impl Control for Handle {
         }
         let entry = prepared.entry.clone();
         self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
+        // The stream may have come to a new schema since the filter was checked.
+        self.state.stream.tell(|| vec![entry.clone()]);
         Ok(entry.status())
     }
 

@@ -3,7 +3,7 @@
 use std::ops::AddAssign;
 
 use skysieve_avro::alert::Column;
-use skysieve_avro::{Decoded, FieldError, Group, Projection, SchemaId};
+use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
 use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
 
 /// A running filter, bound to the slots in which its fields are decoded.
@@ -90,18 +90,13 @@ impl Judge {
     }
 
     /// The rows of the group that the filter is shown; `None`: all. Not shown are rows with a null in a field that is
-    /// not optional (rejected), and rows whose schema has no such field (faults).
+    /// not optional (rejected), and rows whose schema has no such field, or has any of the fields in a kind that does not
+    /// promote (faults): a null in its place would be a wrong verdict that nobody sees.
     fn rows_to_show(&self, group: &Group, verdicts: &mut Verdicts) -> Option<Vec<u32>> {
         let fields = &self.filter.manifest().fields;
         let required = || fields.iter().zip(&self.slots).filter(|(field, _)| !field.optional);
-        let lacking: Vec<(SchemaId, String)> = group
-            .lacking
-            .iter()
-            .filter_map(|(schema, slots)| {
-                let (field, _) = required().find(|(_, slot)| slots.contains(slot))?;
-                Some((*schema, field.paths.join(" or ")))
-            })
-            .collect();
+        let lacking: Vec<(SchemaId, String)> =
+            group.lacking.iter().filter_map(|lacking| Some((lacking.schema, self.obstacle(lacking)?))).collect();
         let nullable: Vec<&Column> =
             required().map(|(_, &slot)| &group.columns[slot]).filter(|column| column.present.contains(&0)).collect();
         if lacking.is_empty() && nullable.is_empty() {
@@ -109,14 +104,24 @@ impl Judge {
         }
         let mut shown = Vec::with_capacity(group.rows.len());
         for (at, schema) in group.schemas.iter().enumerate() {
-            if let Some((_, paths)) = lacking.iter().find(|(lacks, _)| lacks == schema) {
-                let message = format!("the alert's schema has no field {paths}, or not of the kind declared");
-                verdicts.faults.push(Fault { row: group.rows[at], kind: FaultKind::Field, message, backtrace: None });
+            if let Some((_, why)) = lacking.iter().find(|(lacks, _)| lacks == schema) {
+                let (row, message) = (group.rows[at], why.clone());
+                verdicts.faults.push(Fault { row, kind: FaultKind::Field, message, backtrace: None });
             } else if !nullable.iter().any(|column| column.has_null(at)) {
                 shown.push(at as u32);
             }
         }
         Some(shown)
+    }
+
+    /// Why the filter can't judge alerts of a schema that lacks this.
+    fn obstacle(&self, lacking: &Lacking) -> Option<String> {
+        let fields = || self.filter.manifest().fields.iter().zip(&self.slots);
+        if let Some((_, why)) = lacking.unfit.iter().find(|(unfit, _)| self.slots.contains(unfit)) {
+            return Some(why.to_string());
+        }
+        let (field, _) = fields().find(|(field, slot)| !field.optional && lacking.absent.contains(slot))?;
+        Some(format!("the alert's schema has no field {}", field.paths.join(" or ")))
     }
 }
 

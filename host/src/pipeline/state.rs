@@ -4,32 +4,31 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use skysieve_avro::{Projection, SchemaId, Schemas, check_field};
-use skysieve_sandbox::{Engine, Manifest};
+use skysieve_avro::{SchemaId, Schemas};
+use skysieve_sandbox::Engine;
 
 use super::config::Config;
 use super::totals::Totals;
-use crate::filters::{Entry, FilterError};
+use crate::filters::{Entry, FilterError, StreamSchemas};
 
 /// The parts of a pipeline that its threads and its handles share.
 pub struct PipelineState {
     /// The engine that compiles modules.
     pub engine: Engine,
-    /// The writers' schemas.
-    pub schemas: Arc<Schemas>,
     /// What the pipeline was told at its start.
     pub config: Config,
     /// Its own counts.
     pub totals: Totals,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
-    stream: RwLock<Vec<SchemaId>>,
+    /// The schemas that the stream was seen to use.
+    pub stream: StreamSchemas,
 }
 
 impl PipelineState {
     /// The state of a pipeline without filters.
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> PipelineState {
-        let (entries, stream) = (RwLock::default(), RwLock::default());
-        PipelineState { engine, schemas, config, totals: Totals::default(), entries, stream }
+        let (entries, stream) = (RwLock::default(), StreamSchemas::new(schemas));
+        PipelineState { engine, config, totals: Totals::default(), entries, stream }
     }
 
     /// The filters' records by name.
@@ -56,26 +55,20 @@ impl PipelineState {
         Ok(())
     }
 
-    /// Remembers a schema that the stream was seen to use.
-    pub fn add_stream_schema(&self, schema: SchemaId) {
-        self.stream.write().push(schema);
+    /// Takes note of a schema that the stream was seen to use, and tells what filters lack in it.
+    pub fn add_stream_schema(self: &Arc<Self>, schema: SchemaId) {
+        if !self.stream.add(schema) {
+            return;
+        }
+        let state = self.clone();
+        // Not on the thread that reads the stream: alerts must not wait for advice.
+        let thread = std::thread::Builder::new().name("fields".to_owned());
+        if let Err(error) = thread.spawn(move || state.stream.tell(|| state.all_entries())) {
+            tracing::warn!(%error, "filters' fields are not checked against the stream's new schema: no thread for it");
+        }
     }
 
-    /// Refuses required fields that no schema of the stream has. Before the first alert no schema is known, and nothing is
-    /// refused.
-    pub fn check_fields(&self, manifest: &Manifest) -> Result<(), FilterError> {
-        let mut projection = Projection::new();
-        for field in &manifest.fields {
-            projection.add(field).map_err(|error| FilterError::Refused(error.to_string()))?;
-        }
-        let stream = self.stream.read();
-        let fits = |schema: &SchemaId| {
-            let mut required = manifest.fields.iter().filter(|field| !field.optional);
-            required.try_for_each(|field| check_field(&self.schemas, *schema, field))
-        };
-        match stream.iter().rev().map(fits).reduce(Result::or) {
-            None | Some(Ok(())) => Ok(()),
-            Some(Err(error)) => Err(FilterError::Refused(format!("the stream's alerts: {error}"))),
-        }
+    fn all_entries(&self) -> Vec<Arc<Entry>> {
+        self.entries().values().cloned().collect()
     }
 }

@@ -2,6 +2,7 @@
 
 use super::generate::long;
 use super::*;
+use crate::Lacking;
 
 /// A batch of one alert in one column.
 fn read(ty: &str, path: &str, kind: Kind, datum: &[u8]) -> Column {
@@ -101,8 +102,10 @@ fn schemas_that_agree_share_a_group() {
     let group = &decoder.finish().groups[0];
     assert_eq!(group.rows, [10, 11, 12, 13]);
     assert_eq!(group.schemas, [int.schema, without.schema, text.schema, int.schema]);
-    let lacking = [(without.schema, vec![1, 2]), (int.schema, vec![2]), (text.schema, vec![1, 2])];
-    assert_eq!(group.lacking, lacking);
+    let lacking: Vec<_> = group.lacking.iter().map(|lacks| (lacks.schema, &lacks.absent[..], unfit(lacks))).collect();
+    let text_lacks = vec!["1: b of v3 is text, which does not promote to double".to_owned()];
+    let expected = [(without.schema, &[1, 2][..], vec![]), (int.schema, &[2], vec![]), (text.schema, &[2], text_lacks)];
+    assert_eq!(lacking, expected);
     assert_eq!(group.columns[0].values, u32s(&[2, 1, 3, 2]));
     assert_eq!(group.columns[1].present, [1, 0, 0, 1]);
     assert_eq!(group.columns[2].ends, u32s(&[0, 0, 0, 0]));
@@ -118,8 +121,28 @@ fn schemas_that_disagree_on_a_kind_do_not() {
     let decoded = decoder.finish();
     let groups: Vec<_> = decoded.groups.iter().map(|group| (group.columns[0].kind, &group.rows[..])).collect();
     assert_eq!(groups, [(Kind::Text, &[0, 3][..]), (Kind::Double, &[1]), (Kind::Int, &[2])]);
-    assert_eq!(decoded.groups[1].lacking, [(without.schema, vec![0])]);
+    let lacking = &decoded.groups[1].lacking[0];
+    assert_eq!((lacking.schema, &lacking.absent[..], unfit(lacking)), (without.schema, &[0][..], vec![]));
     assert_eq!(decoded.groups[2].lacking, []);
+}
+
+/// What is there but can't be read: the slots, and why.
+fn unfit(lacking: &Lacking) -> Vec<String> {
+    lacking.unfit.iter().map(|(slot, why)| format!("{slot}: {why}")).collect()
+}
+
+#[test]
+fn what_is_null_by_its_type_is_a_null_and_not_lacking() {
+    let schemas = Arc::new(Schemas::default());
+    let avsc = r#"{"type": "record", "name": "r", "fields": [{"name": "a", "type": "null"}, {"name": "list", "type":
+        {"type": "array", "items": {"type": "record", "name": "s", "fields": [{"name": "b", "type": "null"}]}}}]}"#;
+    let schema = schemas.add(1, avsc).unwrap();
+    let fields = [field("a", Kind::Double), field("list[].b", Kind::Int)];
+    // Two elements of no bytes.
+    let group = decode(&schemas, schema, &fields, &[&[4, 0]]);
+    assert_eq!(group.lacking, []);
+    assert_eq!(values(&group.columns[0], 0), [None]);
+    assert_eq!(values(&group.columns[1], 0), [None, None]);
 }
 
 #[test]

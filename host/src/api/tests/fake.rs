@@ -71,6 +71,7 @@ pub(super) fn status(name: &str) -> Status {
         state: State::Active,
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
         settings: Default::default(),
+        warnings: Vec::new(),
         counts,
         fuel: 123_456,
         seconds: 0.25,

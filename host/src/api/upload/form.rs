@@ -71,6 +71,8 @@ pub(super) struct UploadForm {
     memory: Option<u64>,
     /// Milliseconds per call.
     deadline_ms: Option<u64>,
+    /// Whether a warning refuses the filter.
+    strict: Option<bool>,
 }
 
 /// What was said so far.
@@ -82,6 +84,7 @@ pub(super) struct Form {
     fuel: Option<u64>,
     memory: Option<usize>,
     deadline_ms: Option<u64>,
+    strict: Option<bool>,
 }
 
 impl Form {
@@ -134,7 +137,11 @@ impl Form {
             "fuel" => number(&mut self.fuel, &value),
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
-            _ => Err("there is no such setting; there are config, quota, fuel, memory and deadline_ms".to_owned()),
+            "strict" => fill(&mut self.strict, truth(&value)?),
+            _ => {
+                Err("there is no such setting; there are config, quota, fuel, memory, deadline_ms and strict"
+                    .to_owned())
+            }
         }
     }
 
@@ -146,7 +153,7 @@ impl Form {
         settings.limits.fuel = self.fuel;
         settings.limits.memory = self.memory;
         settings.limits.deadline_ms = self.deadline_ms;
-        Ok(Upload { module, settings })
+        Ok(Upload { module, settings, strict: self.strict.unwrap_or(false) })
     }
 }
 
@@ -155,6 +162,14 @@ const NO_TEXT: &str = "it is not UTF-8 text";
 /// Sets what was not set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.replace(value).is_some() { Err("it is given twice".to_owned()) } else { Ok(()) }
+}
+
+fn truth(value: &str) -> Result<bool, String> {
+    match value.trim() {
+        "true" | "1" | "" => Ok(true),
+        "false" | "0" => Ok(false),
+        other => Err(format!("{:?} is neither true nor false", other.chars().take(40).collect::<String>())),
+    }
 }
 
 fn number<T: FromStr>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
