@@ -3,15 +3,19 @@
 //! Whoever asks may be hostile: every wait and every buffer has a bound ([`ApiConfig`]), and a request that goes wrong
 //! is answered with `{"error": {"code", "message"}}`.
 
+mod config;
 mod error;
+mod filters;
 mod health;
 mod metrics;
 mod openapi;
 mod page;
 mod routes;
 mod server;
+mod state;
 #[cfg(test)]
 mod tests;
 mod upload;
 
-pub use server::{ApiConfig, ApiError, serve};
+pub use config::ApiConfig;
+pub use server::{ApiError, serve};

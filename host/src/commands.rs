@@ -13,7 +13,9 @@ pub mod consume;
 pub mod demo;
 pub mod host;
 pub mod new;
+mod output;
 pub mod produce;
+mod properties;
 mod serve;
 
 pub use common::UsageError;
@@ -65,7 +67,7 @@ impl Cli {
             Command::Consume(args) => consume::run(args),
         };
         result.unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
+            output::tell(format_args!("error: {error:#}"));
             ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
         })
     }

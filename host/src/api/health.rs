@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::Problem;
-use super::routes::Api;
+use super::state::Api;
 use crate::health::Health;
 
 /// That the process answers.

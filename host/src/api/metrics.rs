@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::error::Problem;
-use super::routes::Api;
+use super::state::Api;
 use crate::filters::{State as Activity, Status};
 use crate::health::Health;
 

@@ -1,32 +1,18 @@
 //! The API's description for programs.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 
-use super::{health, metrics, page, routes, upload};
+use super::state::Api;
 
+/// What the description says beside the paths, which come from the routes.
 #[derive(OpenApi)]
-#[openapi(
-    info(title = "Skysieve", description = "The filters of one host."),
-    paths(
-        routes::list,
-        routes::status,
-        upload::put,
-        routes::delete,
-        health::live,
-        health::ready,
-        metrics::show,
-        page::show,
-        show
-    )
-)]
-struct Document;
-
-static DOCUMENT: LazyLock<String> =
-    LazyLock::new(|| Document::openapi().to_json().expect("a schema made at compile time is JSON"));
+#[openapi(info(title = "Skysieve", description = "The filters of one host."))]
+pub(super) struct Document;
 
 /// This document.
 #[utoipa::path(
@@ -36,6 +22,6 @@ static DOCUMENT: LazyLock<String> =
     tag = "host",
     responses((status = 200, content_type = "application/json"))
 )]
-pub(super) async fn show() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+pub(super) async fn show(State(api): State<Arc<Api>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], api.document.clone()).into_response()
 }

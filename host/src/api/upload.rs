@@ -1,4 +1,4 @@
-//! `PUT /api/v1/filters/NAME`: a module and its settings, as they come from anyone.
+//! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings, as they come from anyone.
 
 mod body;
 mod form;
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tracing::{info, warn};
 
 use super::error::{ErrorBody, Problem};
-use super::routes::{Api, Name};
+use super::state::{Api, Name};
 use crate::filters::{Control, Status, Upload};
 use body::Incoming;
 use form::{Form, Layout};
@@ -49,10 +49,33 @@ use form::{Form, Layout};
     )
 )]
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
+    answer(&api, request).await
+}
+
+/// The same as PUT, as forms are sent (`curl -F`).
+#[utoipa::path(
+    post,
+    path = "/api/v1/filters/{name}",
+    operation_id = "post_filter",
+    tag = "filters",
+    params(("name" = String, Path, description = "The filter's name, and its output topic's")),
+    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    responses(
+        (status = 200, body = Status, description = "It replaced an earlier one"),
+        (status = 201, body = Status, description = "It is new"),
+        (status = "4XX", body = ErrorBody, description = "As for PUT"),
+        (status = "5XX", body = ErrorBody, description = "As for PUT")
+    )
+)]
+pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Response {
+    answer(&api, request).await
+}
+
+async fn answer(api: &Api, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut incoming = Incoming::new(&parts.headers, body);
     let path = parts.uri.path().to_owned();
-    let done = upload(&api, parts, &mut incoming).await;
+    let done = upload(api, parts, &mut incoming).await;
     done.unwrap_or_else(|problem| {
         info!(path, reason = ?problem.to_string(), "upload refused");
         incoming.discard();

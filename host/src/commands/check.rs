@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::common::{LimitArgs, SchemaArgs, UsageError, read_file};
+use super::output::print;
 use skysieve_sandbox::{Engine, Filter, Module, PoolConfig};
 
 mod examine;
@@ -83,9 +84,9 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let findings = examine::all(files, &schemas, &start, jobs)?;
     let report = report::Report::new(&manifest, &sha256, &findings, &limits, args.quota);
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        print(format_args!("{}\n", serde_json::to_string(&report)?));
     } else {
-        print!("{report}");
+        print(&report);
     }
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

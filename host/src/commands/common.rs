@@ -54,17 +54,6 @@ impl SchemaArgs {
     }
 }
 
-/// A property of librdkafka, `KEY=VALUE`.
-///
-/// # Errors
-/// When it is none.
-pub fn parse_property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("a property is KEY=VALUE".to_owned()),
-    }
-}
-
 /// Limits of the sandbox.
 #[derive(Debug, Args)]
 pub struct LimitArgs {
@@ -102,6 +91,8 @@ pub fn parse_seconds(text: &str) -> Result<f64, String> {
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,skysieve=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where stderr is closed, nobody is to be told that it is: the log's own complaint would be a panic.
+    let log = log.log_internal_errors(false);
     // A second start (tests) leaves the first in place.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
 }

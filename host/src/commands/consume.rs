@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::common::{SchemaArgs, UsageError, parse_property};
+use super::common::SchemaArgs;
+use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
 use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, Start};
 use skysieve_avro::BlobStyle;
@@ -94,9 +95,8 @@ pub struct ConsumeArgs {
     commit: CommitArg,
     #[command(flatten)]
     schemas: SchemaArgs,
-    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
-    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
-    properties: Vec<(String, String)>,
+    #[command(flatten)]
+    properties: PropertyArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -134,8 +134,7 @@ fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
 /// When the topics can't be read, or what is to be saved can't be written.
 pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
-    let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
-    options.check().map_err(|error| UsageError(error.to_string()))?;
+    let options = args.properties.options(&args.brokers, &stop, Options::check)?;
     let taker = take::Taker::new(&args)?;
     let follower = match Follower::new(&options, &args.follow()?) {
         // Told to stop before there was anything to read.

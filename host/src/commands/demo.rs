@@ -11,6 +11,7 @@ use clap::Args;
 use super::common::{SchemaArgs, parse_seconds};
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
+use crate::commands::output::print_line;
 use crate::filters::Control;
 use crate::kafka::{EmbeddedBroker, Feeder, From, HostLock, Options, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
@@ -81,11 +82,12 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let mut survey = visits::Survey::open(&args, &schemas)?;
     let filters = modules::choose(&args.modules, survey.is_ztf(), args.filters)?;
     let names: Vec<String> = filters.iter().map(|(name, _)| name.clone()).collect();
-    println!("{} filters from {}", names.len(), args.modules.display());
+    print_line(format_args!("{} filters from {}", names.len(), args.modules.display()));
 
     let pool = PoolConfig { filters: names.len() as u32 + 16, ..PoolConfig::default() };
     let (mut pipeline, handle) = Pipeline::new(config(names.len()), Engine::new(&pool)?, schemas)?;
-    let prepared = prepare(&handle, filters.into_iter().map(|(name, upload)| (name, Ok(upload))));
+    let uploads = filters.into_iter().map(|(name, upload)| (name, Ok(upload))).collect();
+    let Some(prepared) = prepare(&handle, uploads, &stop) else { return Ok(ExitCode::SUCCESS) };
     if prepared.len() < names.len() {
         return Err(anyhow!("{} filters were refused", names.len() - prepared.len()));
     }
@@ -97,9 +99,9 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         true => Some(Api::start(&args.listen, Arc::new(handle.clone()))?),
         false => None,
     };
-    println!("embedded broker at {} (any Kafka client can subscribe), topics: the filters' names", broker.brokers());
+    print_line(format_args!("embedded broker at {} (any Kafka client can subscribe), topics: the filters' names", broker.brokers()));
     if let Some(api) = &api {
-        println!("status page and API at http://{}/", api.address);
+        print_line(format_args!("status page and API at http://{}/", api.address));
     }
 
     let lock = HostLock::new(&broker.options(), "demo")?;

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+use super::output::print_line;
+
 mod sdk;
 
 /// Write a filter's project: a function of one alert with its tests, and the SDK that it is compiled with.
@@ -56,7 +58,7 @@ pub fn run(args: NewArgs) -> anyhow::Result<ExitCode> {
     }
     let parent = folder.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
     write(folder, parent, &files(name, args.survey)?).with_context(|| format!("cannot write {}", folder.display()))?;
-    println!("wrote {}; next:\n  cd {0}\n  cargo test\n  skysieve build", folder.display());
+    print_line(format_args!("wrote {}; next:\n  cd {0}\n  cargo test\n  skysieve build", folder.display()));
     Ok(ExitCode::SUCCESS)
 }
 

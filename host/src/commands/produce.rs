@@ -8,7 +8,8 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::common::{SchemaArgs, UsageError, parse_property, parse_seconds};
+use super::common::{SchemaArgs, UsageError, parse_seconds};
+use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
 use crate::kafka::{Options, Outbound};
 
@@ -52,9 +53,8 @@ pub struct ProduceArgs {
     /// The topic
     #[arg(long, env = "SKYSIEVE_TOPIC")]
     topic: String,
-    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
-    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
-    properties: Vec<(String, String)>,
+    #[command(flatten)]
+    properties: PropertyArgs,
     #[command(flatten)]
     schemas: SchemaArgs,
     #[command(flatten)]
@@ -161,8 +161,7 @@ fn parse_rate(text: &str) -> Result<f64, String> {
 /// When nothing can be read, or Kafka can't be reached or refuses.
 pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
-    let options = Options { overrides: args.properties.clone(), stop: stop.clone(), ..Options::new(&*args.brokers) };
-    options.check().map_err(|error| UsageError(error.to_string()))?;
+    let options = args.properties.options(&args.brokers, &stop, Options::check)?;
     if args.packets.schema_id.is_some() && args.packets.framing != Some(Framing::Confluent) {
         return Err(UsageError("--schema-id is for --framing confluent".to_owned()).into());
     }
@@ -179,11 +178,11 @@ pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
             break;
         }
         let (published, error) = run.publish(&visit);
-        report.visit(&published, cadence.late())?;
+        report.visit(&published, cadence.late());
         if let Some(error) = error {
-            report.end()?;
+            report.end();
             return Err(error);
         }
     }
-    Ok(if report.end()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.end() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

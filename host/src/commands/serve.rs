@@ -9,6 +9,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::output::tell;
 use crate::api::{ApiConfig, serve};
 use crate::filters::Control;
 
@@ -41,6 +42,8 @@ impl Api {
             if let Err(error) = runtime.block_on(serve(listener, control, ApiConfig::default(), shutdown)) {
                 tracing::error!(%error, "the API has ended");
             }
+            // A module that is being compiled for an upload is not waited for.
+            runtime.shutdown_background();
         });
         Ok(Api { address, stop, thread })
     }
@@ -64,7 +67,7 @@ pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("stopping (once more: at once)");
+        tell("stopping (once more: at once)");
     })
     .context("cannot handle signals")?;
     Ok(stop)

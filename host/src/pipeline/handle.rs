@@ -45,6 +45,11 @@ impl Handle {
         Ok(Prepared { entry, filter, topic })
     }
 
+    /// Tells in the health what a host is doing before it reads the stream.
+    pub fn starting(&self, doing: &str) {
+        self.shared.totals.set_state(false, doing);
+    }
+
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, FilterError> {
         let (answer, answered) = bounded(1);
         self.commands.send(command(answer)).map_err(|_| FilterError::Stopping)?;

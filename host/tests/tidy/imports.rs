@@ -16,12 +16,13 @@ const ROOMS: [(&str, &[&str]); 8] = [
 
 /// Crates of which one room alone may know. (What `avro`, `survey`, `sandbox` and `simulate` may know, their `Cargo.toml`
 /// says.)
-const CRATES: [(&str, &str); 7] = [
+const CRATES: [(&str, &str); 8] = [
     ("rdkafka", "kafka"),
     ("kafka_protocol", "kafka"),
     ("libc", "heap"),
     ("axum", "api"),
     ("tower_http", "api"),
+    ("utoipa_axum", "api"),
     ("clap", "commands"),
     ("ureq", "schema_registry"),
 ];

@@ -212,7 +212,7 @@ fn openapi_has_every_route_and_every_schema() {
     const ROUTES: [(&str, &[&str]); 7] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
-        ("/api/v1/filters/{name}", &["delete", "get", "put"]),
+        ("/api/v1/filters/{name}", &["delete", "get", "post", "put"]),
         ("/api/v1/openapi.json", &["get"]),
         ("/health/live", &["get"]),
         ("/health/ready", &["get"]),

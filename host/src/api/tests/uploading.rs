@@ -51,6 +51,22 @@ fn settings_come_in_the_query() {
     }
 }
 
+/// As `curl -F module=@x.wasm -F config=@x.toml` and `curl --data-binary @x.wasm` send it.
+#[test]
+fn post_works_as_put() {
+    let server = Server::start();
+    let body = form(&[("module", "x.wasm", b"module"), ("config", "x.toml", b"limit = 17")]);
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    let reply = server.send("POST", "/api/v1/filters/bright", &[("content-type", &kind)], &body);
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    assert_eq!(server.control.last_upload().settings.config, "limit = 17");
+    let path = "/api/v1/filters/bright?quota=5";
+    let reply = server.send("POST", path, &[("content-type", "application/wasm")], b"other");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!((server.control.last_upload().module, server.control.last_upload().settings.quota), (b"other".into(), Some(5)));
+    server.send("POST", "/api/v1/filters/a%20b", &[], b"module").error(400, "bad_name");
+}
+
 #[test]
 fn settings_come_in_a_form() {
     let server = Server::start();

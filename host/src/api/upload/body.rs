@@ -8,8 +8,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, header};
 use tokio::time::timeout;
 
+use crate::api::config::ApiConfig;
 use crate::api::error::Problem;
-use crate::api::server::ApiConfig;
 
 /// What is read of a body that was refused: its bytes, and the time it takes.
 const DISCARD: (usize, Duration) = (128 << 20, Duration::from_secs(5));

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
 use wit_component::ComponentEncoder;
 
+use super::cache::Cache;
 use super::project::Workspace;
 use super::toolchain::Toolchain;
 
 /// What a filter is compiled with, whatever its workspace says: fast, and with the names of functions for backtraces.
-const PROFILE: [&str; 7] = [
+pub const PROFILE: [&str; 7] = [
     "profile.release.opt-level=3",
     "profile.release.lto='fat'",
     "profile.release.codegen-units=1",
@@ -28,36 +29,87 @@ const PROFILE: [&str; 7] = [
 struct Message {
     reason: String,
     package_id: Option<String>,
+    /// Whether it was there already.
+    #[serde(default)]
+    fresh: bool,
+    target: Option<ArtifactTarget>,
     #[serde(default)]
     filenames: Vec<PathBuf>,
 }
 
-/// Compiles a workspace's projects; the core modules by package id. Cargo's own output goes to stderr.
+#[derive(Deserialize)]
+struct ArtifactTarget {
+    name: String,
+}
+
+/// What cargo has compiled.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// The core modules by package id.
+    pub modules: HashMap<String, PathBuf>,
+    /// Names of packages and crates that come with the project.
+    pub own: Vec<String>,
+    /// How many artifacts of other packages had to be made.
+    pub dependencies: usize,
+}
+
+impl Compiled {
+    fn add(&mut self, message: Message) {
+        let (Some(package), Some(target), "compiler-artifact") =
+            (message.package_id, message.target, &message.reason[..])
+        else {
+            return;
+        };
+        // `path+file:///home/me/my-filter#0.1.0`, or `…/rust#skysieve-sdk@0.1.0` where folder and package differ.
+        if let Some((path, rest)) = package.strip_prefix("path+").and_then(|path| path.split_once('#')) {
+            let named = rest.split_once('@').map(|(name, _)| name);
+            let name = named.or_else(|| path.rsplit_once('/').map(|(_, folder)| folder)).unwrap_or_default();
+            self.own.extend([name.to_owned(), target.name.replace('-', "_")]);
+        } else {
+            self.dependencies += usize::from(!message.fresh);
+        }
+        let wasm = message.filenames.into_iter().find(|file| file.extension().is_some_and(|name| name == "wasm"));
+        self.modules.extend(wasm.map(|wasm| (package, wasm)));
+    }
+}
+
+/// Compiles a workspace's projects. Cargo's own output goes to stderr.
 ///
 /// # Errors
 /// When one does not compile.
 pub fn modules(toolchain: &Toolchain, workspace: &Workspace) -> anyhow::Result<HashMap<String, PathBuf>> {
+    // Not the folder of the workspace's own builds, which another cargo may be holding.
+    let target = workspace.target.join("guest");
+    let cache = Cache::of(toolchain);
+    if let Some(cache) = &cache {
+        cache.seed(&target);
+    }
+    let compiled = compile(toolchain, workspace, &target)?;
+    if let Some(cache) = cache.filter(|_| compiled.dependencies > 0) {
+        cache.keep(&target, &compiled);
+    }
+    Ok(compiled.modules)
+}
+
+fn compile(toolchain: &Toolchain, workspace: &Workspace, target: &Path) -> anyhow::Result<Compiled> {
     let mut cargo = toolchain.cargo("build");
     cargo.args(["--release", "--message-format", "json-render-diagnostics"]).args(toolchain.target_arguments());
     cargo.arg("--manifest-path").arg(workspace.root.join("Cargo.toml"));
-    // Not the folder of the workspace's own builds, which another cargo may be holding.
-    cargo.arg("--target-dir").arg(workspace.target.join("guest"));
+    cargo.arg("--target-dir").arg(target);
     cargo.args(PROFILE.iter().flat_map(|setting| ["--config", setting]));
     cargo.args(workspace.projects.iter().flat_map(|project| ["--package", &project.id]));
     let mut running = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
-    let mut modules = HashMap::new();
+    let mut compiled = Compiled::default();
     for line in BufReader::new(running.stdout.take().context("cargo has no output")?).lines() {
         // Build scripts may print anything.
-        let Ok(message) = serde_json::from_str::<Message>(&line.context("cargo's output")?) else { continue };
-        let wasm = message.filenames.into_iter().find(|file| file.extension().is_some_and(|name| name == "wasm"));
-        if let (Some(package), Some(wasm), "compiler-artifact") = (message.package_id, wasm, &message.reason[..]) {
-            modules.insert(package, wasm);
+        if let Ok(message) = serde_json::from_str(&line.context("cargo's output")?) {
+            compiled.add(message);
         }
     }
     if !running.wait().context("cargo")?.success() {
         bail!("not compiled");
     }
-    Ok(modules)
+    Ok(compiled)
 }
 
 /// A core module as a component.

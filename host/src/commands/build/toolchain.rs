@@ -45,6 +45,13 @@ impl Toolchain {
         )
     }
 
+    /// Which one it is: what it has compiled, another one cannot use.
+    pub fn identity(&self) -> String {
+        let version = Command::new(&self.rustc).arg("-vV").env_remove("LD_LIBRARY_PATH").output();
+        let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        format!("{version}\n{:?}\n{:?}", self.rustc, self.from_source)
+    }
+
     /// A cargo command. It compiles for filters with the [`Toolchain::target_arguments`].
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.cargo);

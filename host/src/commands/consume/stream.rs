@@ -8,6 +8,7 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::take::Taker;
 use super::{CommitArg, ConsumeArgs};
+use crate::commands::output;
 use crate::kafka::{FetchLimits, Follower, PartitionEnd};
 use crate::pipeline::Message;
 
@@ -121,7 +122,8 @@ impl Stream<'_> {
         if !complaints.is_empty() {
             self.total.bad += 1;
             let Message { topic, partition, offset, .. } = message;
-            let tell = |why: &String| eprintln!("topic {topic}, partition {partition}, offset {offset}: {why}");
+            let place = format!("topic {topic}, partition {partition}, offset {offset}");
+            let tell = |why: &String| output::tell(format_args!("{place}: {why}"));
             self.bar.suspend(|| complaints.iter().for_each(tell));
         }
         Ok(())

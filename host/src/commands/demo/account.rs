@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::feed::{Fed, Sent};
 use super::subscribe::{Arrival, Subscribed};
+use crate::commands::output::print_line;
 use crate::filters::{Counts, Status};
 use crate::health::Health;
 
@@ -20,11 +21,11 @@ pub fn report(fed: &Fed, received: &Subscribed, filters: &[Status], health: &Hea
     check_messages(fed, received, health, &mut complaints);
     print_accounting(fed, received, filters, health);
     for complaint in complaints.iter().take(20) {
-        println!("WRONG: {complaint}");
+        print_line(format_args!("WRONG: {complaint}"));
     }
     match complaints.len() {
-        0 => println!("everything adds up"),
-        wrong => println!("the accounting does not add up: {wrong} complaints"),
+        0 => print_line("everything adds up"),
+        wrong => print_line(format_args!("the accounting does not add up: {wrong} complaints")),
     }
     complaints.is_empty()
 }
@@ -58,11 +59,11 @@ fn sort_out<'a>(
 }
 
 fn print_visits(fed: &Fed, arrivals: &[HashMap<&str, Vec<&Arrival>>]) {
-    println!(
+    print_line(format_args!(
         "\n{:>20} {:>8} {:>8} {:>9}  {:^26} {:>8}",
         "visit", "alerts", "sent", "filters", "start to 20th accepted", "lag"
-    );
-    println!("{:>38} {:>9}  {:>8} {:>8} {:>8}", "", "with 20", "min", "median", "max");
+    ));
+    print_line(format_args!("{:>38} {:>9}  {:>8} {:>8} {:>8}", "", "with 20", "min", "median", "max"));
     for (visit, filters) in fed.visits.iter().zip(arrivals) {
         let mut times: Vec<Duration> = filters
             .values()
@@ -77,7 +78,7 @@ fn print_visits(fed: &Fed, arrivals: &[HashMap<&str, Vec<&Arrival>>]) {
             let time = times.get((times.len().max(1) - 1) * part / 2);
             time.map_or_else(|| "-".to_owned(), |time| format!("{:.2} s", time.as_secs_f64()))
         };
-        println!(
+        print_line(format_args!(
             "{:>20} {:>8} {:>6.2} s {:>9}  {:>8} {:>8} {:>8} {:>5.0} ms",
             visit.label,
             visit.packets,
@@ -87,7 +88,7 @@ fn print_visits(fed: &Fed, arrivals: &[HashMap<&str, Vec<&Arrival>>]) {
             at(1),
             at(2),
             visit.lag.as_secs_f64() * 1e3,
-        );
+        ));
     }
 }
 
@@ -136,15 +137,15 @@ fn print_accounting(fed: &Fed, received: &Subscribed, filters: &[Status], health
     filters.iter().for_each(|filter| total += filter.counts);
     let seconds: f64 = filters.iter().map(|filter| filter.seconds).sum();
     let verdict_time = seconds * 1e9 / total.seen.max(1) as f64;
-    println!(
+    print_line(format_args!(
         "\n{} packets ({:.0} MB), {} alerts, {} undecodable; {} filters, {verdict_time:.0} ns an alert and filter",
         health.messages,
         fed.bytes as f64 / 1e6,
         health.alerts,
         health.undecodable,
         filters.len(),
-    );
-    println!(
+    ));
+    print_line(format_args!(
         "seen {} = accepted {} + rejected {} + over quota {} + faulted {}; subscribers got {}",
         total.seen,
         total.accepted,
@@ -152,5 +153,5 @@ fn print_accounting(fed: &Fed, received: &Subscribed, filters: &[Status], health
         total.over_quota,
         total.faulted,
         received.arrivals.len(),
-    );
+    ));
 }

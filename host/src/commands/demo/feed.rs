@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use super::visits::Survey;
 use super::{DemoArgs, PARTITIONS};
 use crate::commands::common::progress;
+use crate::commands::output::print_line;
 use crate::filters::Control;
 use crate::kafka::Feeder;
 use crate::pipeline::Handle;
@@ -98,7 +99,7 @@ pub fn feed(
         due = due.max(Instant::now());
     }
     if args.keep_running {
-        println!("no more visits; Ctrl-C ends");
+        print_line("no more visits; Ctrl-C ends");
         pause_until(Instant::now() + Duration::from_secs(u32::MAX.into()), &stopped);
     }
     Ok(fed)
@@ -107,13 +108,13 @@ pub fn feed(
 fn tell(fed: &Fed, host: &Handle) {
     let Some(visit) = fed.visits.last() else { return };
     let accepted: u64 = host.list().iter().map(|filter| filter.counts.accepted).sum();
-    println!(
+    print_line(format_args!(
         "visit {}: {} alerts sent in {:.2} s, done {:.0} ms after the last; {accepted} accepted so far",
         visit.label,
         visit.packets,
         visit.sending.as_secs_f64(),
         visit.lag.as_secs_f64() * 1e3,
-    );
+    ));
 }
 
 /// Waits until everything that was sent is done with.

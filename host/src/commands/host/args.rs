@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::cores;
-use crate::commands::common::{LimitArgs, SchemaArgs, parse_property};
+use crate::commands::common::{LimitArgs, SchemaArgs};
+use crate::commands::properties::PropertyArgs;
 use crate::kafka::{From, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 
@@ -21,8 +22,7 @@ use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic
 #[command(after_help = "\
 Examples:
   skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/
-  skysieve host --brokers kafka:9093 --topic ztf -X security.protocol=SASL_SSL -X sasl.mechanism=SCRAM-SHA-512 \\
-      -X sasl.username=me -X sasl.password=…
+  skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
   curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
 pub struct HostArgs {
     /// Kafka brokers to begin with, host:port, separated by commas
@@ -45,9 +45,9 @@ pub struct HostArgs {
     /// Where the HTTP API listens
     #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
-    /// A property handed to librdkafka; may be given several times (in the environment: separated by spaces)
-    #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", value_delimiter = ' ', value_parser = parse_property)]
-    pub properties: Vec<(String, String)>,
+    /// Properties for librdkafka.
+    #[command(flatten)]
+    pub properties: PropertyArgs,
     /// Schemas beyond the built-in ones.
     #[command(flatten)]
     pub schemas: SchemaArgs,

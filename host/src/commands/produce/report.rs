@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
 
+use crate::commands::output::print_line;
 use crate::kafka::{Settled, Undelivered};
 
 /// A visit that was published.
@@ -41,7 +42,7 @@ impl Report {
     }
 
     /// Tells of a visit. `late`: the interval, if it took longer.
-    pub fn visit(&mut self, visit: &Published, late: Option<Duration>) -> anyhow::Result<()> {
+    pub fn visit(&mut self, visit: &Published, late: Option<Duration>) {
         self.visits += 1;
         self.alerts += visit.settled.delivered;
         self.bytes += visit.settled.bytes;
@@ -50,9 +51,9 @@ impl Report {
         self.unreadable += visit.unreadable;
         self.undelivered += visit.undelivered();
         if self.json {
-            say(&visit.json(late.is_some()).to_string())?;
+            print_line(visit.json(late.is_some()));
         } else {
-            say(&visit.line())?;
+            print_line(visit.line());
         }
         if let Some(interval) = late {
             let (took, interval) = (visit.took.as_secs_f64(), interval.as_secs_f64());
@@ -61,35 +62,26 @@ impl Report {
         for Undelivered { reason, count, first_key } in &visit.settled.undelivered {
             tracing::error!("{count} alerts were not delivered, the first with id {first_key}: {reason}");
         }
-        Ok(())
     }
 
     /// Tells of everything; whether all was read and delivered.
-    pub fn end(&self) -> anyhow::Result<bool> {
+    pub fn end(&self) -> bool {
         let Report { visits, alerts, bytes, late, left_out, unreadable, undelivered, .. } = self;
         if self.json {
             let all = json!({
                 "visits": visits, "delivered": alerts, "undelivered": undelivered, "unreadable": unreadable,
                 "left_out": left_out, "bytes": bytes, "late": late,
             });
-            say(&json!({ "total": all }).to_string())?;
+            print_line(json!({ "total": all }));
         } else {
             let gigabytes = *bytes as f64 / 1e9;
-            say(&format!(
+            print_line(format_args!(
                 "{visits} visits, {alerts} alerts delivered ({gigabytes:.3} GB), {undelivered} not delivered, \
                  {unreadable} packets unreadable"
-            ))?;
+            ));
         }
-        Ok(*undelivered == 0 && *unreadable == 0)
+        *undelivered == 0 && *unreadable == 0
     }
-}
-
-/// A line on stdout. A reader that has gone is an error, not a panic.
-fn say(line: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
 }
 
 impl Published {

@@ -1,0 +1,52 @@
+//! What handlers share: the filters, and bounds.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use tokio::sync::Semaphore;
+
+use super::config::ApiConfig;
+use super::error::{Problem, panicked};
+use crate::filters::{Control, check_name};
+
+/// What handlers share.
+pub(super) struct Api {
+    control: Arc<dyn Control>,
+    pub(super) config: ApiConfig,
+    /// A permit for each upload under way.
+    pub(super) uploads: Arc<Semaphore>,
+    /// The API's description for programs, as JSON.
+    pub(super) document: String,
+}
+
+impl Api {
+    pub(super) fn new(control: Arc<dyn Control>, config: ApiConfig, document: String) -> Api {
+        let uploads = Arc::new(Semaphore::new(config.uploads));
+        Api { control, config, uploads, document }
+    }
+
+    /// Asks the filters on a thread where blocking is fine. Answers become bytes there, too: a list of filters may be large.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Control) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let control = Arc::clone(&self.control);
+        let asked = tokio::task::spawn_blocking(move || ask(&*control)).await;
+        asked.unwrap_or_else(|error| Err(error.try_into_panic().map_or(Problem::Internal, panicked)))
+    }
+}
+
+/// The filter's name in the path.
+pub(super) struct Name(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Name, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(name) = path.map_err(|rejection| Problem::Path(rejection.body_text()))?;
+        check_name(&name)?;
+        Ok(Name(name))
+    }
+}

@@ -1,0 +1,86 @@
+//! The filters that a host starts with, compiled on all cores while the API tells how far that is.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use indicatif::ProgressBar;
+
+use super::cores;
+use crate::commands::common::progress;
+use crate::filters::{FilterError, Upload};
+use crate::pipeline::{Handle, Prepared};
+
+/// How often the stop is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the log tells of the progress.
+const TOLD: Duration = Duration::from_secs(5);
+
+/// A filter's name and what is known of it, as [`read_folder`](crate::filters::read_folder) returns them.
+pub type Named = (String, Result<Upload, FilterError>);
+/// Which of the filters, and what became of it.
+type Outcome = (usize, String, Result<Prepared, FilterError>);
+
+/// Checks and compiles filters. One that is refused is told and left out, so that it does not keep the others' authors
+/// waiting. `None`: stopped before all were compiled.
+pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Option<Vec<Prepared>> {
+    let of = uploads.len();
+    handle.starting(&format!("compiling filters: 0 of {of}"));
+    let outcomes = compile(handle, uploads);
+    let bar = progress(of as u64, "compiling filters");
+    let (mut prepared, mut told) = (BTreeMap::new(), Instant::now());
+    for done in 1..=of {
+        let Some((at, name, outcome)) = next(&outcomes, stop) else { break };
+        match outcome {
+            Ok(filter) => drop(prepared.insert(at, filter)),
+            Err(error) => bar.suspend(|| tracing::error!(filter = name, %error, "filter refused")),
+        }
+        handle.starting(&format!("compiling filters: {done} of {of}"));
+        bar.set_position(done as u64);
+        tell(&bar, &mut told, done, of);
+    }
+    bar.finish_and_clear();
+    (!stop.load(Ordering::Relaxed)).then(|| prepared.into_values().collect())
+}
+
+/// Compiles on threads that nobody waits for: one may take seconds, and a host that is told to stop ends at once.
+fn compile(handle: &Handle, uploads: Vec<Named>) -> Receiver<Outcome> {
+    let uploads = Arc::new(Mutex::new(uploads.into_iter().enumerate()));
+    let (done, outcomes) = unbounded();
+    for _ in 0..cores() {
+        let (uploads, done, handle) = (uploads.clone(), done.clone(), handle.clone());
+        std::thread::spawn(move || {
+            loop {
+                let next = uploads.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let Some((at, (name, upload))) = next else { break };
+                let outcome = upload.and_then(|upload| handle.prepare(&name, upload));
+                if done.send((at, name, outcome)).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    outcomes
+}
+
+/// The next outcome; `None` when there is no more, or the host is to stop.
+fn next(outcomes: &Receiver<Outcome>, stop: &AtomicBool) -> Option<Outcome> {
+    while !stop.load(Ordering::Relaxed) {
+        match outcomes.recv_timeout(TICK) {
+            Ok(outcome) => return Some(outcome),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+    None
+}
+
+/// Tells of the progress in the log, where nobody sees the bar.
+fn tell(bar: &ProgressBar, told: &mut Instant, done: usize, of: usize) {
+    if bar.is_hidden() && done < of && told.elapsed() >= TOLD {
+        *told = Instant::now();
+        tracing::info!(done, of, "compiling filters");
+    }
+}

@@ -1,0 +1,110 @@
+//! What a host does before it reads: it compiles filters, answers, and can be stopped. And what it is told in secret.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use skysieve::kafka::EmbeddedBroker;
+use skysieve_tests::host::{Host, write_filter};
+use skysieve_tests::kafka::wait_for;
+use skysieve_tests::{binary, module, text};
+
+/// So many filters, no two with the same bytes: each has to be compiled.
+fn filters(folder: &Path, count: u8) {
+    for number in 0..count {
+        let name = format!("filter-{number}");
+        write_filter(folder, &name, "lsst-bright", "");
+        let path = folder.join(&name).with_extension("wasm");
+        let mut module = std::fs::read(&path).unwrap();
+        // A custom section: 0, how long it is, how long its name is, its name, a byte.
+        module.extend_from_slice(&[0, 3, 1, b'n', number]);
+        std::fs::write(path, module).unwrap();
+    }
+}
+
+fn broker(filters: u8) -> EmbeddedBroker {
+    let broker = EmbeddedBroker::start().unwrap();
+    let outputs = (0..filters).map(|number| format!("filter-{number}"));
+    for topic in outputs.chain(["alerts", "upload", "t-dead-letters", "t-quotas"].map(str::to_owned)) {
+        broker.create_topic(&topic, 1).unwrap();
+    }
+    broker
+}
+
+#[test]
+fn a_host_that_compiles_answers_and_ends_when_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    filters(folder.path(), 100);
+    // Kafka is asked later than that: there need not be any.
+    let host = Host::start("127.0.0.1:1", "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
+    assert!(host.get("/health/live").contains("live"));
+    let health = host.health();
+    assert_eq!(health["ready"], false, "{health}");
+    assert!(health["detail"].as_str().unwrap().starts_with("compiling filters: "), "{health}");
+    wait_for("progress", || !host.health()["detail"].as_str().unwrap().contains(": 0 of 100"));
+    let (code, took) = host.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn an_upload_waits_until_the_host_has_started() {
+    let folder = tempfile::tempdir().unwrap();
+    filters(folder.path(), 3);
+    let broker = broker(3);
+    let host =
+        Host::start(broker.brokers(), "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
+    let module = std::fs::read(module("lsst-bright")).unwrap();
+    let url = format!("{}/api/v1/filters/upload", host.url());
+    let reply = ureq::put(&url).content_type("application/wasm").send(module).unwrap();
+    assert_eq!(reply.status(), 201);
+    assert_eq!(host.health()["ready"], true);
+    let names: serde_json::Value = serde_json::from_str(&host.get("/api/v1/filters")).unwrap();
+    assert_eq!(names.as_array().unwrap().len(), 4);
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn a_host_that_waits_for_kafka_ends_when_told_to() {
+    let host = Host::start("127.0.0.1:1", "alerts", &["--name", "t"]);
+    wait_for("Kafka being asked", || host.health()["detail"].as_str().unwrap().starts_with("asking Kafka"));
+    let (code, took) = host.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn passwords_are_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kafka.properties");
+    std::fs::write(&file, "sasl.password=hunter2 hunter2\nsasl.username").unwrap();
+    let secret = "sasl.mechanism=PLAIN\nsasl.username=me\nsasl.password=hunter2 hunter2";
+    let run = |command: &str, arguments: &[&str], variables: &[(&str, &str)]| {
+        let topic = if command == "consume" { &["alerts"][..] } else { &["--topic", "alerts"] };
+        let output = Command::new(binary())
+            .arg(command)
+            .args(["--brokers", "127.0.0.1:1"])
+            .args(topic)
+            .args(if command == "produce" { &["--simulate", "lsst"][..] } else { &[] })
+            .args(arguments)
+            .env("RUST_LOG", "debug")
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!said.contains("hunter2"), "{command} {arguments:?}: {said}");
+        (output.status.code(), said)
+    };
+    for command in ["host", "produce", "consume"] {
+        let (code, said) = run(command, &["--help"], &[("SKYSIEVE_X", secret)]);
+        assert!(code == Some(0) && said.contains("--kafka-config"), "{said}");
+        // The file is malformed in its second line.
+        let (code, said) = run(command, &[], &[("SKYSIEVE_KAFKA_CONFIG", file.to_str().unwrap())]);
+        assert!(code == Some(2) && said.contains("line 2 is not KEY=VALUE"), "{said}");
+        let (code, said) = run(command, &["-X", "no.such=1"], &[("SKYSIEVE_X", secret)]);
+        assert!(code == Some(2) && said.contains("no.such"), "{said}");
+        // All of the lines are read: the last one is wrong.
+        let (code, said) = run(command, &[], &[("SKYSIEVE_X", &format!("{secret}\nno.such=1"))]);
+        assert!(code == Some(2) && said.contains("no.such"), "{said}");
+    }
+}
