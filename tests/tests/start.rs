@@ -52,8 +52,7 @@ fn an_upload_waits_until_the_host_has_started() {
     let folder = tempfile::tempdir().unwrap();
     filters(folder.path(), 3);
     let broker = broker(3);
-    let host =
-        Host::start(broker.brokers(), "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
+    let host = Host::start(broker.brokers(), "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
     let module = std::fs::read(module("lsst-bright")).unwrap();
     let url = format!("{}/api/v1/filters/upload", host.url());
     let reply = ureq::put(&url).content_type("application/wasm").send(module).unwrap();

@@ -51,7 +51,11 @@ pub fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
             let path = out.join(format!("{}.wasm", project.name));
             write(&path, &component).with_context(|| format!("cannot write {}", path.display()))?;
             let sha256 = Sha256::digest(&component);
-            print_line(format_args!("{}  {} KB  sha256 {sha256:x}", shown(&path).display(), component.len().div_ceil(1000)));
+            print_line(format_args!(
+                "{}  {} KB  sha256 {sha256:x}",
+                shown(&path).display(),
+                component.len().div_ceil(1000)
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -99,7 +99,10 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
         true => Some(Api::start(&args.listen, Arc::new(handle.clone()))?),
         false => None,
     };
-    print_line(format_args!("embedded broker at {} (any Kafka client can subscribe), topics: the filters' names", broker.brokers()));
+    print_line(format_args!(
+        "embedded broker at {} (any Kafka client can subscribe), topics: the filters' names",
+        broker.brokers()
+    ));
     if let Some(api) = &api {
         print_line(format_args!("status page and API at http://{}/", api.address));
     }

@@ -168,7 +168,8 @@ mod tests {
     fn what_is_wrong_is_told_without_the_value() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().to_str().unwrap();
-        for (text, message) in [("acks=all\nhunter2", "line 2 is not KEY=VALUE"), ("sasl.jaas.config=hunter2", "Java")] {
+        for (text, message) in [("acks=all\nhunter2", "line 2 is not KEY=VALUE"), ("sasl.jaas.config=hunter2", "Java")]
+        {
             std::fs::write(file.path(), text).unwrap();
             let error = load(&["--kafka-config", path]).unwrap_err();
             assert!(error.contains(path) && error.contains(message) && !error.contains("hunter2"), "{error}");

@@ -63,7 +63,10 @@ fn post_works_as_put() {
     let path = "/api/v1/filters/bright?quota=5";
     let reply = server.send("POST", path, &[("content-type", "application/wasm")], b"other");
     assert_eq!(reply.status, 200, "{}", reply.body);
-    assert_eq!((server.control.last_upload().module, server.control.last_upload().settings.quota), (b"other".into(), Some(5)));
+    assert_eq!(
+        (server.control.last_upload().module, server.control.last_upload().settings.quota),
+        (b"other".into(), Some(5))
+    );
     server.send("POST", "/api/v1/filters/a%20b", &[], b"module").error(400, "bad_name");
 }
 

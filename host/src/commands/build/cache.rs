@@ -145,7 +145,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"), "key");
         let (first, second) = (folder.path().join("a/target/guest"), folder.path().join("b/target/guest"));
-        for name in ["deps/libserde-1f.rlib", "deps/mine.wasm", "deps/libmine_sdk-2e.rlib", ".fingerprint/mine-3d/lib-mine"] {
+        for name in
+            ["deps/libserde-1f.rlib", "deps/mine.wasm", "deps/libmine_sdk-2e.rlib", ".fingerprint/mine-3d/lib-mine"]
+        {
             write(&first.join(name), name);
         }
         write(&first.join("deps/libminer-4c.rlib"), "a crate whose name begins as the project's");
