@@ -47,7 +47,7 @@ impl Handle {
 
     /// Tells in the health what a host is doing before it reads the stream.
     pub fn starting(&self, doing: &str) {
-        self.shared.totals.set_state(false, doing);
+        self.state.totals.set_state(false, doing);
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, FilterError> {
