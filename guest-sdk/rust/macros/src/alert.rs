@@ -1,11 +1,12 @@
 //! `#[derive(Alert)]`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Fields, GenericParam, Ident, Index, Lifetime, LitStr, Result, Token, Type};
 
+use crate::kinds::{is_column, is_value, wrong_column, wrong_value};
 use crate::path;
 
 /// One field of the struct.
@@ -13,39 +14,63 @@ struct Field<'i> {
     name: &'i Ident,
     kind: &'i Type,
     paths: Vec<LitStr>,
+    /// Whether the compiler refuses its type by itself: a column of what can't be a value.
+    is_refused: bool,
 }
 
-pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
+/// The implementation; or what is wrong, with an implementation that only keeps the compiler from complaining that there is
+/// none wherever the struct is used.
+pub fn derive(input: &DeriveInput) -> TokenStream {
+    match parts(input) {
+        Ok((lifetime, fields)) => match fields.iter().find(|field| field.is_refused) {
+            None => implementation(&input.ident, lifetime, &fields),
+            // The compiler itself says what is wrong with it.
+            Some(refused) => placeholder(input, refused.kind.span()),
+        },
+        Err(error) => {
+            let (placeholder, error) = (placeholder(input, error.span()), error.into_compile_error());
+            quote!(#error #placeholder)
+        }
+    }
+}
+
+fn parts(input: &DeriveInput) -> Result<(Option<&Lifetime>, Vec<Field<'_>>)> {
     let fields = fields(input)?;
-    let lifetime = lifetime(input)?;
-    let ident = &input.ident;
+    Ok((lifetime(input)?, fields))
+}
+
+fn implementation(ident: &Ident, lifetime: Option<&Lifetime>, fields: &[Field<'_>]) -> TokenStream {
     // The struct's own lifetime names the batch's in what follows, so the fields' types can be written as they are.
     let (batch, of_any, of_batch) = match lifetime {
         Some(lifetime) => (lifetime.clone(), quote!(<'_>), quote!(<#lifetime>)),
         None => (Lifetime::new("'a", Span::call_site()), quote!(), quote!()),
     };
     let count = fields.len();
-    let index: Vec<Index> = (0..count).map(Index::from).collect();
-    let name: Vec<&Ident> = fields.iter().map(|field| field.name).collect();
-    let text: Vec<String> = name.iter().map(|name| name.to_string()).collect();
-    let paths: Vec<&[LitStr]> = fields.iter().map(|field| &field.paths[..]).collect();
-    let kind: Vec<&Type> = fields.iter().map(|field| field.kind).collect();
-    let of_field: Vec<TokenStream> =
-        kind.iter().map(|kind| quote_spanned!(kind.span()=> <#kind as ::skysieve_sdk::FieldType<#batch>>)).collect();
-    Ok(quote! {
+    // Errors about a field's type are marked at that type: it is the place of all that is written for it.
+    let mut columns = Vec::new();
+    let (mut declared, mut opened, mut read) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, Field { name, kind, paths, .. }) in fields.iter().enumerate() {
+        let (at, text, span) = (Index::from(at), name.to_string(), kind.span());
+        let field = quote_spanned!(span=> <#kind as ::skysieve_sdk::FieldType<#batch>>);
+        columns.push(quote_spanned!(span=> #field::Reader));
+        declared.push(quote_spanned!(span=> ::skysieve_sdk::Field {
+            name: #text,
+            paths: &[#(#paths),*],
+            kind: #field::KIND,
+            optional: #field::OPTIONAL,
+            list: #field::LIST,
+        }));
+        opened.push(quote_spanned!(span=> ::skysieve_sdk::__private::Opener::next::<#kind>(&mut opener, #text)?));
+        read.push(quote_spanned!(span=> #name: #field::read(&columns.#at, row)));
+    }
+    quote! {
         #[automatically_derived]
         impl ::skysieve_sdk::Alert for #ident #of_any {
             type Row<#batch> = #ident #of_batch;
-            type Columns<#batch> = (#(#of_field::Reader,)*);
+            type Columns<#batch> = (#(#columns,)*);
 
             fn fields<#batch>() -> ::std::vec::Vec<::skysieve_sdk::Field> {
-                ::std::vec![#(::skysieve_sdk::Field {
-                    name: #text,
-                    paths: &[#(#paths),*],
-                    kind: #of_field::KIND,
-                    optional: #of_field::OPTIONAL,
-                    list: #of_field::LIST,
-                }),*]
+                ::std::vec![#(#declared),*]
             }
 
             fn open<#batch>(
@@ -53,15 +78,59 @@ pub fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 rows: usize,
             ) -> ::std::result::Result<Self::Columns<#batch>, ::std::string::String> {
                 let mut opener = ::skysieve_sdk::__private::Opener::new(columns, rows, #count)?;
-                ::std::result::Result::Ok((#(opener.next::<#kind>(#text)?,)*))
+                ::std::result::Result::Ok((#(#opened,)*))
             }
 
             #[inline(always)]
             fn row<#batch>(columns: &Self::Columns<#batch>, row: usize) -> Self::Row<#batch> {
-                #ident { #(#name: #of_field::read(&columns.#index, row)),* }
+                #ident { #(#read),* }
             }
         }
-    })
+    }
+}
+
+/// An implementation of any struct or enum, never called: it comes with an error at `span`.
+fn placeholder(input: &DeriveInput, span: Span) -> TokenStream {
+    let ident = &input.ident;
+    let batch = Lifetime::new("'batch", Span::call_site().located_at(span));
+    let (parameters, _, condition) = input.generics.split_for_impl();
+    let own: Vec<TokenStream> = input.generics.params.iter().map(|parameter| argument(parameter, None)).collect();
+    let of_batch: Vec<TokenStream> =
+        input.generics.params.iter().map(|parameter| argument(parameter, Some(&batch))).collect();
+    let mut named = ident.clone();
+    named.set_span(ident.span().located_at(span));
+    let row = quote_spanned!(span=> #named<#(#of_batch),*>);
+    quote! {
+        #[automatically_derived]
+        impl #parameters ::skysieve_sdk::Alert for #ident<#(#own),*> #condition {
+            type Row<#batch> = #row;
+            type Columns<#batch> = ();
+
+            fn fields() -> ::std::vec::Vec<::skysieve_sdk::Field> {
+                ::std::unreachable!()
+            }
+
+            fn open<#batch>(
+                _: &[::skysieve_sdk::__private::RawColumn<#batch>],
+                _: usize,
+            ) -> ::std::result::Result<(), ::std::string::String> {
+                ::std::unreachable!()
+            }
+
+            fn row<#batch>(_: &(), _: usize) -> Self::Row<#batch> {
+                ::std::unreachable!()
+            }
+        }
+    }
+}
+
+/// A parameter as it is named where the type is used.
+fn argument(parameter: &GenericParam, lifetime: Option<&Lifetime>) -> TokenStream {
+    match parameter {
+        GenericParam::Lifetime(own) => lifetime.unwrap_or(&own.lifetime).to_token_stream(),
+        GenericParam::Type(own) => own.ident.to_token_stream(),
+        GenericParam::Const(own) => own.ident.to_token_stream(),
+    }
 }
 
 fn fields(input: &DeriveInput) -> Result<Vec<Field<'_>>> {
@@ -109,7 +178,10 @@ fn field(field: &syn::Field) -> Result<Field<'_>> {
     if list != 0 && list != paths.len() {
         return Err(Error::new(attribute.span(), "either all alternatives go through an array or none"));
     }
-    if list != 0 && known(&field.ty) {
+    if let Some(instead) = wrong_value(&field.ty) {
+        return Err(Error::new(field.ty.span(), instead));
+    }
+    if list != 0 && is_value(&field.ty) {
         let message = "a path through an array has any number of values: write Column<'a, T>";
         return Err(Error::new(field.ty.span(), message));
     }
@@ -118,25 +190,8 @@ fn field(field: &syn::Field) -> Result<Field<'_>> {
                        \"prv_candidates[].magpsf\"";
         return Err(Error::new(attribute.span(), message));
     }
-    Ok(Field { name, kind: &field.ty, paths: paths.into_iter().collect() })
-}
-
-/// The last name of a type's path.
-fn last(kind: &Type) -> Option<String> {
-    match kind {
-        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.to_string()),
-        _ => None,
-    }
-}
-
-fn is_column(kind: &Type) -> bool {
-    last(kind).is_some_and(|name| name == "Column")
-}
-
-/// Whether the type is surely one of a single value. Others may be an author's own name for a column.
-fn known(kind: &Type) -> bool {
-    let single = ["bool", "i32", "i64", "f32", "f64", "Option", "Value"];
-    matches!(kind, Type::Reference(_)) || last(kind).is_some_and(|name| single.contains(&name.as_str()))
+    let is_refused = wrong_column(&field.ty);
+    Ok(Field { name, kind: &field.ty, paths: paths.into_iter().collect(), is_refused })
 }
 
 /// The struct's lifetime, if it has one.

@@ -1,7 +1,7 @@
 //! `#[filter]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprPath, FnArg, GenericArgument, Ident, ItemFn, Lifetime, Lit, LitStr, MetaNameValue};
@@ -65,6 +65,10 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
         }
         None => (quote!(()), quote!(::skysieve_sdk::__private::none(text)), quote!(#name(alert))),
     };
+    // What is wrong with the alert's type is marked at the parameter.
+    let manifest = quote_spanned!(alert.span()=> sdk::manifest::<#alert>(#description));
+    let judge = quote!(|alert| ::skysieve_sdk::IntoVerdict::into_verdict(#call));
+    let judge_all = quote_spanned!(alert.span()=> sdk::judge_all::<#alert>(rows, columns, #judge, accept));
     Ok(quote! {
         #function
 
@@ -81,7 +85,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
                 }
 
                 fn manifest() -> ::std::result::Result<sdk::Manifest, ::std::string::String> {
-                    sdk::manifest::<#alert>(#description)
+                    #manifest
                 }
 
                 #[inline]
@@ -91,10 +95,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
                     columns: &[sdk::RawColumn<'_>],
                     accept: impl ::std::ops::FnMut(u32, ::std::vec::Vec<sdk::Annotation>),
                 ) -> ::std::result::Result<(), ::std::string::String> {
-                    let judge = |alert: &<#alert as ::skysieve_sdk::Alert>::Row<'_>| {
-                        ::skysieve_sdk::IntoVerdict::into_verdict(#call)
-                    };
-                    sdk::judge_all::<#alert>(rows, columns, judge, accept)
+                    #judge_all
                 }
             }
 

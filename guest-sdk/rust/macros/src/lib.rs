@@ -4,6 +4,7 @@ use proc_macro::TokenStream;
 
 mod alert;
 mod filter;
+mod kinds;
 mod path;
 
 /// Makes a struct the fields that a filter reads of an alert.
@@ -22,7 +23,10 @@ mod path;
 /// The host promotes as Avro does: an int can be read as `i64`, `f32` or `f64`, a float as `f64`, and so on.
 #[proc_macro_derive(Alert, attributes(field))]
 pub fn alert(input: TokenStream) -> TokenStream {
-    expand(syn::parse(input).and_then(|input| alert::derive(&input)))
+    match syn::parse(input) {
+        Ok(input) => alert::derive(&input).into(),
+        Err(error) => error.into_compile_error().into(),
+    }
 }
 
 /// Makes a function of one alert a filter: one a crate.
@@ -45,8 +49,4 @@ pub fn filter(arguments: TokenStream, item: TokenStream) -> TokenStream {
         // The function stays, so that it is not reported missing as well.
         Err(error) => [error.into_compile_error(), item].into_iter().collect::<proc_macro2::TokenStream>().into(),
     }
-}
-
-fn expand(output: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
-    output.unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -13,7 +13,7 @@ macro_rules! files {
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
 /// The files: path below the folder that holds the SDK, and text.
-pub const FILES: [(&str, &str); 20] = files![
+pub const FILES: [(&str, &str); 21] = files![
     "guest-sdk/README.md",
     "guest-sdk/rust/Cargo.toml",
     "guest-sdk/rust/src/alert.rs",
@@ -31,6 +31,7 @@ pub const FILES: [(&str, &str); 20] = files![
     "guest-sdk/rust/macros/Cargo.toml",
     "guest-sdk/rust/macros/src/alert.rs",
     "guest-sdk/rust/macros/src/filter.rs",
+    "guest-sdk/rust/macros/src/kinds.rs",
     "guest-sdk/rust/macros/src/lib.rs",
     "guest-sdk/rust/macros/src/path.rs",
     "wit/filter.wit",

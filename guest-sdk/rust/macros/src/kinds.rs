@@ -1,0 +1,73 @@
+//! Types of fields as far as they can be told by their names, so that a wrong one is told at the field, once, and with what
+//! to write instead. Others may be an author's own names for right ones: the compiler judges them.
+
+use syn::{GenericArgument, PathArguments, PathSegment, Type};
+
+/// The last part of a type's path.
+fn last(kind: &Type) -> Option<&PathSegment> {
+    match kind {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+fn is_named(kind: &Type, names: &[&str]) -> bool {
+    last(kind).is_some_and(|segment| names.iter().any(|name| segment.ident == name))
+}
+
+/// The type between the angle brackets, if `kind` has that name.
+fn inner<'k>(kind: &'k Type, name: &str) -> Option<&'k Type> {
+    let PathArguments::AngleBracketed(arguments) = &last(kind).filter(|segment| segment.ident == name)?.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(kind) => Some(kind),
+        _ => None,
+    })
+}
+
+/// Whether it is a column.
+pub fn is_column(kind: &Type) -> bool {
+    is_named(kind, &["Column"])
+}
+
+/// Whether it is surely a single value.
+pub fn is_value(kind: &Type) -> bool {
+    matches!(kind, Type::Reference(_)) || is_named(kind, &["bool", "i32", "i64", "f32", "f64", "Option", "Value"])
+}
+
+/// What to write instead of a type that is surely none of a field.
+pub fn wrong_value(kind: &Type) -> Option<String> {
+    match inner(kind, "Option") {
+        Some(inner) => wrong(inner).map(|(name, instead)| message(&format!("Option<{name}>"), &format!("Option<{instead}>"))),
+        None => wrong(kind).map(|(name, instead)| message(&name, instead)),
+    }
+}
+
+fn message(name: &str, instead: &str) -> String {
+    format!(
+        "`{name}` is no type of an alert's field: write {instead} (there are bool, i32, i64, f32, f64, &'a str, &'a [u8] \
+         and Value<'a>, Option of these, and Column<'a, T> for a path through an array)"
+    )
+}
+
+/// Whether it is a column of what is surely no value.
+pub fn wrong_column(kind: &Type) -> bool {
+    inner(kind, "Column").is_some_and(|value| wrong(inner(value, "Option").unwrap_or(value)).is_some())
+}
+
+/// The name of a type that is surely no value, and what to write instead.
+fn wrong(kind: &Type) -> Option<(String, &'static str)> {
+    let Some(segment) = last(kind) else {
+        return matches!(kind, Type::Tuple(_) | Type::Array(_) | Type::Slice(_)).then(|| ("this".to_owned(), "a value"));
+    };
+    let name = segment.ident.to_string();
+    let instead = match &*name {
+        "i8" | "i16" | "u8" | "u16" => "i32",
+        "u32" | "u64" | "i128" | "u128" | "isize" | "usize" => "i64",
+        "String" | "char" | "str" => "&'a str",
+        "Vec" => "Column<'a, T> or &'a [u8]",
+        _ => return None,
+    };
+    Some((name, instead))
+}
