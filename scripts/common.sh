@@ -1,15 +1,16 @@
+# shellcheck shell=bash
 # What the scripts here share; sourced by them. `me` is what their lines begin with.
 
-say() { echo "$me: $*" >&2; }
+say() { echo "${me:?}: $*" >&2; }
 die() { say "$*"; exit 1; }
 
 # install PACKAGE...: with apt-get, as root or with sudo.
 install() {
   command -v apt-get >/dev/null || die "missing: $* (Debian's names); install them, then try again"
-  local root=(); [ "$(id -u)" = 0 ] || root=(sudo)
+  local as_root=(); [ "$(id -u)" = 0 ] || as_root=(sudo)
   say "installing $* with apt-get"
-  "${root[@]}" apt-get update -q >&2
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
+  "${as_root[@]}" apt-get update -q >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
 }
 
 # runs PIDFILE: whether the process is there.
