@@ -17,7 +17,8 @@ fn is_named(kind: &Type, names: &[&str]) -> bool {
 
 /// The type between the angle brackets, if `kind` has that name.
 fn inner<'k>(kind: &'k Type, name: &str) -> Option<&'k Type> {
-    let PathArguments::AngleBracketed(arguments) = &last(kind).filter(|segment| segment.ident == name)?.arguments else {
+    let PathArguments::AngleBracketed(arguments) = &last(kind).filter(|segment| segment.ident == name)?.arguments
+    else {
         return None;
     };
     arguments.args.iter().find_map(|argument| match argument {
@@ -39,7 +40,9 @@ pub fn is_value(kind: &Type) -> bool {
 /// What to write instead of a type that is surely none of a field.
 pub fn wrong_value(kind: &Type) -> Option<String> {
     match inner(kind, "Option") {
-        Some(inner) => wrong(inner).map(|(name, instead)| message(&format!("Option<{name}>"), &format!("Option<{instead}>"))),
+        Some(inner) => {
+            wrong(inner).map(|(name, instead)| message(&format!("Option<{name}>"), &format!("Option<{instead}>")))
+        }
         None => wrong(kind).map(|(name, instead)| message(&name, instead)),
     }
 }
@@ -59,7 +62,8 @@ pub fn wrong_column(kind: &Type) -> bool {
 /// The name of a type that is surely no value, and what to write instead.
 fn wrong(kind: &Type) -> Option<(String, &'static str)> {
     let Some(segment) = last(kind) else {
-        return matches!(kind, Type::Tuple(_) | Type::Array(_) | Type::Slice(_)).then(|| ("this".to_owned(), "a value"));
+        return matches!(kind, Type::Tuple(_) | Type::Array(_) | Type::Slice(_))
+            .then(|| ("this".to_owned(), "a value"));
     };
     let name = segment.ident.to_string();
     let instead = match &*name {
