@@ -35,7 +35,9 @@
 //! | `channels` | what crosses between the threads |
 //! | `shards`, `shard` | the threads that judge, and which filter is on which |
 //! | `running_filter`, `judge`, `quota` | one filter over a batch: verdicts, the quota, the accounts |
+//! | `topics` | which topics' alerts a filter is shown |
 //! | `outcome` | what filters made of a batch |
+//! | `panics` | what is done where the host itself panics |
 //! | `publish`, `transaction_batch`, `commit_order` | batches to the sinks, several in a transaction, in their order |
 //! | `records` | what is published: accepted alerts, dead letters, counters of quotas |
 //! | `handle`, `prepared` | the filters from outside: checked, compiled, uploaded, deleted |
@@ -53,6 +55,7 @@ mod io;
 mod judge;
 mod memory;
 mod outcome;
+mod panics;
 mod prepared;
 mod publish;
 mod quota;
@@ -62,6 +65,7 @@ mod running_filter;
 mod shard;
 mod shards;
 mod state;
+mod topics;
 mod totals;
 mod transaction_batch;
 
@@ -69,8 +73,8 @@ pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_proj
 pub use config::{Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
 pub use handle::Handle;
 pub use io::{
-    BatchLimits, Condition, Header, Message, Monitor, Position, Record, Sink, SinkError, Source, SourceError,
-    TopicPartition,
+    BatchLimits, Condition, Header, Message, Monitor, Position, Published, Record, Sink, SinkError, Source,
+    SourceError, TopicPartition,
 };
 pub use judge::{Judge, Verdicts};
 pub use memory::{MemorySink, MemorySource};

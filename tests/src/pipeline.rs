@@ -1,12 +1,24 @@
 //! What a pipeline without Kafka needs.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use skysieve::filters::{Settings, Upload};
-use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Topics};
+use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Message, Source, SourceError, Topics};
 use skysieve_sandbox::Limits;
 
 use crate::module;
+
+/// A stream that is all there from the beginning.
+pub struct Ready(pub VecDeque<Message>);
+
+impl Source for Ready {
+    fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, _: Duration) -> Result<bool, SourceError> {
+        let count = limits.count.min(self.0.len());
+        batch.extend(self.0.drain(..count));
+        Ok(!self.0.is_empty())
+    }
+}
 
 /// Settings for a few filters on the topic `alerts`; dead letters go to `dead`.
 pub fn config() -> Config {

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use crossbeam_channel::Sender;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
-    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Record, Sink, SinkError,
+    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Published, Record, Sink,
+    SinkError,
 };
-use skysieve_avro::Schemas;
+use skysieve_avro::{Lookup, Resolver, Schemas};
 use skysieve_sandbox::{Engine, PoolConfig};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_survey::Visit;
@@ -157,7 +158,7 @@ impl Sink for SlowSink {
         (records, positions)
     }
 
-    fn commit(&mut self, sent: Self::Sent) -> Result<(), SinkError> {
+    fn commit(&mut self, sent: Self::Sent) -> Result<Published, SinkError> {
         self.kept.commit(sent)
     }
 }
@@ -282,4 +283,125 @@ fn quotas_go_on_after_a_restart_and_with_the_next_version() {
     });
     assert_eq!(on(&sink.records(), "odd").count(), 7 - published, "a new version has no quota of its own");
     assert_eq!(on(&sink.records(), "quotas").last().unwrap().payload, "7");
+}
+
+/// Finds every accepted alert too large.
+#[derive(Clone, Default)]
+struct SmallSink(MemorySink);
+
+impl Sink for SmallSink {
+    type Sent = (Vec<Record>, Vec<Position>);
+
+    fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent {
+        (records, positions)
+    }
+
+    fn commit(&mut self, (mut records, positions): Self::Sent) -> Result<Published, SinkError> {
+        let large = |record: &Record| *record.topic == *"all";
+        let too_large = (0..records.len()).filter(|&number| large(&records[number])).collect();
+        records.iter_mut().filter(|record| large(record)).for_each(|record| record.topic = "dead".into());
+        self.0.commit((records, positions))?;
+        Ok(Published { too_large })
+    }
+}
+
+#[test]
+fn outputs_too_large_for_their_topic_have_a_count_of_their_own_and_use_no_quota() {
+    let (mut pipeline, handle) = start(Config { quota: 20, ..config() });
+    pipeline.add(vec![handle.prepare("all", odd("mode = 'accept'")).unwrap()]).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    let sink = SmallSink::default();
+    let stream = packets(&alerts(1, 100));
+    let state = || {
+        let status = status(&handle, "all");
+        assert!(status.counts.adds_up() && status.recent_visits.iter().all(|visit| visit.counts.adds_up()));
+        (status.counts, handle.health().dead_letters)
+    };
+    std::thread::scope(|scope| {
+        let output = sink.clone();
+        let host = scope.spawn(move || pipeline.run(source, [output], &AtomicBool::new(false)));
+        // Each time the quota has room for twenty, as none of those before was published.
+        for round in 1..=5u64 {
+            stream[(round as usize - 1) * 20..round as usize * 20]
+                .iter()
+                .for_each(|packet| sender.send(packet.clone()).unwrap());
+            while handle.health().done < round * 20 {
+                std::thread::yield_now();
+            }
+            let (counts, dead_letters) = state();
+            assert_eq!(
+                (counts.seen, counts.accepted, counts.too_large, counts.over_quota),
+                (round * 20, 0, round * 20, 0)
+            );
+            assert_eq!(dead_letters, round * 20);
+        }
+        drop(sender);
+        host.join().unwrap().unwrap();
+    });
+    assert_eq!(on(&sink.0.records(), "dead").count(), 100);
+}
+
+/// A registry's client with a bug.
+#[derive(Debug)]
+struct Panics;
+
+impl Resolver for Panics {
+    fn look_up(&self, id: u32) -> Lookup {
+        assert_ne!(id, 7, "a bug of the host's");
+        Lookup::Unknown
+    }
+}
+
+#[test]
+fn a_message_over_which_the_host_panics_is_a_dead_letter_and_the_stream_goes_on() {
+    let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
+    let schemas = Schemas::builtin().with_resolver(Arc::new(Panics));
+    let config = Config { wait_for_schemas: true, ..config() };
+    let (mut pipeline, handle) = Pipeline::new(config, engine, Arc::new(schemas)).unwrap();
+    pipeline.add(vec![handle.prepare("good", odd("mode = 'accept'")).unwrap()]).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    let mut stream = packets(&alerts(1, 100));
+    for at in [0, 40, 41] {
+        stream.insert(at, Bytes::from_static(b"\0\0\0\0\x07 an id"));
+    }
+    stream.into_iter().for_each(|packet| sender.send(packet).unwrap());
+    drop(sender);
+    let sink = MemorySink::default();
+    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
+    let records = sink.records();
+    let letters: Vec<_> = on(&records, "dead").collect();
+    let offsets: Vec<_> = letters.iter().map(|letter| header(letter, "skysieve-offset")).collect();
+    assert_eq!(offsets, ["0", "40", "41"]);
+    assert!(header(letters[0], "skysieve-reason").contains("the host panicked"), "{letters:?}");
+    assert_eq!((status(&handle, "good").counts.seen, handle.health().undecodable), (100, 3));
+    assert_eq!(on(&records, "good").count(), 20);
+}
+
+#[test]
+fn of_more_counters_than_are_kept_the_newest_survive_a_restart() {
+    let mut config = config();
+    config.topics.quotas = Some("quotas".into());
+    let all = alerts(1, 40);
+    let visit = all[0].visit;
+    // The visit that goes on after the restart was the last; five nights of others were before.
+    let mut counters: Vec<(Vec<u8>, Vec<u8>)> = (0..5000)
+        .map(|number| (format!("odd/{}", Visit::Number(number * 7919).key()).into_bytes(), b"20".to_vec()))
+        .collect();
+    counters.push((format!("odd/{}", visit.key()).into_bytes(), b"18".to_vec()));
+    let (mut pipeline, handle) = start(config);
+    let restored = pipeline.restore(counters.iter().map(|(key, value)| (&key[..], &value[..])));
+    assert_eq!(restored, 5001);
+    pipeline.add(vec![handle.prepare("odd", odd("mode = 'accept'")).unwrap()]).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    packets(&all).into_iter().for_each(|packet| sender.send(packet).unwrap());
+    drop(sender);
+    let sink = MemorySink::default();
+    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
+    let counts = status(&handle, "odd").counts;
+    assert_eq!((counts.accepted, counts.over_quota), (2, 38));
+    // The forgotten counters' records are deleted: their keys come with tombstones.
+    let records = sink.records();
+    let tombstones: Vec<_> = on(&records, "quotas").filter(|record| record.payload.is_empty()).collect();
+    assert_eq!(tombstones.len(), 5001 - 4096);
+    assert_eq!(tombstones[0].key, counters[0].0);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skysieve::kafka::{From, HostLock, KafkaSink, Options};
-use skysieve::pipeline::{Position, Record, Sink, SinkError};
+use skysieve::pipeline::{Position, Published, Record, Sink, SinkError};
 use skysieve_tests::kafka::{create_topic, kafka, read_all, unique};
 
 /// A stream and an output of one partition, and a host's name, all the same.
@@ -35,7 +35,7 @@ impl Stage {
         sink.send(vec![record], vec![Position { topic: (*self.name).into(), partition: 0, offset: offset + 1 }])
     }
 
-    fn publish(&self, sink: &mut KafkaSink, offset: i64) -> Result<(), SinkError> {
+    fn publish(&self, sink: &mut KafkaSink, offset: i64) -> Result<Published, SinkError> {
         let sent = self.send(sink, offset);
         sink.commit(sent)
     }
@@ -46,7 +46,7 @@ impl Stage {
     }
 }
 
-fn assert_fenced(result: Result<(), SinkError>) {
+fn assert_fenced(result: Result<Published, SinkError>) {
     let error = result.unwrap_err().to_string();
     assert!(error.contains("has taken over") && error.contains("--name"), "{error}");
 }

@@ -1,29 +1,17 @@
 //! Where one visit ends and the next begins, in a stream that does not pause.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use skysieve::pipeline::{
-    BatchLimits, Config, MemorySink, Message, Pipeline, Position, Record, Sink, SinkError, Source, SourceError,
+    BatchLimits, Config, MemorySink, Message, Pipeline, Position, Published, Record, Sink, SinkError,
 };
 use skysieve_avro::Schemas;
 use skysieve_sandbox::{Engine, PoolConfig};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::alerts;
-use skysieve_tests::pipeline::{config, odd};
-
-/// A stream that is all there from the beginning.
-struct Ready(VecDeque<Message>);
-
-impl Source for Ready {
-    fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, _: Duration) -> Result<bool, SourceError> {
-        let count = limits.count.min(self.0.len());
-        batch.extend(self.0.drain(..count));
-        Ok(!self.0.is_empty())
-    }
-}
+use skysieve_tests::pipeline::{Ready, config, odd};
 
 /// A sink that is slow: what is judged meanwhile goes into its next transaction.
 struct Slow(MemorySink);
@@ -35,7 +23,7 @@ impl Sink for Slow {
         self.0.send(records, positions)
     }
 
-    fn commit(&mut self, sent: Self::Sent) -> Result<(), SinkError> {
+    fn commit(&mut self, sent: Self::Sent) -> Result<Published, SinkError> {
         std::thread::sleep(Duration::from_millis(100));
         self.0.commit(sent)
     }

@@ -73,6 +73,8 @@ pub enum FaultKind {
     Output,
     /// The alert's schema lacks a field that the filter can't do without. Found before the filter is called.
     Field,
+    /// The host itself failed on the alert while this filter judged it: a bug of the host's, not the filter's.
+    Host,
 }
 
 impl fmt::Display for FaultKind {
@@ -85,6 +87,7 @@ impl fmt::Display for FaultKind {
             FaultKind::Error => "error",
             FaultKind::Output => "output",
             FaultKind::Field => "field",
+            FaultKind::Host => "host",
         })
     }
 }

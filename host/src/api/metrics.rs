@@ -100,6 +100,7 @@ impl Snapshot {
                 verdict("rejected", counts.rejected),
                 verdict("over_quota", counts.over_quota),
                 verdict("faulted", counts.faulted),
+                verdict("too_large", counts.too_large),
             ]
         });
         out.family("filter_alerts", "Where the alerts went that a filter was shown.", None, verdicts)

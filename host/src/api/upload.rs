@@ -28,6 +28,7 @@ use form::{Form, Layout};
     params(
         ("name" = String, Path, description = "The filter's name, and its output topic's"),
         ("config" = Option<String>, Query, description = "Handed to the filter as it is"),
+        ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
         ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),

@@ -1,21 +1,21 @@
 //! One filter's record: what it is, and what became of the alerts that it was shown.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use skysieve_sandbox::Manifest;
+use skysieve_survey::Visit;
 
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
-use skysieve_sandbox::Manifest;
 
 /// Faults and log messages kept for people to read.
 const RECENT: usize = 20;
 /// Visits whose counts are kept for people to read.
 const RECENT_VISITS: usize = 100;
 
-/// One version of one filter. Written by the thread that runs it, once a batch; read by whoever asks.
+/// One version of one filter. Written by the threads that run it and publish for it, once a batch; read by whoever asks.
 #[derive(Debug)]
 pub struct Entry {
     /// Its name.
@@ -26,24 +26,24 @@ pub struct Entry {
     pub manifest: Manifest,
     /// What was set for it.
     pub settings: Settings,
-    seen: AtomicU64,
-    accepted: AtomicU64,
-    rejected: AtomicU64,
-    over_quota: AtomicU64,
-    faulted: AtomicU64,
-    fuel: AtomicU64,
-    nanoseconds: AtomicU64,
-    memory_peak: AtomicUsize,
-    notes: Mutex<Notes>,
+    accounts: Mutex<Accounts>,
 }
 
+/// What changes of a filter. It adds up whenever it is not locked.
 #[derive(Debug, Default)]
-struct Notes {
+struct Accounts {
+    counts: Counts,
+    fuel: u64,
+    time: Duration,
+    memory_peak: usize,
+    topics: Vec<String>,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
+    /// Visits of alerts that could not be published, of which the quota does not know yet.
+    unpublished: Vec<Visit>,
 }
 
 /// What one batch adds to an [`Entry`].
@@ -68,83 +68,80 @@ pub struct Tally {
 impl Entry {
     /// A filter that has seen nothing yet.
     pub fn new(name: &str, sha256: &str, manifest: Manifest, settings: Settings) -> Entry {
-        Entry {
-            name: name.to_owned(),
-            sha256: sha256.to_owned(),
-            manifest,
-            settings,
-            seen: AtomicU64::default(),
-            accepted: AtomicU64::default(),
-            rejected: AtomicU64::default(),
-            over_quota: AtomicU64::default(),
-            faulted: AtomicU64::default(),
-            fuel: AtomicU64::default(),
-            nanoseconds: AtomicU64::default(),
-            memory_peak: AtomicUsize::default(),
-            notes: Mutex::default(),
-        }
+        let (name, sha256) = (name.to_owned(), sha256.to_owned());
+        Entry { name, sha256, manifest, settings, accounts: Mutex::default() }
     }
 
     /// Adds a batch.
     pub fn add(&self, tally: Tally) {
-        let add = |total: &AtomicU64, more: u64| {
-            total.fetch_add(more, Ordering::Relaxed);
-        };
-        add(&self.seen, tally.counts.seen);
-        add(&self.accepted, tally.counts.accepted);
-        add(&self.rejected, tally.counts.rejected);
-        add(&self.over_quota, tally.counts.over_quota);
-        add(&self.faulted, tally.counts.faulted);
-        add(&self.fuel, tally.fuel);
-        add(&self.nanoseconds, tally.time.as_nanos() as u64);
-        self.memory_peak.fetch_max(tally.memory_peak, Ordering::Relaxed);
-        let mut notes = self.notes.lock();
-        keep_recent(&mut notes.faults, tally.faults);
-        keep_recent(&mut notes.logs, tally.logs);
-        add_visits(&mut notes.visits, tally.visits);
+        let mut accounts = self.accounts.lock();
+        accounts.counts += tally.counts;
+        accounts.fuel += tally.fuel;
+        accounts.time += tally.time;
+        accounts.memory_peak = accounts.memory_peak.max(tally.memory_peak);
+        keep_recent(&mut accounts.faults, tally.faults);
+        keep_recent(&mut accounts.logs, tally.logs);
+        add_visits(&mut accounts.visits, tally.visits);
+    }
+
+    /// Counts an alert of a visit, which was counted as accepted, as too large for the filter's topic.
+    pub fn count_too_large(&self, visit: Visit) {
+        let mut accounts = self.accounts.lock();
+        let Accounts { counts, visits, unpublished, .. } = &mut *accounts;
+        let label = visit.to_string();
+        let of_visit = visits.iter_mut().rev().find(|tally| tally.visit == label).map(|tally| &mut tally.counts);
+        for counts in of_visit.into_iter().chain([counts]) {
+            counts.accepted = counts.accepted.saturating_sub(1);
+            counts.too_large += 1;
+        }
+        unpublished.push(visit);
+    }
+
+    /// The visits, each as often as alerts of it were counted as too large, since this was asked last.
+    pub fn take_unpublished(&self) -> Vec<Visit> {
+        std::mem::take(&mut self.accounts.lock().unpublished)
+    }
+
+    /// Says which topics' alerts the filter is shown.
+    pub fn set_topics(&self, topics: Vec<String>) {
+        self.accounts.lock().topics = topics;
     }
 
     /// Marks the filter as suspended, and why.
     pub fn suspend(&self, reason: String) {
-        self.notes.lock().suspended = Some(reason);
+        self.accounts.lock().suspended = Some(reason);
     }
 
-    /// Sets what its author should be told of the fields that it reads; returns what was not said before.
+    /// Sets what its author should be told of the fields that it reads. Returns what was not said before.
     pub fn set_warnings(&self, warnings: Vec<String>) -> Vec<String> {
-        let before = std::mem::replace(&mut self.notes.lock().warnings, warnings.clone());
+        let before = std::mem::replace(&mut self.accounts.lock().warnings, warnings.clone());
         warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
     }
 
     /// Where its alerts went so far.
     pub fn counts(&self) -> Counts {
-        let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
-        Counts {
-            seen: get(&self.seen),
-            accepted: get(&self.accepted),
-            rejected: get(&self.rejected),
-            over_quota: get(&self.over_quota),
-            faulted: get(&self.faulted),
-        }
+        self.accounts.lock().counts
     }
 
     /// The filter as others see it.
     pub fn status(&self) -> Status {
-        let notes = self.notes.lock();
+        let accounts = self.accounts.lock();
         Status {
             name: self.name.clone(),
             description: self.manifest.description.clone(),
             sha256: self.sha256.clone(),
-            state: notes.suspended.clone().map_or(State::Active, State::Suspended),
+            state: accounts.suspended.clone().map_or(State::Active, State::Suspended),
             fields: self.manifest.fields.clone(),
+            topics: accounts.topics.clone(),
             settings: self.settings.clone(),
-            warnings: notes.warnings.clone(),
-            counts: self.counts(),
-            fuel: self.fuel.load(Ordering::Relaxed),
-            seconds: self.nanoseconds.load(Ordering::Relaxed) as f64 * 1e-9,
-            memory_peak: self.memory_peak.load(Ordering::Relaxed),
-            recent_faults: notes.faults.iter().cloned().collect(),
-            recent_logs: notes.logs.iter().cloned().collect(),
-            recent_visits: notes.visits.iter().cloned().collect(),
+            warnings: accounts.warnings.clone(),
+            counts: accounts.counts,
+            fuel: accounts.fuel,
+            seconds: accounts.time.as_secs_f64(),
+            memory_peak: accounts.memory_peak,
+            recent_faults: accounts.faults.iter().cloned().collect(),
+            recent_logs: accounts.logs.iter().cloned().collect(),
+            recent_visits: accounts.visits.iter().cloned().collect(),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::settings::{LimitOverrides, Settings};
 #[serde(default, deny_unknown_fields)]
 struct SettingsFile {
     config: Option<Config>,
+    topics: Vec<String>,
     quota: Option<u32>,
     limits: LimitOverrides,
 }
@@ -25,19 +26,19 @@ enum Config {
 }
 
 impl Settings {
-    /// From the text of a `NAME.toml`: `config` (text, or a table), `quota`, and `[limits]` with `fuel`, `memory` (bytes)
+    /// From the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, and `[limits]` with `fuel`, `memory` (bytes)
     /// and `deadline_ms`.
     ///
     /// # Errors
     /// When it is not TOML, or has a key beyond these.
     pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
-        let SettingsFile { config, quota, limits } = toml::from_str(text)?;
+        let SettingsFile { config, topics, quota, limits } = toml::from_str(text)?;
         let config = match config {
             None => String::new(),
             Some(Config::Text(text)) => text,
             Some(Config::Table(table)) => table.to_string(),
         };
-        Ok(Settings { config, quota, limits })
+        Ok(Settings { config, topics, quota, limits })
     }
 }
 
@@ -83,6 +84,7 @@ mod tests {
         assert_eq!((table.quota, table.limits.fuel), (Some(5), Some(1000)));
         assert_eq!(Settings::from_toml("config = 'SELECT 1'").unwrap().config, "SELECT 1");
         assert_eq!(Settings::from_toml("").unwrap().quota, None);
+        assert_eq!(Settings::from_toml("topics = ['ztf', 'lsst']").unwrap().topics, ["ztf", "lsst"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use skysieve_sandbox::Limits;
 pub struct Settings {
     /// Handed to the filter as it is; what it means is the filter's own.
     pub config: String,
+    /// The topics whose alerts the filter is shown. If none is named: those whose schemas have its fields.
+    pub topics: Vec<String>,
     /// Accepted alerts that are published per visit; `None`: the host's default.
     pub quota: Option<u32>,
     /// Limits of the sandbox; those absent are the host's defaults.

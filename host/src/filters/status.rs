@@ -6,7 +6,8 @@ use skysieve_avro::alert::Field;
 
 use super::settings::Settings;
 
-/// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota + faulted`.
+/// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota +
+/// faulted + too_large`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Alerts judged.
@@ -19,12 +20,14 @@ pub struct Counts {
     pub over_quota: u64,
     /// Alerts that the filter failed on.
     pub faulted: u64,
+    /// Alerts accepted that the filter's topic does not take, as they are too large: they are dead letters instead.
+    pub too_large: u64,
 }
 
 impl Counts {
     /// Whether every alert seen is accounted for.
     pub fn adds_up(&self) -> bool {
-        self.seen == self.accepted + self.rejected + self.over_quota + self.faulted
+        self.seen == self.accepted + self.rejected + self.over_quota + self.faulted + self.too_large
     }
 }
 
@@ -35,6 +38,7 @@ impl std::ops::AddAssign for Counts {
         self.rejected += other.rejected;
         self.over_quota += other.over_quota;
         self.faulted += other.faulted;
+        self.too_large += other.too_large;
     }
 }
 
@@ -71,6 +75,9 @@ pub struct Status {
     pub state: State,
     /// The fields it reads.
     pub fields: Vec<Field>,
+    /// The topics whose alerts it is shown: those named for it, or those whose schemas have its fields, as far as alerts of
+    /// them were seen.
+    pub topics: Vec<String>,
     /// Its config, quota and limits as given.
     pub settings: Settings,
     /// What is probably a mistake: fields that are in none of the schemas seen, or of another kind in some of them.

@@ -7,6 +7,7 @@ use skysieve_avro::{Decoded, Projection};
 use skysieve_survey::{Visit, host_fields};
 
 use super::io::Message;
+use super::topics::BatchTopics;
 
 /// A message that is no alert, and why.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Batch {
     pub undecodable: Vec<Undecodable>,
     /// The alerts' ids and visits.
     pub alerts: Identities,
+    /// The topics of the messages.
+    pub topics: BatchTopics,
 }
 
 /// Which alerts a batch holds.

@@ -1,6 +1,5 @@
 //! Messages to a batch: the fields of all filters, decoded once.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::filters::Entry;
@@ -8,21 +7,24 @@ use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 
 use super::batch::{Batch, HostSlots, Identities, Undecodable, host_projection};
 use super::io::Message;
+use super::panics::caught;
+use super::topics::{SeenTopic, StreamTopics};
 
 /// The decoder for the filters there are, with the host's own fields.
 pub struct BatchDecoder {
     schemas: Arc<Schemas>,
     decoder: Decoder,
+    projection: Projection,
     slots: HostSlots,
-    seen: HashSet<SchemaId>,
+    topics: StreamTopics,
 }
 
 impl BatchDecoder {
     /// A decoder of the host's own fields only.
     pub fn new(schemas: Arc<Schemas>) -> BatchDecoder {
         let (projection, slots) = host_projection();
-        let decoder = Decoder::new(schemas.clone(), projection);
-        BatchDecoder { schemas, decoder, slots, seen: HashSet::new() }
+        let decoder = Decoder::new(schemas.clone(), projection.clone());
+        BatchDecoder { schemas, decoder, projection, slots, topics: StreamTopics::default() }
     }
 
     /// Decodes for these filters from now on. Returns the projection to bind them to.
@@ -32,7 +34,8 @@ impl BatchDecoder {
             projection.add(field).expect("the fields were checked when the filter was prepared");
         }
         self.slots = slots;
-        self.decoder = Decoder::new(self.schemas.clone(), projection.clone());
+        self.projection = projection.clone();
+        self.renew();
         projection
     }
 
@@ -40,30 +43,84 @@ impl BatchDecoder {
     pub fn obstacle(&self, messages: &[Message]) -> Option<String> {
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;
-            let error = self.schemas.frame(&message.bytes).err().filter(AvroError::may_pass)?;
+            // What panics here does so again when it is decoded, and is told then.
+            let framed = caught(|| self.schemas.frame(&message.bytes).map(drop)).ok()?;
+            let error = framed.err().filter(AvroError::may_pass)?;
             Some(format!("waiting for a schema: {error} (topic {topic}, partition {partition}, offset {offset})"))
         })
     }
 
-    /// Decodes the messages; what is no alert stands beside the batch's alerts. `new_schema` is told of each schema that
-    /// was not met before.
+    /// Decodes the messages; those that are not alerts stand beside the batch's alerts. `new_schema` is told of each schema
+    /// that was not met before in a topic.
     pub fn decode(&mut self, messages: Vec<Message>, mut new_schema: impl FnMut(SchemaId)) -> Batch {
         let mut undecodable = Vec::new();
-        for (row, message) in (0u32..).zip(&messages) {
-            let pushed = self.schemas.frame(&message.bytes).and_then(|alert| {
-                self.decoder.push(row, &alert)?;
-                if self.seen.insert(alert.schema) {
-                    new_schema(alert.schema);
+        // Messages over which the host has panicked: a bug, which must not end the stream.
+        let mut panicked: Vec<Undecodable> = Vec::new();
+        let (decoded, alerts) = loop {
+            undecodable.clone_from(&panicked);
+            match self.try_decode(&messages, &mut undecodable, &mut new_schema) {
+                Ok(done) => break done,
+                Err(culprits) => {
+                    for Undecodable { row, error } in &culprits {
+                        let Message { topic, partition, offset, .. } = &messages[*row as usize];
+                        tracing::error!(%topic, partition, offset, error, "the host failed on a message");
+                    }
+                    panicked.extend(culprits);
+                    self.renew();
                 }
-                Ok(())
+            }
+        };
+        undecodable.sort_by_key(|undecodable| undecodable.row);
+        let topics = self.topics.of(&messages);
+        Batch { messages, decoded, undecodable, alerts, topics }
+    }
+
+    /// Decodes the messages that are not among the `undecodable` yet, and adds those that are not alerts.
+    ///
+    /// # Errors
+    /// The messages to blame, if the host panics: nothing of the batch is to be used then, nor the decoder.
+    fn try_decode(
+        &mut self,
+        messages: &[Message],
+        undecodable: &mut Vec<Undecodable>,
+        new_schema: &mut impl FnMut(SchemaId),
+    ) -> Result<(Decoded, Identities), Vec<Undecodable>> {
+        let left_out = undecodable.clone();
+        for (row, message) in (0u32..).zip(messages) {
+            if left_out.iter().any(|known| known.row == row) {
+                continue;
+            }
+            let pushed = caught(|| {
+                let alert = self.schemas.frame(&message.bytes)?;
+                self.decoder.push(row, &alert).map(|()| alert.schema)
             });
-            if let Err(error) = pushed {
-                undecodable.push(Undecodable { row, error: error.to_string() });
+            match pushed.map_err(|error| vec![Undecodable { row, error }])? {
+                Ok(schema) => {
+                    if self.topics.add(&message.topic, schema, &self.schemas) {
+                        new_schema(schema);
+                    }
+                }
+                Err(error) => undecodable.push(Undecodable { row, error: error.to_string() }),
             }
         }
-        let decoded = self.decoder.finish();
-        let alerts = Identities::of(&decoded, messages.len(), self.slots);
-        Batch { messages, decoded, undecodable, alerts }
+        let finished = caught(|| {
+            let decoded = self.decoder.finish();
+            let alerts = Identities::of(&decoded, messages.len(), self.slots);
+            (decoded, alerts)
+        });
+        // It is not known which alert is to blame.
+        let rest = || (0..messages.len() as u32).filter(|row| undecodable.iter().all(|known| known.row != *row));
+        finished.map_err(|error| rest().map(|row| Undecodable { row, error: error.clone() }).collect())
+    }
+
+    /// A fresh decoder in place of one that was for another projection, or can't be trusted any more.
+    fn renew(&mut self) {
+        self.decoder = Decoder::new(self.schemas.clone(), self.projection.clone());
+    }
+
+    /// The stream's topics and their schemas, as far as they were seen.
+    pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
+        self.topics.seen()
     }
 
     /// Takes a batch's buffers back.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use skysieve_sandbox::Filter;
+use skysieve_sandbox::{Filter, Manifest};
 
 use super::channels::Command;
 use super::config::OpenTopic;
 use super::prepared::Prepared;
 use super::state::PipelineState;
+use super::topics::FilterTopics;
 use crate::filters::{Control, Entry, FilterError, Status, Upload, check_name};
 use crate::health::Health;
 
@@ -40,9 +41,25 @@ impl Handle {
         let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;
         let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(refused)?;
         let warnings = self.state.stream.check(filter.manifest(), upload.strict)?;
+        let (topics, known) = self.topics(&upload.settings.topics, filter.manifest())?;
         let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
         entry.set_warnings(warnings);
-        Ok(Prepared { entry, filter, topic })
+        entry.set_topics(known);
+        Ok(Prepared { entry, filter, topic, topics })
+    }
+
+    /// The topics that a filter belongs to, and their names as far as they are known.
+    fn topics(&self, named: &[String], manifest: &Manifest) -> Result<(FilterTopics, Vec<String>), FilterError> {
+        let inputs = &self.state.config.topics.inputs;
+        if let Some(unknown) = named.iter().find(|name| !inputs.contains(name)) {
+            let inputs = inputs.join(", ");
+            return Err(FilterError::Refused(format!(
+                "topics: this host does not read {unknown:?}; it reads {inputs}"
+            )));
+        }
+        let mut topics = FilterTopics::new(named, inputs, &manifest.fields, &self.state.schemas);
+        let known = topics.look_at(&self.state.seen_topics()).unwrap_or_else(|| topics.at_start(inputs));
+        Ok((topics, known))
     }
 
     /// Tells in the health what a host is doing before it reads the stream.

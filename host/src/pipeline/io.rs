@@ -118,10 +118,18 @@ pub struct Record {
     pub topic: Arc<str>,
     /// The message's key.
     pub key: Vec<u8>,
-    /// The message's payload.
+    /// The message's payload. An empty one is published as a null: in a compacted topic a tombstone.
     pub payload: Bytes,
     /// Its headers, in order.
     pub headers: Vec<Header>,
+}
+
+/// What became of records that were sent, once they are committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Records that were too large for their topic, by their number among those that were sent, in ascending order. Each is
+    /// among the dead letters, without its payload.
+    pub too_large: Vec<usize>,
 }
 
 /// How a stream's source and sink are, for health and metrics.
@@ -167,7 +175,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// [`SinkError`] when it can't be; what is worth a retry was retried.
-    fn commit(&mut self, sent: Self::Sent) -> Result<(), SinkError>;
+    fn commit(&mut self, sent: Self::Sent) -> Result<Published, SinkError>;
 }
 
 /// A stream that can't go on.

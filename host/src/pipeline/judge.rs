@@ -60,11 +60,20 @@ impl Judge {
         self.judge_by(decoded, usize::MAX)
     }
 
+    /// Judges some alerts of the batch: those whose rows are `true` in `rows`.
+    pub fn judge_rows(&mut self, decoded: &Decoded, rows: &[bool]) -> Verdicts {
+        self.judge_some(decoded, usize::MAX, Some(rows))
+    }
+
     /// Judges every alert of the batch, never more than `chunk` a call.
     pub fn judge_by(&mut self, decoded: &Decoded, chunk: usize) -> Verdicts {
+        self.judge_some(decoded, chunk, None)
+    }
+
+    fn judge_some(&mut self, decoded: &Decoded, chunk: usize, rows: Option<&[bool]>) -> Verdicts {
         let mut verdicts = Verdicts::default();
         for group in &decoded.groups {
-            self.judge_group(group, chunk, &mut verdicts);
+            self.judge_group(group, chunk, rows, &mut verdicts);
         }
         if decoded.groups.len() > 1 {
             verdicts.accepted.sort_by_key(|accepted| accepted.row);
@@ -73,9 +82,12 @@ impl Judge {
         verdicts
     }
 
-    fn judge_group(&mut self, group: &Group, chunk: usize, verdicts: &mut Verdicts) {
-        verdicts.seen += group.rows.len() as u64;
-        let Some(shown) = self.rows_to_show(group, verdicts) else {
+    fn judge_group(&mut self, group: &Group, chunk: usize, rows: Option<&[bool]>, verdicts: &mut Verdicts) {
+        let judged = |row: &u32| rows.is_none_or(|rows| rows[*row as usize]);
+        let count = group.rows.iter().filter(|row| judged(row)).count();
+        verdicts.seen += count as u64;
+        let all = count == group.rows.len();
+        let Some(shown) = self.rows_to_show(group, (!all).then_some(&judged as &dyn Fn(&u32) -> bool), verdicts) else {
             let columns: Vec<&Column> = self.slots.iter().map(|&slot| &group.columns[slot]).collect();
             let evaluation = self.filter.evaluate_by(chunk, group.rows.len(), &columns);
             return verdicts.add(evaluation, |row| group.rows[row as usize]);
@@ -91,19 +103,28 @@ impl Judge {
 
     /// The rows of the group that the filter is shown; `None`: all. Not shown are rows with a null in a field that is
     /// not optional (rejected), and rows whose schema has no such field, or has any of the fields in a kind that does not
-    /// promote (faults): a null in its place would be a wrong verdict that nobody sees.
-    fn rows_to_show(&self, group: &Group, verdicts: &mut Verdicts) -> Option<Vec<u32>> {
+    /// promote (faults): a null in its place would be a wrong verdict that nobody sees. Rows that are not `judged` are left
+    /// out.
+    fn rows_to_show(
+        &self,
+        group: &Group,
+        judged: Option<&dyn Fn(&u32) -> bool>,
+        verdicts: &mut Verdicts,
+    ) -> Option<Vec<u32>> {
         let fields = &self.filter.manifest().fields;
         let required = || fields.iter().zip(&self.slots).filter(|(field, _)| !field.optional);
         let lacking: Vec<(SchemaId, String)> =
             group.lacking.iter().filter_map(|lacking| Some((lacking.schema, self.obstacle(lacking)?))).collect();
         let nullable: Vec<&Column> =
             required().map(|(_, &slot)| &group.columns[slot]).filter(|column| column.present.contains(&0)).collect();
-        if lacking.is_empty() && nullable.is_empty() {
+        if lacking.is_empty() && nullable.is_empty() && judged.is_none() {
             return None;
         }
         let mut shown = Vec::with_capacity(group.rows.len());
         for (at, schema) in group.schemas.iter().enumerate() {
+            if judged.is_some_and(|judged| !judged(&group.rows[at])) {
+                continue;
+            }
             if let Some((_, why)) = lacking.iter().find(|(lacks, _)| lacks == schema) {
                 let (row, message) = (group.rows[at], why.clone());
                 verdicts.faults.push(Fault { row, kind: FaultKind::Field, message, backtrace: None });
@@ -126,6 +147,18 @@ impl Judge {
 }
 
 impl Verdicts {
+    /// Takes in what was said of other rows.
+    pub(super) fn merge(&mut self, other: Verdicts) {
+        self.seen += other.seen;
+        self.accepted.extend(other.accepted);
+        self.accepted.sort_by_key(|accepted| accepted.row);
+        self.faults.extend(other.faults);
+        self.faults.sort_by_key(|fault| fault.row);
+        self.logs.extend(other.logs);
+        self.fuel += other.fuel;
+        self.single_fuel.extend(other.single_fuel);
+    }
+
     fn add(&mut self, evaluation: Evaluation, row: impl Fn(u32) -> u32) {
         let renumber = |accepted: Accepted| Accepted { row: row(accepted.row), ..accepted };
         self.accepted.extend(evaluation.accepted.into_iter().map(renumber));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 
-use super::io::{BatchLimits, Message, Position, Record, Sink, SinkError, Source, SourceError};
+use super::io::{BatchLimits, Message, Position, Published, Record, Sink, SinkError, Source, SourceError};
 
 /// A topic of one partition, fed through a channel. It ends when the sender is dropped.
 pub struct MemorySource {
@@ -71,9 +71,9 @@ impl Sink for MemorySink {
         (records, positions)
     }
 
-    fn commit(&mut self, (records, positions): Self::Sent) -> Result<(), SinkError> {
+    fn commit(&mut self, (records, positions): Self::Sent) -> Result<Published, SinkError> {
         self.records.lock().extend(records);
         self.committed.lock().extend(positions);
-        Ok(())
+        Ok(Published::default())
     }
 }

@@ -16,6 +16,18 @@ pub struct Outcome {
     pub faults: Vec<FaultReport>,
     /// Counters of quotas that changed.
     pub counters: Vec<QuotaCounter>,
+    /// Counters that were forgotten, as there were too many: their records are to be deleted.
+    pub forgotten: Vec<QuotaCounter>,
+}
+
+impl Outcome {
+    /// Appends what another filter made of the batch.
+    pub fn append(&mut self, other: Outcome) {
+        self.outputs.extend(other.outputs);
+        self.faults.extend(other.faults);
+        self.counters.extend(other.counters);
+        self.forgotten.extend(other.forgotten);
+    }
 }
 
 /// An accepted alert within the quota, to be published.

@@ -8,6 +8,7 @@ use skysieve_sandbox::Filter;
 use super::config::Config;
 use super::judge::Judge;
 use super::running_filter::RunningFilter;
+use super::topics::FilterTopics;
 use crate::filters::Entry;
 
 /// A filter that was checked, compiled and described, ready to run.
@@ -17,13 +18,13 @@ pub struct Prepared {
     /// The topic of the alerts that it accepts.
     pub topic: Arc<str>,
     pub(super) filter: Filter,
+    pub(super) topics: FilterTopics,
 }
 
 impl Prepared {
     /// Binds the filter to the projection by which batches are decoded.
     pub(super) fn run(self, projection: &mut Projection, config: &Config) -> RunningFilter {
-        let quota = self.entry.settings.quota.unwrap_or(config.quota);
         let judge = Judge::new(self.filter, projection).expect("the fields were checked when it was prepared");
-        RunningFilter::new(self.entry, self.topic, judge, quota, &config.faults)
+        RunningFilter::new(self.entry, self.topic, judge, self.topics, config)
     }
 }

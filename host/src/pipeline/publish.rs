@@ -1,5 +1,6 @@
 //! The end of an alert's way: what the shards kept of a batch goes to a sink, in the order of the batches.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Publisher<'a> {
     totals: &'a Totals,
     queue: Mutex<Queue>,
     order: CommitOrder,
+    /// Topics of which it was told that they do not take accepted alerts.
+    too_large: Mutex<HashSet<Arc<str>>>,
 }
 
 /// Batches that no sink has taken yet.
@@ -36,12 +39,8 @@ struct Queue {
 impl<'a> Publisher<'a> {
     /// What publishes the batches that come through `pending`.
     pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
-        Publisher {
-            topics,
-            totals,
-            queue: Mutex::new(Queue { pending, reached: Vec::new() }),
-            order: CommitOrder::new(),
-        }
+        let queue = Mutex::new(Queue { pending, reached: Vec::new() });
+        Publisher { topics, totals, queue, order: CommitOrder::new(), too_large: Mutex::default() }
     }
 
     /// Publishes batches in their order, in turn with other threads that do the same with other sinks, until there are no
@@ -50,12 +49,13 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// [`PipelineError::Sink`], [`PipelineError::ThreadLost`].
     pub fn publish<K: Sink>(&self, sink: &mut K, done: &Sender<Arc<Batch>>) -> Result<(), PipelineError> {
-        while let Some((ticket, transaction, sent)) = self.send(sink)? {
+        while let Some((ticket, mut transaction, sent)) = self.send(sink)? {
             if !ticket.wait() {
                 // Another sink has failed; its error is the one to report.
                 return Ok(());
             }
-            sink.commit(sent)?;
+            let published = sink.commit(sent)?;
+            self.tell_too_large(transaction.count_too_large(&published.too_large));
             self.totals.add_published(transaction.batches.len(), transaction.messages, transaction.dead_letters);
             ticket.committed();
             for batch in transaction.batches {
@@ -64,6 +64,19 @@ impl<'a> Publisher<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Warns of topics that do not take accepted alerts, once a topic.
+    fn tell_too_large(&self, topics: Vec<Arc<str>>) {
+        let mut told = self.too_large.lock();
+        for topic in topics.into_iter().filter(|topic| !told.contains(topic)).collect::<Vec<_>>() {
+            tracing::warn!(
+                %topic,
+                "accepted alerts are too large for the topic: they are dead letters without payload, and counted as \
+                 too_large; raise the topic's max.message.bytes"
+            );
+            told.insert(topic);
+        }
     }
 
     /// Sends the next batches; the other sinks wait meanwhile. Those that have come while others were sent go together.

@@ -1,64 +1,96 @@
 //! How many accepted alerts of a visit are published.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use skysieve_survey::Visit;
 
-/// Visits whose counters are kept; more than a survey takes in three nights. An alert of a visit older than all of them
-/// would start a new counter.
+/// Visits whose counters are kept; more than a survey takes in three nights. An alert of a visit that was forgotten would
+/// start a new counter.
 const VISITS_KEPT: usize = 4096;
 
 /// One filter's counters: visits may interleave, and alerts may come late.
+///
+/// Where there are too many, the counter is forgotten that was changed longest ago. Each change is a record of the quotas'
+/// topic, so a restart, which reads that topic in its order, knows the same counters.
 #[derive(Debug)]
 pub struct Quota {
     per_visit: u32,
-    used: HashMap<Visit, u32>,
-    order: VecDeque<Visit>,
+    counters: HashMap<Visit, Counter>,
+    /// By when the counter was changed last.
+    changed: BTreeMap<u64, Visit>,
+    changes: u64,
+    /// Visits that were forgotten since last asked.
+    forgotten: Vec<Visit>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    used: u32,
+    changed: u64,
 }
 
 impl Quota {
     /// At most `per_visit` alerts of a visit.
     pub fn new(per_visit: u32) -> Quota {
-        Quota { per_visit, used: HashMap::new(), order: VecDeque::new() }
+        let (counters, changed) = (HashMap::new(), BTreeMap::new());
+        Quota { per_visit, counters, changed, changes: 0, forgotten: Vec::new() }
     }
 
-    /// Counts one accepted alert; whether it is within the quota.
+    /// Counts one accepted alert, if it is within the quota. Returns whether it is.
     pub fn take(&mut self, visit: Visit) -> bool {
-        let per_visit = self.per_visit;
-        let used = self.counter(visit);
-        let within = *used < per_visit;
-        *used += u32::from(within);
+        let used = self.used(visit);
+        let within = used < self.per_visit;
+        if within {
+            self.set(visit, used + 1);
+        }
         within
+    }
+
+    /// Takes back one alert that was counted, but could not be published. Returns whether the visit is known.
+    pub fn give_back(&mut self, visit: Visit) -> bool {
+        let known = self.counters.get(&visit).map(|counter| counter.used);
+        if let Some(used) = known {
+            self.set(visit, used.saturating_sub(1));
+        }
+        known.is_some()
     }
 
     /// How many alerts of the visit were within the quota so far.
     pub fn used(&self, visit: Visit) -> u32 {
-        self.used.get(&visit).copied().unwrap_or(0)
+        self.counters.get(&visit).map_or(0, |counter| counter.used)
     }
 
-    /// Sets a visit's counter to what it was.
+    /// Sets a visit's counter to what it was. The counter that was changed last is restored last.
     pub fn restore(&mut self, visit: Visit, used: u32) {
-        *self.counter(visit) = used;
+        self.set(visit, used);
     }
 
     /// Goes on with another's counters.
     pub fn inherit(&mut self, other: Quota) {
-        (self.used, self.order) = (other.used, other.order);
+        *self = Quota { per_visit: self.per_visit, ..other };
     }
 
-    fn counter(&mut self, visit: Visit) -> &mut u32 {
-        if !self.used.contains_key(&visit) {
-            self.forget_oldest();
-            self.order.push_back(visit);
+    /// The visits whose counters were forgotten since this was asked last.
+    pub fn take_forgotten(&mut self) -> Vec<Visit> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    fn set(&mut self, visit: Visit, used: u32) {
+        self.changes += 1;
+        let counter = Counter { used, changed: self.changes };
+        match self.counters.insert(visit, counter) {
+            Some(before) => drop(self.changed.remove(&before.changed)),
+            None => self.forget_oldest(),
         }
-        self.used.entry(visit).or_insert(0)
+        self.changed.insert(counter.changed, visit);
     }
 
     fn forget_oldest(&mut self) {
-        if self.order.len() >= VISITS_KEPT
-            && let Some(oldest) = self.order.pop_front()
+        if self.counters.len() > VISITS_KEPT
+            && let Some((_, oldest)) = self.changed.pop_first()
         {
-            self.used.remove(&oldest);
+            self.counters.remove(&oldest);
+            self.forgotten.push(oldest);
         }
     }
 }
@@ -91,8 +123,46 @@ mod tests {
         for visit in 0..3 * VISITS_KEPT as i64 {
             assert!(quota.take(Visit::Number(visit)));
         }
-        assert_eq!((quota.used.len(), quota.order.len()), (VISITS_KEPT, VISITS_KEPT));
+        assert_eq!((quota.counters.len(), quota.changed.len()), (VISITS_KEPT, VISITS_KEPT));
+        assert_eq!(quota.take_forgotten().len(), 2 * VISITS_KEPT);
         assert!(!quota.take(Visit::Number(3 * VISITS_KEPT as i64 - 1)));
+    }
+
+    #[test]
+    fn the_counter_that_was_changed_longest_ago_is_forgotten() {
+        let mut quota = Quota::new(2);
+        let visit = |number: usize| Visit::Number(number as i64);
+        (0..VISITS_KEPT).for_each(|number| assert!(quota.take(visit(number))));
+        // A late alert of the first visit makes the second one the oldest.
+        assert!(quota.take(visit(0)));
+        assert!(quota.take(visit(VISITS_KEPT)));
+        assert_eq!(quota.take_forgotten(), [visit(1)]);
+        assert_eq!([0, 1, 2].map(|number| quota.used(visit(number))), [2, 0, 1]);
+        // An alert beyond the quota changes nothing, in memory as in the topic.
+        assert!(!quota.take(visit(0)));
+        assert_eq!(quota.take_forgotten(), []);
+    }
+
+    #[test]
+    fn of_too_many_restored_counters_the_last_are_kept() {
+        let (mut before, mut quota) = (Quota::new(20), Quota::new(20));
+        let restored: Vec<Visit> = (0..VISITS_KEPT as i64 + 500).map(|number| Visit::Number(7919 * number)).collect();
+        for visit in &restored {
+            assert!(before.take(*visit));
+            quota.restore(*visit, 1);
+        }
+        assert!(restored.iter().all(|visit| quota.used(*visit) == before.used(*visit)));
+        assert_eq!(quota.used(restored[499]), 0);
+        assert_eq!(quota.used(restored[500]), 1);
+    }
+
+    #[test]
+    fn what_was_not_published_is_given_back() {
+        let mut quota = Quota::new(1);
+        assert!(quota.take(Visit::Number(1)) && !quota.take(Visit::Number(1)));
+        assert!(quota.give_back(Visit::Number(1)) && quota.take(Visit::Number(1)));
+        assert!(!quota.give_back(Visit::Number(2)));
+        assert_eq!(quota.used(Visit::Number(2)), 0);
     }
 
     #[test]

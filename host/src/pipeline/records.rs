@@ -69,6 +69,11 @@ pub fn counter(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     }
 }
 
+/// The record that deletes the counter's: a tombstone.
+pub fn forgotten(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
+    Record { payload: Bytes::new(), ..self::counter(topic, counter) }
+}
+
 /// What [`counter`] wrote: filter, visit, alerts published.
 pub fn read_counter(key: &[u8], payload: &[u8]) -> Option<(String, Visit, u32)> {
     // Names have no slash.

@@ -49,7 +49,7 @@ impl Pipeline {
     }
 
     /// Sets the quotas' counters to what they were: `records` are the last ones, by key, of the topic
-    /// [`Topics::quotas`](super::Topics). Returns how many there are. Comes before [`Pipeline::add`].
+    /// [`Topics::quotas`](super::Topics), in the topic's order. Returns how many there are. Comes before [`Pipeline::add`].
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
         self.shards.restore(records)
     }
@@ -186,8 +186,15 @@ impl Pipeline {
     }
 
     fn decode(&mut self, messages: Vec<Message>) -> Batch {
-        let state = &self.state;
-        self.decoder.decode(messages, |schema| state.add_stream_schema(schema))
+        let (state, mut new) = (&self.state, false);
+        let batch = self.decoder.decode(messages, |schema| {
+            state.add_stream_schema(schema);
+            new = true;
+        });
+        if new {
+            state.set_seen_topics(self.decoder.seen_topics());
+        }
+        batch
     }
 
     /// Takes the buffers of published batches back; whether there still is a publisher.

@@ -8,10 +8,13 @@ use skysieve_sandbox::{Fault, FaultKind};
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
-use super::config::FaultLimits;
+use super::config::Config;
+use super::io::Message;
 use super::judge::{Judge, Verdicts};
 use super::outcome::{FaultReport, Outcome, Output, QuotaCounter};
+use super::panics::{caught, judge_in_halves};
 use super::quota::Quota;
+use super::topics::{FilterTopics, Rows};
 
 /// One running filter.
 pub struct RunningFilter {
@@ -20,6 +23,10 @@ pub struct RunningFilter {
     /// The topic of its accepted alerts.
     pub topic: Arc<str>,
     judge: Judge,
+    topics: FilterTopics,
+    /// How many topics the host reads.
+    inputs: usize,
+    told_idle: bool,
     quota: Quota,
     dead_letters: Quota,
     strikes: Quota,
@@ -27,20 +34,30 @@ pub struct RunningFilter {
 }
 
 impl RunningFilter {
-    /// A filter that publishes at most `quota` alerts of a visit.
-    pub fn new(entry: Arc<Entry>, topic: Arc<str>, judge: Judge, quota: u32, faults: &FaultLimits) -> RunningFilter {
+    /// A filter that was prepared, bound to what batches are decoded by.
+    pub fn new(
+        entry: Arc<Entry>,
+        topic: Arc<str>,
+        judge: Judge,
+        topics: FilterTopics,
+        config: &Config,
+    ) -> RunningFilter {
+        let quota = entry.settings.quota.unwrap_or(config.quota);
         RunningFilter {
             entry,
             topic,
             judge,
+            topics,
+            inputs: config.topics.inputs.len(),
+            told_idle: false,
             quota: Quota::new(quota),
-            dead_letters: Quota::new(faults.dead_letters_per_visit),
-            strikes: Quota::new(faults.strikes_per_visit),
+            dead_letters: Quota::new(config.faults.dead_letters_per_visit),
+            strikes: Quota::new(config.faults.strikes_per_visit),
             suspended: false,
         }
     }
 
-    /// Sets the counters of the quota to what they were before a restart.
+    /// Sets the counters of the quota to what they were before a restart; the one that was changed last comes last.
     pub fn restore(&mut self, counters: impl IntoIterator<Item = (Visit, u32)>) {
         counters.into_iter().for_each(|(visit, used)| self.quota.restore(visit, used));
     }
@@ -60,13 +77,18 @@ impl RunningFilter {
         &mut self.judge
     }
 
-    /// Judges a batch, appends what is to be published, and accounts for every alert.
+    /// Judges a batch, appends what is to be published, and accounts for every alert that the filter is shown.
     pub fn process(&mut self, batch: &Batch, outcome: &mut Outcome) {
         if self.suspended {
             return;
         }
+        self.give_back(outcome);
+        let rows = self.rows(batch);
+        if rows == Rows::None {
+            return;
+        }
         let started = Instant::now();
-        let verdicts = self.judge.judge(&batch.decoded);
+        let verdicts = self.judge_all(batch, &rows);
         let time = started.elapsed();
         let mut tally = Tally {
             fuel: verdicts.fuel,
@@ -76,22 +98,87 @@ impl RunningFilter {
             logs: verdicts.logs.iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
             ..Tally::default()
         };
-        let by_visit = self.limit(batch, verdicts, outcome);
+        let by_visit = self.limit(batch, seen_by_visit(batch, &rows), verdicts, outcome);
         for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
+            if counts.seen == 0 {
+                continue;
+            }
             tally.counts += counts;
             if counts.accepted > 0 {
-                let (entry, visit) = (self.entry.clone(), share.visit);
-                outcome.counters.push(QuotaCounter { entry, visit, used: self.quota.used(visit) });
+                outcome.counters.push(self.counter(share.visit));
             }
             tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
         }
+        let forgotten = self.quota.take_forgotten().into_iter();
+        outcome.forgotten.extend(forgotten.map(|visit| QuotaCounter { entry: self.entry.clone(), visit, used: 0 }));
         self.entry.add(tally);
     }
 
+    /// Stops the filter, which is to blame for something that must not happen again.
+    pub fn suspend(&mut self, reason: String) {
+        tracing::error!(filter = self.entry.name, reason, "filter suspended");
+        self.suspended = true;
+        self.entry.suspend(reason);
+    }
+
+    /// Takes alerts off the quota that were too large to be published.
+    fn give_back(&mut self, outcome: &mut Outcome) {
+        for visit in self.entry.take_unpublished() {
+            if self.quota.give_back(visit) {
+                outcome.counters.push(self.counter(visit));
+            }
+        }
+    }
+
+    fn counter(&self, visit: Visit) -> QuotaCounter {
+        QuotaCounter { entry: self.entry.clone(), visit, used: self.quota.used(visit) }
+    }
+
+    /// The rows of the topics that the filter belongs to.
+    fn rows(&mut self, batch: &Batch) -> Rows {
+        let seen = &batch.topics.seen;
+        if let Some(topics) = self.topics.look_at(seen) {
+            tracing::info!(filter = self.entry.name, topics = topics.join(","), "filter belongs to topics");
+            self.entry.set_topics(topics);
+        }
+        if self.topics.is_idle(seen, self.inputs) && !std::mem::replace(&mut self.told_idle, true) {
+            tracing::warn!(
+                filter = self.entry.name,
+                "no topic's schema has the filter's fields, so it is shown no alert: name its topics, or correct its fields"
+            );
+        }
+        batch.topics.rows(|index| self.topics.shows(seen, index))
+    }
+
+    /// What the filter says of these rows. If the host panics over one of them, that one fails, and no other.
+    fn judge_all(&mut self, batch: &Batch, rows: &Rows) -> Verdicts {
+        let judged = caught(|| match rows {
+            Rows::Some(rows) => self.judge.judge_rows(&batch.decoded, rows),
+            _ => self.judge.judge(&batch.decoded),
+        });
+        judged.unwrap_or_else(|message| {
+            tracing::error!(filter = self.entry.name, message, "judging again, in halves");
+            let all = batch.decoded.groups.iter().flat_map(|group| &group.rows).copied();
+            let mut shown: Vec<u32> = all.filter(|&row| rows.contain(row)).collect();
+            shown.sort_unstable();
+            let mut mask = vec![false; batch.messages.len()];
+            let verdicts = judge_in_halves(&shown, |some| {
+                mask.fill(false);
+                some.iter().for_each(|&row| mask[row as usize] = true);
+                self.judge.judge_rows(&batch.decoded, &mask)
+            });
+            for fault in verdicts.faults.iter().filter(|fault| fault.kind == FaultKind::Host) {
+                let Message { topic, partition, offset, .. } = &batch.messages[fault.row as usize];
+                let (filter, message) = (&self.entry.name, &fault.message);
+                tracing::error!(filter, %topic, partition, offset, message, "the host failed on an alert");
+            }
+            verdicts
+        })
+    }
+
     /// Applies the quota; the counts by visit.
-    fn limit(&mut self, batch: &Batch, verdicts: Verdicts, outcome: &mut Outcome) -> Vec<Counts> {
-        let mut counts: Vec<Counts> =
-            batch.alerts.visits().iter().map(|share| Counts { seen: share.alerts, ..Counts::default() }).collect();
+    fn limit(&mut self, batch: &Batch, seen: Vec<u64>, verdicts: Verdicts, outcome: &mut Outcome) -> Vec<Counts> {
+        let mut counts: Vec<Counts> = seen.into_iter().map(|seen| Counts { seen, ..Counts::default() }).collect();
         for accepted in verdicts.accepted {
             let at = batch.alerts.visit_of(accepted.row);
             if self.quota.take(batch.alerts.visits()[at].visit) {
@@ -134,6 +221,19 @@ impl RunningFilter {
             }
         }
     }
+}
+
+/// How many alerts of each visit are in these rows.
+fn seen_by_visit(batch: &Batch, rows: &Rows) -> Vec<u64> {
+    let visits = batch.alerts.visits();
+    if *rows == Rows::All {
+        return visits.iter().map(|share| share.alerts).collect();
+    }
+    let mut seen = vec![0; visits.len()];
+    for &row in batch.decoded.groups.iter().flat_map(|group| &group.rows).filter(|row| rows.contain(**row)) {
+        seen[batch.alerts.visit_of(row)] += 1;
+    }
+    seen
 }
 
 fn describe(batch: &Batch, fault: &Fault) -> String {

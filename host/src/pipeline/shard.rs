@@ -12,6 +12,7 @@ use super::batch::Batch;
 use super::channels::Job;
 use super::config::PipelineError;
 use super::outcome::Outcome;
+use super::panics::caught;
 use super::quota::Quota;
 use super::running_filter::RunningFilter;
 
@@ -101,12 +102,22 @@ fn work(inbox: &Receiver<Job>) {
             Job::Judge(batch, done) => {
                 let mut outcome = Outcome::default();
                 for filter in &mut filters {
-                    filter.process(&batch, &mut outcome);
+                    process(filter, &batch, &mut outcome);
                 }
                 drop(batch);
                 // The publishers may have failed.
                 let _ = done.send(outcome);
             }
         }
+    }
+}
+
+/// Has a filter judge a batch. If the host panics over its accounts, the filter is suspended, and its part of the batch is
+/// dropped: the others' go on.
+fn process(filter: &mut RunningFilter, batch: &Batch, outcome: &mut Outcome) {
+    let mut part = Outcome::default();
+    match caught(|| filter.process(batch, &mut part)) {
+        Ok(()) => outcome.append(part),
+        Err(message) => filter.suspend(message),
     }
 }

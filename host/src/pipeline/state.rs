@@ -8,6 +8,7 @@ use skysieve_avro::{SchemaId, Schemas};
 use skysieve_sandbox::Engine;
 
 use super::config::Config;
+use super::topics::SeenTopic;
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, StreamSchemas};
 
@@ -15,6 +16,8 @@ use crate::filters::{Entry, FilterError, StreamSchemas};
 pub struct PipelineState {
     /// The engine that compiles modules.
     pub engine: Engine,
+    /// The writers' schemas.
+    pub schemas: Arc<Schemas>,
     /// What the pipeline was told at its start.
     pub config: Config,
     /// Its own counts.
@@ -22,13 +25,14 @@ pub struct PipelineState {
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// The schemas that the stream was seen to use.
     pub stream: StreamSchemas,
+    topics: RwLock<Arc<[SeenTopic]>>,
 }
 
 impl PipelineState {
     /// The state of a pipeline without filters.
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> PipelineState {
-        let (entries, stream) = (RwLock::default(), StreamSchemas::new(schemas));
-        PipelineState { engine, config, totals: Totals::default(), entries, stream }
+        let (entries, stream, topics) = (RwLock::default(), StreamSchemas::new(schemas.clone()), RwLock::default());
+        PipelineState { engine, schemas, config, totals: Totals::default(), entries, stream, topics }
     }
 
     /// The filters' records by name.
@@ -53,6 +57,16 @@ impl PipelineState {
         }
         entries.insert(entry.name.clone(), entry.clone());
         Ok(())
+    }
+
+    /// The stream's topics and their schemas, as far as they were seen.
+    pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
+        self.topics.read().clone()
+    }
+
+    /// Remembers the stream's topics and their schemas.
+    pub fn set_seen_topics(&self, topics: Arc<[SeenTopic]>) {
+        *self.topics.write() = topics;
     }
 
     /// Takes note of a schema that the stream was seen to use, and tells what filters lack in it.

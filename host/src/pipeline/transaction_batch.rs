@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use skysieve_survey::Visit;
+
 use super::batch::Batch;
 use super::channels::Pending;
 use super::config::{PipelineError, Topics};
 use super::io::{Position, Record};
 use super::outcome::Outcome;
 use super::records;
+use crate::filters::Entry;
 
 /// Messages beyond which no further batch goes into a transaction.
 const MESSAGES: usize = 1024;
@@ -19,15 +22,32 @@ const BYTES: usize = 8 << 20;
 /// Batches that are published together.
 #[derive(Default)]
 pub struct TransactionBatch {
+    /// What is to be published.
     pub records: Vec<Record>,
+    /// What is committed with it.
     pub positions: Vec<Position>,
+    /// The batches.
     pub batches: Vec<Arc<Batch>>,
+    /// Messages in the batches.
     pub messages: usize,
+    /// Dead letters among the records.
     pub dead_letters: usize,
+    /// The accepted alerts among the records, ascending.
+    accepted: Vec<AcceptedRecord>,
     ends_visit: bool,
 }
 
+/// A record of an accepted alert.
+struct AcceptedRecord {
+    /// Which of the records.
+    number: usize,
+    entry: Arc<Entry>,
+    topic: Arc<str>,
+    visit: Visit,
+}
+
 impl TransactionBatch {
+    /// Whether another batch may be added.
     pub fn has_room(&self) -> bool {
         let bytes = || self.records.iter().map(|record| record.payload.len()).sum::<usize>();
         !self.ends_visit && self.messages < MESSAGES && bytes() < BYTES
@@ -42,8 +62,7 @@ impl TransactionBatch {
         self.dead_letters += batch.undecodable.len();
         for _ in 0..shards {
             let outcome = outcomes.recv().map_err(|_| PipelineError::ThreadLost)?;
-            self.dead_letters += outcome.faults.len();
-            append(&mut self.records, topics, &batch, &outcome);
+            self.append(topics, &batch, &outcome);
         }
         positions.into_iter().for_each(|position| position.advance(&mut self.positions));
         self.messages += batch.messages.len();
@@ -51,12 +70,36 @@ impl TransactionBatch {
         self.batches.push(batch);
         Ok(())
     }
-}
 
-fn append(records: &mut Vec<Record>, topics: &Topics, batch: &Batch, outcome: &Outcome) {
-    records.extend(outcome.outputs.iter().map(|output| records::accepted(batch, output)));
-    records.extend(outcome.faults.iter().map(|report| records::fault(&topics.dead_letters, batch, report)));
-    if let Some(topic) = &topics.quotas {
-        records.extend(outcome.counters.iter().map(|counter| records::counter(topic, counter)));
+    fn append(&mut self, topics: &Topics, batch: &Batch, outcome: &Outcome) {
+        for output in &outcome.outputs {
+            let visit = batch.alerts.visits()[batch.alerts.visit_of(output.row)].visit;
+            let (number, entry, topic) = (self.records.len(), output.entry.clone(), output.topic.clone());
+            self.accepted.push(AcceptedRecord { number, entry, topic, visit });
+            self.records.push(records::accepted(batch, output));
+        }
+        self.dead_letters += outcome.faults.len();
+        self.records.extend(outcome.faults.iter().map(|report| records::fault(&topics.dead_letters, batch, report)));
+        if let Some(topic) = &topics.quotas {
+            self.records.extend(outcome.counters.iter().map(|counter| records::counter(topic, counter)));
+            self.records.extend(outcome.forgotten.iter().map(|counter| records::forgotten(topic, counter)));
+        }
+    }
+
+    /// Accounts for records that became dead letters, as they were too large. Returns the topics that did not take them.
+    pub fn count_too_large(&mut self, numbers: &[usize]) -> Vec<Arc<str>> {
+        let mut topics = Vec::new();
+        for number in numbers {
+            // Other records were dead letters before.
+            if let Ok(at) = self.accepted.binary_search_by_key(number, |accepted| accepted.number) {
+                let AcceptedRecord { entry, topic, visit, .. } = &self.accepted[at];
+                entry.count_too_large(*visit);
+                self.dead_letters += 1;
+                if !topics.contains(topic) {
+                    topics.push(topic.clone());
+                }
+            }
+        }
+        topics
     }
 }

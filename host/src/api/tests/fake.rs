@@ -63,13 +63,14 @@ impl Fake {
 }
 
 pub(super) fn status(name: &str) -> Status {
-    let counts = Counts { seen: 1000, accepted: 20, rejected: 950, over_quota: 25, faulted: 5 };
+    let counts = Counts { seen: 1000, accepted: 20, rejected: 950, over_quota: 25, faulted: 5, too_large: 0 };
     Status {
         name: name.to_owned(),
         description: "Brighter than a limit".to_owned(),
         sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8f".to_owned(),
         state: State::Active,
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
+        topics: vec!["ztf".to_owned()],
         settings: Default::default(),
         warnings: Vec::new(),
         counts,

@@ -24,7 +24,7 @@ fn filters_are_listed_shown_and_deleted() {
     assert_eq!(bright["state"], "active");
     assert_eq!(
         bright["counts"],
-        json!({"seen": 1000, "accepted": 20, "rejected": 950, "over_quota": 25, "faulted": 5})
+        json!({"seen": 1000, "accepted": 20, "rejected": 950, "over_quota": 25, "faulted": 5, "too_large": 0})
     );
     assert_eq!(list.json()[0]["state"], "suspended");
     assert_eq!(list.json()[0]["reason"], "too many faults");

@@ -63,6 +63,8 @@ pub(super) struct UploadForm {
     module: Vec<u8>,
     /// Handed to the filter as it is.
     config: Option<String>,
+    /// The topics whose alerts the filter is shown, separated by commas.
+    topics: Option<String>,
     /// Accepted alerts published per visit.
     quota: Option<u32>,
     /// Fuel per alert.
@@ -80,6 +82,7 @@ pub(super) struct UploadForm {
 pub(super) struct Form {
     pub(super) module: Option<Vec<u8>>,
     config: Option<String>,
+    topics: Vec<String>,
     quota: Option<u32>,
     fuel: Option<u64>,
     memory: Option<usize>,
@@ -133,13 +136,18 @@ impl Form {
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
             "config" => fill(&mut self.config, value),
+            "topics" => {
+                let topics = value.split(',').map(str::trim).filter(|topic| !topic.is_empty());
+                self.topics.extend(topics.map(str::to_owned));
+                Ok(())
+            }
             "quota" => number(&mut self.quota, &value),
             "fuel" => number(&mut self.fuel, &value),
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
             "strict" => fill(&mut self.strict, truth(&value)?),
             _ => {
-                Err("there is no such setting; there are config, quota, fuel, memory, deadline_ms and strict"
+                Err("there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict"
                     .to_owned())
             }
         }
@@ -148,8 +156,12 @@ impl Form {
     pub(super) fn finish(self) -> Result<Upload, Problem> {
         let missing = || Problem::Part { name: "module".to_owned(), reason: "it is missing".to_owned() };
         let module = self.module.ok_or_else(missing)?;
-        let mut settings =
-            Settings { config: self.config.unwrap_or_default(), quota: self.quota, ..Settings::default() };
+        let mut settings = Settings {
+            config: self.config.unwrap_or_default(),
+            topics: self.topics,
+            quota: self.quota,
+            ..Settings::default()
+        };
         settings.limits.fuel = self.fuel;
         settings.limits.memory = self.memory;
         settings.limits.deadline_ms = self.deadline_ms;

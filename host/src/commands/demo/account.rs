@@ -101,7 +101,7 @@ fn check_filters(filters: &[Status], health: &Health, received: &Subscribed, com
     for Status { name, counts, state, recent_visits, .. } in filters {
         let mut say = |what: String| complaints.push(format!("{name}: {what} ({counts:?})"));
         if !counts.adds_up() {
-            say("accepted, rejected, over quota and faulted are not all that was seen".to_owned());
+            say("accepted, rejected, over quota, faulted and too large are not all that was seen".to_owned());
         }
         if let Some(wrong) = recent_visits.iter().find(|visit| !visit.counts.adds_up()) {
             say(format!("visit {} does not add up: {:?}", wrong.visit, wrong.counts));
@@ -146,12 +146,13 @@ fn print_accounting(fed: &Fed, received: &Subscribed, filters: &[Status], health
         filters.len(),
     ));
     print_line(format_args!(
-        "seen {} = accepted {} + rejected {} + over quota {} + faulted {}; subscribers got {}",
+        "seen {} = accepted {} + rejected {} + over quota {} + faulted {} + too large {}; subscribers got {}",
         total.seen,
         total.accepted,
         total.rejected,
         total.over_quota,
         total.faulted,
+        total.too_large,
         received.arrivals.len(),
     ));
 }

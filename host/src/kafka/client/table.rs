@@ -26,7 +26,8 @@ const PROPERTIES: [(&str, &str); 6] = [
     ("fetch.wait.max.ms", "50"),
 ];
 
-/// Records of a compacted topic: `(key, payload)`, each key once.
+/// Records of a compacted topic: `(key, payload)`, each key once, in the order in which they were written (of several
+/// partitions: read).
 pub type Table = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// The last record of each key, without those whose payload is null.
@@ -41,14 +42,15 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
         list.add_partition_offset(topic, *partition, Offset::Beginning)?;
     }
     consumer.assign(&list)?;
-    let mut table = HashMap::new();
+    let (mut table, mut count) = (HashMap::new(), 0u64);
     let mut unread: HashSet<i32> = partitions.into_iter().map(|(_, partition)| partition).collect();
     while !unread.is_empty() {
         match consumer.poll(TICK) {
             Some(Ok(message)) => {
                 let key = message.key().unwrap_or_default().to_vec();
+                count += 1;
                 match message.payload() {
-                    Some(payload) => drop(table.insert(key, payload.to_vec())),
+                    Some(payload) => drop(table.insert(key, (count, payload.to_vec()))),
                     None => drop(table.remove(&key)),
                 }
             }
@@ -63,5 +65,7 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
             return Err(Error::Stopped(0));
         }
     }
-    Ok(table.into_iter().collect())
+    let mut records: Vec<_> = table.into_iter().collect();
+    records.sort_unstable_by_key(|(_, (written, _))| *written);
+    Ok(records.into_iter().map(|(key, (_, payload))| (key, payload)).collect())
 }

@@ -14,7 +14,7 @@ use crate::kafka::host::start;
 use crate::kafka::host::transactions::{Failure, Transactions, take_over};
 use crate::kafka::host::watch::Watch;
 use crate::kafka::wire::Parcel;
-use crate::pipeline::{Header, Position, Record, Sink, SinkError};
+use crate::pipeline::{Header, Position, Published, Record, Sink, SinkError};
 
 /// The header of a dead letter whose payload the brokers found too large, and how many bytes it had.
 pub const DROPPED_PAYLOAD: &str = "skysieve-dropped-payload";
@@ -119,7 +119,7 @@ impl KafkaSink {
         })
     }
 
-    fn finish(&mut self, sent: Sent) -> Result<(), Error> {
+    fn finish(&mut self, sent: Sent) -> Result<Published, Error> {
         let Sent { mut batch, positions, outcome, repeats } = sent;
         let mut next = Next::Repeat;
         if repeats == self.shared.repeats.load(Ordering::Acquire) {
@@ -130,7 +130,8 @@ impl KafkaSink {
             self.repeat(next, &mut batch, &positions)?;
         }
         self.watch.published(&positions);
-        Ok(())
+        let dropped = batch.iter().enumerate().filter(|(_, outgoing)| outgoing.way == Way::Dropped);
+        Ok(Published { too_large: dropped.map(|(number, _)| number).collect() })
     }
 
     /// Tries again until it is committed. No other sink sends meanwhile.
@@ -256,7 +257,7 @@ impl Sink for KafkaSink {
         Sent { batch, positions, outcome, repeats }
     }
 
-    fn commit(&mut self, sent: Sent) -> Result<(), SinkError> {
+    fn commit(&mut self, sent: Sent) -> Result<Published, SinkError> {
         Ok(self.finish(sent)?)
     }
 }
@@ -274,7 +275,7 @@ impl Outgoing {
             Way::Alone => {
                 let bytes = payload.len();
                 let why = format!("{bytes} bytes are more than topic {topic} takes (max.message.bytes)");
-                tracing::warn!(%topic, bytes, "too large for Kafka: a dead letter without payload instead");
+                tracing::debug!(%topic, bytes, "too large for Kafka: a dead letter without payload instead");
                 if topic != dead_letters {
                     headers.insert(0, Header { name: "skysieve-kind".to_owned(), value: b"too-large".to_vec() });
                     headers.insert(1, Header { name: "skysieve-reason".to_owned(), value: why.clone().into_bytes() });

@@ -62,8 +62,14 @@ fn encode_record<'a>(pieces: &mut Pieces<'a>, record: &'a Record, at: i64) {
             pieces.put(key);
         }
     }
-    pieces.put_varint(record.payload.len() as i64);
-    pieces.lend(&record.payload);
+    // A null, which compaction takes for "delete this key".
+    match record.payload.len() {
+        0 => pieces.put_varint(-1),
+        bytes => {
+            pieces.put_varint(bytes as i64);
+            pieces.lend(&record.payload);
+        }
+    }
     pieces.put_varint(record.headers.len() as i64);
     for header in &record.headers {
         pieces.put_varint(header.name.len() as i64);
@@ -76,6 +82,7 @@ fn encode_record<'a>(pieces: &mut Pieces<'a>, record: &'a Record, at: i64) {
 /// Bytes of a record behind its length.
 fn body_len(record: &Record, at: i64) -> usize {
     let counted = |bytes: usize| varint_len(bytes as i64) + bytes;
+    // A null takes one byte, as an empty one would.
     let key = if record.key.is_empty() { 1 } else { counted(record.key.len()) };
     let headers = record.headers.iter().map(|header| counted(header.name.len()) + counted(header.value.len()));
     2 + varint_len(at)

@@ -1,0 +1,68 @@
+//! What is done where the host itself panics: a bug, which must not keep a batch from being judged for ever.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use skysieve_sandbox::{Fault, FaultKind};
+
+use super::judge::Verdicts;
+
+/// Does the work. Returns what the panic said, if it panicked: what the work has changed is then not to be trusted.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the host panicked: {}; this is a bug of the host's, please report it", text.unwrap_or("no message"))
+}
+
+/// Judges these rows by `judge`, which is given some of them at a time. Where it panics, the rows are cut in halves until the
+/// alert to blame stands alone: that one is a fault, and every other alert is judged as if it had not been there.
+pub fn judge_in_halves(rows: &[u32], mut judge: impl FnMut(&[u32]) -> Verdicts) -> Verdicts {
+    let mut verdicts = Verdicts::default();
+    let mut todo = vec![rows];
+    while let Some(rows) = todo.pop() {
+        match (caught(|| judge(rows)), rows) {
+            (Ok(said), _) => verdicts.merge(said),
+            (Err(_), []) => {}
+            (Err(message), &[row]) => {
+                let fault = Fault { row, kind: FaultKind::Host, message, backtrace: None };
+                verdicts.merge(Verdicts { seen: 1, faults: vec![fault], ..Verdicts::default() });
+            }
+            (Err(_), rows) => {
+                let (first, second) = rows.split_at(rows.len() / 2);
+                todo.extend([second, first]);
+            }
+        }
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use skysieve_sandbox::Accepted;
+
+    use super::*;
+
+    #[test]
+    fn the_alerts_to_blame_fail_and_all_others_are_judged_once() {
+        let rows: Vec<u32> = (3..103).collect();
+        let culprits = [3, 50, 51, 102];
+        let mut calls = 0;
+        let verdicts = judge_in_halves(&rows, |rows| {
+            calls += 1;
+            assert!(!rows.iter().any(|row| culprits.contains(row)), "a bug");
+            let accepted = rows.iter().map(|&row| Accepted { row, annotations: Vec::new() });
+            Verdicts { seen: rows.len() as u64, accepted: accepted.collect(), ..Verdicts::default() }
+        });
+        assert_eq!(verdicts.seen, 100);
+        let faults: Vec<u32> = verdicts.faults.iter().map(|fault| fault.row).collect();
+        assert_eq!(faults, culprits);
+        assert!(verdicts.faults.iter().all(|fault| fault.kind == FaultKind::Host && fault.message.contains("a bug")));
+        let others: Vec<u32> = rows.iter().copied().filter(|row| !culprits.contains(row)).collect();
+        assert_eq!(verdicts.accepted.iter().map(|accepted| accepted.row).collect::<Vec<_>>(), others);
+        assert!(calls < 60, "{calls} calls");
+    }
+}
