@@ -100,7 +100,7 @@ fn of_hosts_that_begin_at_the_same_time_one_is_left() {
         for [mut first, mut second] in hosts {
             let published = stage.publish(&mut first, 2 * round);
             match published {
-                Ok(()) => {
+                Ok(_) => {
                     stage.publish(&mut second, 2 * round + 1).unwrap();
                     left += 1;
                 }

@@ -18,16 +18,16 @@ pub struct Upload {
 /// Why a request about a filter was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
-    /// The name is not one.
-    #[error("{0:?} is no filter name: 1 to 100 of a-z, A-Z, 0-9, '.', '_', '-', beginning with a letter or digit")]
+    /// The name is not a filter's.
+    #[error("{0:?} is not a filter's name: 1 to 100 of a-z, A-Z, 0-9, '.', '_', '-', beginning with a letter or digit")]
     Name(String),
-    /// There is none of that name.
+    /// There is no filter of that name.
     #[error("there is no filter {0:?}")]
     Unknown(String),
     /// The module, its manifest or its settings were refused.
     #[error("{0}")]
     Refused(String),
-    /// There is no topic for what it accepts.
+    /// There is no topic for the alerts that it accepts.
     #[error("the filter's topic: {0}")]
     Topic(String),
     /// There is no room for another filter.
@@ -38,9 +38,10 @@ pub enum FilterError {
     Stopping,
 }
 
-/// The filters of a running host. Methods block (compiling a module takes up to seconds): call them where that is fine.
+/// The filters of a running host. The methods block, as compiling a module takes up to some seconds: call them from a thread
+/// that may wait.
 pub trait Control: Send + Sync {
-    /// All filters by name.
+    /// All filters, in the order of their names.
     fn list(&self) -> Vec<Status>;
 
     /// One filter.
@@ -49,14 +50,14 @@ pub trait Control: Send + Sync {
     /// [`FilterError::Unknown`].
     fn get(&self, name: &str) -> Result<Status, FilterError>;
 
-    /// Checks, compiles and activates a filter in place of an earlier one of its name, between two batches. Returns
-    /// once it is active.
+    /// Checks and compiles a filter, and activates it between two batches, in place of an earlier one of its name. Returns once
+    /// it is active.
     ///
     /// # Errors
-    /// Any but [`FilterError::Unknown`]; then nothing has changed.
+    /// Any [`FilterError`] but [`FilterError::Unknown`]; then nothing has changed.
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError>;
 
-    /// Takes a filter out, between two batches. Returns its last status.
+    /// Removes a filter between two batches. Returns its last status.
     ///
     /// # Errors
     /// [`FilterError::Unknown`], [`FilterError::Stopping`].

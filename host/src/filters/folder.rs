@@ -8,7 +8,7 @@ use super::control::{FilterError, Upload};
 use super::name::check_name;
 use super::settings::{LimitOverrides, Settings};
 
-/// `NAME.toml`. A config that is a table is handed to the filter as TOML.
+/// The content of a `NAME.toml`. A config that is a table is handed to the filter as TOML.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SettingsFile {
@@ -26,11 +26,11 @@ enum Config {
 }
 
 impl Settings {
-    /// From the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, and `[limits]` with `fuel`, `memory` (bytes)
+    /// Reads the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, and `[limits]` with `fuel`, `memory` (bytes)
     /// and `deadline_ms`.
     ///
     /// # Errors
-    /// When it is not TOML, or has a key beyond these.
+    /// When the text is not TOML, or has another key.
     pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
         let SettingsFile { config, topics, quota, limits } = toml::from_str(text)?;
         let config = match config {
@@ -42,8 +42,7 @@ impl Settings {
     }
 }
 
-/// The filters of a folder by name, sorted. Each stands for itself: one that can't be read does not keep the others
-/// from being used.
+/// Reads the filters of a folder, sorted by name. A filter that can't be read does not keep the others from being used.
 ///
 /// # Errors
 /// When the folder can't be read.

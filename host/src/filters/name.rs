@@ -1,11 +1,11 @@
-//! Filter names: they become topics, metric labels and parts of URLs.
+//! Filter names. They become topics, metric labels and parts of URLs.
 
 use super::control::FilterError;
 
-/// Kafka allows 249 characters; a prefix must fit before the name.
+/// Characters of a name, at most. Kafka allows 249 for a topic, and a prefix must fit before the name.
 const LONGEST: usize = 100;
 
-/// Whether `name` may name a filter.
+/// Checks that `name` may be a filter's.
 ///
 /// # Errors
 /// [`FilterError::Name`], which says what a name is.

@@ -8,13 +8,13 @@ use skysieve_sandbox::Limits;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Handed to the filter as it is; what it means is the filter's own.
+    /// Text that is handed to the filter as it is. Its meaning is up to the filter.
     pub config: String,
     /// The topics whose alerts the filter is shown. If none is named: those whose schemas have its fields.
     pub topics: Vec<String>,
     /// Accepted alerts that are published per visit; `None`: the host's default.
     pub quota: Option<u32>,
-    /// Limits of the sandbox; those absent are the host's defaults.
+    /// Limits of the sandbox. The host's defaults hold for those that are not set.
     pub limits: LimitOverrides,
 }
 
@@ -31,7 +31,7 @@ pub struct LimitOverrides {
 }
 
 impl LimitOverrides {
-    /// These over the host's own.
+    /// The host's limits with these in their place.
     pub fn over(&self, host: &Limits) -> Limits {
         let mut limits = host.clone();
         if let Some(fuel) = self.fuel {

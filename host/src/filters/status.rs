@@ -51,17 +51,17 @@ pub struct VisitTally {
     pub counts: Counts,
 }
 
-/// Whether a filter is shown alerts.
+/// Whether a filter judges alerts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase", tag = "state", content = "reason")]
 pub enum State {
-    /// It is.
+    /// It does.
     Active,
-    /// It is not any more, and why.
+    /// It does not any more, for this reason.
     Suspended(String),
 }
 
-/// One filter as others see it.
+/// All that is told of one filter.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
     /// Its name, and its output topic's.
@@ -82,7 +82,7 @@ pub struct Status {
     pub settings: Settings,
     /// What is probably a mistake: fields that are in none of the schemas seen, or of another kind in some of them.
     pub warnings: Vec<String>,
-    /// Its counts since it was activated.
+    /// Where its alerts went since it was activated.
     pub counts: Counts,
     /// Fuel spent since it was activated.
     pub fuel: u64,

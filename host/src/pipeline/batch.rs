@@ -9,7 +9,7 @@ use skysieve_survey::{Visit, host_fields};
 use super::io::Message;
 use super::topics::BatchTopics;
 
-/// A message that is no alert, and why.
+/// A message that is not an alert, and why.
 #[derive(Clone, Debug)]
 pub struct Undecodable {
     /// Which of the batch's messages.
@@ -18,14 +18,14 @@ pub struct Undecodable {
     pub error: String,
 }
 
-/// Messages, the alerts in them as columns, and what the host itself read of each alert.
+/// A batch of messages: the alerts in them as columns, and the fields that the host itself reads of each alert.
 #[derive(Debug)]
 pub struct Batch {
     /// The messages as they came. A *row* is an index into them.
     pub messages: Vec<Message>,
     /// The alerts' columns.
     pub decoded: Decoded,
-    /// Messages without an alert.
+    /// The messages that are not alerts.
     pub undecodable: Vec<Undecodable>,
     /// The alerts' ids and visits.
     pub alerts: Identities,
@@ -46,9 +46,9 @@ pub struct Identities {
 pub struct VisitShare {
     /// Which exposure.
     pub visit: Visit,
-    /// The same, for people.
+    /// The visit's number or time, for people.
     pub label: Arc<str>,
-    /// Its alerts in the batch.
+    /// How many of its alerts are in the batch.
     pub alerts: u64,
 }
 
@@ -93,13 +93,14 @@ impl Identities {
         self.ids[row as usize]
     }
 
-    /// The same for people and keys; empty if there is none.
+    /// The alert's id as text, for people and keys. Empty if the alert has none.
     pub fn id_text(&self, row: u32) -> String {
         self.id(row).map(|id| id.to_string()).unwrap_or_default()
     }
 }
 
-/// Counts one alert of `visit`; where it stands in `visits`. Visits seldom interleave: the newest is looked at first.
+/// Counts one alert of `visit`, and returns the visit's index in `visits`. Visits seldom interleave, so the newest is looked at
+/// first.
 fn count(visits: &mut Vec<VisitShare>, visit: Visit) -> u32 {
     let at = visits.iter().rposition(|share| share.visit == visit).unwrap_or_else(|| {
         visits.push(VisitShare { visit, label: visit.to_string().into(), alerts: 0 });

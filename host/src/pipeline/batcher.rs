@@ -1,4 +1,4 @@
-//! What is judged next: the last alerts of a visit before the first of the one behind it.
+//! Which messages are judged next: the last alerts of a visit come before the first alerts of the next visit.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,60 +8,61 @@ use super::growth::Growth;
 use super::io::{BatchLimits, Message, Source, SourceError, TopicPartition};
 use skysieve_survey::Visit;
 
-/// Messages since a visit was last set apart, before another one is: of visits that are smaller, as in nights that are read
-/// again, some would begin in each batch, and all batches be small.
+/// Messages that are fetched after a visit was set apart, before another visit is. When a host catches up with nights of
+/// small visits, some visit begins in every batch: without this bound all batches would be small.
 const APART: usize = 1000;
 
-/// Visits that are remembered: those whose alerts come interleaved begin once.
+/// Visits that are remembered, so that visits whose alerts are interleaved begin only once.
 const KNOWN: usize = 64;
 
 /// Takes messages from a source, and decides how many a batch has.
 ///
-/// Of a visit's first alerts filters accept many, which takes long to publish. If visits follow each other without a pause,
-/// the last alerts of one would wait for that if they were in one batch with the first of the next, or behind it.
+/// Filters accept many of a visit's first alerts, and these take long to publish. If visits follow each other without a pause,
+/// the last alerts of one visit would wait for that, if they were in one batch with the first alerts of the next visit, or
+/// behind it.
 pub struct Batcher {
     limits: BatchLimits,
     growth: Growth,
-    /// The newest last.
+    /// The visits that have begun; the newest is the last.
     known: VecDeque<Visit>,
-    /// Since a visit was set apart.
+    /// Messages fetched since a visit was set apart.
     fetched: usize,
     apart: Option<Apart>,
-    /// The last batch was of those set apart.
+    /// Whether the last batch was taken from the messages that were set apart.
     given_back: bool,
     ended: bool,
 }
 
-/// What is behind the begin of a visit, until all of it was judged.
+/// The messages behind the beginning of a visit, until all of them were judged.
 #[derive(Default)]
 struct Apart {
     visits: Vec<Visit>,
-    /// Where they have begun: all that comes from there is behind.
+    /// The partitions in which these visits have begun: every message that comes from there is behind the beginning.
     partitions: Vec<TopicPartition>,
     messages: VecDeque<Message>,
 }
 
 impl Batcher {
-    /// `limits`: those of a batch.
+    /// A batcher whose batches stay within `limits`.
     pub fn new(limits: &BatchLimits) -> Batcher {
         let (limits, growth, known) = (limits.clone(), Growth::new(limits), VecDeque::new());
         Batcher { limits, growth, known, fetched: 0, apart: None, given_back: false, ended: false }
     }
 
-    /// Whether all of a stream that has an end was taken.
+    /// Whether the stream has ended, and all of its messages were taken.
     pub fn is_over(&self) -> bool {
         self.ended && self.apart.is_none()
     }
 
-    /// Whether the last batch is to be published before what was set apart of it.
+    /// Whether the last batch is to be published before the messages that were set apart.
     pub fn ends_visit(&self) -> bool {
         self.apart.is_some() && !self.given_back
     }
 
-    /// The messages of the next batch. Waits at most `wait` for the first; none came when there are none.
+    /// The messages of the next batch. Waits at most `wait` for the first message; returns none if none came.
     ///
     /// # Errors
-    /// The source's.
+    /// The source's error, when the stream can't go on.
     pub fn next<S: Source>(&mut self, source: &mut S, wait: Duration) -> Result<Vec<Message>, SourceError> {
         let mut messages = Vec::new();
         self.given_back = false;
@@ -72,7 +73,7 @@ impl Batcher {
             return Ok(messages);
         };
         if !self.ended && apart.bytes() < 2 * self.limits.bytes {
-            // In other partitions there may be more of the visit before.
+            // Other partitions may have more alerts of the visit before.
             let at_once = BatchLimits { linger: Duration::ZERO, ..self.limits.clone() };
             self.ended = !source.fetch(&mut messages, &at_once, Duration::ZERO)?;
         }
@@ -85,10 +86,10 @@ impl Batcher {
         Ok(messages)
     }
 
-    /// Takes out of the last batch what is behind the begin of a visit; it comes later, in small batches. Whether there was
-    /// any: the batch is then to be decoded again, and may be empty.
+    /// Takes the messages behind the beginning of a visit out of the last batch; they come later, in small batches. Returns
+    /// whether there were any: the batch must then be decoded again, and may be empty.
     ///
-    /// In each partition all is taken that is behind the visit's first alert there. So partitions keep their order.
+    /// In each partition, every message from the visit's first alert on is taken, so partitions keep their order.
     pub fn set_apart(&mut self, batch: &mut Batch) -> bool {
         let begun = self.begun(batch);
         if self.given_back || self.apart.is_none() && (begun.is_empty() || self.fetched < APART) {
@@ -103,7 +104,7 @@ impl Batcher {
         apart.take_from(batch)
     }
 
-    /// Visits of which these are the first alerts.
+    /// The visits whose first alerts are in this batch.
     fn begun(&mut self, batch: &Batch) -> Vec<Visit> {
         let visits = batch.alerts.visits().iter().map(|share| share.visit);
         let begun: Vec<Visit> = visits.filter(|visit| !self.known.contains(visit)).collect();
@@ -129,7 +130,7 @@ impl Apart {
         messages
     }
 
-    /// Whether there was anything to take.
+    /// Moves messages out of the batch. Returns whether there were any to move.
     fn take_from(&mut self, batch: &mut Batch) -> bool {
         let Batch { messages, decoded, alerts, .. } = batch;
         let mut begins = vec![false; messages.len()];

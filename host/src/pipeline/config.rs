@@ -13,7 +13,7 @@ pub const DEFAULT_QUOTA: u32 = 20;
 pub struct Config {
     /// Threads among which the filters are spread.
     pub shards: usize,
-    /// How messages are put together.
+    /// What bounds a batch.
     pub batch: BatchLimits,
     /// Accepted alerts published per visit and filter, unless set for the filter; see [`DEFAULT_QUOTA`].
     pub quota: u32,
@@ -23,7 +23,7 @@ pub struct Config {
     pub max_filters: usize,
     /// Bounds on a filter's faults.
     pub faults: FaultLimits,
-    /// Whether alerts whose schema is not known yet are waited for; else they become dead letters.
+    /// Whether the stream waits for schemas that are not known yet; otherwise their alerts become dead letters.
     pub wait_for_schemas: bool,
     /// The topics' names.
     pub topics: Topics,
@@ -35,7 +35,7 @@ pub struct Config {
 #[derive(Clone)]
 pub struct OpenTopic(pub Arc<TopicOpener>);
 
-/// Given a topic's name.
+/// Is called with the topic's name.
 pub type TopicOpener = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 impl std::fmt::Debug for OpenTopic {
@@ -44,13 +44,13 @@ impl std::fmt::Debug for OpenTopic {
     }
 }
 
-/// What is done about a filter that fails.
+/// Bounds on a filter's faults.
 #[derive(Clone, Debug)]
 pub struct FaultLimits {
-    /// Faults published as dead letters per visit and filter; those beyond are counted only.
+    /// Faults published as dead letters per visit and filter; further faults are only counted.
     pub dead_letters_per_visit: u32,
-    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as 50, a field that the alert's
-    /// schema lacks as none.
+    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as 50 faults; a field that the alert's
+    /// schema lacks counts as none.
     pub strikes_per_visit: u32,
 }
 
@@ -63,18 +63,18 @@ impl Default for FaultLimits {
 /// The topics that the pipeline publishes on, and those it reads.
 #[derive(Clone, Debug)]
 pub struct Topics {
-    /// Read from: no filter may publish on them.
+    /// The topics that alerts are read from. No filter may publish on them.
     pub inputs: Vec<String>,
-    /// Put before a filter's name.
+    /// The text before a filter's name in the name of its topic.
     pub output_prefix: String,
-    /// Where messages that are no alert, and faults, go.
+    /// The topic of dead letters: messages that are not alerts, and faults.
     pub dead_letters: Arc<str>,
-    /// Where the quotas' counters go, for [`Pipeline::restore`](super::Pipeline::restore); `None`: nowhere.
+    /// The topic of the quotas' counters, which a restart reads again. `None`: they are not published.
     pub quotas: Option<Arc<str>>,
 }
 
 impl Topics {
-    /// The topic of a filter's accepted alerts, unless it is one that has another use.
+    /// The topic of a filter's accepted alerts. `None` if that topic has another use.
     pub fn output(&self, filter: &str) -> Option<Arc<str>> {
         let topic = format!("{}{filter}", self.output_prefix);
         let taken = self.inputs.contains(&topic)

@@ -39,7 +39,7 @@ impl BatchDecoder {
         projection
     }
 
-    /// Why a message can't be decoded yet, if another attempt may succeed: its schema is not known.
+    /// Why a message can't be decoded yet, if another attempt may succeed because its schema may become known.
     pub fn obstacle(&self, messages: &[Message]) -> Option<String> {
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;

@@ -5,11 +5,11 @@ use super::io::{BatchLimits, Message};
 /// Bytes of the first batch after a pause.
 const FIRST: usize = 512 << 10;
 
-/// Bytes of the first batch of a visit behind another one without a pause: nothing is won by a smaller one.
+/// Bytes of the first batch of a visit that follows another without a pause. A smaller batch would gain nothing.
 const AT_ONCE: usize = 2 << 20;
 
-/// Batches grow: the first ones of a visit are small, so that what filters accept of them is published while others are
-/// judged; those of a stream that does not pause are as large as they may be, because that costs less.
+/// Batches grow. The first batches of a visit are small, so that the alerts accepted from them are published while others are
+/// judged. Batches of a stream that does not pause are as large as they may be, because large batches cost less.
 #[derive(Debug)]
 pub struct Growth {
     most: usize,
@@ -17,32 +17,32 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// `limits`: those of a batch that has grown.
+    /// Starts with small batches. `limits` are those of a batch that has grown.
     pub fn new(limits: &BatchLimits) -> Growth {
         let mut growth = Growth { most: limits.bytes, limits: limits.clone() };
         growth.limits.bytes = growth.first();
         growth
     }
 
-    /// The next batch's.
+    /// The limits of the next batch.
     pub fn limits(&self) -> &BatchLimits {
         &self.limits
     }
 
-    /// What was fetched within these limits.
+    /// Takes note of what was fetched within the limits: a full batch lets the next one grow, any other means a pause.
     pub fn fetched(&mut self, messages: &[Message]) {
         let bytes: usize = messages.iter().map(|message| message.bytes.len()).sum();
-        // The message that did not fit any more may have been a large one.
+        // The next message did not fit, and may have been a large one.
         let full = messages.len() >= self.limits.count || bytes > self.limits.bytes / 2;
         if full { self.grow() } else { self.limits.bytes = self.first() }
     }
 
-    /// The next one may be larger.
+    /// Lets the next batch be larger.
     pub fn grow(&mut self) {
         self.limits.bytes = self.limits.bytes.saturating_mul(2).min(self.most);
     }
 
-    /// The next one is the first of a visit whose alerts are there already.
+    /// The next batch is the first of a visit whose alerts have already come.
     pub fn restart(&mut self) {
         self.limits.bytes = AT_ONCE.min(self.most);
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(after(messages(24, 85_000)), 4096);
         assert_eq!(after(messages(48, 85_000)), 8192);
         assert_eq!(after(messages(96, 85_000)), 8192);
-        // So many small ones fill a batch, too.
+        // A batch is full, too, when it has as many messages as it may have.
         assert_eq!(after(messages(256, 700)), 8192);
         // The stream has paused.
         assert_eq!(after(messages(3, 85_000)), 512);

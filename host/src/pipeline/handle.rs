@@ -1,4 +1,4 @@
-//! The running pipeline's filters from outside: upload, status, removal.
+//! Uploads, deletes and describes the filters of a running pipeline, from other threads.
 
 use std::sync::Arc;
 

@@ -49,7 +49,7 @@ impl Message {
     }
 }
 
-/// How far a partition was read: `offset` is the next message to read, as Kafka commits it.
+/// How far a partition was read. `offset` is that of the next message to read, as Kafka commits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The topic.
@@ -75,7 +75,7 @@ impl Position {
         positions
     }
 
-    /// Puts this in the place of an earlier position of the same partition, if it is there.
+    /// Adds this to `positions`, in place of an earlier position of the same partition.
     pub fn advance(self, positions: &mut Vec<Position>) {
         let same = |known: &&mut Position| known.partition == self.partition && known.topic == self.topic;
         match positions.iter_mut().find(same) {
@@ -85,10 +85,10 @@ impl Position {
     }
 }
 
-/// What bounds a batch: whichever is reached first ends it.
+/// What bounds a batch. The bound that is reached first ends it.
 #[derive(Clone, Debug)]
 pub struct BatchLimits {
-    /// Alerts.
+    /// How many alerts it has at most.
     pub count: usize,
     /// Bytes of packets. One packet larger than this is a batch by itself.
     pub bytes: usize,
@@ -143,38 +143,39 @@ pub struct Condition {
     pub partitions: Vec<PartitionLag>,
 }
 
-/// Tells a [`Condition`] from any thread, without waiting.
+/// Returns a [`Condition`]. May be called from any thread, and does not wait.
 pub type Monitor = Box<dyn Fn() -> Condition + Send + Sync>;
 
 /// A stream of messages.
 pub trait Source: Send {
-    /// Appends messages to `batch` until a bound of `limits` is reached. Waits at most `wait` for the first; none came
-    /// when `batch` stays empty. `Ok(false)`: the stream has ended (only in-memory streams do) and `batch` is its rest.
+    /// Appends messages to `batch` until a bound of `limits` is reached. Waits at most `wait` for the first message; `batch`
+    /// stays empty if none came. Returns `false` if the stream has ended, as only in-memory streams do: `batch` then holds its
+    /// last messages.
     ///
     /// # Errors
-    /// [`SourceError`] when the stream can't go on; what is worth a retry was retried.
+    /// [`SourceError`] when the stream can't go on; whatever is worth a retry was retried.
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError>;
 
-    /// What tells how source and sink are while they work.
+    /// Returns what tells how source and sink are while they work.
     fn monitor(&self) -> Monitor {
         Box::new(Condition::default)
     }
 }
 
-/// Where outputs and dead letters go. A pipeline may have several that publish in turn: one sends while another commits.
+/// Where outputs and dead letters go. A pipeline may have several sinks that publish in turn: one sends while another commits.
 pub trait Sink: Send {
-    /// What was sent and is not committed.
+    /// Records and positions that were sent, but not committed.
     type Sent: Send;
 
-    /// Begins to publish: sends the records, behind all that were sent before, by this or another of the pipeline's sinks.
+    /// Begins to publish. The records go behind all that were sent before, by this or another of the pipeline's sinks.
     /// [`commit`](Self::commit) follows, and tells what went wrong.
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent;
 
-    /// Publishes what was sent and remembers that everything before its positions is done with: both, or neither. Returns
-    /// once that is so. Comes after everything that was sent before is committed.
+    /// Publishes the records that were sent and commits the positions: both, or neither. Returns once that is so, and is called
+    /// after everything that was sent before is committed.
     ///
     /// # Errors
-    /// [`SinkError`] when it can't be; what is worth a retry was retried.
+    /// [`SinkError`] when that can't be done; whatever is worth a retry was retried.
     fn commit(&mut self, sent: Self::Sent) -> Result<Published, SinkError>;
 }
 

@@ -6,13 +6,13 @@ use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
 use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
 
-/// A running filter, bound to the slots in which its fields are decoded.
+/// A filter, bound to the slots in which its fields are decoded.
 pub struct Judge {
     filter: Filter,
     slots: Vec<usize>,
 }
 
-/// What a filter said of a batch. Rows are the batch's.
+/// What a filter said of a batch. Rows are those of the batch.
 #[derive(Debug, Default)]
 pub struct Verdicts {
     /// Alerts judged.
@@ -65,7 +65,7 @@ impl Judge {
         self.judge_some(decoded, usize::MAX, Some(rows))
     }
 
-    /// Judges every alert of the batch, never more than `chunk` a call.
+    /// Judges every alert of the batch, with at most `chunk` alerts in a call of the filter.
     pub fn judge_by(&mut self, decoded: &Decoded, chunk: usize) -> Verdicts {
         self.judge_some(decoded, chunk, None)
     }

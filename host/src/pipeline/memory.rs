@@ -1,4 +1,4 @@
-//! A stream and a sink in memory, for tests and for work without Kafka.
+//! A source and a sink in memory, for tests and for work without Kafka.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// A topic of that name, and what feeds it.
+    /// A topic of that name, and the sender that feeds it.
     pub fn new(topic: &str) -> (MemorySource, Sender<Bytes>) {
         let (sender, packets) = unbounded();
         (MemorySource { packets, topic: topic.into(), next: 0 }, sender)

@@ -1,4 +1,4 @@
-//! The end of an alert's way: what the shards kept of a batch goes to a sink, in the order of the batches.
+//! The end of an alert's way: outputs and dead letters go to a sink, in the order of the batches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::io::{Position, Sink};
 use super::totals::Totals;
 use super::transaction_batch::TransactionBatch;
 
-/// How long the sink is left in peace. A host that has nothing to do learns by a commit that another has taken its place,
-/// and Kafka does not forget its offsets.
+/// The longest pause between two commits. A host that has nothing to publish commits all the same: by that it learns whether
+/// another host has taken its place, and Kafka does not forget its offsets.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Batches on their way to the sinks, which take them in turn.
@@ -37,7 +37,7 @@ struct Queue {
 }
 
 impl<'a> Publisher<'a> {
-    /// What publishes the batches that come through `pending`.
+    /// A publisher of the batches that come through `pending`.
     pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
         let queue = Mutex::new(Queue { pending, reached: Vec::new() });
         Publisher { topics, totals, queue, order: CommitOrder::new(), too_large: Mutex::default() }

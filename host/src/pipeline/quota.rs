@@ -1,4 +1,4 @@
-//! How many accepted alerts of a visit are published.
+//! The quota: how many accepted alerts of a visit are published.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! What is published: accepted alerts as they came, and dead letters.
+//! The records that are published: accepted alerts as they came, dead letters, and counters of quotas.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub fn fault(topic: &Arc<str>, batch: &Batch, report: &FaultReport) -> Record {
     Record { topic: topic.clone(), key: id.into_bytes(), payload: Bytes::from(payload.to_string()), headers }
 }
 
-/// The dead letter of a message that is no alert: the message as it came, and why.
+/// The dead letter of a message that is not an alert: the message as it came, and the reason in a header.
 pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -> Record {
     let message = &batch.messages[undecodable.row as usize];
     let mut headers = vec![header("skysieve-kind", "undecodable"), header("skysieve-reason", &undecodable.error)];
@@ -59,7 +59,7 @@ pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -
     Record { topic: topic.clone(), key: Vec::new(), payload: message.bytes.clone(), headers }
 }
 
-/// The record of a quota's counter: of a filter and visit the last one counts.
+/// The record of a quota's counter. Of several records of a filter and visit, the last one counts.
 pub fn counter(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     Record {
         topic: topic.clone(),
@@ -74,9 +74,9 @@ pub fn forgotten(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     Record { payload: Bytes::new(), ..self::counter(topic, counter) }
 }
 
-/// What [`counter`] wrote: filter, visit, alerts published.
+/// Reads what [`counter`] wrote: filter, visit, alerts published. `None` for any other record.
 pub fn read_counter(key: &[u8], payload: &[u8]) -> Option<(String, Visit, u32)> {
-    // Names have no slash.
+    // A filter's name has no slash.
     let (filter, visit) = std::str::from_utf8(key).ok()?.split_once('/')?;
     let used = std::str::from_utf8(payload).ok()?.parse().ok()?;
     Some((filter.to_owned(), Visit::from_key(visit)?, used))

@@ -22,7 +22,7 @@ use super::shards::Shards;
 use super::state::PipelineState;
 use crate::filters::{Entry, FilterError};
 
-/// How long a fetch waits: stop signals and uploads are looked at in between.
+/// How long a fetch waits. Stop signals and uploads are looked at in between.
 const WAIT: Duration = Duration::from_millis(50);
 /// Batches on the way between decoder and publisher.
 const IN_FLIGHT: usize = 4;
@@ -131,7 +131,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits until the schemas of all messages are known, if so configured. `false`: stopped before.
+    /// Waits until the schemas of all messages are known, if so configured. Returns `false` if the host was stopped before.
     fn await_schemas(&mut self, messages: &[Message], stop: &AtomicBool) -> bool {
         if !self.state.config.wait_for_schemas {
             return true;
@@ -155,7 +155,7 @@ impl Pipeline {
         true
     }
 
-    /// Passes a batch on to the publisher; whether there still is one. While the publisher is held up, uploads are answered.
+    /// Passes a batch on to the publishers. Returns whether there still are any. While they are held up, uploads are answered.
     fn hand_over(&mut self, mut batch: Pending, pending: &Sender<Pending>) -> bool {
         loop {
             match pending.send_timeout(batch, WAIT) {
@@ -167,7 +167,7 @@ impl Pipeline {
         }
     }
 
-    /// Decodes a batch and gives it to every shard. `None`: all of it is for later.
+    /// Decodes a batch and gives it to every shard. `None`: all of it was set apart for later.
     fn dispatch(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
         let mut batch = self.decode(messages);
         if batcher.set_apart(&mut batch) {
@@ -197,7 +197,7 @@ impl Pipeline {
         batch
     }
 
-    /// Takes the buffers of published batches back; whether there still is a publisher.
+    /// Takes the buffers of published batches back. Returns whether there still is a publisher.
     fn recycle(&mut self, published: &Receiver<Arc<Batch>>) -> bool {
         loop {
             match published.try_recv() {
@@ -207,7 +207,7 @@ impl Pipeline {
         }
     }
 
-    /// Does what was asked through the handle. Uploads that came together share one change of the projection.
+    /// Does what was asked through the handles. Uploads that came together share one change of the projection.
     fn obey(&mut self) {
         let mut added = Vec::new();
         let mut answers = Vec::new();
@@ -228,7 +228,7 @@ impl Pipeline {
         }
         self.start(added);
         for answer in answers {
-            // Whoever asked may have gone.
+            // Whoever asked may have gone away.
             drop(answer.send(Ok(())));
         }
     }
