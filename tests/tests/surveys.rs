@@ -134,3 +134,21 @@ fn the_status_tells_the_topics_of_an_upload() {
     let topics = handle.prepare("late", plain("lsst-bright")).unwrap().entry.status().topics;
     assert_eq!(topics, ["lsst"]);
 }
+
+#[test]
+fn a_filter_is_checked_against_its_own_topics() {
+    // Alerts of ZTF may still come: nothing is known against a filter for them.
+    let (_, handle) = run(&[("both", odd("mode = 'accept'"))], messages("lsst"));
+    let prepared = handle.prepare("bright", plain("bright")).unwrap();
+    assert_eq!((prepared.entry.topics(), prepared.entry.status().warnings), (vec![], vec![]));
+    // Once all topics were seen, one that fits none is refused; one that fits is not warned of the other survey.
+    let (_, handle) = run(&[("both", odd("mode = 'accept'"))], in_turn());
+    let Err(FilterError::Refused(_)) = handle.prepare("none", elsewhere()) else { panic!("it was not refused") };
+    assert_eq!(handle.prepare("bright", plain("bright")).unwrap().entry.status().warnings, Vec::<String>::new());
+}
+
+/// A filter of ZTF that asks for LSST's topic.
+fn elsewhere() -> Upload {
+    let upload = plain("bright");
+    Upload { settings: Settings { topics: vec!["lsst".to_owned()], ..upload.settings.clone() }, ..upload }
+}

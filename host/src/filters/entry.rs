@@ -107,6 +107,11 @@ impl Entry {
         self.accounts.lock().topics = topics;
     }
 
+    /// The topics whose alerts the filter is shown, as far as they are known.
+    pub fn topics(&self) -> Vec<String> {
+        self.accounts.lock().topics.clone()
+    }
+
     /// Marks the filter as suspended, and why.
     pub fn suspend(&self, reason: String) {
         self.accounts.lock().suspended = Some(reason);

@@ -52,7 +52,7 @@ impl BatchDecoder {
 
     /// Decodes the messages; those that are not alerts stand beside the batch's alerts. `new_schema` is told of each schema
     /// that was not met before in a topic.
-    pub fn decode(&mut self, messages: Vec<Message>, mut new_schema: impl FnMut(SchemaId)) -> Batch {
+    pub fn decode(&mut self, messages: Vec<Message>, mut new_schema: impl FnMut(&str, SchemaId)) -> Batch {
         let mut undecodable = Vec::new();
         // Messages over which the host has panicked: a bug, which must not end the stream.
         let mut panicked: Vec<Undecodable> = Vec::new();
@@ -83,7 +83,7 @@ impl BatchDecoder {
         &mut self,
         messages: &[Message],
         undecodable: &mut Vec<Undecodable>,
-        new_schema: &mut impl FnMut(SchemaId),
+        new_schema: &mut impl FnMut(&str, SchemaId),
     ) -> Result<(Decoded, Identities), Vec<Undecodable>> {
         let left_out = undecodable.clone();
         for (row, message) in (0u32..).zip(messages) {
@@ -97,7 +97,7 @@ impl BatchDecoder {
             match pushed.map_err(|error| vec![Undecodable { row, error }])? {
                 Ok(schema) => {
                     if self.topics.add(&message.topic, schema, &self.schemas) {
-                        new_schema(schema);
+                        new_schema(&message.topic, schema);
                     }
                 }
                 Err(error) => undecodable.push(Undecodable { row, error: error.to_string() }),

@@ -40,8 +40,10 @@ impl Handle {
         let refused = |error: skysieve_sandbox::Refusal| FilterError::Refused(error.to_string());
         let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;
         let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(refused)?;
-        let warnings = self.state.stream.check(filter.manifest(), upload.strict)?;
         let (topics, known) = self.topics(&upload.settings.topics, filter.manifest())?;
+        let (seen, inputs) = (self.state.seen_topics(), config.topics.inputs.len());
+        let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
+        let warnings = self.state.stream.check(filter.manifest(), shown, upload.strict)?;
         let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
         entry.set_warnings(warnings);
         entry.set_topics(known);

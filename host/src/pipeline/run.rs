@@ -187,8 +187,8 @@ impl Pipeline {
 
     fn decode(&mut self, messages: Vec<Message>) -> Batch {
         let (state, mut new) = (&self.state, false);
-        let batch = self.decoder.decode(messages, |schema| {
-            state.add_stream_schema(schema);
+        let batch = self.decoder.decode(messages, |topic, schema| {
+            state.add_stream_schema(topic, schema);
             new = true;
         });
         if new {

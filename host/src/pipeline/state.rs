@@ -69,9 +69,9 @@ impl PipelineState {
         *self.topics.write() = topics;
     }
 
-    /// Takes note of a schema that the stream was seen to use, and tells what filters lack in it.
-    pub fn add_stream_schema(self: &Arc<Self>, schema: SchemaId) {
-        if !self.stream.add(schema) {
+    /// Takes note of a schema that a topic was seen to use, and tells what filters lack in it.
+    pub fn add_stream_schema(self: &Arc<Self>, topic: &str, schema: SchemaId) {
+        if !self.stream.add(topic, schema) {
             return;
         }
         let state = self.clone();

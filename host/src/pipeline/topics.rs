@@ -219,6 +219,13 @@ impl FilterTopics {
         }
     }
 
+    /// Whether the filter is to be checked against a topic's schemas: it belongs to the topic, or to none though alerts of all
+    /// `inputs` were seen. While others are not known, a filter that fits none of the known topics may be meant for these.
+    pub fn may_show(&self, seen: &[SeenTopic], topic: &str, inputs: usize) -> bool {
+        let index = seen.iter().position(|seen| *seen.name == *topic);
+        index.is_some_and(|index| self.shows(seen, index)) || self.is_idle(seen, inputs)
+    }
+
     /// Whether all `inputs` were seen, and the filter belongs to none of them.
     pub fn is_idle(&self, seen: &[SeenTopic], inputs: usize) -> bool {
         let known = seen.iter().filter(|topic| !topic.schemas.is_empty()).count();

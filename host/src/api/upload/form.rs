@@ -146,10 +146,8 @@ impl Form {
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
             "strict" => fill(&mut self.strict, truth(&value)?),
-            _ => {
-                Err("there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict"
-                    .to_owned())
-            }
+            _ => Err("there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict"
+                .to_owned()),
         }
     }
 
