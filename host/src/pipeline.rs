@@ -1,5 +1,5 @@
-//! An alert's way: decode, evaluate, limit, publish. Knows no Kafka: messages come from a [`Source`] and go to a
-//! [`Sink`].
+//! The way of an alert: decode, evaluate, limit, publish. This room knows no Kafka: messages come from a [`Source`], and
+//! records go to a [`Sink`].
 //!
 //! Each box is a thread, or several of a kind; each arrow is a channel, with what goes through it (`channels`).
 //!
@@ -28,7 +28,7 @@
 //! | --- | --- |
 //! | `io` | messages, records, positions; the traits [`Source`] and [`Sink`] |
 //! | `memory` | a source and a sink in memory, for tests |
-//! | `config` | what a pipeline is told at its start, and how it ends when it can't go on |
+//! | `config` | a pipeline's settings, and the errors by which it ends |
 //! | `run` | the loop: fetch, decode, hand to the shards and the publishers; uploads between two batches |
 //! | `batcher`, `growth` | which messages are in the next batch, and how many |
 //! | `decode`, `batch` | messages to a decoded batch, with the alerts' ids and visits |
@@ -37,11 +37,11 @@
 //! | `running_filter`, `judge`, `quota` | one filter over a batch: verdicts, the quota, the accounts |
 //! | `topics` | which topics' alerts a filter is shown |
 //! | `outcome` | what filters made of a batch |
-//! | `panics` | what is done where the host itself panics |
+//! | `panics` | where the host itself panics: the alert to blame is found |
 //! | `publish`, `transaction_batch`, `commit_order` | batches to the sinks, several in a transaction, in their order |
 //! | `records` | what is published: accepted alerts, dead letters, counters of quotas |
 //! | `handle`, `prepared` | the filters from outside: checked, compiled, uploaded, deleted |
-//! | `state`, `totals` | what all of them share |
+//! | `state`, `totals` | the state and the counts that all threads share |
 
 mod batch;
 mod batcher;

@@ -22,7 +22,7 @@ fn host() -> (Pipeline, Handle) {
 }
 
 fn alerts(survey: Survey) -> Vec<SimulatedAlert> {
-    Simulator::new(survey, Simulation { stamps: false, ..Simulation::default() }).visit(ALERTS).into_iter().collect()
+    Simulator::new(survey, Simulation { stamps: false, ..Simulation::default() }).visit(ALERTS).collect()
 }
 
 fn messages(topic: &str) -> Vec<Message> {

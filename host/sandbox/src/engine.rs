@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
@@ -83,7 +84,7 @@ impl Engine {
         }
         let sha256: [u8; 32] = Sha256::digest(bytes).into();
         let slot = self.slot(sha256);
-        let mut slot = lock(&slot);
+        let mut slot = slot.lock();
         if let Some(compiled) = slot.upgrade() {
             compiled.needs().within(limits)?;
             return Ok(Module(compiled));
@@ -95,8 +96,8 @@ impl Engine {
 
     /// The slot of a hash; those of modules that nobody uses are forgotten on the way.
     fn slot(&self, sha256: [u8; 32]) -> Arc<Slot> {
-        let mut modules = lock(&self.0.modules);
-        modules.retain(|_, slot| Arc::strong_count(slot) > 1 || lock(slot).strong_count() > 0);
+        let mut modules = self.0.modules.lock();
+        modules.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.lock().strong_count() > 0);
         modules.entry(sha256).or_default().clone()
     }
 
@@ -167,9 +168,4 @@ fn pooling(pool: &PoolConfig) -> PoolingAllocationConfig {
         .total_tables(filters.saturating_mul(4))
         .table_elements(TABLE_ELEMENTS);
     pooling
-}
-
-/// Nothing is left half done under these locks, so a panic elsewhere doesn't matter.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -22,14 +22,14 @@ pub struct Entry {
     pub name: String,
     /// SHA-256 of its module, in hex.
     pub sha256: String,
-    /// What it says of itself.
+    /// The manifest by which it describes itself.
     pub manifest: Manifest,
-    /// What was set for it.
+    /// Its settings, as given.
     pub settings: Settings,
     accounts: Mutex<Accounts>,
 }
 
-/// What changes of a filter. It adds up whenever it is not locked.
+/// The part of a filter's record that changes. Its counts add up whenever it is not locked.
 #[derive(Debug, Default)]
 struct Accounts {
     counts: Counts,

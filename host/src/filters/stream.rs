@@ -1,4 +1,4 @@
-//! The schemas that the stream was seen to use, and what filters make of them.
+//! The schemas that the stream was seen to use, and filters checked against them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use super::topics::BatchTopics;
 /// A message that is not an alert, and why.
 #[derive(Clone, Debug)]
 pub struct Undecodable {
-    /// Which of the batch's messages.
+    /// The message's index in the batch.
     pub row: u32,
     /// What is wrong with it.
     pub error: String,
@@ -33,7 +33,7 @@ pub struct Batch {
     pub topics: BatchTopics,
 }
 
-/// Which alerts a batch holds.
+/// The ids and visits of a batch's alerts.
 #[derive(Debug)]
 pub struct Identities {
     ids: Vec<Option<i64>>,
@@ -44,7 +44,7 @@ pub struct Identities {
 /// One exposure's part of a batch.
 #[derive(Clone, Debug)]
 pub struct VisitShare {
-    /// Which exposure.
+    /// The exposure.
     pub visit: Visit,
     /// The visit's number or time, for people.
     pub label: Arc<str>,
@@ -83,7 +83,7 @@ impl Identities {
         &self.visits
     }
 
-    /// Which of `visits` the alert in `row` is from.
+    /// The index in `visits` of the visit that the alert in `row` is from.
     pub fn visit_of(&self, row: u32) -> usize {
         self.visit_of[row as usize] as usize
     }

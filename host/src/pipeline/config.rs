@@ -1,4 +1,4 @@
-//! What a pipeline is told at its start, and how it ends when it can't go on.
+//! A pipeline's settings, and the errors by which it ends.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Messages to a batch: the fields of all filters, decoded once.
+//! Decodes messages into a batch, once for the fields of all filters.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::io::Message;
 use super::panics::caught;
 use super::topics::{SeenTopic, StreamTopics};
 
-/// The decoder for the filters there are, with the host's own fields.
+/// Decodes the fields of all filters, and the host's own fields.
 pub struct BatchDecoder {
     schemas: Arc<Schemas>,
     decoder: Decoder,
@@ -43,7 +43,7 @@ impl BatchDecoder {
     pub fn obstacle(&self, messages: &[Message]) -> Option<String> {
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;
-            // What panics here does so again when it is decoded, and is told then.
+            // A message over which this panics does so again when it is decoded, and becomes a dead letter then.
             let framed = caught(|| self.schemas.frame(&message.bytes).map(drop)).ok()?;
             let error = framed.err().filter(AvroError::may_pass)?;
             Some(format!("waiting for a schema: {error} (topic {topic}, partition {partition}, offset {offset})"))

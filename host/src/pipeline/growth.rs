@@ -1,4 +1,4 @@
-//! How large the next batch may be.
+//! Decides how large the next batch may be.
 
 use super::io::{BatchLimits, Message};
 

@@ -1,4 +1,4 @@
-//! Where messages come from and go to.
+//! Messages and records, and the traits of what they come from and go to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Position {
         TopicPartition { topic: self.topic.clone(), partition: self.partition }
     }
 
-    /// Where reading goes on after `messages`, for each of their partitions.
+    /// The positions behind `messages`, one for each of their partitions.
     pub fn after(messages: &[Message]) -> Vec<Position> {
         let mut positions = Vec::new();
         for Message { topic, partition, offset, .. } in messages {

@@ -1,4 +1,4 @@
-//! What filters made of a batch: what is to be published of it.
+//! What is to be published of a batch, once filters have judged it.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub struct Output {
     pub entry: Arc<Entry>,
     /// The topic.
     pub topic: Arc<str>,
-    /// Which of the batch's messages.
+    /// The message's index in the batch.
     pub row: u32,
     /// The filter's annotations.
     pub annotations: Vec<Annotation>,

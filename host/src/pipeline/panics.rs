@@ -1,4 +1,4 @@
-//! What is done where the host itself panics: a bug, which must not keep a batch from being judged for ever.
+//! Panics of the host itself: they are bugs, but they must not keep a host from ever getting past a batch.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use skysieve_sandbox::{Fault, FaultKind};
 
 use super::judge::Verdicts;
 
-/// Does the work. Returns what the panic said, if it panicked: what the work has changed is then not to be trusted.
+/// Does the work. Returns the panic's message if it panicked; whatever the work was changing must then not be trusted.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }

@@ -10,8 +10,8 @@ const VISITS_KEPT: usize = 4096;
 
 /// One filter's counters: visits may interleave, and alerts may come late.
 ///
-/// Where there are too many, the counter is forgotten that was changed longest ago. Each change is a record of the quotas'
-/// topic, so a restart, which reads that topic in its order, knows the same counters.
+/// If there are too many, the counter that was changed longest ago is forgotten. Each change is published as a record of the
+/// quotas' topic, so a restart, which reads that topic in its order, knows the same counters.
 #[derive(Debug)]
 pub struct Quota {
     per_visit: u32,

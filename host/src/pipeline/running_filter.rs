@@ -1,4 +1,4 @@
-//! A filter as a shard keeps it: judged, limited, accounted for.
+//! A filter on a shard: it judges batches, within its quota, and accounts for every alert.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -67,7 +67,7 @@ impl RunningFilter {
         self.quota.inherit(quota);
     }
 
-    /// What is left when the filter is removed.
+    /// The counters that remain when the filter is removed.
     pub fn into_quota(self) -> Quota {
         self.quota
     }
@@ -176,7 +176,7 @@ impl RunningFilter {
         })
     }
 
-    /// Applies the quota; the counts by visit.
+    /// Applies the quota, and returns the counts by visit.
     fn limit(&mut self, batch: &Batch, seen: Vec<u64>, verdicts: Verdicts, outcome: &mut Outcome) -> Vec<Counts> {
         let mut counts: Vec<Counts> = seen.into_iter().map(|seen| Counts { seen, ..Counts::default() }).collect();
         for accepted in verdicts.accepted {
@@ -206,7 +206,7 @@ impl RunningFilter {
     /// Counts a fault against the filter, and suspends it when there were too many in the visit.
     fn strike(&mut self, visit: Visit, fault: &Fault) {
         let weight = match fault.kind {
-            // The schema's doing, and cheap to find.
+            // The schema is to blame, and it is cheap to find.
             FaultKind::Field => 0,
             // Each has held up its shard for the whole deadline.
             FaultKind::Deadline => 50,

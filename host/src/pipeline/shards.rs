@@ -22,7 +22,7 @@ pub struct Shards {
     restored: HashMap<String, Vec<(Visit, u32)>>,
 }
 
-/// Which shard a filter is on, or was: its counters are there.
+/// The shard that a filter is on, or was on: it has the filter's counters.
 struct Assignment {
     shard: usize,
     runs: bool,

@@ -1,4 +1,4 @@
-//! What the pipeline and its handles share.
+//! The state that the pipeline's threads and its handles share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct PipelineState {
     pub engine: Engine,
     /// The writers' schemas.
     pub schemas: Arc<Schemas>,
-    /// What the pipeline was told at its start.
+    /// The pipeline's settings.
     pub config: Config,
     /// Its own counts.
     pub totals: Totals,
@@ -40,7 +40,7 @@ impl PipelineState {
         self.entries.read()
     }
 
-    /// The same, to be changed.
+    /// The filters' records by name, to be changed.
     pub fn entries_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Entry>>> {
         self.entries.write()
     }

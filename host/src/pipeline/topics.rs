@@ -106,7 +106,7 @@ fn family(name: &str) -> String {
 }
 
 impl BatchTopics {
-    /// Which rows are of topics that `shown` says `true` of, by their index.
+    /// The rows of those topics for whose index `shown` returns `true`.
     pub fn rows(&self, shown: impl Fn(usize) -> bool) -> Rows {
         let shown: Vec<bool> = (0..self.seen.len()).map(shown).collect();
         let is_shown = |topic: &u32| shown[*topic as usize];
@@ -181,7 +181,7 @@ impl FilterTopics {
         FilterTopics { rule, schemas: schemas.clone(), fields: fields.to_vec(), decided: Vec::new() }
     }
 
-    /// What is known before any alert was seen.
+    /// The topics that the filter belongs to as far as is known before any alert was seen.
     pub fn at_start(&self, inputs: &[String]) -> Vec<String> {
         match &self.rule {
             Rule::All => inputs.to_vec(),

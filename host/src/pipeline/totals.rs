@@ -39,19 +39,19 @@ impl Totals {
         self.batches.fetch_add(batches as u64, Ordering::Release);
     }
 
-    /// Says whether the pipeline runs, and what it is doing.
+    /// Sets whether the pipeline runs, and what it is doing.
     pub fn set_state(&self, running: bool, detail: &str) {
         self.running.store(running, Ordering::Relaxed);
         detail.clone_into(&mut self.detail.lock());
     }
 
-    /// Has the stream's condition told from now on.
+    /// Asks this monitor for the stream's condition from now on.
     pub fn watch(&self, monitor: Monitor) {
         // A pipeline runs once.
         let _ = self.monitor.set(monitor);
     }
 
-    /// All of it.
+    /// The pipeline's health: its counts, and the stream's condition.
     pub fn health(&self) -> Health {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
         let Condition { trouble, retries, partitions } = self.monitor.get().map(|tell| tell()).unwrap_or_default();

@@ -12,19 +12,19 @@ use super::outcome::Outcome;
 use super::records;
 use crate::filters::Entry;
 
-/// Messages beyond which no further batch goes into a transaction.
+/// A transaction that has this many messages takes no further batch.
 const MESSAGES: usize = 1024;
 
-/// Bytes of payloads to publish, for the same. Subscribers get nothing of a transaction before its end; the next one is
-/// sent while it ends.
+/// A transaction that has this many bytes of payloads takes no further batch. Subscribers get nothing of a transaction before its
+/// end, and the next one is sent while it ends.
 const BYTES: usize = 8 << 20;
 
 /// Batches that are published together.
 #[derive(Default)]
 pub struct TransactionBatch {
-    /// What is to be published.
+    /// The records to publish.
     pub records: Vec<Record>,
-    /// What is committed with it.
+    /// The positions to commit with them.
     pub positions: Vec<Position>,
     /// The batches.
     pub batches: Vec<Arc<Batch>>,
@@ -39,7 +39,7 @@ pub struct TransactionBatch {
 
 /// A record of an accepted alert.
 struct AcceptedRecord {
-    /// Which of the records.
+    /// The record's number among the records.
     number: usize,
     entry: Arc<Entry>,
     topic: Arc<str>,

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{Control, Counts, FilterError, State, Status, Upload, VisitTally, check_name};
 use crate::health::Health;
@@ -44,21 +45,21 @@ impl Fake {
     /// Makes the next module `wait` wait.
     pub fn gate(&self) -> Waiting {
         let ((reached, is_reached), (open, opened)) = (channel(), channel());
-        *self.gate.lock().unwrap() = Some(Gate { reached, opened });
+        *self.gate.lock() = Some(Gate { reached, opened });
         Waiting { reached: is_reached, open }
     }
 
     pub fn add(&self, status: Status) {
-        self.filters.lock().unwrap().insert(status.name.clone(), status);
+        self.filters.lock().insert(status.name.clone(), status);
     }
 
     pub fn last_upload(&self) -> Upload {
-        self.uploads.lock().unwrap().last().unwrap().clone()
+        self.uploads.lock().last().unwrap().clone()
     }
 
     fn of(&self, name: &str) -> MutexGuard<'_, BTreeMap<String, Status>> {
         assert_ne!(name, "panic", "a secret of the host");
-        self.filters.lock().unwrap()
+        self.filters.lock()
     }
 }
 
@@ -85,7 +86,7 @@ pub(super) fn status(name: &str) -> Status {
 
 impl Control for Fake {
     fn list(&self) -> Vec<Status> {
-        self.filters.lock().unwrap().values().cloned().collect()
+        self.filters.lock().values().cloned().collect()
     }
 
     fn get(&self, name: &str) -> Result<Status, FilterError> {
@@ -100,14 +101,14 @@ impl Control for Fake {
             b"stopping" => return Err(FilterError::Stopping),
             b"panic" => panic!("a secret of the host"),
             b"wait" => {
-                let gate = self.gate.lock().unwrap().take().unwrap();
+                let gate = self.gate.lock().take().unwrap();
                 gate.reached.send(()).unwrap();
                 gate.opened.recv().unwrap();
             }
             _ => {}
         }
         let status = Status { settings: upload.settings.clone(), counts: Counts::default(), ..status(name) };
-        self.uploads.lock().unwrap().push(upload);
+        self.uploads.lock().push(upload);
         self.add(status.clone());
         Ok(status)
     }
@@ -117,6 +118,6 @@ impl Control for Fake {
     }
 
     fn health(&self) -> Health {
-        self.health.lock().unwrap().clone()
+        self.health.lock().clone()
     }
 }

@@ -87,13 +87,13 @@ fn health_says_why_the_host_is_not_ready() {
     let live = server.get("/health/live");
     assert_eq!((live.status, live.json()), (200, json!({"status": "live"})));
 
-    *server.control.health.lock().unwrap() =
+    *server.control.health.lock() =
         Health { detail: "no broker answers at kafka:9092".to_owned(), ..Health::default() };
     let unready = server.get("/health/ready");
     assert_eq!((unready.status, &unready.json()["ready"]), (503, &json!(false)));
     assert_eq!(unready.json()["detail"], "no broker answers at kafka:9092");
 
-    *server.control.health.lock().unwrap() = Health { ready: true, messages: 7, ..Health::default() };
+    *server.control.health.lock() = Health { ready: true, messages: 7, ..Health::default() };
     let ready = server.get("/health/ready");
     assert_eq!((ready.status, &ready.json()["messages"]), (200, &json!(7)));
 }
@@ -119,7 +119,7 @@ fn metrics_are_open_metrics() {
     check_metrics(&server.get("/metrics"));
     server.control.add(status("bright"));
     server.control.add(Status { state: State::Suspended(String::new()), ..status("a\"\\\n} 1") });
-    *server.control.health.lock().unwrap() = Health { ready: true, messages: 12, bytes: 4096, ..Health::default() };
+    *server.control.health.lock() = Health { ready: true, messages: 12, bytes: 4096, ..Health::default() };
 
     let samples = check_metrics(&server.get("/metrics"));
     let value =

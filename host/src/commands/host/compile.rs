@@ -1,12 +1,13 @@
 //! The filters that a host starts with, compiled on all cores while the API tells how far that is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use indicatif::ProgressBar;
+use parking_lot::Mutex;
 
 use super::cores;
 use crate::commands::common::progress;
@@ -53,7 +54,7 @@ fn compile(handle: &Handle, uploads: Vec<Named>) -> Receiver<Outcome> {
         let (uploads, done, handle) = (uploads.clone(), done.clone(), handle.clone());
         std::thread::spawn(move || {
             loop {
-                let next = uploads.lock().unwrap_or_else(PoisonError::into_inner).next();
+                let next = uploads.lock().next();
                 let Some((at, (name, upload))) = next else { break };
                 let outcome = upload.and_then(|upload| handle.prepare(&name, upload));
                 if done.send((at, name, outcome)).is_err() {

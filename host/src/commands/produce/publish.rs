@@ -1,11 +1,12 @@
 //! Publishes one visit: some threads make messages, others send them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam_channel::{Receiver, bounded};
 use indicatif::ProgressBar;
+use parking_lot::Mutex;
 
 use super::cadence::pause_until;
 use super::input::Visit;
@@ -87,7 +88,7 @@ impl Run<'_> {
             took: shared.started.elapsed(),
             settled: shared.deliveries.settled(),
         };
-        (published, shared.failure.into_inner().unwrap_or_else(PoisonError::into_inner))
+        (published, shared.failure.into_inner())
     }
 }
 
@@ -99,13 +100,13 @@ impl Shared<'_> {
 
     fn fail(&self, error: anyhow::Error) {
         self.failed.store(true, Ordering::Relaxed);
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failure.lock().get_or_insert(error);
     }
 
     /// Sends until the makers have ended, and waits for the acknowledgements.
     fn send(&self, outbound: &Outbound) {
         loop {
-            let next = self.ring.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = self.ring.lock().next();
             let Some(made) = next else { break };
             // What was made already is taken, so that no maker waits for ever.
             if self.ended() {

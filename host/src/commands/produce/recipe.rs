@@ -1,7 +1,9 @@
 //! From an alert as it came to a message.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::fresh::{Fresh, Identity, Seen};
 use super::{Framing, PacketArgs};
@@ -78,7 +80,7 @@ impl Recipe {
 
     /// As [`Seen::fresh`]; for when all alerts of the first pass were read.
     pub fn fresh(&self, pass: u64, before: u64) -> Fresh {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).fresh(pass, before)
+        self.seen.lock().fresh(pass, before)
     }
 }
 
@@ -165,7 +167,7 @@ impl<'a> Cook<'a> {
     /// The alert's id as text. Takes note of the alert.
     fn key(&mut self, alert: &Framed<'_>) -> Result<String, Trouble> {
         let (identity, _) = self.identify(alert)?;
-        self.recipe.seen.lock().unwrap_or_else(PoisonError::into_inner).note(identity);
+        self.recipe.seen.lock().note(identity);
         Ok(identity.id.map(|id| id.to_string()).unwrap_or_default())
     }
 
