@@ -5,7 +5,9 @@ use std::ops::Range;
 use crate::alert::{Kind, RawColumn};
 use crate::view::{Blobs, Numbers, Texts, View};
 
-/// A value of the kind that the alert's schema has.
+/// A value of the kind that the alert's schema has. Where the schema has a union of several kinds, it is that of the value
+/// in the alert. Through an array all values of an alert are of one kind: the narrowest that holds them, or text, with
+/// numbers printed and bytes in base64, where none does (an int and a string, say).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// Avro's boolean.

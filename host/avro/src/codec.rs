@@ -1,15 +1,33 @@
 //! Compressed blocks of containers.
+//!
+//! A codec's data say themselves where they end. What writers put behind that is ignored, as the readers of Java, C and
+//! Python do: Python's writers leave three bytes of zlib's checksum behind each block of deflate.
 
 use std::borrow::Cow;
-use std::io::{BufRead, Read};
+use std::io::{self, Read};
 
-/// Bytes that a block may inflate to, and how many times its own size: none of ours comes near either.
+use liblzma::stream::Stream;
+
+use super::gzip::members;
+
+/// Bytes that a block may inflate to.
 const MAX_BYTES: usize = 64 << 20;
+/// How many times its own size a block may inflate to. Deflate cannot do more than 1,032, and real alerts come nowhere
+/// near that; bzip2, xz and zstandard can do a hundred thousand.
 const MAX_RATIO: usize = 1000;
-/// The ratio does not apply to so few bytes.
-const FREE_BYTES: usize = 1 << 20;
-/// Snappy says how much it inflates to beforehand; it cannot be more than so many times its size.
+/// The ratio does not apply to so few bytes: cutouts of a constant are real, and compress as well as anything can.
+const FREE_BYTES: usize = 8 << 20;
+/// Snappy and LZ4 say how much they inflate to beforehand; it cannot be more than so many times their size.
 const SNAPPY_RATIO: usize = 64;
+const LZ4_RATIO: usize = 255;
+/// Memory that xz may take: what its highest preset needs, and a little more.
+const XZ_MEMORY: u64 = 80 << 20;
+/// Frames or streams of one block. Writers make one of it.
+const MAX_PARTS: usize = 1000;
+
+const ZSTD_FRAME: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const BZIP2_STREAM: &[u8] = b"BZh";
+const XZ_STREAM: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
 /// How the blocks of a container are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +36,26 @@ pub(super) enum Codec {
     Deflate,
     Snappy,
     Zstandard,
+    Bzip2,
+    Xz,
+    /// Not of Avro's specification; Python's fastavro writes it.
+    Lz4,
 }
 
 impl Codec {
+    /// The names of all codecs, for messages.
+    pub(super) const NAMES: &str = "null, deflate, snappy, zstandard, bzip2, xz and lz4";
+
     /// From the container's metadata.
     pub(super) fn named(name: &[u8]) -> Option<Codec> {
         match name {
-            b"null" => Some(Codec::Null),
+            b"null" | b"" => Some(Codec::Null),
             b"deflate" => Some(Codec::Deflate),
             b"snappy" => Some(Codec::Snappy),
             b"zstandard" => Some(Codec::Zstandard),
+            b"bzip2" => Some(Codec::Bzip2),
+            b"xz" => Some(Codec::Xz),
+            b"lz4" => Some(Codec::Lz4),
             _ => None,
         }
     }
@@ -36,47 +64,80 @@ impl Codec {
     pub(super) fn inflate(self, block: &[u8]) -> Result<Cow<'_, [u8]>, String> {
         let most = block.len().saturating_mul(MAX_RATIO).clamp(FREE_BYTES, MAX_BYTES);
         match self {
-            Codec::Null => Ok(Cow::Borrowed(block)),
-            Codec::Deflate => {
-                read_all(flate2::bufread::DeflateDecoder::new(block), most, |decoder| decoder.into_inner())
-            }
+            Codec::Null => return Ok(Cow::Borrowed(block)),
+            Codec::Deflate => read_all(flate2::bufread::DeflateDecoder::new(block), most),
             Codec::Snappy => snappy(block, most),
-            Codec::Zstandard => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(block).map_err(|error| error.to_string())?;
-                decoder.window_log_max(MAX_BYTES.ilog2()).map_err(|error| error.to_string())?;
-                read_all(decoder, most, |decoder| decoder.finish())
-            }
+            Codec::Zstandard => members(block, most, MAX_PARTS, is_zstandard, zstandard).map_err(text),
+            Codec::Bzip2 => members(block, most, MAX_PARTS, |rest| rest.starts_with(BZIP2_STREAM), bzip2).map_err(text),
+            Codec::Xz => members(block, most, MAX_PARTS, |rest| rest.starts_with(XZ_STREAM), xz).map_err(text),
+            Codec::Lz4 => lz4(block, most),
         }
+        .map(Cow::Owned)
     }
 }
 
-fn read_all<'a, R: Read, B: BufRead>(
-    mut decoder: R,
-    most: usize,
-    rest: impl FnOnce(R) -> B,
-) -> Result<Cow<'a, [u8]>, String> {
+fn text(error: io::Error) -> String {
+    error.to_string()
+}
+
+fn read_all(decoder: impl Read, most: usize) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
-    (&mut decoder).take(most as u64 + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    decoder.take(most as u64 + 1).read_to_end(&mut content).map_err(text)?;
     if content.len() > most {
         return Err(format!("inflates to more than {most} bytes"));
     }
-    match rest(decoder).fill_buf() {
-        Ok([]) => Ok(Cow::Owned(content)),
-        Ok(rest) => Err(format!("{} bytes follow the compressed data", rest.len())),
-        Err(error) => Err(error.to_string()),
-    }
+    Ok(content)
+}
+
+/// Whether a frame follows: of data, or one to be skipped
+/// ([RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), 3.1).
+fn is_zstandard(rest: &[u8]) -> bool {
+    rest.starts_with(ZSTD_FRAME) || matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+fn zstandard<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'a [u8]> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(block)?.single_frame();
+    decoder.window_log_max(MAX_BYTES.ilog2())?;
+    (&mut decoder).take(most).read_to_end(content)?;
+    Ok(decoder.finish())
+}
+
+fn bzip2<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'a [u8]> {
+    let mut decoder = bzip2::bufread::BzDecoder::new(block);
+    (&mut decoder).take(most).read_to_end(content)?;
+    Ok(decoder.into_inner())
+}
+
+/// The format of `.xz`, or that of `.lzma` before it.
+fn xz<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'a [u8]> {
+    let stream = Stream::new_auto_decoder(XZ_MEMORY, 0)?;
+    let mut decoder = liblzma::bufread::XzDecoder::new_stream(block, stream);
+    (&mut decoder).take(most).read_to_end(content)?;
+    Ok(decoder.into_inner())
 }
 
 /// Snappy's raw format, with a big-endian CRC-32 of the content behind it.
-fn snappy(block: &[u8], most: usize) -> Result<Cow<'_, [u8]>, String> {
+fn snappy(block: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let (compressed, checksum) = block.split_last_chunk::<4>().ok_or("too short for its checksum")?;
     let claimed = snap::raw::decompress_len(compressed).map_err(|error| error.to_string())?;
-    if claimed > most.min(compressed.len().saturating_mul(SNAPPY_RATIO)) {
-        return Err(format!("claims to inflate {} bytes to {claimed}", compressed.len()));
-    }
+    bound(compressed, claimed, SNAPPY_RATIO, most)?;
     let content = snap::raw::Decoder::new().decompress_vec(compressed).map_err(|error| error.to_string())?;
     if crc32fast::hash(&content) != u32::from_be_bytes(*checksum) {
         return Err("the checksum differs".to_owned());
     }
-    Ok(Cow::Owned(content))
+    Ok(content)
+}
+
+/// The content's size, a little-endian u32, and a block of LZ4.
+fn lz4(block: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    let (claimed, compressed) = lz4_flex::block::uncompressed_size(block).map_err(|error| error.to_string())?;
+    bound(compressed, claimed, LZ4_RATIO, most)?;
+    lz4_flex::block::decompress(compressed, claimed).map_err(|error| error.to_string())
+}
+
+fn bound(compressed: &[u8], claimed: usize, ratio: usize, most: usize) -> Result<(), String> {
+    if claimed > most.min(compressed.len().saturating_mul(ratio)) {
+        return Err(format!("claims to inflate {} bytes to {claimed}", compressed.len()));
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::SchemaError;
 use super::path::{Step, Unfit};
-use super::plan::{Elements, How, Null, Number, Op, Plan, ProgramId};
+use super::plan::{Elements, How, Null, Number, Op, Plan, Printed, ProgramId};
 use super::projection::Slot;
 use super::schema::{Record, Schema, Type, TypeId};
 use crate::alert::Kind;
@@ -17,8 +17,9 @@ use ops::Ops;
 /// Fields of records that a plan may be made from.
 const MAX_FIELDS: usize = 1 << 20;
 
-/// The plan that reads `slots` from alerts of `schema`.
-pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaError> {
+/// The plan that reads `slots` from alerts of `schema`. `chosen`: the kinds of those whose kind the schema leaves open, in
+/// their order; doubles beyond its end.
+pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Result<Plan, SchemaError> {
     let mut wants = Vec::new();
     let mut plan = Plan {
         programs: vec![Box::default()],
@@ -26,14 +27,18 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
         kinds: Vec::with_capacity(slots.len()),
         absent: Vec::new(),
         unfit: Vec::new(),
+        open: Vec::new(),
         nulls: Vec::new(),
         lists: Vec::new(),
     };
     for (index, slot) in slots.iter().enumerate() {
         match slot.resolve(schema) {
             Ok((path, kind)) => {
-                wants.push(Want { slot: index as u32, kind, steps: &path.steps });
+                let open = kind == Kind::Any;
+                let kind = if open { chosen.get(plan.open.len()).copied().unwrap_or(Kind::Double) } else { kind };
+                wants.push(Want { slot: index as u32, kind, open, steps: &path.steps });
                 plan.kinds.push(kind);
+                plan.open.extend(open.then_some(index));
             }
             Err((path, unfit)) => {
                 // A column must be of some kind. The same one always, so that verdicts don't depend on the batch.
@@ -42,7 +47,7 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
                 let filled = matches!(unfit, Unfit::Null(_));
                 match unfit {
                     // Each value is a null, and there is one for each element of an array.
-                    Unfit::Null(_) => wants.push(Want { slot: index as u32, kind, steps: &path.steps }),
+                    Unfit::Null(_) => wants.push(Want { slot: index as u32, kind, open: false, steps: &path.steps }),
                     Unfit::Absent => plan.absent.push(index),
                     unfit => plan.unfit.push((index, slot.explain(schema, path, unfit).to_string().into())),
                 }
@@ -67,6 +72,8 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot]) -> Result<Plan, SchemaErr
 struct Want<'a> {
     slot: u32,
     kind: Kind,
+    /// Whether the schema leaves the kind open.
+    open: bool,
     steps: &'a [Step],
 }
 
@@ -121,8 +128,7 @@ impl<'a> Compiler<'a> {
             other => {
                 let (here, beyond) = split(wants, |want| want.steps.is_empty());
                 ops.nulls(&beyond);
-                let reads: Vec<_> =
-                    here.iter().filter_map(|want| Some((want.slot, self.how(other, want.kind)?))).collect();
+                let reads: Vec<_> = here.iter().filter_map(|want| Some((want.slot, self.how(other, want)?))).collect();
                 if reads.is_empty() {
                     ops.nulls(&here);
                     return self.pass(ty, after, ops);
@@ -178,8 +184,7 @@ impl<'a> Compiler<'a> {
             && wants.iter().all(|want| want.steps.is_empty())
         {
             let value = self.schema.get(value);
-            let reads: Vec<_> =
-                wants.iter().filter_map(|want| Some((want.slot, self.how(value, want.kind)?))).collect();
+            let reads: Vec<_> = wants.iter().filter_map(|want| Some((want.slot, self.how(value, want)?))).collect();
             if reads.len() == wants.len() {
                 ops.reads(Some(null), &reads);
                 return ops.end(after);
@@ -199,8 +204,12 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// How a scalar is read as a value of a kind; `None` when it is no scalar or does not promote.
-    fn how(&mut self, ty: &Type, kind: Kind) -> Option<How> {
+    /// How a scalar is read as a value of the kind wanted; `None` when it is no scalar or does not promote.
+    fn how(&mut self, ty: &Type, want: &Want<'_>) -> Option<How> {
+        let kind = want.kind;
+        if let (true, Kind::Text, Some(printed)) = (want.open, kind, printed(ty)) {
+            return Some(How::Print(printed));
+        }
         if !ty.kind()?.promotes_to(kind) {
             return None;
         }
@@ -235,6 +244,20 @@ impl<'a> Compiler<'a> {
         self.plan.programs.push(ops.finish());
         ProgramId(self.plan.programs.len() as u32 - 1)
     }
+}
+
+/// How a scalar that is no text is printed, where one kind is to hold all of them.
+fn printed(ty: &Type) -> Option<Printed> {
+    Some(match ty {
+        Type::Boolean => Printed::Boolean,
+        Type::Int => Printed::Int,
+        Type::Long => Printed::Long,
+        Type::Float => Printed::Float,
+        Type::Double => Printed::Double,
+        Type::Bytes => Printed::Bytes,
+        Type::Fixed(size) => Printed::Fixed(*size),
+        _ => return None,
+    })
 }
 
 /// Those wants for which it is true, and the others.

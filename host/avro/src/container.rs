@@ -68,7 +68,7 @@ pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
         None => Codec::Null,
         Some((at, name)) => Codec::named(name).ok_or_else(|| {
             let name = String::from_utf8_lossy(&name[..name.len().min(60)]);
-            container(at, format!("codec {name:?} is none of null, deflate, snappy and zstandard"))
+            container(at, format!("codec {name:?} is none of {}", Codec::NAMES))
         })?,
     };
     let sync = wire::array(data, at).map_err(|_| container(at, "the data end in the sync marker".to_owned()))?;
@@ -76,12 +76,27 @@ pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
 }
 
 impl<'a> Blocks<'a> {
-    /// The next block; `None` at the end.
+    /// The next block; `None` at the end. Behind one that is broken it goes on with the next that can be found.
     pub(super) fn next(&mut self) -> Result<Option<Block<'a>>, AvroError> {
-        let (data, at) = (self.data, self.at);
-        if at == data.len() {
+        if self.at == self.data.len() {
             return Ok(None);
         }
+        let (start, end, alerts) = self.head().inspect_err(|_| self.seek())?;
+        let at = std::mem::replace(&mut self.at, end + SYNC);
+        let content = match &self.data[start..end] {
+            [] if alerts == 0 => Ok(Cow::Borrowed(&[][..])),
+            block => self.codec.inflate(block),
+        };
+        let content = content.map_err(|why| container(start, format!("block ({:?}): {why}", self.codec)))?;
+        match usize::try_from(alerts) {
+            Ok(alerts) => Ok(Some(Block { alerts, content, at })),
+            Err(_) => Err(container(at, format!("a block of {} bytes claims to hold {alerts} alerts", content.len()))),
+        }
+    }
+
+    /// Where the next block's data begin and end, and how many alerts it says it has.
+    fn head(&self) -> Result<(usize, usize, i64), AvroError> {
+        let (data, at) = (self.data, self.at);
         let head = |fault: Fault| container(fault.at, format!("block: {}", fault.what));
         let (alerts, size_at) = wire::long(data, at).map_err(head)?;
         let (start, end) = wire::blob(data, size_at).map_err(head)?;
@@ -90,13 +105,14 @@ impl<'a> Blocks<'a> {
         if self.sync != sync {
             return Err(container(end, "a block does not end with the sync marker".to_owned()));
         }
-        self.at = end + SYNC;
-        let content = self.codec.inflate(&data[start..end]);
-        let content = content.map_err(|why| container(start, format!("block ({:?}): {why}", self.codec)))?;
-        match usize::try_from(alerts) {
-            Ok(alerts) if alerts <= content.len() => Ok(Some(Block { alerts, content, at })),
-            _ => Err(container(at, format!("a block of {} bytes claims to hold {alerts} alerts", content.len()))),
-        }
+        Ok((start, end, alerts))
+    }
+
+    /// Goes on behind the next sync marker, or to the end.
+    fn seek(&mut self) {
+        let rest = &self.data[self.at..];
+        let marker = memchr::memmem::find(rest, &self.sync);
+        self.at += marker.map_or(rest.len(), |marker| marker + SYNC);
     }
 }
 

@@ -6,6 +6,8 @@ use super::columns::{clear, end_list, put_null, truncate};
 use super::compile::compile;
 use super::exec::{self, Failure};
 use super::framing::datum;
+use super::open;
+use super::path::Path;
 use super::plan::Plan;
 use super::projection::Slot;
 use super::walk::{self, Located};
@@ -14,6 +16,8 @@ use crate::alert::{Column, Kind};
 
 /// Groups kept to be used again.
 const MAX_SPARE: usize = 8;
+/// Groups and plans that are remembered from one batch to the next: alerts that decide on kinds could make many.
+const MAX_GROUPS: usize = 64;
 
 /// Turns alerts into columns, a batch at a time.
 #[derive(Debug)]
@@ -34,17 +38,29 @@ pub struct Decoder {
 /// How alerts of one schema are read.
 #[derive(Debug)]
 struct Reader {
+    /// The paths of fields whose kind the schema leaves open: each alert decides.
+    open: Vec<Path>,
+    /// One for each choice of their kinds that was met. The only one, if none is open.
+    variants: Vec<Variant>,
+}
+
+/// How alerts of one schema and one choice of open kinds are read.
+#[derive(Debug)]
+struct Variant {
+    /// The kinds chosen.
+    chosen: Vec<Kind>,
     plan: Result<Plan, SchemaError>,
     /// Into which group.
     group: usize,
-    /// Whether the batch has alerts of the schema.
+    /// Whether the batch has such alerts.
     used: bool,
 }
 
 /// A decoded batch.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// Alerts whose schemas agree on the kind of every field of kind `any`: nearly always one group of all.
+    /// Alerts that agree on the kind of every field of kind `any`: nearly always one group of all. Mostly the schema
+    /// says the kind. Where it leaves it open (a union of an int and a string), the value does.
     pub groups: Vec<Group>,
 }
 
@@ -96,7 +112,10 @@ impl Decoder {
         if !matches!(self.readers.get(index), Some(Some(_))) {
             self.prepare(alert.schema);
         }
+        let Some(Some(reader)) = self.readers.get(index) else { unreachable!("it was prepared") };
+        let variant = if reader.open.is_empty() { 0 } else { self.choose(alert)? };
         let Some(Some(reader)) = self.readers.get_mut(index) else { unreachable!("it was prepared") };
+        let reader = &mut reader.variants[variant];
         let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
         let group = &mut self.groups[reader.group];
         let filled = fill(plan, &alert.datum, &mut group.columns);
@@ -121,21 +140,67 @@ impl Decoder {
             group.lacking = self.lacking(index);
             decoded.groups.push(group);
         }
-        self.readers.iter_mut().flatten().for_each(|reader| reader.used = false);
+        self.readers
+            .iter_mut()
+            .flatten()
+            .flat_map(|reader| &mut reader.variants)
+            .for_each(|variant| variant.used = false);
         decoded.groups.sort_by_key(|group| group.rows[0]);
+        if self.groups.len() > MAX_GROUPS {
+            self.readers.clear();
+            self.groups.clear();
+            self.kinds.clear();
+        }
         decoded
     }
 
     /// Takes the buffers of a batch that is done with, to use them again.
     pub fn recycle(&mut self, decoded: Decoded) {
-        let room = MAX_SPARE - self.spare.len();
+        let room = MAX_SPARE.saturating_sub(self.spare.len());
         let ours = decoded.groups.into_iter().filter(|group| group.columns.len() == self.slots.len());
         self.spare.extend(ours.take(room));
     }
 
+    /// How many choices of kinds are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.kinds.len()
+    }
+
     /// Compiles what it takes to read alerts of a schema.
     fn prepare(&mut self, id: SchemaId) {
-        let plan = compile(&self.schemas.schema(id), &self.slots);
+        let schema = self.schemas.schema(id);
+        let plan = compile(&schema, &self.slots, &[]);
+        let slots = plan.iter().flat_map(|plan| &plan.open).map(|slot| &self.slots[*slot]);
+        let open: Vec<Path> = slots.filter_map(|slot| Some(slot.resolve(&schema).ok()?.0.clone())).collect();
+        let index = id.0 as usize;
+        if self.readers.len() <= index {
+            self.readers.resize_with(index + 1, || None);
+        }
+        let variants = if open.is_empty() { vec![self.variant(plan, Vec::new())] } else { Vec::new() };
+        self.readers[index] = Some(Reader { open, variants });
+    }
+
+    /// The variant in which an alert is read whose schema leaves kinds open.
+    #[cold]
+    fn choose(&mut self, alert: &Framed<'_>) -> Result<usize, AvroError> {
+        let index = alert.schema.0 as usize;
+        let schema = self.schemas.schema(alert.schema);
+        let Some(Some(reader)) = self.readers.get(index) else { return Ok(0) };
+        let kinds = reader.open.iter().map(|path| open::kind(&schema, &alert.datum, path));
+        let chosen: Vec<Kind> =
+            kinds.collect::<Result<_, _>>().map_err(|fault| self.explain(alert, Failure { fault, slot: None }))?;
+        if let Some(known) = reader.variants.iter().position(|variant| variant.chosen == chosen) {
+            return Ok(known);
+        }
+        let variant = self.variant(compile(&schema, &self.slots, &chosen), chosen);
+        let Some(Some(reader)) = self.readers.get_mut(index) else { return Ok(0) };
+        reader.variants.push(variant);
+        Ok(reader.variants.len() - 1)
+    }
+
+    /// A plan with its group, which is a new one if its kinds are.
+    fn variant(&mut self, plan: Result<Plan, SchemaError>, chosen: Vec<Kind>) -> Variant {
         let kinds = plan.as_ref().map_or_else(|_| Vec::new(), |plan| plan.kinds.clone());
         let known = self.kinds.iter().position(|known| *known == kinds);
         let group = known.unwrap_or_else(|| {
@@ -144,11 +209,7 @@ impl Decoder {
             self.groups.push(fresh);
             self.groups.len() - 1
         });
-        let index = id.0 as usize;
-        if self.readers.len() <= index {
-            self.readers.resize_with(index + 1, || None);
-        }
-        self.readers[index] = Some(Reader { plan, group, used: false });
+        Variant { chosen, plan, group, used: false }
     }
 
     /// An empty group with the columns of the one of that number.
@@ -170,8 +231,9 @@ impl Decoder {
     /// What the batch's schemas of a group lack.
     fn lacking(&self, group: usize) -> Vec<Lacking> {
         let lacking = |(index, reader): (usize, &Option<Reader>)| {
-            let reader = reader.as_ref().filter(|reader| reader.used && reader.group == group)?;
-            let Plan { absent, unfit, .. } = reader.plan.as_ref().ok()?;
+            let mut variants = reader.iter().flat_map(|reader| &reader.variants);
+            let variant = variants.find(|variant| variant.used && variant.group == group)?;
+            let Plan { absent, unfit, .. } = variant.plan.as_ref().ok()?;
             let lacks = !absent.is_empty() || !unfit.is_empty();
             let schema = SchemaId(index as u32);
             lacks.then(|| Lacking { schema, absent: absent.clone(), unfit: unfit.clone() })

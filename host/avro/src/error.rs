@@ -167,7 +167,7 @@ pub enum FieldError {
         nearest: Vec<String>,
     },
     /// It is there, in kinds that do not promote to the one wanted.
-    #[error("{path} of {schema} is {has}, which {}", promotes(*wanted))]
+    #[error("{path} of {schema} is {has}, which does not promote to {wanted}")]
     Kind {
         /// The schema's name.
         schema: String,
@@ -206,11 +206,4 @@ fn shown(field: &str) -> String {
 
 fn hints(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; the nearest it has: {}", nearest.join(", ")) }
-}
-
-fn promotes(wanted: Kind) -> String {
-    match wanted {
-        Kind::Any => "no one kind can hold".to_owned(),
-        wanted => format!("does not promote to {wanted}"),
-    }
 }

@@ -1,7 +1,10 @@
 //! Runs plans.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::columns::{put, put_blob, put_null};
-use super::plan::{Elements, How, Items, Null, Number, Op, Plan, ProgramId, Read, Run};
+use super::plan::{Elements, How, Items, Null, Number, Op, Plan, Printed, ProgramId, Read, Run};
 use super::wire::{self, Fault, MAX_BYTES, MAX_DEPTH, MAX_VALUES, What, fault};
 use crate::alert::Column;
 
@@ -179,7 +182,25 @@ impl<'a> Machine<'a> {
                 self.blob(read, at, symbols[symbol].as_bytes())?;
                 Ok(next)
             }
+            How::Print(printed) => self.print(read, printed, at),
         }
+    }
+
+    /// Puts a value as text.
+    #[cold]
+    fn print(&mut self, read: &Read, printed: Printed, at: usize) -> Result<usize, Failure> {
+        let data = self.data;
+        let (text, next) = match printed {
+            Printed::Boolean => wire::boolean(data, at).map(|(value, next)| ((value == 1).to_string(), next))?,
+            Printed::Int => wire::int(data, at).map(|(value, next)| (value.to_string(), next))?,
+            Printed::Long => wire::long(data, at).map(|(value, next)| (value.to_string(), next))?,
+            Printed::Float => (format!("{:?}", f32::from_le_bytes(wire::array(data, at)?)), at + 4),
+            Printed::Double => (format!("{:?}", f64::from_le_bytes(wire::array(data, at)?)), at + 8),
+            Printed::Bytes => wire::blob(data, at).map(|(start, end)| (STANDARD.encode(&data[start..end]), end))?,
+            Printed::Fixed(size) => wire::forward(data, at, size).map(|end| (STANDARD.encode(&data[at..end]), end))?,
+        };
+        self.blob(read, at, text.as_bytes())?;
+        Ok(next)
     }
 
     fn blob(&mut self, read: &Read, at: usize, value: &[u8]) -> Result<(), Failure> {

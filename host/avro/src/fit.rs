@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::hints::nearest;
-use super::path::Unfit;
+use super::path::{Unfit, declared_twice};
 use super::projection::Slot;
 use super::schema::Schema;
 use super::{FieldError, SchemaId, Schemas};
@@ -45,6 +45,15 @@ pub enum FieldWarning {
         /// Its paths.
         paths: String,
     },
+    /// A record of the schemas declares a field more than once.
+    Twice {
+        /// The field's path.
+        path: String,
+        /// The record.
+        record: String,
+        /// What it declares twice.
+        name: String,
+    },
     /// A field can be read by some of the schemas, and by another is something else.
     Unfit(FieldError),
 }
@@ -65,6 +74,12 @@ impl fmt::Display for FieldWarning {
                 listed(nearest)
             ),
             FieldWarning::Null { paths } => write!(f, "{paths} is always null in the schemas seen"),
+            FieldWarning::Twice { path, record, name } => {
+                write!(
+                    f,
+                    "{path} is ambiguous: record {record} declares {name} more than once, and the last one is read"
+                )
+            }
             FieldWarning::Unfit(error) => write!(f, "{error}; alerts of that schema are faults"),
         }
     }
@@ -175,12 +190,23 @@ impl Found<'_> {
         if let Some(error) = unfit {
             return self.any(field, |has| matches!(has, Has::Value)).then_some(FieldWarning::Unfit(error));
         }
-        if self.any(field, |has| matches!(has, Has::Value)) || !self.fields[field].optional {
+        if self.any(field, |has| matches!(has, Has::Value)) {
+            return self.twice(field);
+        }
+        if !self.fields[field].optional {
             return None;
         }
         Some(match self.any(field, |has| matches!(has, Has::Null)) {
             true => FieldWarning::Null { paths: paths() },
             false => FieldWarning::Absent { paths: paths(), nearest: self.nearest(field) },
+        })
+    }
+
+    fn twice(&self, field: usize) -> Option<FieldWarning> {
+        self.seen.iter().find_map(|schema| {
+            let (path, _) = self.slots[field].resolve(schema).ok()?;
+            let (record, name) = declared_twice(schema, path)?;
+            Some(FieldWarning::Twice { path: path.to_string(), record: record.to_owned(), name: name.to_owned() })
         })
     }
 

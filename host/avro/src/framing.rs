@@ -10,6 +10,10 @@ use super::{AvroError, Framed, SchemaId};
 
 /// Bytes that are shown of what is neither.
 const SHOWN: usize = 8;
+/// Alerts of no byte (all their fields are null) in one file.
+const MAX_EMPTY: usize = 1 << 20;
+/// Broken blocks of one file that are told. So many are no accident.
+const MAX_BROKEN: usize = 1000;
 
 /// How a message is framed.
 pub(super) enum Framing<'a> {
@@ -32,34 +36,69 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// The alerts of a message or file; ends after the first error.
-pub(super) enum Alerts<'a> {
+/// The alerts of a message or file, in their order. What is broken is an item of its own; those behind it are found by their
+/// lengths, or by the sync marker that the next block of a container stands behind. Ends behind the last one, or where
+/// nothing more can be found.
+pub struct Alerts<'a> {
+    inner: Inner<'a>,
+    /// Of the alert given last, from 1; those that can't be found are counted, too.
+    number: u64,
+}
+
+enum Inner<'a> {
     /// There is one, or nothing but an error.
     Once(Option<Result<Framed<'a>, AvroError>>),
     Container(InContainer<'a>),
 }
 
 /// The alerts of a container that are still to be read.
-pub(super) struct InContainer<'a> {
-    pub(super) id: SchemaId,
-    pub(super) schema: Arc<Schema>,
-    pub(super) blocks: Blocks<'a>,
+struct InContainer<'a> {
+    id: SchemaId,
+    schema: Arc<Schema>,
+    blocks: Blocks<'a>,
     /// A block of several alerts, and where the next one begins in it.
-    pub(super) current: Option<(Block<'a>, usize)>,
+    current: Option<(Block<'a>, usize)>,
+    /// Alerts that can't be found, behind the one given last.
+    lost: u64,
+    /// Alerts without a byte that may still be given, and blocks that may still be broken: neither has to take any room.
+    empty: usize,
+    broken: usize,
+}
+
+impl<'a> Alerts<'a> {
+    /// The only one, or what is wrong.
+    pub(super) fn once(alert: Result<Framed<'a>, AvroError>) -> Alerts<'a> {
+        Alerts { inner: Inner::Once(Some(alert)), number: 0 }
+    }
+
+    /// Those of a container.
+    pub(super) fn container(id: SchemaId, schema: Arc<Schema>, blocks: Blocks<'a>) -> Alerts<'a> {
+        let (current, lost, empty, broken) = (None, 0, MAX_EMPTY, MAX_BROKEN);
+        Alerts { inner: Inner::Container(InContainer { id, schema, blocks, current, lost, empty, broken }), number: 0 }
+    }
+
+    /// An error of the alert given last, or of reading it, with its number if there may be others in the file.
+    pub fn tell(&self, error: &AvroError) -> String {
+        match (&self.inner, error) {
+            (Inner::Container(_), AvroError::Datum { .. }) => format!("alert {} of the file: {error}", self.number),
+            _ => error.to_string(),
+        }
+    }
 }
 
 impl<'a> Iterator for Alerts<'a> {
     type Item = Result<Framed<'a>, AvroError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = match self {
-            Alerts::Once(alert) => return alert.take(),
-            Alerts::Container(alerts) => alerts.next().transpose(),
-        };
-        if !matches!(next, Some(Ok(_))) {
-            *self = Alerts::Once(None);
+        match &mut self.inner {
+            Inner::Once(alert) => alert.take(),
+            Inner::Container(alerts) => {
+                self.number += std::mem::take(&mut alerts.lost);
+                let next = alerts.next().transpose();
+                self.number += u64::from(matches!(next, Some(Ok(_) | Err(AvroError::Datum { .. }))));
+                next
+            }
         }
-        next
     }
 }
 
@@ -68,27 +107,63 @@ impl<'a> InContainer<'a> {
         loop {
             if let Some((block, at)) = &mut self.current {
                 if block.alerts > 0 {
-                    let end =
-                        walk::end(&self.schema, &block.content, *at).map_err(|located| datum(&self.schema, located))?;
-                    let datum = part(&block.content, *at, end);
-                    block.alerts -= 1;
-                    *at = end;
-                    return Ok(Some(Framed { schema: self.id, datum }));
+                    match walk::end(&self.schema, &block.content, *at) {
+                        Ok(end) => {
+                            let datum = part(&block.content, *at, end);
+                            block.alerts -= 1;
+                            *at = end;
+                            return Ok(Some(Framed { schema: self.id, datum }));
+                        }
+                        Err(located) => return Err(self.lose(located)),
+                    }
                 }
                 if *at != block.content.len() {
-                    let rest = block.content.len() - *at;
-                    return Err(container(block.at, format!("{rest} bytes follow the last alert of a block")));
+                    let (rest, at) = (block.content.len() - *at, block.at);
+                    self.current = None;
+                    return Err(container(at, format!("{rest} bytes follow the last alert of a block")));
                 }
             }
-            match self.blocks.next()? {
+            self.current = None;
+            if self.broken == 0 {
+                return Ok(None);
+            }
+            let block = self.blocks.next().and_then(|block| block.map(|block| self.plausible(block)).transpose());
+            match block.inspect_err(|_| self.broken -= 1)? {
                 None => return Ok(None),
                 // Its end is the block's: no need to look for it.
                 Some(Block { alerts: 1, content, .. }) => {
-                    self.current = None;
                     return Ok(Some(Framed { schema: self.id, datum: content }));
                 }
                 Some(block) => self.current = Some((block, 0)),
             }
+        }
+    }
+
+    /// Refuses a block that has no room for its alerts.
+    fn plausible(&mut self, block: Block<'a>) -> Result<Block<'a>, AvroError> {
+        let Block { alerts, ref content, at } = block;
+        let free = self.schema.size(self.schema.root) == Some(0);
+        if alerts > content.len() && !(free && alerts <= self.empty) {
+            return Err(container(at, format!("a block of {} bytes claims to hold {alerts} alerts", content.len())));
+        }
+        if free {
+            self.empty = self.empty.saturating_sub(alerts);
+        }
+        Ok(block)
+    }
+
+    /// Nobody knows where the alert ends that is next in this block, and so where the others begin.
+    fn lose(&mut self, located: Located) -> AvroError {
+        let error = datum(&self.schema, located);
+        let Some((block, _)) = self.current.take() else { return error };
+        self.broken = self.broken.saturating_sub(1);
+        self.lost = block.alerts as u64 - 1;
+        match (error, self.lost) {
+            (AvroError::Datum { schema, field, offset, why }, lost @ 1..) => {
+                let why = format!("{why}; the {lost} alerts behind it in the block can't be found");
+                AvroError::Datum { schema, field, offset, why }
+            }
+            (error, _) => error,
         }
     }
 }

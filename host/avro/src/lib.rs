@@ -7,8 +7,9 @@
 //! | module | does |
 //! | --- | --- |
 //! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
-//! | `container`, `codec`, `framing` | messages and files to alerts |
+//! | `container`, `codec`, `gzip`, `framing` | messages and files to alerts |
 //! | `path`, `hints`, `projection`, `fit` | the fields asked for, and what schemas have of them |
+//! | `open` | kinds that a schema leaves to each alert |
 //! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
 //! | `select` | single values of an alert, of any type, as JSON |
@@ -27,7 +28,9 @@ mod exec;
 mod fit;
 mod folder;
 mod framing;
+mod gzip;
 mod hints;
+mod open;
 mod parse;
 mod path;
 mod plan;
@@ -49,6 +52,8 @@ pub use decoder::{Decoded, Decoder, Group, Lacking};
 pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
 pub use fit::{FieldWarning, Fit, fit};
+pub use framing::Alerts;
+pub use gzip::{gunzip, is_gzip};
 pub use projection::{Projection, check_field};
 pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;

@@ -1,15 +1,20 @@
 //! Schemas from JSON ([Avro 1.12, Schema Declaration](https://avro.apache.org/docs/1.12.0/specification/#schema-declaration)).
 
+mod ahead;
 mod inline;
+mod json;
 mod named;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use super::SchemaError;
 use super::schema::{Record, RecordField, Schema, Type, TypeId};
+use ahead::Ahead;
 use inline::inline;
+pub(super) use json::without_comments;
 use named::{Name, Recursion, symbols};
 
 /// Bytes of JSON that a schema may have.
@@ -36,6 +41,7 @@ pub(super) fn parse(avsc: &str, siblings: &mut Siblings<'_>) -> Result<Schema, S
         types: PRIMITIVES.map(|(_, ty)| ty).into(),
         names: HashMap::new(),
         recursion: Recursion::default(),
+        ahead: Ahead::default(),
         at: "the schema".to_owned(),
         depth: 0,
         siblings,
@@ -55,6 +61,7 @@ struct Parser<'a> {
     types: Vec<Type>,
     names: HashMap<String, TypeId>,
     recursion: Recursion,
+    ahead: Ahead,
     /// The field being read, for messages.
     at: String,
     depth: usize,
@@ -68,7 +75,9 @@ impl Parser<'_> {
         if avsc.len() > MAX_JSON {
             return Err(SchemaError::TooLong { bytes: avsc.len(), most: MAX_JSON });
         }
-        let json = serde_json::from_str(avsc).map_err(|error| SchemaError::Json { why: error.to_string() })?;
+        let json = json::read(avsc).map_err(|error| SchemaError::Json { why: error.to_string() })?;
+        let json = Rc::new(json);
+        self.ahead.open(&json);
         self.ty(&json, "")
     }
 
@@ -92,8 +101,15 @@ impl Parser<'_> {
             return Ok(TypeId(primitive as u32));
         }
         let name = Name::parse(name, None, namespace).map_err(|why| self.invalid(why))?;
-        if let Some(&id) = self.names.get(&name.full) {
+        if let Some(&id) = self.names.get(&name.full).or_else(|| self.names.get(name.last())) {
             self.recursion.used(id);
+            return Ok(id);
+        }
+        if let Some((file, pointer, around)) = self.ahead.find(&name.full).or_else(|| self.ahead.find(name.last()))
+            && let Some(json @ Value::Object(definition)) = file.pointer(&pointer)
+        {
+            let id = self.ty(json, &around)?;
+            self.ahead.was_read(definition, id);
             return Ok(id);
         }
         let Some(avsc) = (self.siblings)(&name.full)? else {
@@ -111,6 +127,10 @@ impl Parser<'_> {
     }
 
     fn object(&mut self, object: &Map<String, Value>, namespace: &str) -> Result<TypeId, SchemaError> {
+        if let Some(id) = self.ahead.known(object) {
+            self.recursion.used(id);
+            return Ok(id);
+        }
         let ty = object.get("type").ok_or_else(|| self.invalid("a type without \"type\"".to_owned()))?;
         match ty.as_str() {
             Some("record" | "error") => self.record(object, namespace),
@@ -139,17 +159,11 @@ impl Parser<'_> {
 
     fn union(&mut self, branches: &[Value], namespace: &str) -> Result<TypeId, SchemaError> {
         let mut ids = Vec::with_capacity(branches.len());
-        let mut seen = HashSet::new();
         for branch in branches {
+            // Two branches of one type are against the rules, but what is written says which of them it is.
             let id = self.ty(branch, namespace)?;
-            let ty = &self.types[id.0 as usize];
-            let named = match ty {
-                Type::Union(_) => return Err(self.invalid("a union directly in a union".to_owned())),
-                Type::Record(_) | Type::Enum(_) | Type::Fixed(_) => Some(id),
-                _ => None,
-            };
-            if !seen.insert((ty.describe(), named)) {
-                return Err(self.invalid(format!("a union with two branches of type {}", ty.describe())));
+            if matches!(self.types[id.0 as usize], Type::Union(_)) {
+                return Err(self.invalid("a union directly in a union".to_owned()));
             }
             ids.push(id);
         }
@@ -167,10 +181,12 @@ impl Parser<'_> {
         self.recursion.open(id);
         let mut fields = Vec::with_capacity(declared.len());
         let mut positions = HashMap::with_capacity(declared.len());
+        let mut twice = Vec::new();
         for (position, json) in declared.iter().enumerate() {
             let field = self.field(json, &name)?;
+            // Against the rules, but the bytes are clear. The last one is read, as fastavro does.
             if positions.insert(field.name.clone(), position).is_some() {
-                return Err(self.invalid(format!("record {} has two fields {:?}", name.full, field.name)));
+                twice.push(field.name.clone());
             }
             fields.push(field);
         }
@@ -182,7 +198,7 @@ impl Parser<'_> {
         let size = |field: &RecordField| self.types[field.ty.0 as usize].size();
         let size = fields.iter().try_fold(0_usize, |sum, field| Some(sum.saturating_add(size(field)?)));
         let recursive = self.recursion.close();
-        self.types[id.0 as usize] = Type::Record(Record { name: name.full, fields, positions, size, recursive });
+        self.types[id.0 as usize] = Type::Record(Record { name: name.full, fields, positions, twice, size, recursive });
         Ok(id)
     }
 
@@ -209,10 +225,9 @@ impl Parser<'_> {
         let own = object.get("namespace").and_then(Value::as_str);
         let name = Name::parse(name, own, namespace).map_err(|why| self.invalid(why))?;
         let id = self.push(ty);
-        match self.names.insert(name.full.clone(), id) {
-            Some(_) => Err(self.invalid(format!("type {:?} is defined twice", name.full))),
-            None => Ok((id, name)),
-        }
+        // A type that is defined once more is against the rules, too. Where it stands it is what it says there.
+        self.names.insert(name.full.clone(), id);
+        Ok((id, name))
     }
 
     fn push(&mut self, ty: Type) -> TypeId {

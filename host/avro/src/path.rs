@@ -91,24 +91,34 @@ pub(super) enum Unfit {
     Null(String),
 }
 
-/// The kind in which `path` is read where `wanted` is asked for. Through a union, branches that the path does not lead
-/// into are nulls.
+/// The kind in which `path` is read where `wanted` is asked for: `any` where that is asked for and no one kind holds all
+/// branches of a union, so that each alert decides. Through a union, branches that the path does not lead into are nulls.
 pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind, Unfit> {
-    let mut search = Search { schema, steps: &path.steps, kinds: Vec::new(), refusal: None, null: None, visits: 0 };
+    let mut search = Search::new(schema, &path.steps);
     search.visit(schema.root, 0);
     if search.visits > MAX_VISITS {
         return Err(Unfit::Refused(path.text.clone(), "reached in too many ways, through unions within unions"));
     }
     match (search.refusal, search.null) {
-        _ if !search.kinds.is_empty() => common(&search.kinds, wanted).ok_or(Unfit::Kinds(search.kinds)),
+        _ if !search.kinds.is_empty() => match common(&search.kinds, wanted) {
+            None if wanted == Kind::Any => Ok(Kind::Any),
+            kind => kind.ok_or(Unfit::Kinds(search.kinds)),
+        },
         (Some((steps, why)), _) => Err(Unfit::Refused(joined(&path.steps[..steps]), why)),
         (None, Some(steps)) => Err(Unfit::Null(joined(&path.steps[..steps]))),
         (None, None) => Err(Unfit::Absent),
     }
 }
 
+/// The record that declares a field on the path more than once, and that field.
+pub(super) fn declared_twice<'a>(schema: &'a Schema, path: &'a Path) -> Option<(&'a str, &'a str)> {
+    let mut search = Search::new(schema, &path.steps);
+    search.visit(schema.root, 0);
+    search.twice
+}
+
 /// The kind that all of `kinds` promote to: `wanted`, or for `any` the narrowest.
-fn common(kinds: &[Kind], wanted: Kind) -> Option<Kind> {
+pub(super) fn common(kinds: &[Kind], wanted: Kind) -> Option<Kind> {
     let all_promote = |to: Kind| kinds.iter().all(|kind| kind.promotes_to(to));
     match (wanted, kinds) {
         (Kind::Any, [only]) => Some(*only),
@@ -140,10 +150,16 @@ struct Search<'a> {
     refusal: Option<(usize, &'static str)>,
     /// After how many steps there is a null, at the path's end.
     null: Option<usize>,
+    /// A record that declares one of the fields more than once, and the field.
+    twice: Option<(&'a str, &'a str)>,
     visits: usize,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(schema: &'a Schema, steps: &'a [Step]) -> Search<'a> {
+        Search { schema, steps, kinds: Vec::new(), refusal: None, null: None, twice: None, visits: 0 }
+    }
+
     fn visit(&mut self, ty: TypeId, done: usize) {
         self.visits += 1;
         if self.visits > MAX_VISITS {
@@ -156,6 +172,9 @@ impl Search<'_> {
                 self.refuse(done, "a record that can hold itself");
             }
             (Type::Record(record), Some(Step::Field(name))) => {
+                if record.twice.contains(name) {
+                    self.twice.get_or_insert((&record.name, name));
+                }
                 if let Some(position) = record.positions.get(name) {
                     self.visit(record.fields[*position].ty, done + 1);
                 }

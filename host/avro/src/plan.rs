@@ -18,6 +18,8 @@ pub(super) struct Plan {
     pub(super) symbols: Vec<Arc<[String]>>,
     /// The kind of each slot's column.
     pub(super) kinds: Vec<Kind>,
+    /// Slots whose kind the schema leaves open: see `open`.
+    pub(super) open: Vec<usize>,
     /// Slots whose paths the schema has none of.
     pub(super) absent: Vec<usize>,
     /// Slots for which the schema has what can't be read as the kind wanted, and why.
@@ -140,6 +142,20 @@ pub(super) enum How {
     FixedText(usize),
     /// An enum of so many-th symbols.
     Enum(u32),
+    /// Whatever it is, printed as text.
+    Print(Printed),
+}
+
+/// What is printed: as JSON has it, bytes in base64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Printed {
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Bytes,
+    Fixed(usize),
 }
 
 /// What an int or long becomes.

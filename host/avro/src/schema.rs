@@ -114,6 +114,8 @@ pub(super) struct Record {
     pub(super) fields: Vec<RecordField>,
     /// Which of its fields is called so, by name or else by alias.
     pub(super) positions: HashMap<String, usize>,
+    /// Names that several of its fields have; the last one counts.
+    pub(super) twice: Vec<String>,
     /// As [`Type::size`].
     pub(super) size: Option<usize>,
     /// Whether it can hold a record of its own type.

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use include_dir::{Dir, include_dir};
 
-use super::framing::{Alerts, Framing, InContainer, datum};
+use super::framing::{Alerts, Framing, datum};
 use super::parse::parse;
 use super::resolver::{Lookup, Resolver};
 use super::schema::Schema;
@@ -113,10 +113,9 @@ impl Schemas {
         }
     }
 
-    /// The alerts of a file: a container of any number of them, or a single one in Confluent's wire format. The first
-    /// error ends the iteration.
-    pub fn alerts<'a>(&self, file: &'a [u8]) -> impl Iterator<Item = Result<Framed<'a>, AvroError>> + use<'a> {
-        self.open(file).unwrap_or_else(|error| Alerts::Once(Some(Err(error))))
+    /// The alerts of a file: a container of any number of them, or a single one in Confluent's wire format.
+    pub fn alerts<'a>(&self, file: &'a [u8]) -> Alerts<'a> {
+        self.open(file).unwrap_or_else(|error| Alerts::once(Err(error)))
     }
 
     /// Reads the whole alert, checking every byte of it, where a [`Decoder`](super::Decoder) stops after the last field
@@ -161,11 +160,11 @@ impl Schemas {
         match Framing::of(message)? {
             Framing::Wire(id, datum) => {
                 let schema = self.by_id(id).map_or_else(|| self.look_up(id), Ok)?;
-                Ok(Alerts::Once(Some(Ok(Framed { schema, datum: datum.into() }))))
+                Ok(Alerts::once(Ok(Framed { schema, datum: datum.into() })))
             }
             Framing::Container(header) => {
                 let (id, schema) = self.learn(header.schema)?;
-                Ok(Alerts::Container(InContainer { id, schema, blocks: header.blocks, current: None }))
+                Ok(Alerts::container(id, schema, header.blocks))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The room through its public interface, beside apache-avro.
 
+mod codecs;
 mod decoding;
 mod editing;
 mod fields;
@@ -8,10 +9,13 @@ mod folders;
 mod framing;
 mod generate;
 mod hostile;
+mod open_kinds;
+mod promotions;
 mod property;
 mod real;
 mod reference;
 mod selecting;
+mod writers;
 
 use std::sync::Arc;
 

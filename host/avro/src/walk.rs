@@ -15,9 +15,13 @@ pub(super) struct Located {
     pub(super) field: String,
 }
 
-/// Where the alert that begins at `at` ends.
+/// Where the alert that begins at `at` ends. What is wrong with it but does not keep it from being found (text that is not
+/// UTF-8, a symbol that its enum lacks) is for [`check`] to tell.
 pub(super) fn end(schema: &Schema, data: &[u8], at: usize) -> Result<usize, Located> {
-    let mut walk = Walk::new(schema, data, at);
+    whole(schema, Walk::lenient(schema, data, at), at)
+}
+
+fn whole(schema: &Schema, mut walk: Walk<'_>, at: usize) -> Result<usize, Located> {
     walk.value(schema.root, at, 0).map_err(|fault| Located { fault, field: walk.field() })
 }
 
@@ -28,7 +32,7 @@ pub(super) fn skip(schema: &Schema, data: &[u8], ty: TypeId, at: usize) -> Resul
 
 /// Checks that `data` is one alert and nothing else.
 pub(super) fn check(schema: &Schema, data: &[u8]) -> Result<(), Located> {
-    match end(schema, data, 0)? {
+    match whole(schema, Walk::new(schema, data, 0), 0)? {
         end if end == data.len() => Ok(()),
         end => {
             let fault = Fault { at: end, what: What::Trailing { bytes: data.len() - end } };
@@ -42,6 +46,8 @@ pub(super) struct Walk<'a> {
     pub(super) schema: &'a Schema,
     pub(super) data: &'a [u8],
     steps: usize,
+    /// Whether values are looked at, and not only how long they are.
+    strict: bool,
     /// The field being read; stays as it is when a fault ends the walk.
     pub(super) path: Vec<Step<'a>>,
 }
@@ -56,7 +62,12 @@ impl<'a> Walk<'a> {
     /// A walk over what begins at `at`.
     pub(super) fn new(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
         let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
-        Walk { schema, data, steps, path: Vec::new() }
+        Walk { schema, data, steps, strict: true, path: Vec::new() }
+    }
+
+    /// One that looks at nothing but how long values are.
+    pub(super) fn lenient(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
+        Walk { strict: false, ..Walk::new(schema, data, at) }
     }
 
     /// Passes over a value, and returns where it ends.
@@ -71,6 +82,8 @@ impl<'a> Walk<'a> {
         }
         match ty {
             Type::Null => Ok(at),
+            Type::Boolean if !self.strict => wire::forward(data, at, 1),
+            Type::Int | Type::Enum(_) if !self.strict => wire::skip_long(data, at),
             Type::Boolean => wire::boolean(data, at).map(|(_, next)| next),
             Type::Int => wire::int(data, at).map(|(_, next)| next),
             Type::Long => wire::skip_long(data, at),
@@ -78,7 +91,7 @@ impl<'a> Walk<'a> {
             Type::Double => wire::forward(data, at, 8),
             Type::Fixed(size) => wire::forward(data, at, *size),
             Type::Bytes => wire::blob(data, at).map(|(_, end)| end),
-            Type::Text => text(data, at),
+            Type::Text => self.text(at),
             Type::Enum(symbols) => wire::symbol(data, at, symbols.len()).map(|(_, next)| next),
             Type::Union(branches) => {
                 let (index, next) = wire::branch(data, at, branches.len())?;
@@ -113,7 +126,7 @@ impl<'a> Walk<'a> {
             for item in 0..if free { 0 } else { block.items } {
                 self.step(at)?;
                 self.path.push(Step::Item(first.saturating_add(item)));
-                at = if keys { text(self.data, at)? } else { at };
+                at = if keys { self.text(at)? } else { at };
                 at = self.value(ty, at, depth + 1)?;
                 self.path.pop();
             }
@@ -124,6 +137,15 @@ impl<'a> Walk<'a> {
             }
             first = first.saturating_add(block.items);
         }
+    }
+
+    /// Where the text that begins at `at` ends.
+    fn text(&self, at: usize) -> Result<usize, Fault> {
+        let (start, end) = wire::blob(self.data, at)?;
+        if self.strict && std::str::from_utf8(&self.data[start..end]).is_err() {
+            return fault(at, What::Utf8);
+        }
+        Ok(end)
     }
 
     /// Counts a step.
@@ -147,10 +169,4 @@ impl<'a> Walk<'a> {
         }
         field
     }
-}
-
-/// Where the text that begins at `at` ends.
-fn text(data: &[u8], at: usize) -> Result<usize, Fault> {
-    let (start, end) = wire::blob(data, at)?;
-    std::str::from_utf8(&data[start..end]).map_or_else(|_| fault(at, What::Utf8), |_| Ok(end))
 }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::container::MAGIC;
 use super::folder::lsst_id;
+use super::parse::without_comments;
 use super::wire::put_long;
 use super::{SchemaId, Schemas};
 
@@ -59,7 +60,7 @@ impl Schemas {
     /// name each other by relative names.
     pub fn container(&self, schema: SchemaId) -> Option<Wrapper> {
         let schema = self.schema(schema);
-        let json = schema.json.as_deref()?;
+        let json = &*without_comments(schema.json.as_deref()?);
         let digest = Sha256::digest(json.as_bytes());
         let sync = *digest.first_chunk()?;
         let mut head = Vec::with_capacity(json.len() + 64);

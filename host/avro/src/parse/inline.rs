@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use super::json::read;
 use super::parse;
 
 /// The schema with the files of its types put where the types are first used. `None` when a file's relative names would
 /// mean something else there.
 pub(super) fn inline(avsc: &str, texts: Vec<(String, String)>) -> Option<Box<str>> {
-    let mut json = serde_json::from_str(avsc).ok()?;
+    let mut json = read(avsc).ok()?;
     put(&mut json, &mut texts.into_iter().collect())?;
     let whole = json.to_string();
     parse(&whole, &mut |_| Ok(None)).ok()?;
@@ -28,7 +29,7 @@ fn put(json: &mut Value, texts: &mut HashMap<String, String>) -> Option<()> {
     match json {
         Value::String(name) => {
             if let Some(text) = take(texts, name) {
-                *json = serde_json::from_str(&text).ok()?;
+                *json = read(&text).ok()?;
                 put(json, texts)?;
             }
         }

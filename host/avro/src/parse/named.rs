@@ -17,6 +17,11 @@ pub(super) struct Name {
 }
 
 impl Name {
+    /// The name without its namespace.
+    pub(super) fn last(&self) -> &str {
+        self.full.rsplit('.').next().unwrap_or(&self.full)
+    }
+
     /// `name` as it is when it has dots, else in the namespace given with it, else in that around it.
     pub(super) fn parse(name: &str, own: Option<&str>, around: &str) -> Result<Name, String> {
         let (namespace, last) = name.rsplit_once('.').unwrap_or((own.unwrap_or(around), name));
@@ -32,15 +37,16 @@ impl Name {
     }
 }
 
-/// Refuses what is no name by Avro's rules, or too long to be shown in a message.
+/// Refuses what can't be shown in a message, or is too long for one. Avro's rule is stricter (letters, digits and `_`),
+/// and many writers don't keep to it: Java's reflection has a `$` in namespaces, others hyphens or letters of their
+/// language.
 pub(super) fn simple(name: &str) -> Result<(), String> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let begins = name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
-    if begins && name.len() <= MAX_NAME && name.bytes().all(legal) {
+    let legal = |letter: char| !letter.is_control() && !matches!(letter, '"' | '\\');
+    if !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(legal) {
         return Ok(());
     }
     let shown: String = name.chars().take(60).collect();
-    Err(format!("{shown:?} is no name: at most {MAX_NAME} letters, digits and '_', beginning with no digit"))
+    Err(format!("{shown:?} is no name: 1 to {MAX_NAME} bytes, without quotes, backslashes and control characters"))
 }
 
 /// The symbols of an enum.
@@ -48,9 +54,12 @@ pub(super) fn symbols(object: &Map<String, Value>) -> Result<Arc<[String]>, Stri
     let symbols = object.get("symbols").and_then(Value::as_array).ok_or("an enum without symbols")?;
     let symbol = |symbol: &Value| {
         let symbol = symbol.as_str().ok_or("an enum with a symbol that is no text")?;
-        simple(symbol)?;
+        if symbol.len() > MAX_NAME {
+            return Err(format!("an enum with a symbol of {} bytes", symbol.len()));
+        }
         Ok(symbol.to_owned())
     };
+    // Any text may be one: it is a value, not a name.
     symbols.iter().map(symbol).collect()
 }
 

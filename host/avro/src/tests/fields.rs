@@ -91,8 +91,8 @@ fn promotions() {
     ["int", "float", "null"]: any float double (float)
     ["long", "double"]: any double (double)
     ["string", "bytes"]: any text bytes (bytes)
-    ["string", "int"]:  (none)
-    ["boolean", "int"]:  (none)
+    ["string", "int"]: any (any)
+    ["boolean", "int"]: any (any)
     "#);
 }
 
@@ -105,7 +105,7 @@ fn what_cannot_be_read() {
         ("id", Kind::Int),
         ("id source.flux", Kind::Text),
         ("source.either", Kind::Long),
-        ("source.mixed", Kind::Any),
+        ("source.mixed", Kind::Text),
         ("source.nothing", Kind::Any),
         ("source", Kind::Any),
         ("previous", Kind::Any),
@@ -120,13 +120,13 @@ fn what_cannot_be_read() {
     ];
     let said: Vec<_> = asked.iter().map(|(paths, kind)| check(paths, *kind)).collect();
     assert_snapshot!(said.join("\n"), @r#"
-    survey.alert has no source.flxu; the nearest it has: source.flux, source.number, source.either
-    survey.alert has no source.fluxx or source.psflux; the nearest it has: source.flux, source.number, source.either
+    survey.alert has no source.flxu; the nearest it has: source.flux, source.mixed, source.number
+    survey.alert has no source.fluxx or source.psflux; the nearest it has: source.flux, source.mixed, source.number
     survey.alert has no candidate.tilt; the nearest it has: shape.tilt, shape.size, id
     id of survey.alert is long, which does not promote to int
     id of survey.alert is long, which does not promote to text
     source.either of survey.alert is text or bytes, which does not promote to long
-    source.mixed of survey.alert is text or double, which no one kind can hold
+    source.mixed of survey.alert is text or double, which does not promote to text
     source.nothing cannot be read from survey.alert: source.nothing is always null
     source cannot be read from survey.alert: source is a record: name one of its fields
     previous cannot be read from survey.alert: previous is an array: write "[]" behind it
@@ -190,9 +190,11 @@ fn listed_paths() {
     source.flux: float
     source.number: double
     source.either: bytes
+    source.mixed: any
     previous[].flux: float
     previous[].number: double
     previous[].either: bytes
+    previous[].mixed: any
     shape.size: float
     shape.tilt: float
     ");

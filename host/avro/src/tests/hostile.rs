@@ -234,7 +234,7 @@ fn long_chains_of_records() {
 fn what_is_no_schema() {
     let record = |field: &str| format!(r#"{{"type": "record", "name": "r", "fields": [{field}]}}"#);
     let of = |ty: &str| record(&format!(r#"{{"name": "a", "type": {ty}}}"#));
-    let schemas: [String; 22] = [
+    let schemas: [String; 19] = [
         "{".to_owned(),
         "[".repeat(1000),
         format!("\"{}\"", "a".repeat(1 << 20)),
@@ -243,20 +243,17 @@ fn what_is_no_schema() {
         r#"["null", "int"]"#.to_owned(),
         r#"{"type": "record", "name": "r"}"#.to_owned(),
         r#"{"type": "record", "fields": []}"#.to_owned(),
-        r#"{"type": "record", "name": "1r", "fields": []}"#.to_owned(),
+        r#"{"type": "record", "name": "a\nr", "fields": []}"#.to_owned(),
         r#"{"type": "record", "name": "a..r", "fields": []}"#.to_owned(),
         record(r#"{"type": "int"}"#),
         record(r#"{"name": "a"}"#),
-        record(r#"{"name": "a b", "type": "int"}"#),
-        record(r#"{"name": "a", "type": "int"}, {"name": "a", "type": "int"}"#),
+        record(r#"{"name": "a\"b", "type": "int"}"#),
         of(r#""other""#),
         of("[]"),
-        of(r#"["int", "int"]"#),
         of(r#"["int", ["null"]]"#),
         of(r#"{"type": "array"}"#),
         of(r#"{"type": "fixed", "name": "f", "size": -1}"#),
         of(r#"{"type": "enum", "name": "e", "symbols": [1]}"#),
-        of(r#"{"type": "fixed", "name": "r", "size": 1}"#),
     ];
     let said = schemas.map(|avsc| Schemas::default().add(1, &avsc).unwrap_err().to_string());
     assert_snapshot!(said.join("\n"), @r#"
@@ -268,20 +265,17 @@ fn what_is_no_schema() {
     the schema: an alert is a record, not union
     the schema: a record without fields
     the schema: a record without a name
-    the schema: "1r" is no name: at most 255 letters, digits and '_', beginning with no digit
-    the schema: "" is no name: at most 255 letters, digits and '_', beginning with no digit
+    the schema: "a\nr" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
+    the schema: "" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
     the schema: record r has a field without a name
     r.a: a field without a type
-    the schema: record r: "a b" is no name: at most 255 letters, digits and '_', beginning with no digit
-    the schema: record r has two fields "a"
+    the schema: record r: "a\"b" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
     r.a: there is no type "other"
     r.a: a union without branches
-    r.a: a union with two branches of type int
     r.a: a union directly in a union
     r.a: an array without items
     r.a: a fixed without a size
     r.a: an enum with a symbol that is no text
-    r.a: type "r" is defined twice
     "#);
 }
 

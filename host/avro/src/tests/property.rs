@@ -5,7 +5,7 @@ use apache_avro::{Schema, from_avro_datum, to_avro_datum};
 use proptest::prelude::*;
 
 use super::generate::{self, Choices, encode};
-use super::reference::expected;
+use super::reference::{expected, kinds};
 use super::*;
 use crate::{BlobStyle, FieldError, Selector, check_field};
 
@@ -49,10 +49,18 @@ impl Case {
         Framed { schema: self.schema, datum: datum.to_vec().into() }
     }
 
+    /// Paths whose kind each alert decides.
+    fn open(&self) -> Vec<String> {
+        let listed = self.schemas.paths(self.schema).into_iter();
+        listed.filter(|(_, kind)| *kind == Kind::Any).map(|(path, _)| path).collect()
+    }
+
     /// The fields with a kind that they can be read in, each. Bytes as text depends on the bytes.
     fn fields(&self) -> Vec<Field> {
         let all = self.paths.iter().flat_map(|path| KINDS.map(|kind| field(path, kind)));
+        let open = self.open();
         let readable = |field: &Field| match check_field(&self.schemas, self.schema, field) {
+            Ok(()) if field.kind == Kind::Any && open.contains(&field.paths[0]) => false,
             Ok(()) => {
                 field.kind != Kind::Text
                     || check_field(&self.schemas, self.schema, &with_kind(field, Kind::Bytes)).is_err()
@@ -94,6 +102,18 @@ fn is_same(json: &serde_json::Value, value: &Value) -> bool {
     }
 }
 
+/// The kind that holds all of these.
+fn narrowest(kinds: &[Kind]) -> Kind {
+    match kinds {
+        [] => Kind::Double,
+        [only] => *only,
+        _ => {
+            let holds = |kind: &Kind| kinds.iter().all(|one| one.promotes_to(*kind));
+            [Kind::Long, Kind::Float, Kind::Double, Kind::Bytes].into_iter().find(holds).unwrap_or(Kind::Text)
+        }
+    }
+}
+
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..400)
 }
@@ -127,6 +147,27 @@ proptest! {
             prop_assert!(column.present.is_empty() || column.present.len() == column.len());
             for (row, alert) in case.alerts.iter().enumerate() {
                 prop_assert_eq!(values(column, row), expected(alert, &field.paths[0], column.kind), "{:?}", field);
+            }
+        }
+    }
+
+    /// Where each alert decides on kinds, it has the values that apache-avro reads, in kinds of its own.
+    #[test]
+    fn open_kinds_agree(bytes in any_bytes()) {
+        let case = Case::new(&bytes);
+        let fields: Vec<_> = case.open().iter().map(|path| field(path, Kind::Any)).collect();
+        let mut decoder = Decoder::new(Arc::clone(&case.schemas), projection(&fields));
+        for (row, datum) in case.data.iter().enumerate() {
+            prop_assert_eq!(decoder.push(row as u32, &case.alert(datum)), Ok(()));
+        }
+        for group in decoder.finish().groups {
+            for (at, row) in group.rows.iter().enumerate() {
+                for (field, column) in fields.iter().zip(&group.columns) {
+                    let kinds = kinds(&case.alerts[*row as usize], &field.paths[0]);
+                    prop_assert_eq!(column.kind, narrowest(&kinds), "{:?}", field);
+                    let read = expected(&case.alerts[*row as usize], &field.paths[0], column.kind);
+                    prop_assert_eq!(values(column, at), read, "{:?}", field);
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What a field's values are, worked out from apache-avro's `Value`.
 
 use apache_avro::types::Value;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::alert::Kind;
 
@@ -48,9 +50,13 @@ impl Scalar {
             (Value::String(text) | Value::Enum(_, text), Kind::Text) => Scalar::Text(text.clone()),
             (Value::String(text) | Value::Enum(_, text), Kind::Bytes) => Scalar::Bytes(text.clone().into_bytes()),
             (Value::Bytes(bytes) | Value::Fixed(_, bytes), Kind::Bytes) => Scalar::Bytes(bytes.clone()),
-            (Value::Bytes(bytes) | Value::Fixed(_, bytes), Kind::Text) => {
-                Scalar::Text(String::from_utf8(bytes.clone()).unwrap())
-            }
+            // Printed, where an array has several kinds.
+            (Value::Bytes(bytes) | Value::Fixed(_, bytes), Kind::Text) => Scalar::Text(STANDARD.encode(bytes)),
+            (Value::Boolean(value), Kind::Text) => Scalar::Text(value.to_string()),
+            (Value::Int(value), Kind::Text) => Scalar::Text(value.to_string()),
+            (Value::Long(value), Kind::Text) => Scalar::Text(value.to_string()),
+            (Value::Float(value), Kind::Text) => Scalar::Text(format!("{value:?}")),
+            (Value::Double(value), Kind::Text) => Scalar::Text(format!("{value:?}")),
             _ => panic!("{value:?} does not promote to {kind}"),
         }
     }
@@ -62,6 +68,48 @@ pub(super) fn expected(alert: &Value, path: &str, kind: Kind) -> Vec<Option<Scal
     let mut found = Vec::new();
     follow(alert, &steps, kind, &mut found);
     found
+}
+
+/// The kinds of the values that `path` has in an alert, each once.
+pub(super) fn kinds(alert: &Value, path: &str) -> Vec<Kind> {
+    let mut found = Vec::new();
+    visit(alert, &path.split('.').collect::<Vec<_>>(), &mut |value| {
+        let kind = match value {
+            Value::Boolean(_) => Kind::Boolean,
+            Value::Int(_) => Kind::Int,
+            Value::Long(_) => Kind::Long,
+            Value::Float(_) => Kind::Float,
+            Value::Double(_) => Kind::Double,
+            Value::String(_) | Value::Enum(..) => Kind::Text,
+            Value::Bytes(_) | Value::Fixed(..) => Kind::Bytes,
+            _ => return,
+        };
+        if !found.contains(&kind) {
+            found.push(kind);
+        }
+    });
+    found
+}
+
+fn visit(value: &Value, steps: &[&str], each: &mut dyn FnMut(&Value)) {
+    match (value, steps) {
+        (Value::Union(_, value), _) => visit(value, steps, each),
+        (value, []) => each(value),
+        (Value::Record(fields), [step, rest @ ..]) => {
+            let name = step.trim_end_matches("[]");
+            let Some((_, value)) = fields.iter().find(|(field, _)| field == name) else { return };
+            let mut value = value;
+            while let Value::Union(_, inner) = value {
+                value = inner;
+            }
+            match (value, step.ends_with("[]")) {
+                (Value::Array(items), true) => items.iter().for_each(|item| visit(item, rest, each)),
+                (value, false) => visit(value, rest, each),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
 }
 
 fn follow(value: &Value, steps: &[&str], kind: Kind, found: &mut Vec<Option<Scalar>>) {

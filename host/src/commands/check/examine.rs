@@ -99,10 +99,10 @@ impl Examiner {
             match packets::read(path) {
                 Err(error) => findings.undecodable.push(undecodable(error.to_string())),
                 Ok(bytes) => {
-                    let schemas = self.schemas.clone();
-                    for alert in schemas.alerts(&bytes) {
+                    let mut alerts = self.schemas.alerts(&bytes);
+                    while let Some(alert) = alerts.next() {
                         if let Err(error) = alert.and_then(|alert| self.push(path, &alert, &mut open, &mut findings)) {
-                            findings.undecodable.push(undecodable(error.to_string()));
+                            findings.undecodable.push(undecodable(alerts.tell(&error)));
                         }
                     }
                 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
+use skysieve_avro::{gunzip, is_gzip};
 
 use crate::commands::UsageError;
 
@@ -54,13 +54,13 @@ pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
     file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let mut inflated = Vec::new();
-        MultiGzDecoder::new(&bytes[..]).take(LARGEST + 1).read_to_end(&mut inflated)?;
-        bytes = inflated;
-    }
     if bytes.len() as u64 > LARGEST {
         return Err(std::io::Error::other(format!("more than {} GiB", LARGEST >> 30)));
+    }
+    if is_gzip(&bytes) {
+        let most = usize::try_from(LARGEST).unwrap_or(usize::MAX - 1);
+        let broken = |error| std::io::Error::other(format!("it is broken gzip ({error})"));
+        bytes = gunzip(&bytes, most).map_err(broken)?;
     }
     Ok(bytes)
 }

@@ -1,18 +1,15 @@
 //! Files of packets and cutouts: whole or not there, and in their folder.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
-
-use skysieve_avro::{FieldError, Framed, Schemas, Selector};
+use skysieve_avro::{FieldError, Framed, Schemas, Selector, gunzip, is_gzip};
 use skysieve_survey::STAMPS;
 
 /// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
-const MAX_STAMP: u64 = 16 << 20;
-const GZIP: &[u8] = &[0x1f, 0x8b];
+const MAX_STAMP: usize = 16 << 20;
 /// What a FITS file begins with ([FITS 4.0](https://fits.gsfc.nasa.gov/fits_standard.html), 4.4.1).
 const FITS: &[u8] = b"SIMPLE  =";
 
@@ -90,26 +87,17 @@ impl Stamps {
 
     /// What to write, if not the cutout as it is, and how to end the file's name.
     fn content(&self, stamp: &[u8]) -> Result<(Option<Vec<u8>>, &'static str), String> {
-        let gzipped = stamp.starts_with(GZIP);
+        let gzipped = is_gzip(stamp);
         if gzipped && !self.gunzip {
             return Ok((None, "fits.gz"));
         }
-        let content = gzipped.then(|| gunzip(stamp)).transpose()?;
+        let content = gzipped.then(|| gunzip(stamp, MAX_STAMP)).transpose();
+        let content = content.map_err(|error| format!("it is broken gzip, or too large ({error})"))?;
         match content.as_deref().unwrap_or(stamp).starts_with(FITS) {
             true => Ok((content, "fits")),
             false => Err("it is neither FITS nor gzipped FITS".to_owned()),
         }
     }
-}
-
-fn gunzip(stamp: &[u8]) -> Result<Vec<u8>, String> {
-    let mut content = Vec::new();
-    let read = MultiGzDecoder::new(stamp).take(MAX_STAMP + 1).read_to_end(&mut content);
-    read.map_err(|error| format!("it is broken gzip ({error})"))?;
-    if content.len() as u64 > MAX_STAMP {
-        return Err(format!("it gunzips to more than {} MiB", MAX_STAMP >> 20));
-    }
-    Ok(content)
 }
 
 #[cfg(test)]
@@ -135,8 +123,10 @@ mod tests {
         assert_eq!(gunzipped.content(&gzip(fits)), Ok((Some(fits.to_vec()), "fits")));
         assert_eq!(gunzipped.content(fits), Ok((None, "fits")));
         let bomb = gzip(&vec![0; 20 << 20]);
-        assert!(gunzipped.content(&bomb).unwrap_err().contains("16 MiB"));
+        assert!(gunzipped.content(&bomb).unwrap_err().contains("more than 16777216 bytes"));
         assert!(gunzipped.content(&gzip(fits)[..20]).unwrap_err().contains("broken gzip"));
+        let padded = [gzip(fits), vec![0; 512]].concat();
+        assert_eq!(gunzipped.content(&padded), Ok((Some(fits.to_vec()), "fits")), "what is behind it is ignored");
         assert!(kept.content(b"#!/bin/sh").unwrap_err().contains("neither FITS"));
         assert!(gunzipped.content(&gzip(b"text")).is_err() && kept.content(b"").is_err());
     }

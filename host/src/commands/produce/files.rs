@@ -61,7 +61,12 @@ fn content(path: &Path, cook: &mut Cook<'_>, recipe: &Recipe) -> Result<Content,
     }
     let bytes = packets::read(path).map_err(|error| error.to_string())?;
     let mut alerts = recipe.schemas.alerts(&bytes);
-    let first = alerts.next().ok_or("it holds no alert")?.map_err(|error| error.to_string())?;
+    let first = match alerts.next().ok_or("it holds no alert")? {
+        Ok(first) => first,
+        // Others behind it may be sound.
+        Err(_) if alerts.any(|alert| alert.is_ok()) => return Ok(Content::Many),
+        Err(error) => return Err(error.to_string()),
+    };
     match alerts.next() {
         None => cook.identify(&first).map(|(_, visit)| Content::One(visit)).map_err(|error| error.to_string()),
         Some(_) => Ok(Content::Many),

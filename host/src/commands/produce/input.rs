@@ -187,8 +187,12 @@ fn many(
     };
     let framing: Framing = framing_of(&bytes);
     let mut alerts = recipe.schemas.alerts(&bytes);
-    for (index, alert) in alerts.by_ref().take(most).enumerate() {
-        let packet = alert.map_err(Trouble::from).and_then(|alert| cook.alert(&alert, framing, index, fresh));
+    for index in 0..most {
+        let Some(alert) = alerts.next() else { break };
+        // All of it: what can't be read to its end is no alert, and is told with its place in the file.
+        let sound = alert.and_then(|alert| recipe.schemas.validate(&alert).map(|()| alert));
+        let sound = sound.map_err(|error| Trouble::Packet(alerts.tell(&error)));
+        let packet = sound.and_then(|alert| cook.alert(&alert, framing, index, fresh));
         if !put(packet.map_err(|trouble| named(path, trouble))) {
             return 0;
         }
