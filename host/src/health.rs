@@ -42,6 +42,8 @@ pub struct PartitionLag {
     pub committed: Option<i64>,
     /// One past the last message that can be read, as known some seconds ago.
     pub high: Option<i64>,
+    /// Messages that were deleted before they could be read, since this host started.
+    pub lost: u64,
 }
 
 impl PartitionLag {

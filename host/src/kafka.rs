@@ -21,15 +21,16 @@ mod wire;
 
 pub use client::error::Error;
 pub use client::options::Options;
+pub use client::start_at::StartAt;
 pub use client::table::Table;
 pub use embedded::broker::EmbeddedBroker;
 pub use embedded::feeder::{Consumed, Feeder};
 pub use embedded::subscriber::{Received, Subscriber};
-pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd, Start};
+pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd};
 pub use host::lock::HostLock;
 pub use host::sink::{DROPPED_PAYLOAD, KafkaSink};
 pub use host::source::KafkaSource;
-pub use host::start::From;
+pub use host::start::LostOffsets;
 pub use host::topics::{TopicSettings, Topics};
 pub use host::watch::Watch;
 pub use survey::outbound::{Deliveries, Outbound, Settled, Undelivered};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skysieve::kafka::{From, HostLock, KafkaSink, Options};
+use skysieve::kafka::{HostLock, KafkaSink, Options, StartAt};
 use skysieve::pipeline::{Position, Published, Record, Sink, SinkError};
 use skysieve_tests::kafka::{create_topic, kafka, read_all, unique};
 
@@ -25,7 +25,7 @@ impl Stage {
 
     fn begin(&self) -> [KafkaSink; 2] {
         let lock = HostLock::new(&self.options, &self.name).unwrap();
-        lock.open(std::slice::from_ref(&self.name), From::Committed, "dead".into()).unwrap().1
+        lock.open(std::slice::from_ref(&self.name), StartAt::Committed, "dead".into()).unwrap().1
     }
 
     /// The alert at an offset, sent but not committed.

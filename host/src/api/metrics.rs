@@ -86,6 +86,11 @@ impl Snapshot {
             let labels = [("topic", escape(&lag.topic)), ("partition", lag.partition.to_string())];
             Some((labels, ConstGauge::new(lag.behind()?)))
         });
+        let lost = health.partitions.iter().map(|lag| {
+            let labels = [("topic", escape(&lag.topic)), ("partition", lag.partition.to_string())];
+            (labels, count(lag.lost))
+        });
+        out.family("lost_messages", "Messages of the stream that were deleted before they could be read.", None, lost)?;
         out.family("partition_lag", "Messages of the stream whose outcome is not published yet.", None, lag)
     }
 

@@ -10,11 +10,10 @@ use clap::{Args, ValueEnum};
 use super::common::SchemaArgs;
 use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
-use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, Start};
+use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, StartAt};
 use skysieve_avro::BlobStyle;
 
 mod files;
-mod from;
 mod lines;
 mod stream;
 mod table;
@@ -78,8 +77,8 @@ pub struct ConsumeArgs {
     group: Option<String>,
     /// Where to begin, whatever the group has read: earliest, latest, a time (2026-11-22T03:00:00Z, or seconds since
     /// 1970), or -N for the last N messages of each partition [default: where the group left off, or earliest]
-    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, value_parser = from::parse)]
-    from: Option<Start>,
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
+    from: Option<StartAt>,
     /// End once every partition was read to its end
     #[arg(long)]
     until_end: bool,
@@ -154,7 +153,7 @@ impl ConsumeArgs {
         Ok(FollowConfig {
             group: self.group.clone().map_or_else(machine_name, Ok)?,
             topics: self.topics.clone(),
-            start: self.from.unwrap_or(Start::Committed),
+            start: self.from.unwrap_or(StartAt::Committed),
             acknowledge: match self.commit {
                 CommitArg::After => Acknowledge::After,
                 CommitArg::Before => Acknowledge::Before,

@@ -13,7 +13,7 @@ use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::commands::output::print_line;
 use crate::filters::Control;
-use crate::kafka::{EmbeddedBroker, Feeder, From, HostLock, Options, Subscriber};
+use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
 use skysieve_sandbox::{Engine, Limits, PoolConfig};
 
@@ -108,7 +108,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     }
 
     let lock = HostLock::new(&broker.options(), "demo")?;
-    let (source, sinks) = lock.open(&[INPUT.to_owned()], From::Committed, DEAD_LETTERS.into())?;
+    let (source, sinks) = lock.open(&[INPUT.to_owned()], StartAt::Committed, DEAD_LETTERS.into())?;
     let watch = source.watch();
     let consumed = Arc::new(move |partition| watch.position(INPUT, partition).unwrap_or(0));
     let feeder = Feeder::new(&options, INPUT, PARTITIONS, consumed)?;

@@ -71,11 +71,13 @@ fn start_and_read(
         tracing::info!(loaded = filters.len(), of, folder = %folder.display(), "filters");
     }
     handle.starting("asking Kafka for topics, counters and positions");
+    // From here on no other host of this name can publish. Before topics are made: while a cluster makes a thousand of
+    // them, it does not say soon who coordinates a name.
+    let mut lock = HostLock::new(options, &args.name)?;
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;
-    // From here on no other host of this name can publish.
-    let lock = HostLock::new(options, &args.name)?;
     let counters = lock.table(&args.quotas())?;
+    lock.on_lost_offsets(args.on_lost_offsets(), !counters.is_empty());
     let counters = pipeline.restore(counters.iter().map(|(key, value)| (&key[..], &value[..])));
     pipeline.add(filters)?;
     let (source, sinks) = lock.open(&args.topics, args.from, args.dead_letters().into())?;

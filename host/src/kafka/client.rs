@@ -1,9 +1,11 @@
 //! What everything that talks to Kafka shares.
 
+pub(super) mod backoff;
 pub(super) mod connection;
 pub(super) mod context;
 pub(super) mod error;
 pub(super) mod options;
 pub(super) mod partitions;
 pub(super) mod publisher;
+pub(super) mod start_at;
 pub(super) mod table;

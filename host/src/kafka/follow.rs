@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-pub use config::{Acknowledge, FollowConfig, Start};
+pub use config::{Acknowledge, FollowConfig};
 pub use held::PartitionEnd;
 
 use crate::kafka::client::connection::TICK;

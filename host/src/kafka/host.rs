@@ -9,3 +9,4 @@ mod tests;
 pub(super) mod topics;
 mod transactions;
 pub(super) mod watch;
+

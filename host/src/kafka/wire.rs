@@ -4,7 +4,7 @@
 //! with a topic for each of a hundred filters a transaction is mostly waiting. Here one request carries the records of
 //! all partitions that a broker leads, and payloads are written to the socket from where they are.
 //!
-//! Versions of requests are fixed ones that Apache Kafka 2.7 to 4.x understands
+//! Versions of requests are fixed ones that Apache Kafka 2.8 to 4.x understands
 //! ([protocol](https://kafka.apache.org/protocol)).
 
 mod broker;
@@ -17,6 +17,7 @@ mod sasl;
 mod security;
 mod stop;
 mod stream;
+mod topic_ids;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::kafka::client::error::Error;
 pub(super) use cluster::{Cluster, Coordinates};
 pub(super) use produce::{Parcel, Producer, plan};
 pub(super) use security::Security;
+pub(super) use topic_ids::TopicId;
 
 /// Why a request has no answer that helps.
 #[derive(Debug)]

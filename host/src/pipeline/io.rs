@@ -137,6 +137,8 @@ pub struct Published {
 pub struct Condition {
     /// What keeps the stream from going on just now.
     pub trouble: Option<String>,
+    /// What is to be known though the stream goes on.
+    pub remark: Option<String>,
     /// Batches that had to be published once more.
     pub retries: u64,
     /// How far each partition was read.
@@ -168,7 +170,8 @@ pub trait Sink: Send {
     type Sent: Send;
 
     /// Begins to publish. The records go behind all that were sent before, by this or another of the pipeline's sinks.
-    /// [`commit`](Self::commit) follows, and tells what went wrong.
+    /// [`commit`](Self::commit) follows, and tells what went wrong. Without records and positions, what is committed is to be
+    /// committed once more.
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent;
 
     /// Publishes the records that were sent and commits the positions: both, or neither. Returns once that is so, and is called

@@ -11,36 +11,30 @@ use super::batch::Batch;
 use super::channels::Pending;
 use super::commit_order::{CommitOrder, Ticket};
 use super::config::{PipelineError, Topics};
-use super::io::{Position, Sink};
+use super::io::Sink;
 use super::totals::Totals;
 use super::transaction_batch::TransactionBatch;
 
-/// The longest pause between two commits. A host that has nothing to publish commits all the same: by that it learns whether
-/// another host has taken its place, and Kafka does not forget its offsets.
+/// The longest pause between two commits: then the sink is given an empty transaction. A host that has nothing to publish
+/// commits all the same: by that it learns whether another host has taken its place, and Kafka does not forget its offsets.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Batches on their way to the sinks, which take them in turn.
 pub struct Publisher<'a> {
     topics: &'a Topics,
     totals: &'a Totals,
-    queue: Mutex<Queue>,
+    /// Of batches that no sink has taken yet.
+    pending: Mutex<Receiver<Pending>>,
     order: CommitOrder,
     /// Topics of which it was told that they do not take accepted alerts.
     too_large: Mutex<HashSet<Arc<str>>>,
 }
 
-/// Batches that no sink has taken yet.
-struct Queue {
-    pending: Receiver<Pending>,
-    /// How far the sinks were given the stream: all of it is committed by the time of the next ticket.
-    reached: Vec<Position>,
-}
-
 impl<'a> Publisher<'a> {
     /// A publisher of the batches that come through `pending`.
     pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
-        let queue = Mutex::new(Queue { pending, reached: Vec::new() });
-        Publisher { topics, totals, queue, order: CommitOrder::new(), too_large: Mutex::default() }
+        let (pending, too_large) = (Mutex::new(pending), Mutex::default());
+        Publisher { topics, totals, pending, order: CommitOrder::new(), too_large }
     }
 
     /// Publishes batches in their order, in turn with other threads that do the same with other sinks, until there are no
@@ -81,31 +75,27 @@ impl<'a> Publisher<'a> {
 
     /// Sends the next batches; the other sinks wait meanwhile. Those that have come while others were sent go together.
     fn send<K: Sink>(&self, sink: &mut K) -> Result<Option<(Ticket<'_>, TransactionBatch, K::Sent)>, PipelineError> {
-        let mut queue = self.queue.lock();
+        let pending = self.pending.lock();
         let mut transaction = TransactionBatch::default();
         let ticket = loop {
             select! {
-                recv(queue.pending) -> first => {
+                recv(*pending) -> first => {
                     let Ok(first) = first else { return Ok(None) };
                     let ticket = self.order.take();
                     transaction.add(first, self.topics)?;
                     break ticket;
                 }
                 recv(self.order.broken) -> _ => return Ok(None),
-                default(KEEP_ALIVE) => if !queue.reached.is_empty() {
-                    transaction.positions = queue.reached.clone();
-                    break self.order.take();
-                }
+                default(KEEP_ALIVE) => break self.order.take(),
             }
         };
         while transaction.has_room()
-            && let Ok(next) = queue.pending.try_recv()
+            && let Ok(next) = pending.try_recv()
         {
             transaction.add(next, self.topics)?;
         }
         let (records, positions) =
             (std::mem::take(&mut transaction.records), std::mem::take(&mut transaction.positions));
-        positions.iter().cloned().for_each(|position| position.advance(&mut queue.reached));
         let sent = sink.send(records, positions);
         Ok(Some((ticket, transaction, sent)))
     }

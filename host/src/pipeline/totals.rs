@@ -54,12 +54,13 @@ impl Totals {
     /// The pipeline's health: its counts, and the stream's condition.
     pub fn health(&self) -> Health {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
-        let Condition { trouble, retries, partitions } = self.monitor.get().map(|tell| tell()).unwrap_or_default();
+        let Condition { trouble, remark, retries, partitions } =
+            self.monitor.get().map(|tell| tell()).unwrap_or_default();
         let detail = || self.detail.lock().clone();
         Health {
             batches: self.batches.load(Ordering::Acquire),
             ready: self.running.load(Ordering::Relaxed) && trouble.is_none(),
-            detail: trouble.unwrap_or_else(detail),
+            detail: trouble.or(remark).unwrap_or_else(detail),
             messages: get(&self.messages),
             alerts: get(&self.alerts),
             undecodable: get(&self.undecodable),

@@ -8,7 +8,7 @@ use clap::Args;
 use super::cores;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::properties::PropertyArgs;
-use crate::kafka::{From, TopicSettings};
+use crate::kafka::{LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 
 /// Run users' filters over a Kafka topic of alerts.
@@ -35,10 +35,15 @@ pub struct HostArgs {
     /// the whole stream, a second one of the same name takes over from the first
     #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve", value_parser = parse_name)]
     pub name: String,
-    /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest,
-    /// or a time (2026-05-09T03:00:00Z, or seconds since 1970); all but the first hold for every start
-    #[arg(long, value_name = "WHERE", env = "SKYSIEVE_FROM", default_value_t)]
-    pub from: From,
+    /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest, -N
+    /// (the last N messages of each partition), or a time (2026-05-09T03:00:00Z, or seconds since 1970); all but the
+    /// first hold for every start
+    #[arg(long, value_name = "WHERE", env = "SKYSIEVE_FROM", allow_hyphen_values = true, default_value_t)]
+    pub from: StartAt,
+    /// What to do where the committed offset is not in the topic any more (its messages were deleted before they were
+    /// read, or the offsets are gone): stop, or go on from the earliest message and count what is lost
+    #[arg(long, value_name = "WHAT", env = "SKYSIEVE_ON_LOST_OFFSETS", value_enum, default_value = "stop")]
+    on_lost_offsets: OnLostOffsets,
     /// A folder of filters to start with: NAME.wasm, beside it NAME.toml with [config], quota and [limits]
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
     pub filters: Option<PathBuf>,
@@ -81,6 +86,15 @@ pub struct HostArgs {
     /// Threads that run filters [default: one a core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+}
+
+/// What to do where the committed offset is not in the topic any more.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum OnLostOffsets {
+    /// The host stops, and says which.
+    Stop,
+    /// It goes on from the earliest message.
+    Earliest,
 }
 
 /// What becomes of alerts whose schema is not known.
@@ -128,6 +142,14 @@ impl HostArgs {
     /// The topic of the quotas' counters.
     pub fn quotas(&self) -> String {
         self.quotas.clone().unwrap_or_else(|| format!("{}-quotas", self.name))
+    }
+
+    /// What to do where the committed offset is not in the topic any more.
+    pub fn on_lost_offsets(&self) -> LostOffsets {
+        match self.on_lost_offsets {
+            OnLostOffsets::Stop => LostOffsets::Stop,
+            OnLostOffsets::Earliest => LostOffsets::Earliest,
+        }
     }
 
     /// How missing topics are created.

@@ -7,30 +7,29 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::connection::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::pipeline::TopicPartition;
 
 /// How long one question to the brokers may take.
 pub(in crate::kafka) const ASK: Duration = Duration::from_secs(5);
-
-/// A partition of a topic.
-pub(in crate::kafka) type Partition = (Arc<str>, i32);
 
 /// The partitions of `topics`; topics that are not there have none.
 pub(in crate::kafka) fn partitions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[Arc<str>],
     patience: Duration,
-) -> Result<Vec<Partition>, Error> {
+) -> Result<Vec<TopicPartition>, Error> {
     let mut found = Vec::new();
     for topic in topics {
         let metadata = consumer.fetch_metadata(Some(topic), patience)?;
         for described in metadata.topics().iter().filter(|described| described.name() == &**topic) {
             match described.error() {
-                None => found.extend(described.partitions().iter().map(|partition| (topic.clone(), partition.id()))),
+                None => found.extend(described.partitions().iter().map(|one| TopicPartition::new(topic.clone(), one.id()))),
                 Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) => {
-                    return Err(Error::Other(format!("the user of this host needs the right to read topic {topic:?}")));
+                    return Err(Error::forbidden(topic, "read"));
                 }
                 Some(_) => {}
             }
@@ -44,18 +43,22 @@ pub(in crate::kafka) fn await_topics<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[Arc<str>],
     options: &Options,
-) -> Result<Vec<Partition>, Error> {
+) -> Result<Vec<TopicPartition>, Error> {
     let deadline = Instant::now() + options.patience;
     let mut told = false;
+    let mut backoff = Backoff::between(options, 2 * TICK, 2 * TICK);
     loop {
-        let found = partitions(consumer, topics, ASK)?;
-        let absent: Vec<&str> =
-            topics.iter().filter(|topic| !found.iter().any(|(name, _)| name == *topic)).map(|topic| &**topic).collect();
+        let found = match partitions(consumer, topics, ASK) {
+            Err(error) if error.may_pass() && Instant::now() < deadline => {
+                tracing::warn!(%error, "asking for the topics once more");
+                Vec::new()
+            }
+            found => found?,
+        };
+        let there = |topic: &Arc<str>| found.iter().any(|partition| partition.topic == *topic);
+        let absent: Vec<&str> = topics.iter().filter(|topic| !there(topic)).map(|topic| &**topic).collect();
         if absent.is_empty() {
             return Ok(found);
-        }
-        if options.stopping() {
-            return Err(Error::Stopped(0));
         }
         if Instant::now() >= deadline {
             return Err(Error::NoTopic(absent.join(", ")));
@@ -63,15 +66,15 @@ pub(in crate::kafka) fn await_topics<C: ConsumerContext>(
         if !std::mem::replace(&mut told, true) {
             tracing::warn!(topics = absent.join(", "), "waiting for topics to be created");
         }
-        std::thread::sleep(2 * TICK);
+        backoff.pause()?;
     }
 }
 
 /// The partitions, each with the same offset.
-pub(in crate::kafka) fn list(partitions: &[Partition], offset: Offset) -> Result<TopicPartitionList, Error> {
+pub(in crate::kafka) fn list(partitions: &[TopicPartition], offset: Offset) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::new();
-    for (topic, partition) in partitions {
-        list.add_partition_offset(topic, *partition, offset)?;
+    for partition in partitions {
+        list.add_partition_offset(&partition.topic, partition.partition, offset)?;
     }
     Ok(list)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::Offset;
 
 use crate::kafka::client::connection::TICK;
 use crate::kafka::client::context::Context;
@@ -37,13 +37,9 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
     let connection = &consumer.context().connection;
     connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
     let partitions = partitions::await_topics(&consumer, &[Arc::from(topic)], options)?;
-    let mut list = TopicPartitionList::new();
-    for (topic, partition) in &partitions {
-        list.add_partition_offset(topic, *partition, Offset::Beginning)?;
-    }
-    consumer.assign(&list)?;
+    consumer.assign(&partitions::list(&partitions, Offset::Beginning)?)?;
     let (mut table, mut count) = (HashMap::new(), 0u64);
-    let mut unread: HashSet<i32> = partitions.into_iter().map(|(_, partition)| partition).collect();
+    let mut unread: HashSet<i32> = partitions.into_iter().map(|partition| partition.partition).collect();
     while !unread.is_empty() {
         match consumer.poll(TICK) {
             Some(Ok(message)) => {
@@ -56,6 +52,11 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
+            Some(Err(error))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) =>
+            {
+                return Err(Error::forbidden(topic, "read"));
+            }
             Some(Err(_)) | None => {
                 connection.report();
                 connection.check()?;

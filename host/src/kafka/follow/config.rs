@@ -1,5 +1,7 @@
 //! How topics are followed.
 
+use crate::kafka::client::start_at::StartAt;
+
 /// What to follow, and how.
 #[derive(Clone, Debug)]
 pub struct FollowConfig {
@@ -8,26 +10,11 @@ pub struct FollowConfig {
     /// Names, or patterns beginning with `^`.
     pub topics: Vec<String>,
     /// Where to begin.
-    pub start: Start,
+    pub start: StartAt,
     /// When offsets are committed.
     pub acknowledge: Acknowledge,
     /// Whether the ends of partitions are to be told within 0.1 s instead of 0.5 s.
     pub prompt_ends: bool,
-}
-
-/// Where to begin in a partition that this process was not given before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Where the group left off; a new group at the earliest message.
-    Committed,
-    /// At the earliest message, whatever the group has committed; so do the others.
-    Earliest,
-    /// Behind the latest message.
-    Latest,
-    /// So many messages before the end, at least 1.
-    Last(i64),
-    /// At the first message from that time on, in milliseconds since 1970.
-    Time(i64),
 }
 
 /// When a message's offset is committed.

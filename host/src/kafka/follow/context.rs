@@ -11,9 +11,10 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::held::Held;
-use super::{Acknowledge, FollowConfig, Start};
+use super::{Acknowledge, FollowConfig};
 use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::start_at::StartAt;
 
 /// How long to wait for the offsets of a time.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Context {
     pub(super) connection: Connection,
     held: Mutex<Held>,
-    start: Start,
+    start: StartAt,
     acknowledge: Acknowledge,
     trouble: Mutex<Option<Error>>,
 }
@@ -78,11 +79,11 @@ impl Context {
             }
         }
         let offset = match self.start {
-            Start::Committed => return Ok(()),
-            Start::Earliest => Offset::Beginning,
-            Start::Latest => Offset::End,
-            Start::Last(count) => Offset::OffsetTail(count),
-            Start::Time(time) => return set_times(consumer, list, &new, time),
+            StartAt::Committed => return Ok(()),
+            StartAt::Earliest => Offset::Beginning,
+            StartAt::Latest => Offset::End,
+            StartAt::Last(count) => Offset::OffsetTail(count),
+            StartAt::Time(time) => return set_times(consumer, list, &new, time),
         };
         new.iter().try_for_each(|(topic, partition)| list.set_partition_offset(topic, *partition, offset))
     }

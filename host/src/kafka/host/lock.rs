@@ -7,7 +7,8 @@ use crate::kafka::client::options::Options;
 use crate::kafka::client::table::{self, Table};
 use crate::kafka::host::sink::KafkaSink;
 use crate::kafka::host::source::{self, Client, KafkaSource};
-use crate::kafka::host::start::From;
+use crate::kafka::client::start_at::StartAt;
+use crate::kafka::host::start::LostOffsets;
 use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::Watch;
 
@@ -19,6 +20,8 @@ pub struct HostLock {
     watch: Watch,
     transactions: [Transactions; 2],
     consumer: Arc<Client>,
+    lost: LostOffsets,
+    expects_offsets: bool,
 }
 
 impl HostLock {
@@ -31,8 +34,10 @@ impl HostLock {
         let watch = Watch::default();
         let consumer = source::consumer(options, name, &watch)?;
         let mut transactions = Transactions::pair(options, name, &watch)?;
-        take_over(transactions.each_mut())?;
-        Ok(HostLock { options: options.clone(), name: name.to_owned(), watch, transactions, consumer })
+        take_over(transactions.each_mut(), options)?;
+        let (options, name) = (options.clone(), name.to_owned());
+        let (lost, expects_offsets) = (LostOffsets::Stop, false);
+        Ok(HostLock { options, name, watch, transactions, consumer, lost, expects_offsets })
     }
 
     /// The last record of each key of a compacted topic.
@@ -43,18 +48,26 @@ impl HostLock {
         table::read(&self.options, topic)
     }
 
+    /// What to do where the committed offset is not in the topic any more; and whether there must be one, as this host has
+    /// published before.
+    pub fn on_lost_offsets(&mut self, lost: LostOffsets, expected: bool) {
+        (self.lost, self.expects_offsets) = (lost, expected);
+    }
+
     /// Begins to read `topics`; records that are too large go to `dead_letters`. The sinks are to be used in turn.
     ///
     /// # Errors
-    /// [`Error`] when a topic is absent, or may not be read.
+    /// [`Error`] when a topic is absent, or may not be read; [`Error::LostOffset`], [`Error::NoOffsets`].
     pub fn open(
         self,
         topics: &[String],
-        from: From,
+        from: StartAt,
         dead_letters: Arc<str>,
     ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
-        let HostLock { options, name, watch, transactions, consumer } = self;
+        let HostLock { options, name, watch, transactions, consumer, lost, expects_offsets } = self;
         let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters);
-        Ok((KafkaSource::new(consumer, &options, watch, topics, from)?, sinks))
+        let mut source = KafkaSource::new(consumer, &options, &name, watch, topics, lost)?;
+        source.begin(from, expects_offsets)?;
+        Ok((source, sinks))
     }
 }

@@ -6,21 +6,23 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::connection::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::host::source::Client;
 use crate::kafka::host::start;
 use crate::kafka::host::transactions::{Failure, Transactions, take_over};
-use crate::kafka::host::watch::Watch;
+use crate::kafka::host::watch::{Stamped, Watch};
 use crate::kafka::wire::Parcel;
 use crate::pipeline::{Header, Position, Published, Record, Sink, SinkError};
 
 /// The header of a dead letter whose payload the brokers found too large, and how many bytes it had.
 pub const DROPPED_PAYLOAD: &str = "skysieve-dropped-payload";
 
-/// The pause before a batch is tried again, doubled each time up to the second.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often the offsets of partitions without messages are committed beside those of others: brokers forget what was not
+/// committed for days (`offsets.retention.minutes`).
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Publishes batches exactly once: a batch's records and the offsets behind it are committed in one transaction.
 ///
@@ -46,6 +48,8 @@ struct Shared {
     sending: Mutex<()>,
     /// How often a batch was sent once more. What another sink had sent by then is too early in its topics.
     repeats: AtomicU64,
+    /// When the offsets of all partitions were last committed.
+    kept_alive: Mutex<Instant>,
 }
 
 /// A batch whose records were sent.
@@ -106,8 +110,8 @@ impl KafkaSink {
         name: &str,
         dead_letters: &Arc<str>,
     ) -> [KafkaSink; 2] {
-        let (sending, repeats) = (Mutex::default(), AtomicU64::new(0));
-        let shared = Arc::new(Shared { transactions: transactions.map(Mutex::new), sending, repeats });
+        let (sending, repeats, kept_alive) = (Mutex::default(), AtomicU64::new(0), Mutex::new(Instant::now()));
+        let shared = Arc::new(Shared { transactions: transactions.map(Mutex::new), sending, repeats, kept_alive });
         [0, 1].map(|number| KafkaSink {
             number,
             shared: shared.clone(),
@@ -121,6 +125,10 @@ impl KafkaSink {
 
     fn finish(&mut self, sent: Sent) -> Result<Published, Error> {
         let Sent { mut batch, positions, outcome, repeats } = sent;
+        let positions = self.offsets(&positions, batch.is_empty());
+        if batch.is_empty() && positions.is_empty() {
+            return Ok(Published::default());
+        }
         let mut next = Next::Repeat;
         if repeats == self.shared.repeats.load(Ordering::Acquire) {
             let finished = outcome.and_then(|()| self.shared.transactions(self.number).finish(&positions));
@@ -134,12 +142,28 @@ impl KafkaSink {
         Ok(Published { too_large: dropped.map(|(number, _)| number).collect() })
     }
 
+    /// The offsets to commit with a batch, now that everything before it is committed: its own, and now and then those of
+    /// the other partitions once more.
+    fn offsets(&self, positions: &[Position], nothing_published: bool) -> Vec<Stamped> {
+        let mut stamped = self.watch.stamp(positions);
+        let mut kept_alive = lock(&self.shared.kept_alive);
+        if nothing_published && positions.is_empty() || kept_alive.elapsed() >= KEEP_ALIVE {
+            *kept_alive = Instant::now();
+            let others = self.watch.kept_alive().into_iter().filter(|kept| {
+                let Position { topic, partition, .. } = &kept.position;
+                !positions.iter().any(|own| own.partition == *partition && own.topic == *topic)
+            });
+            stamped.extend(others);
+        }
+        stamped
+    }
+
     /// Tries again until it is committed. No other sink sends meanwhile.
-    fn repeat(&mut self, mut next: Next, batch: &mut [Outgoing], positions: &[Position]) -> Result<(), Error> {
+    fn repeat(&mut self, mut next: Next, batch: &mut [Outgoing], positions: &[Stamped]) -> Result<(), Error> {
         let shared = self.shared.clone();
         let _sending = lock(&shared.sending);
         shared.repeats.fetch_add(1, Ordering::Release);
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::new(&self.options);
         loop {
             match next {
                 Next::Nothing => return Ok(()),
@@ -149,8 +173,10 @@ impl KafkaSink {
                     if shared.transactions(self.number).is_stopped() {
                         return Err(Error::Stopped(batch.len()));
                     }
-                    wait(pause, &self.options);
-                    pause = (2 * pause).min(PAUSES.1);
+                    // Once the process shall stop there are some seconds left to end what has begun.
+                    if backoff.pause().is_err() {
+                        std::thread::sleep(TICK);
+                    }
                 }
                 Next::Renew(reason) => {
                     next = self.renew(positions, reason)?;
@@ -194,11 +220,11 @@ impl KafkaSink {
     /// place. Whether one has is told by the group's offsets: asked for before this host takes the name over again, so that
     /// it does not end the other, and after that, when nothing is on its way any more. Both ids are taken, or two hosts
     /// might publish the same, each under one.
-    fn renew(&mut self, positions: &[Position], reason: String) -> Result<Next, Error> {
+    fn renew(&mut self, positions: &[Stamped], reason: String) -> Result<Next, Error> {
         let [mut first, mut second] = [0, 1].map(|number| self.shared.transactions(number));
         let begun = self.found(positions).and_then(|found| match found {
             Found::Elsewhere => Err(self.fenced()),
-            _ => take_over([&mut first, &mut second]),
+            _ => take_over([&mut first, &mut second], &self.options),
         });
         let found = match begun.and_then(|()| self.found(positions)) {
             Ok(Found::Elsewhere) => return Err(self.fenced()),
@@ -215,13 +241,13 @@ impl KafkaSink {
     }
 
     /// Where the group's offsets are.
-    fn found(&self, positions: &[Position]) -> Result<Found, Error> {
-        let partition = |position: &Position| (position.topic.clone(), position.partition);
-        let partitions: Vec<_> = positions.iter().map(partition).collect();
-        let found = start::committed(&self.consumer, &partitions, self.options.patience)
-            .map_err(|error| self.options.unreachable(error.to_string()))?;
-        let known = |position: &Position| self.watch.committed(&position.topic, position.partition);
-        let mut pairs = positions.iter().zip(found);
+    fn found(&self, positions: &[Stamped]) -> Result<Found, Error> {
+        let positions: Vec<&Position> = positions.iter().map(|stamped| &stamped.position).collect();
+        let partitions: Vec<_> = positions.iter().map(|position| position.topic_partition()).collect();
+        let found = start::committed(&self.consumer, &partitions, &self.options)?;
+        let known = |position: &Position| self.watch.group(&position.topic, position.partition);
+        let found = found.into_iter().map(|committed| committed.map(|committed| committed.offset));
+        let mut pairs = positions.into_iter().zip(found);
         Ok(if pairs.clone().all(|(position, found)| found == Some(position.offset)) {
             Found::Behind
         } else if pairs.all(|(position, found)| found == known(position)) {
@@ -297,12 +323,4 @@ impl Outgoing {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Waits, unless the process shall stop.
-fn wait(pause: Duration, options: &Options) {
-    let until = Instant::now() + pause;
-    while Instant::now() < until && !options.stopping() {
-        std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
-    }
 }

@@ -1,120 +1,145 @@
-//! Which partitions a source reads, and from where.
+//! From where a host reads: what its group has committed, and whether that is still in the topic.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
+use std::time::Instant;
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
 
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
-use crate::kafka::client::partitions::{ASK, Partition, list};
+use crate::kafka::client::options::Options;
+use crate::kafka::client::partitions::{ASK, list};
+use crate::kafka::client::start_at::StartAt;
+use crate::kafka::wire::TopicId;
+use crate::pipeline::TopicPartition;
 
-/// Where reading begins.
+/// What a host does where the committed offset is not in the topic any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum From {
-    /// Where the host of this name has come to; in its first run, the beginning.
+pub enum LostOffsets {
+    /// It stops, and names the partition and the offsets.
     #[default]
-    Committed,
-    /// The oldest message.
+    Stop,
+    /// It goes on from the oldest message, and counts what is gone.
     Earliest,
-    /// Messages that come from now on.
-    Latest,
-    /// The first message of that time or later, in milliseconds since 1970 (UTC).
-    Time(i64),
 }
 
-impl FromStr for From {
-    type Err = String;
+/// What a group has committed of a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kafka) struct Committed {
+    /// The next message to read.
+    pub offset: i64,
+    /// The id that the topic had then, if that was written beside it.
+    pub topic: Option<TopicId>,
+}
 
-    fn from_str(text: &str) -> Result<From, String> {
-        match text {
-            "committed" => Ok(From::Committed),
-            "earliest" => Ok(From::Earliest),
-            "latest" => Ok(From::Latest),
-            _ => milliseconds(text).map(From::Time).ok_or_else(|| {
-                "not committed, earliest, latest, a time like 2026-05-09T03:00:00Z, or seconds since 1970".to_owned()
-            }),
+/// The offsets that a partition has.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kafka) struct Range {
+    /// That of its oldest message.
+    pub oldest: i64,
+    /// One past its last message.
+    pub end: i64,
+}
+
+/// Asks the brokers until they answer, as long as the patience lasts.
+fn ask<T>(options: &Options, mut question: impl FnMut() -> Result<T, KafkaError>) -> Result<T, Error> {
+    use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
+    let deadline = Instant::now() + options.patience;
+    let mut backoff = Backoff::new(options);
+    loop {
+        let error = match question() {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if let Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) =
+            error.rdkafka_error_code()
+        {
+            let rights = "the user of this host needs the right to read the topics and the consumer group";
+            return Err(Error::Other(format!("{code}: {rights}")));
         }
-    }
-}
-
-impl fmt::Display for From {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            From::Committed => f.write_str("committed"),
-            From::Earliest => f.write_str("earliest"),
-            From::Latest => f.write_str("latest"),
-            From::Time(milliseconds) => write!(f, "{}", *milliseconds as f64 / 1e3),
+        if Instant::now() >= deadline {
+            return Err(options.unreachable(error.to_string()));
         }
+        tracing::debug!(%error, "asking for offsets once more");
+        backoff.pause()?;
     }
 }
 
-/// A time, as RFC 3339 writes it or in seconds since 1970.
-fn milliseconds(text: &str) -> Option<i64> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        let valid = (0.0..1e12).contains(&seconds);
-        return valid.then_some((seconds * 1e3) as i64);
-    }
-    let time = humantime::parse_rfc3339_weak(text).ok()?;
-    i64::try_from(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis()).ok()
-}
-
-/// What the group has committed of each partition.
-pub(super) fn committed<C: ConsumerContext>(
+/// What the group has committed of each partition. Asks until the coordinator answers, as long as the patience lasts.
+pub(in crate::kafka) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    partitions: &[Partition],
-    patience: Duration,
-) -> Result<Vec<Option<i64>>, Error> {
-    let answer = consumer.committed_offsets(list(partitions, Offset::Invalid)?, patience)?;
-    let of = |(topic, partition): &Partition| match answer.find_partition(topic, *partition)?.offset() {
-        Offset::Offset(offset) => Some(offset),
+    partitions: &[TopicPartition],
+    options: &Options,
+) -> Result<Vec<Option<Committed>>, Error> {
+    let asked = list(partitions, Offset::Invalid)?;
+    let answer = ask(options, || {
+        let answer = consumer.committed_offsets(asked.clone(), ASK.min(options.patience))?;
+        answer.elements().iter().try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)?;
+        Ok(answer)
+    })?;
+    Ok(partitions.iter().map(|partition| committed_of(&answer, partition)).collect())
+}
+
+fn committed_of(answer: &TopicPartitionList, partition: &TopicPartition) -> Option<Committed> {
+    let found = answer.find_partition(&partition.topic, partition.partition)?;
+    match found.offset() {
+        Offset::Offset(offset) => Some(Committed { offset, topic: TopicId::parse(found.metadata()) }),
         _ => None,
+    }
+}
+
+/// The offsets that a partition has just now.
+pub(in crate::kafka) fn range<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partition: &TopicPartition,
+    options: &Options,
+) -> Result<Range, Error> {
+    let TopicPartition { topic, partition } = partition;
+    let (oldest, end) = ask(options, || consumer.fetch_watermarks(topic, *partition, ASK))?;
+    Ok(Range { oldest, end })
+}
+
+/// Where the first messages of that time or later are, in milliseconds since 1970; the end where nothing is as young.
+pub(in crate::kafka) fn at_time<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    milliseconds: i64,
+    options: &Options,
+) -> Result<Vec<Offset>, Error> {
+    let asked = list(partitions, Offset::Offset(milliseconds))?;
+    let answer = ask(options, || consumer.offsets_for_times(asked.clone(), 2 * ASK))?;
+    let of = |partition: &TopicPartition| match answer.find_partition(&partition.topic, partition.partition) {
+        Some(found) if matches!(found.offset(), Offset::Offset(_)) => found.offset(),
+        _ => Offset::End,
     };
     Ok(partitions.iter().map(of).collect())
 }
 
-/// Where to begin in each partition, of which the group has committed `committed`.
-pub(super) fn offsets<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    partitions: &[Partition],
-    committed: &[Option<i64>],
-    from: From,
-) -> Result<Vec<Offset>, Error> {
-    match from {
-        From::Committed => {
-            Ok(committed.iter().map(|offset| offset.map_or(Offset::Beginning, Offset::Offset)).collect())
-        }
-        From::Earliest => Ok(vec![Offset::Beginning; partitions.len()]),
-        From::Latest => partitions
-            .iter()
-            .map(|(topic, partition)| Ok(Offset::Offset(consumer.fetch_watermarks(topic, *partition, ASK)?.1)))
-            .collect(),
-        From::Time(milliseconds) => {
-            let answer = consumer.offsets_for_times(list(partitions, Offset::Offset(milliseconds))?, 2 * ASK)?;
-            let of = |(topic, partition): &Partition| match answer.find_partition(topic, *partition) {
-                Some(found) if matches!(found.offset(), Offset::Offset(_)) => found.offset(),
-                // Nothing as young as that.
-                _ => Offset::End,
-            };
-            Ok(partitions.iter().map(of).collect())
-        }
+/// The offset to begin at in a partition whose offsets are `range`, unless that is by time or by what was committed.
+pub(in crate::kafka) fn without_history(at: StartAt, range: Range) -> i64 {
+    match at {
+        StartAt::Latest => range.end,
+        StartAt::Last(count) => range.end.saturating_sub(count).max(range.oldest),
+        StartAt::Committed | StartAt::Earliest | StartAt::Time(_) => range.oldest,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::From;
+    use super::*;
 
     #[test]
-    fn where_to_begin_is_read_from_text() {
-        let read = |text: &str| text.parse::<From>();
-        assert_eq!(read("latest"), Ok(From::Latest));
-        assert_eq!(read("1528496269.734"), Ok(From::Time(1_528_496_269_734)));
-        assert_eq!(read("2018-06-08T22:17:49.734Z"), Ok(From::Time(1_528_496_269_734)));
-        assert_eq!(read("2018-06-08T22:17:49").unwrap().to_string(), "1528496269");
-        for wrong in ["", "now", "-5", "NaN", "2018-13-01T00:00:00Z"] {
-            assert!(read(wrong).unwrap_err().contains("earliest"), "{wrong:?}");
+    fn the_last_messages_are_no_more_than_there_are() {
+        let range = Range { oldest: 10, end: 30 };
+        for (at, offset) in [
+            (StartAt::Earliest, 10),
+            (StartAt::Latest, 30),
+            (StartAt::Last(5), 25),
+            (StartAt::Last(20), 10),
+            (StartAt::Last(i64::MAX), 10),
+        ] {
+            assert_eq!(without_history(at, range), offset, "{at}");
         }
     }
 }

@@ -36,14 +36,14 @@ fn publish(options: &Options, records: Vec<Record>) {
 /// Those of the host "nightwatch", from the beginning of what it has not committed.
 fn sinks(options: &Options) -> [KafkaSink; 2] {
     let lock = HostLock::new(options, "nightwatch").unwrap();
-    lock.open(&["alerts".into()], From::Committed, "dead".into()).unwrap().1
+    lock.open(&["alerts".into()], StartAt::Committed, "dead".into()).unwrap().1
 }
 
 /// The same with its source, and one sink.
 fn open(options: &Options, topics: &[&str]) -> (KafkaSource, KafkaSink) {
     let topics: Vec<String> = topics.iter().map(|topic| topic.to_string()).collect();
     let (source, [sink, _]) =
-        HostLock::new(options, "nightwatch").unwrap().open(&topics, From::Committed, "dead".into()).unwrap();
+        HostLock::new(options, "nightwatch").unwrap().open(&topics, StartAt::Committed, "dead".into()).unwrap();
     (source, sink)
 }
 
@@ -150,8 +150,8 @@ fn a_host_may_begin_elsewhere() {
         let lock = HostLock::new(&options, "nightwatch").unwrap();
         lock.open(&["alerts".into()], from, "dead".into()).unwrap().0
     };
-    assert_eq!(fetch(&mut begin(From::Earliest), 1)[0].bytes, "0");
-    let mut source = begin(From::Latest);
+    assert_eq!(fetch(&mut begin(StartAt::Earliest), 1)[0].bytes, "0");
+    let mut source = begin(StartAt::Latest);
     publish(&options, vec![record("alerts", "", "young")]);
     assert_eq!(fetch(&mut source, 1)[0].bytes, "young");
 }
@@ -295,7 +295,7 @@ fn a_topic_that_stays_absent_is_an_error() {
     let broker = broker(&[("ztf", 1)]);
     let options = Options { patience: Duration::from_secs(1), ..broker.options() };
     let lock = HostLock::new(&options, "nightwatch").unwrap();
-    let error = lock.open(&["ztf".into(), "ztv".into()], From::Committed, "dead".into()).err().unwrap();
+    let error = lock.open(&["ztf".into(), "ztv".into()], StartAt::Committed, "dead".into()).err().unwrap();
     assert_eq!(error.to_string(), "no such topic: ztv; create it, or correct its name");
     let settings = TopicSettings { create: false, ..TopicSettings::default() };
     let error = Topics::new(&options, settings).unwrap().outputs(&["ztf", "bright"]).unwrap_err();

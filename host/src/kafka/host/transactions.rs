@@ -18,14 +18,21 @@ use kafka_protocol::protocol::StrBytes;
 
 pub(super) use failure::Failure;
 
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::host::watch::Watch;
-use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, Trouble, plan};
+use crate::kafka::host::watch::{Stamped, Watch};
+use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, TopicId, Trouble, plan};
 use crate::pipeline::Position;
 
 /// How long a coordinator that can't be reached is left in peace.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause while it can't be reached.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long brokers that answer may not know who coordinates a name's transactions.
+const COORDINATOR: Duration = Duration::from_secs(300);
 
 /// What is behind a host's name in its second transactional id. No topic's name has it, and so no host's.
 const SECOND: &str = "#2";
@@ -62,28 +69,35 @@ impl Transactions {
 
     fn renew(&mut self) -> Result<(), Error> {
         self.producer = Producer::new(&self.producer.transactional_id);
-        let deadline = Instant::now() + self.options.patience;
+        let begun = Instant::now();
+        let mut backoff = Backoff::between(&self.options, PAUSE, LONGEST);
         loop {
             let trouble = match self.identify() {
                 Ok(()) => break,
                 Err(Trouble::Fatal(error)) => return Err(error),
                 Err(trouble) => trouble,
             };
-            if self.options.stopping() {
-                return Err(Error::Stopped(0));
-            }
             match trouble {
                 Trouble::Answer(code) if !code.is_retriable() => return Err(self.explain(code)),
-                trouble if Instant::now() >= deadline => return Err(self.options.unreachable(trouble.to_string())),
-                _ => std::thread::sleep(PAUSE),
+                // A cluster that makes a thousand topics says only then who coordinates.
+                Trouble::Answer(code) if begun.elapsed() < COORDINATOR.max(self.options.patience) => {
+                    let id = &self.producer.transactional_id;
+                    tracing::warn!(id, reason = %Trouble::Answer(code), "waiting for the coordinator of transactions");
+                }
+                Trouble::Answer(code) => return Err(self.explain(code)),
+                trouble if begun.elapsed() >= self.options.patience => {
+                    return Err(self.options.unreachable(trouble.to_string()));
+                }
+                _ => {}
             }
+            backoff.pause()?;
         }
         self.open = None;
         Ok(())
     }
 
     /// Publishes the records and commits the offsets, in one transaction.
-    pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Position]) -> Result<(), Failure> {
+    pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Stamped]) -> Result<(), Failure> {
         self.send(parcels)?;
         self.finish(positions)
     }
@@ -99,7 +113,7 @@ impl Transactions {
     }
 
     /// Commits what was sent, with the offsets.
-    pub(super) fn finish(&mut self, positions: &[Position]) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, positions: &[Stamped]) -> Result<(), Failure> {
         let finished = self.try_finish(positions);
         self.noted(finished)
     }
@@ -142,7 +156,7 @@ impl Transactions {
         self.check(&produced, parcels)
     }
 
-    fn try_finish(&mut self, positions: &[Position]) -> Result<(), Failure> {
+    fn try_finish(&mut self, positions: &[Stamped]) -> Result<(), Failure> {
         let begun = Instant::now();
         if !positions.is_empty() {
             self.offsets(positions).map_err(|trouble| self.sort(trouble))?;
@@ -183,7 +197,7 @@ impl Transactions {
 
     /// Not while records are on their way: of two questions about one transaction a broker drops the first, and tells its
     /// asker that there are not enough replicas.
-    fn offsets(&mut self, positions: &[Position]) -> Result<(), Trouble> {
+    fn offsets(&mut self, positions: &[Stamped]) -> Result<(), Trouble> {
         let group = GroupId(StrBytes::from_string(self.group.clone()));
         let add = AddOffsetsToTxnRequest::default()
             .with_transactional_id(self.id())
@@ -192,11 +206,14 @@ impl Transactions {
             .with_group_id(group.clone());
         self.cluster.coordinate(Coordinates::Transactions, &add, |answer| answer.error_code)?;
         let mut topics: BTreeMap<&str, Vec<TxnOffsetCommitRequestPartition>> = BTreeMap::new();
-        for Position { topic, partition, offset } in positions {
+        for Stamped { position: Position { topic, partition, offset }, topic: id, .. } in positions {
+            // If the topic is created anew, the next start knows by the id that the offset is of another one.
+            let metadata = id.map_or_else(String::new, TopicId::metadata);
             let partition = TxnOffsetCommitRequestPartition::default()
                 .with_partition_index(*partition)
                 .with_committed_offset(*offset)
-                .with_committed_leader_epoch(-1);
+                .with_committed_leader_epoch(-1)
+                .with_committed_metadata(Some(StrBytes::from_string(metadata)));
             topics.entry(topic).or_default().push(partition);
         }
         let topic = |(name, partitions)| {
@@ -278,7 +295,8 @@ impl Transactions {
 /// Takes a host's transactional ids over: whoever published under one of them can't any more, and what was left open is
 /// committed or aborted. Of several hosts that do so at the same time one has both in the end, and the others publish
 /// nothing: a host that lost one while it took the other begins anew.
-pub(super) fn take_over([first, second]: [&mut Transactions; 2]) -> Result<(), Error> {
+pub(super) fn take_over([first, second]: [&mut Transactions; 2], options: &Options) -> Result<(), Error> {
+    let mut backoff = Backoff::new(options);
     loop {
         first.renew()?;
         second.renew()?;
@@ -291,6 +309,8 @@ pub(super) fn take_over([first, second]: [&mut Transactions; 2]) -> Result<(), E
             Err(Trouble::Answer(code)) if !code.is_retriable() => return Err(first.explain(code)),
             Err(trouble) => tracing::warn!(%trouble, "taking the name over once more"),
         }
+        // Two hosts that take each other's name shall not do so without a pause.
+        backoff.pause()?;
     }
 }
 

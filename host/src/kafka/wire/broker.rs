@@ -46,7 +46,7 @@ macro_rules! ask {
 }
 
 ask! {
-    ProduceRequest 8, MetadataRequest 8, FindCoordinatorRequest 2, InitProducerIdRequest 4,
+    ProduceRequest 8, MetadataRequest 10, FindCoordinatorRequest 2, InitProducerIdRequest 4,
     AddPartitionsToTxnRequest 1, AddOffsetsToTxnRequest 1, TxnOffsetCommitRequest 3, EndTxnRequest 1,
     ApiVersionsRequest 0
 }
@@ -153,7 +153,7 @@ impl Broker {
             let known = answer.api_keys.iter().find(|api| api.api_key == key);
             if !known.is_some_and(|api| (api.min_version..=api.max_version).contains(&version)) {
                 return Err(Trouble::Fatal(Error::Other(format!(
-                    "the broker at {} does not know version {version} of {name}: hosts need Apache Kafka 2.7 or newer",
+                    "the broker at {} does not know version {version} of {name}: hosts need Apache Kafka 2.8 or newer",
                     self.address
                 ))));
             }

@@ -275,7 +275,7 @@ impl Cluster {
     }
 
     /// A connection to any broker that answers.
-    fn any(&mut self) -> Result<&mut Broker, Trouble> {
+    pub(super) fn any(&mut self) -> Result<&mut Broker, Trouble> {
         let open = self
             .connections
             .iter()

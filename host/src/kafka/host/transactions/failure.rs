@@ -94,6 +94,10 @@ impl Transactions {
             TopicAuthorizationFailed => "; the user of this host needs the right to write to its topics",
             ClusterAuthorizationFailed => "; the user of this host needs the right to IdempotentWrite",
             InvalidTransactionTimeout => "; the brokers' transaction.max.timeout.ms is shorter",
+            CoordinatorNotAvailable | CoordinatorLoadInProgress | NotCoordinator => {
+                "; the brokers answer, but none coordinates transactions: the topic __transaction_state has no leader, or \
+                 there are fewer brokers than transaction.state.log.replication.factor"
+            }
             _ => "",
         };
         Error::Other(format!("transactions of {:?}: {}{advice}", self.producer.transactional_id, Trouble::Answer(code)))

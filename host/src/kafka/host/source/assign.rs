@@ -1,0 +1,166 @@
+//! Which partitions are read, and from where.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::KafkaSource;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::partitions;
+use crate::kafka::client::start_at::StartAt;
+use crate::kafka::host::start::{self, Committed, LostOffsets, Range};
+use crate::pipeline::{Position, TopicPartition};
+
+/// How often new partitions are looked for, and how long that may take.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_FOR: Duration = Duration::from_millis(500);
+
+impl KafkaSource {
+    /// Begins to read. Nobody else may be about to commit for the group. `expected`: the host has published before, so that
+    /// there must be offsets.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`], [`Error::LostOffset`], [`Error::NoOffsets`]; [`Error`] when the brokers don't answer.
+    pub(in crate::kafka) fn begin(&mut self, from: StartAt, expected: bool) -> Result<(), Error> {
+        let partitions = partitions::await_topics(&self.consumer, &self.topics, &self.options)?;
+        let ids = self.await_ids()?;
+        for topic in &self.topics {
+            self.watch.begin_anew(topic, ids.get(topic).copied());
+        }
+        let committed = start::committed(&self.consumer, &partitions, &self.options)?;
+        if from == StartAt::Committed && expected && committed.iter().all(Option::is_none) {
+            let error = Error::NoOffsets(self.group.clone());
+            match self.lost {
+                LostOffsets::Stop => return Err(error),
+                LostOffsets::Earliest => tracing::warn!(%error, "going on from the earliest message"),
+            }
+        }
+        self.assign(partitions, &committed, from)
+    }
+
+    /// Begins to read partitions, of which the group has committed `committed`.
+    pub(super) fn assign(
+        &mut self,
+        partitions: Vec<TopicPartition>,
+        committed: &[Option<Committed>],
+        from: StartAt,
+    ) -> Result<(), Error> {
+        let offsets = self.offsets(&partitions, committed, from)?;
+        let mut list = TopicPartitionList::new();
+        for ((partition, (offset, position)), committed) in partitions.iter().zip(offsets).zip(committed) {
+            let TopicPartition { topic, partition } = partition.clone();
+            list.add_partition_offset(&topic, partition, offset)?;
+            let committed = committed.map(|committed| committed.offset);
+            tracing::debug!(%topic, partition, ?offset, position, ?committed, "reading a partition");
+            self.watch.begin(&Position { topic, partition, offset: position }, committed);
+        }
+        self.consumer.incremental_assign(&list)?;
+        self.known.extend(partitions);
+        Ok(())
+    }
+
+    /// Where to begin in each partition: as librdkafka is told, and which offset that is.
+    fn offsets(
+        &self,
+        partitions: &[TopicPartition],
+        committed: &[Option<Committed>],
+        from: StartAt,
+    ) -> Result<Vec<(Offset, i64)>, Error> {
+        let ranges: Vec<Range> = partitions
+            .iter()
+            .map(|partition| start::range(&self.consumer, partition, &self.options))
+            .collect::<Result<_, _>>()?;
+        if let StartAt::Time(milliseconds) = from {
+            let times = start::at_time(&self.consumer, partitions, milliseconds, &self.options)?;
+            let of = |(time, range): (Offset, &Range)| match time {
+                Offset::Offset(offset) => (time, offset),
+                // What comes from now on: it is younger.
+                _ => (Offset::Offset(range.end), range.end),
+            };
+            return Ok(times.into_iter().zip(&ranges).map(of).collect());
+        }
+        let recreated = self.recreated(partitions, committed);
+        let mut offsets = Vec::new();
+        for ((partition, committed), range) in partitions.iter().zip(committed).zip(ranges) {
+            let begin = match (from, committed) {
+                (StartAt::Committed, Some(committed)) if !recreated.contains(&partition.topic) => {
+                    let offset = self.still_there(partition, committed.offset, range)?;
+                    (Offset::Offset(offset), offset)
+                }
+                // Not by its number: the oldest message may be deleted just now.
+                (StartAt::Committed | StartAt::Earliest, _) => (Offset::Beginning, range.oldest),
+                _ => {
+                    let offset = start::without_history(from, range);
+                    (Offset::Offset(offset), offset)
+                }
+            };
+            offsets.push(begin);
+        }
+        Ok(offsets)
+    }
+
+    /// The topics of which offsets are committed that are of an earlier topic of that name.
+    fn recreated(&self, partitions: &[TopicPartition], committed: &[Option<Committed>]) -> HashSet<Arc<str>> {
+        let mut recreated = HashSet::new();
+        for (TopicPartition { topic, .. }, committed) in partitions.iter().zip(committed) {
+            let before = committed.and_then(|committed| committed.topic);
+            if let (Some(before), Some(now)) = (before, self.watch.topic_id(topic))
+                && before != now
+                && recreated.insert(topic.clone())
+            {
+                tracing::warn!(%topic, %before, %now, "the topic was deleted and created anew; reading it from its beginning");
+            }
+        }
+        recreated
+    }
+
+    /// The offset, if it is in the partition; else where to go on, if that is wanted.
+    pub(super) fn still_there(&self, partition: &TopicPartition, offset: i64, range: Range) -> Result<i64, Error> {
+        let Range { oldest, end } = range;
+        if (oldest..=end).contains(&offset) {
+            return Ok(offset);
+        }
+        let error = Error::LostOffset { partition: partition.clone(), committed: offset, oldest, end };
+        match self.lost {
+            LostOffsets::Stop => Err(error),
+            LostOffsets::Earliest => {
+                tracing::warn!(%error, "going on from the earliest message");
+                self.watch.lose(partition, oldest - offset);
+                Ok(oldest)
+            }
+        }
+    }
+
+    /// Looks now and then for topics that were created anew, and for partitions that were added.
+    pub(super) fn look(&mut self) -> Result<(), Error> {
+        if self.looked.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        self.compare_ids()?;
+        // Brokers that don't answer are reported elsewhere.
+        let Ok(mut found) = partitions::partitions(&self.consumer, &self.topics, LOOK_FOR) else { return Ok(()) };
+        if self.topics.iter().all(|topic| found.iter().any(|partition| partition.topic == *topic)) {
+            self.absent = None;
+        }
+        let begins_anew = |topic: &Arc<str>| self.restarts.iter().any(|restart| restart.topic == *topic);
+        found.retain(|partition| !self.known.contains(partition) && !begins_anew(&partition.topic));
+        if found.is_empty() {
+            return Ok(());
+        }
+        let added = found.len();
+        let begun = start::committed(&self.consumer, &found, &self.options)
+            .and_then(|committed| self.assign(found, &committed, StartAt::Committed));
+        match begun {
+            Ok(()) => tracing::info!(partitions = added, "the topic has new partitions"),
+            Err(error) if error.may_pass() => {
+                tracing::warn!(%error, "the topic has new partitions; trying again to read them");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}

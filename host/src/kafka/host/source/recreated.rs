@@ -1,0 +1,175 @@
+//! Topics that are deleted and created anew while they are read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::KafkaSource;
+use crate::kafka::client::backoff::Backoff;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::partitions;
+use crate::kafka::client::partitions::ASK;
+use crate::kafka::client::start_at::StartAt;
+use crate::kafka::host::start;
+use crate::kafka::wire::{TopicId, Trouble};
+use crate::pipeline::{Position, TopicPartition};
+
+/// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
+/// are of one topic.
+const GAP: Duration = Duration::from_millis(200);
+
+/// Partitions to read anew, once all that was read of their topic is committed: what is on its way has offsets that are not
+/// to be mixed with the new ones.
+pub(super) struct Restart {
+    pub topic: Arc<str>,
+    id: Option<TopicId>,
+    /// Some of its partitions, and where to begin there; none: all, at the beginning.
+    partitions: Vec<(TopicPartition, i64)>,
+}
+
+/// Whether a message is of the topic that is read.
+pub(super) enum Doubt {
+    /// It is.
+    None,
+    /// It is of another one of that name.
+    AnotherTopic,
+    /// No broker says so.
+    NoAnswer,
+}
+
+impl KafkaSource {
+    /// The topics' ids, at the start.
+    pub(super) fn await_ids(&mut self) -> Result<HashMap<Arc<str>, TopicId>, Error> {
+        let deadline = Instant::now() + self.options.patience;
+        let mut backoff = Backoff::new(&self.options);
+        loop {
+            match self.cluster.topic_ids(&self.topics) {
+                Ok(ids) => return Ok(ids),
+                Err(Trouble::Fatal(error)) => return Err(error),
+                Err(trouble) if Instant::now() >= deadline => return Err(self.options.unreachable(trouble.to_string())),
+                Err(_) => backoff.pause()?,
+            }
+        }
+    }
+
+    /// Whether the topic, of which a message has come, is still the same. Asked for after a gap, in which it may have been
+    /// created anew: librdkafka then reads on at the old offset, wherever that is in the new topic.
+    pub(super) fn doubt(&mut self, topic: &Arc<str>) -> Result<Doubt, Error> {
+        let recent = self.seen.get(topic).is_some_and(|seen| seen.elapsed() < GAP);
+        if !recent && self.watch.topic_id(topic).is_some() {
+            if !self.compare_ids()? {
+                return Ok(Doubt::NoAnswer);
+            }
+            if self.restarts.iter().any(|restart| restart.topic == *topic) {
+                return Ok(Doubt::AnotherTopic);
+            }
+        }
+        self.seen.insert(topic.clone(), Instant::now());
+        Ok(Doubt::None)
+    }
+
+    /// Compares the topics' ids with those that are read. Whether a broker has answered.
+    pub(super) fn compare_ids(&mut self) -> Result<bool, Error> {
+        let ids = match self.cluster.topic_ids(&self.topics) {
+            Ok(ids) => ids,
+            Err(Trouble::Fatal(error)) => return Err(error),
+            Err(trouble) => {
+                tracing::debug!(%trouble, "the topics' ids are not known");
+                return Ok(false);
+            }
+        };
+        for (topic, now) in ids {
+            let pending = self.restarts.iter().find(|restart| restart.topic == topic && restart.partitions.is_empty());
+            let known = pending.map_or_else(|| self.watch.topic_id(&topic), |restart| restart.id);
+            if let Some(before) = known.filter(|before| *before != now) {
+                tracing::warn!(%topic, %before, %now, "the topic was deleted and created anew; reading it from its beginning");
+                self.restart(Restart { topic, id: Some(now), partitions: Vec::new() })?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Looks for partitions that are read where nothing is, and has them read from elsewhere if that is wanted.
+    pub(super) fn compare_offsets(&mut self) -> Result<(), Error> {
+        if !self.compare_ids()? || !self.restarts.is_empty() {
+            return Ok(());
+        }
+        for partition in self.known.iter().cloned().collect::<Vec<_>>() {
+            let Some(position) = self.watch.position(&partition.topic, partition.partition) else { continue };
+            let range = start::range(&self.consumer, &partition, &self.options)?;
+            let offset = self.still_there(&partition, position, range)?;
+            if offset != position {
+                let (topic, id) = (partition.topic.clone(), self.watch.topic_id(&partition.topic));
+                self.restart(Restart { topic, id, partitions: vec![(partition, offset)] })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, restart: Restart) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        let concerned = |partition: &TopicPartition| {
+            let named = || restart.partitions.iter().any(|(named, _)| named == partition);
+            partition.topic == restart.topic && (restart.partitions.is_empty() || named())
+        };
+        for partition in self.known.iter().filter(|partition| concerned(partition)) {
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        self.known.retain(|partition| !concerned(partition));
+        self.held.take_if(|message| concerned(&message.topic_partition()));
+        if list.count() > 0 {
+            self.consumer.incremental_unassign(&list)?;
+        }
+        if restart.partitions.is_empty() {
+            self.restarts.retain(|pending| pending.topic != restart.topic);
+        }
+        self.restarts.push(restart);
+        Ok(())
+    }
+
+    /// Reads anew what is to be, as soon as that can be. Whether nothing is left to wait for.
+    pub(super) fn begin_anew(&mut self) -> Result<bool, Error> {
+        while let Some(restart) = self.restarts.pop() {
+            if !self.try_begin(&restart)? {
+                self.restarts.push(restart);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn try_begin(&mut self, restart: &Restart) -> Result<bool, Error> {
+        let Restart { topic, id, partitions } = restart;
+        if !self.watch.is_committed(topic) {
+            return Ok(false);
+        }
+        if partitions.is_empty() {
+            let Ok(found) = partitions::partitions(&self.consumer, std::slice::from_ref(topic), ASK) else {
+                return Ok(false);
+            };
+            self.watch.forget(topic, *id);
+            let committed = match start::committed(&self.consumer, &found, &self.options) {
+                Err(error) if error.may_pass() => return Ok(false),
+                committed => committed?,
+            };
+            return match self.assign(found, &committed, StartAt::Earliest) {
+                Err(error) if error.may_pass() => Ok(false),
+                assigned => assigned.map(|()| true),
+            };
+        }
+        self.watch.begin_anew(topic, *id);
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in partitions {
+            let TopicPartition { topic, partition } = partition.clone();
+            list.add_partition_offset(&topic, partition, Offset::Offset(*offset))?;
+            let group = self.watch.group(&topic, partition);
+            self.watch.begin(&Position { topic, partition, offset: *offset }, group);
+        }
+        self.consumer.incremental_assign(&list)?;
+        self.known.extend(partitions.iter().map(|(partition, _)| partition.clone()));
+        Ok(true)
+    }
+}

@@ -1,0 +1,78 @@
+//! The ids of topics: a topic that is deleted and created anew has another one.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use super::Trouble;
+use super::cluster::Cluster;
+
+/// What is before the id in the metadata of a committed offset.
+const PREFIX: &str = "topic-id=";
+
+/// A topic's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kafka) struct TopicId(u128);
+
+impl TopicId {
+    /// The id in the metadata of a committed offset, if this host wrote it there.
+    pub(in crate::kafka) fn parse(metadata: &str) -> Option<TopicId> {
+        u128::from_str_radix(metadata.strip_prefix(PREFIX)?, 16).ok().map(TopicId)
+    }
+
+    /// What is written beside a committed offset.
+    pub(in crate::kafka) fn metadata(self) -> String {
+        format!("{PREFIX}{self}")
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Cluster {
+    /// The ids of those topics that are there. Asks one broker once.
+    ///
+    /// # Errors
+    /// [`Trouble`] when none answers; connections are then made anew.
+    pub(in crate::kafka) fn topic_ids(&mut self, topics: &[Arc<str>]) -> Result<HashMap<Arc<str>, TopicId>, Trouble> {
+        let named = |topic: &Arc<str>| {
+            MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(topic.to_string()))))
+        };
+        let request = MetadataRequest::default()
+            .with_topics(Some(topics.iter().map(named).collect()))
+            .with_allow_auto_topic_creation(false);
+        let answer = self.any().and_then(|broker| broker.ask(&request)).inspect_err(|_| self.forget())?;
+        let mut ids = HashMap::new();
+        for described in answer.topics.iter().filter(|described| described.error_code == 0) {
+            let name = described.name.as_ref().map_or("", |name| name);
+            // Brokers that don't know ids say that it is 0.
+            if let Some(topic) = topics.iter().find(|topic| ***topic == *name)
+                && !described.topic_id.is_nil()
+            {
+                ids.insert(topic.clone(), TopicId(described.topic_id.as_u128()));
+            }
+        }
+        Ok(ids)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TopicId;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = TopicId(0x2f);
+        assert_eq!(TopicId::parse(&id.metadata()), Some(id));
+        for other in ["", "topic-id=", "topic-id=x", "committed by another program"] {
+            assert_eq!(TopicId::parse(other), None, "{other}");
+        }
+    }
+}
