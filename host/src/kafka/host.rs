@@ -9,4 +9,3 @@ mod tests;
 pub(super) mod topics;
 mod transactions;
 pub(super) mod watch;
-

@@ -17,9 +17,9 @@ mod sasl;
 mod security;
 mod stop;
 mod stream;
-mod topic_ids;
 #[cfg(test)]
 mod tests;
+mod topic_ids;
 
 use kafka_protocol::ResponseError;
 

@@ -34,7 +34,9 @@ pub enum Error {
     #[error("no such topic: {0}; create it, or correct its name")]
     NoTopic(String),
     /// The user may not do that.
-    #[error("the user of this program needs the right to {right} topic {topic:?}: grant it (kafka-acls), or name another topic")]
+    #[error(
+        "the user of this program needs the right to {right} topic {topic:?}: grant it (kafka-acls), or name another topic"
+    )]
     Forbidden {
         /// The topic.
         topic: String,
@@ -106,9 +108,7 @@ impl From<KafkaError> for Error {
             // The value stays out of it: it may be a password.
             KafkaError::ClientConfig(_, problem, key, _) => Error::Property { key, problem },
             KafkaError::ClientCreation(problem) => Error::Other(format!("cannot set up a Kafka client: {problem}")),
-            KafkaError::MetadataFetch(_) | KafkaError::OffsetFetch(_) => {
-                Error::Unanswered(error.to_string())
-            }
+            KafkaError::MetadataFetch(_) | KafkaError::OffsetFetch(_) => Error::Unanswered(error.to_string()),
             error => Error::Other(error.to_string()),
         }
     }

@@ -27,7 +27,9 @@ pub(in crate::kafka) fn partitions<C: ConsumerContext>(
         let metadata = consumer.fetch_metadata(Some(topic), patience)?;
         for described in metadata.topics().iter().filter(|described| described.name() == &**topic) {
             match described.error() {
-                None => found.extend(described.partitions().iter().map(|one| TopicPartition::new(topic.clone(), one.id()))),
+                None => {
+                    found.extend(described.partitions().iter().map(|one| TopicPartition::new(topic.clone(), one.id())))
+                }
                 Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) => {
                     return Err(Error::forbidden(topic, "read"));
                 }

@@ -110,8 +110,22 @@ mod tests {
     #[test]
     fn what_is_no_place_to_begin_is_refused_with_the_forms_that_are() {
         for wrong in [
-            "", "-0", "-", "-x", "--5", "-+5", "-1.5", "now", "yesterday", "inf", "NaN", "1e300", "2026-13-01",
-            "1969-01-01T00:00:00Z", "Latest", "-99999999999999999999",
+            "",
+            "-0",
+            "-",
+            "-x",
+            "--5",
+            "-+5",
+            "-1.5",
+            "now",
+            "yesterday",
+            "inf",
+            "NaN",
+            "1e300",
+            "2026-13-01",
+            "1969-01-01T00:00:00Z",
+            "Latest",
+            "-99999999999999999999",
         ] {
             let refusal = wrong.parse::<StartAt>().unwrap_err();
             assert!(refusal.contains("earliest") && refusal.contains("-N"), "{wrong:?}: {refusal}");

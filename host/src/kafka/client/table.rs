@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::Offset;
 
 use crate::kafka::client::connection::TICK;
 use crate::kafka::client::context::Context;
@@ -52,9 +52,7 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
             }
             Some(Err(KafkaError::PartitionEOF(partition))) => drop(unread.remove(&partition)),
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
-            Some(Err(error))
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) =>
-            {
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                 return Err(Error::forbidden(topic, "read"));
             }
             Some(Err(_)) | None => {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::client::start_at::StartAt;
 use crate::kafka::client::table::{self, Table};
 use crate::kafka::host::sink::KafkaSink;
 use crate::kafka::host::source::{self, Client, KafkaSource};
-use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::start::LostOffsets;
 use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::Watch;

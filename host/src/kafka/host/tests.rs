@@ -10,7 +10,9 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::kafka::client::publisher::Publisher;
 use crate::kafka::*;
-use crate::pipeline::{BatchLimits, Header, Message, Position, Published, Record, Sink, SinkError, Source};
+use crate::pipeline::{
+    BatchLimits, Header, Message, Position, Published, Record, Sink, SinkError, Source, TopicPartition,
+};
 
 /// Long enough for any wait that ends by itself.
 const LONG: Duration = Duration::from_secs(20);

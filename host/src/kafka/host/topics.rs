@@ -6,6 +6,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
@@ -102,6 +104,29 @@ impl Topics {
             Some(Err((name, code))) => Err(Error::Other(format!("topic {name:?} gets no partitions: {code}"))),
             _ => Ok(()),
         }
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// [`Error`] when it can't be deleted.
+    pub fn delete(&self, topic: &str) -> Result<(), Error> {
+        let answers = self.runtime.block_on(self.admin.delete_topics(&[topic], &AdminOptions::new()))?;
+        match answers.into_iter().next() {
+            Some(Err((name, code))) => Err(Error::Other(format!("topic {name:?} can't be deleted: {code}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes a partition's messages before an offset, as retention does.
+    ///
+    /// # Errors
+    /// [`Error`] when they can't be deleted.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<(), Error> {
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset(topic, partition, Offset::Offset(before))?;
+        let answer = self.runtime.block_on(self.admin.delete_records(&offsets, &AdminOptions::new()))?;
+        Ok(answer.elements().iter().try_for_each(TopicPartitionListElem::error)?)
     }
 
     fn ensure(&self, topics: &[&str], purpose: &Use) -> Result<(), Error> {

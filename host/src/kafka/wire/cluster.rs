@@ -121,7 +121,7 @@ impl Cluster {
         mut code: impl FnMut(&R::Response) -> i16,
     ) -> Result<R::Response, Trouble> {
         use ResponseError::*;
-        let deadline = Instant::now() + ASK;
+        let deadline = Instant::now() + ASK.min(self.options.patience);
         let (mut soon, mut later) = (SOON.0, LATER.0);
         loop {
             let asked = self.coordinator(of).and_then(|broker| broker.ask(request));

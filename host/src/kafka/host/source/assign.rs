@@ -164,3 +164,30 @@ impl KafkaSource {
         Ok(())
     }
 }
+
+/// What tests have happen that takes its time.
+#[cfg(test)]
+impl KafkaSource {
+    /// Reads a partition no more, as if it were not there yet.
+    pub(in crate::kafka::host) fn forget(&mut self, partition: &TopicPartition) -> bool {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&partition.topic, partition.partition);
+        self.known.remove(partition) && self.consumer.incremental_unassign(&list).is_ok()
+    }
+
+    pub(in crate::kafka::host) fn reads(&self, partition: &TopicPartition) -> bool {
+        self.known.contains(partition)
+    }
+
+    pub(in crate::kafka::host) fn look_again(&mut self, looked: Instant) {
+        self.looked = looked;
+    }
+
+    pub(in crate::kafka::host) fn absent_since(&mut self, since: Instant) {
+        self.absent = Some(since);
+    }
+
+    pub(in crate::kafka::host) fn is_absent(&self) -> bool {
+        self.absent.is_some()
+    }
+}

@@ -49,7 +49,9 @@ impl KafkaSource {
             match self.cluster.topic_ids(&self.topics) {
                 Ok(ids) => return Ok(ids),
                 Err(Trouble::Fatal(error)) => return Err(error),
-                Err(trouble) if Instant::now() >= deadline => return Err(self.options.unreachable(trouble.to_string())),
+                Err(trouble) if Instant::now() >= deadline => {
+                    return Err(self.options.unreachable(trouble.to_string()));
+                }
                 Err(_) => backoff.pause()?,
             }
         }

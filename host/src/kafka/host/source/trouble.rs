@@ -35,7 +35,11 @@ impl KafkaSource {
             }
             Some(AutoOffsetReset | OffsetOutOfRange) => Ok(self.compare_offsets()?),
             Some(
-                code @ (BadMessage | BadCompression | InvalidMessage | InvalidMessageSize | UnsupportedCompressionType
+                code @ (BadMessage
+                | BadCompression
+                | InvalidMessage
+                | InvalidMessageSize
+                | UnsupportedCompressionType
                 | NotImplemented),
             ) => {
                 self.unreadable(&code.to_string());

@@ -1,0 +1,202 @@
+//! Where a host reads on when its offsets and its topics are not what they were, on real Kafka.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use skysieve::kafka::{Error, HostLock, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, TopicSettings, Topics};
+use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
+use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, unique};
+
+/// A topic of alerts and a host, both of the same name.
+struct Stage {
+    options: Options,
+    name: String,
+    topics: Topics,
+}
+
+impl Stage {
+    fn new(name: &str, partitions: i32) -> Option<Stage> {
+        let options = Options::new(kafka()?).with("statistics.interval.ms", "100");
+        let topics = Topics::new(&options, TopicSettings::default()).unwrap();
+        let stage = Stage { options, name: unique(name), topics };
+        create_topic(&stage.options.brokers, &stage.name, partitions);
+        Some(stage)
+    }
+
+    /// Publishes alerts with these texts.
+    fn alerts(&self, texts: impl IntoIterator<Item = String>) {
+        feed(&mut feeder(&self.options.brokers, &self.name, 1), 1, texts.into_iter().map(Into::into));
+    }
+
+    fn try_open(&self, lost: LostOffsets) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
+        let mut lock = HostLock::new(&self.options, &self.name)?;
+        lock.on_lost_offsets(lost, false);
+        lock.open(std::slice::from_ref(&self.name), StartAt::Committed, "dead".into())
+    }
+
+    fn open(&self) -> (KafkaSource, [KafkaSink; 2]) {
+        self.try_open(LostOffsets::Stop).unwrap()
+    }
+
+    fn commit(&self, sink: &mut KafkaSink, offset: i64) {
+        let position = Position { topic: (*self.name).into(), partition: 0, offset };
+        let sent = sink.send(Vec::new(), vec![position]);
+        sink.commit(sent).unwrap();
+    }
+
+    /// Deletes the topic, and creates another one of its name.
+    fn recreate(&self) {
+        self.topics.delete(&self.name).unwrap();
+        self.create_again();
+    }
+
+    fn create_again(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        // For a moment the brokers know both that it is gone and that it is there.
+        while self.topics.limited(&self.name, 1 << 20).is_err() || self.topics.delete_records(&self.name, 0, 0).is_err()
+        {
+            assert!(Instant::now() < deadline, "the topic is not created");
+        }
+    }
+}
+
+/// The texts of the next messages, committed as a pipeline does.
+fn read(stage: &Stage, source: &mut KafkaSource, sink: &mut KafkaSink, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while texts.len() < count {
+        assert!(Instant::now() < deadline, "{texts:?}: {:?}", source.watch().condition());
+        let mut batch = Vec::new();
+        source.fetch(&mut batch, &BatchLimits::default(), Duration::from_millis(100)).unwrap();
+        for position in Position::after(&batch) {
+            stage.commit(sink, position.offset);
+        }
+        texts.extend(batch.iter().map(|message| String::from_utf8(message.bytes.to_vec()).unwrap()));
+    }
+    texts
+}
+
+/// What a pipeline does every 10 s that has nothing to do.
+fn keep_alive(sink: &mut KafkaSink) {
+    let sent = sink.send(Vec::new(), Vec::new());
+    sink.commit(sent).unwrap();
+}
+
+fn texts(what: &str, count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{what} {n}")).collect()
+}
+
+#[test]
+fn messages_that_were_deleted_before_they_were_read_stop_the_host_or_are_counted() {
+    let Some(stage) = Stage::new("retention", 1) else { return };
+    stage.alerts(texts("old", 10));
+    let (_, [mut sink, _]) = stage.open();
+    stage.commit(&mut sink, 3);
+    stage.topics.delete_records(&stage.name, 0, 6).unwrap();
+    let error = stage.try_open(LostOffsets::Stop).err().unwrap().to_string();
+    for part in [&*stage.name, "partition 0", "offset 3", "begins at 6", "3 messages", "--on-lost-offsets"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let (mut source, [mut sink, _]) = stage.try_open(LostOffsets::Earliest).unwrap();
+    assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("old", 10)[6..]);
+    assert_eq!(source.watch().lags()[0].lost, 3);
+    // Nothing is lost where all of what is gone was read.
+    stage.topics.delete_records(&stage.name, 0, 10).unwrap();
+    stage.try_open(LostOffsets::Stop).unwrap();
+}
+
+#[test]
+fn offsets_beyond_the_end_stop_the_host() {
+    let Some(stage) = Stage::new("beyond", 1) else { return };
+    stage.alerts(texts("old", 4));
+    let (_, [mut sink, _]) = stage.open();
+    stage.commit(&mut sink, 50);
+    let error = stage.try_open(LostOffsets::Stop).err().unwrap().to_string();
+    assert!(error.contains("offset 50") && error.contains("beyond the end of the topic, which is 4"), "{error}");
+    let (mut source, [mut sink, _]) = stage.try_open(LostOffsets::Earliest).unwrap();
+    assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("old", 4));
+}
+
+#[test]
+fn a_topic_that_is_created_anew_and_shorter_under_an_idle_host_is_read_from_its_beginning() {
+    let Some(stage) = Stage::new("shorter", 1) else { return };
+    stage.alerts(texts("old", 9));
+    let (mut source, [mut sink, mut other]) = stage.open();
+    assert_eq!(read(&stage, &mut source, &mut sink, 9), texts("old", 9));
+    stage.recreate();
+    stage.alerts(texts("new", 2));
+    assert_eq!(read(&stage, &mut source, &mut other, 2), texts("new", 2));
+    keep_alive(&mut sink);
+    drop((source, sink, other));
+    stage.alerts(texts("newer", 4));
+    let (mut source, [mut sink, _]) = stage.open();
+    assert_eq!(source.watch().committed(&stage.name, 0), Some(2), "the commit has gone back");
+    assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("newer", 4));
+}
+
+#[test]
+fn a_topic_that_is_created_anew_and_longer_is_read_from_its_beginning() {
+    let Some(stage) = Stage::new("longer", 1) else { return };
+    stage.alerts(texts("old", 3));
+    let (mut source, [mut sink, _]) = stage.open();
+    assert_eq!(read(&stage, &mut source, &mut sink, 3), texts("old", 3));
+    stage.recreate();
+    stage.alerts(texts("new", 20));
+    assert_eq!(read(&stage, &mut source, &mut sink, 20), texts("new", 20));
+}
+
+#[test]
+fn a_topic_that_was_created_anew_while_the_host_was_down_is_read_from_its_beginning() {
+    let Some(stage) = Stage::new("meanwhile", 1) else { return };
+    stage.alerts(texts("old", 5));
+    let (_, [mut sink, _]) = stage.open();
+    stage.commit(&mut sink, 5);
+    drop(sink);
+    stage.recreate();
+    stage.alerts(texts("new", 8));
+    let (mut source, [mut sink, _]) = stage.open();
+    assert_eq!(read(&stage, &mut source, &mut sink, 8), texts("new", 8));
+}
+
+#[test]
+fn offsets_of_partitions_without_messages_are_kept_from_the_start_on() {
+    let Some(stage) = Stage::new("quiet", 3) else { return };
+    let (source, [mut sink, _]) = stage.open();
+    keep_alive(&mut sink);
+    drop((source, sink));
+    let (source, _) = stage.open();
+    let kept: BTreeSet<_> = (0..3).map(|partition| source.watch().committed(&stage.name, partition)).collect();
+    assert_eq!(kept, BTreeSet::from([Some(0)]));
+}
+
+#[test]
+fn lag_is_of_messages_not_of_markers_and_an_open_transaction_is_lag() {
+    let Some(stage) = Stage::new("lag", 1) else { return };
+    // Another host's outputs are this one's alerts: they come in transactions.
+    let name = format!("{}-before", stage.name);
+    create_topic(&stage.options.brokers, &name, 1);
+    let lock = HostLock::new(&stage.options, &name).unwrap();
+    let (_, [mut before, mut open]) = lock.open(&[name], StartAt::Committed, "dead".into()).unwrap();
+    let alert = |text: &str| Record {
+        topic: (*stage.name).into(),
+        key: Vec::new(),
+        payload: text.to_owned().into(),
+        headers: Vec::new(),
+    };
+    let sent = before.send(vec![alert("one"), alert("two")], Vec::new());
+    before.commit(sent).unwrap();
+
+    let (mut source, [mut sink, _]) = stage.open();
+    assert_eq!(read(&stage, &mut source, &mut sink, 2), ["one", "two"]);
+    let watch = source.watch();
+    let mut until = |what: &str, behind: i64| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while watch.lags()[0].behind() != Some(behind) {
+            assert!(Instant::now() < deadline, "{what}: {:?}", watch.lags());
+            source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(50)).unwrap();
+        }
+    };
+    until("all is done", 0);
+    let _open = open.send(vec![alert("three")], Vec::new());
+    until("a message of an open transaction", 1);
+}
