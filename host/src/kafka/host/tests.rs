@@ -14,6 +14,8 @@ use crate::pipeline::{
     BatchLimits, Header, Message, Position, Published, Record, Sink, SinkError, Source, TopicPartition,
 };
 
+mod trouble;
+
 /// Long enough for any wait that ends by itself.
 const LONG: Duration = Duration::from_secs(20);
 
