@@ -12,6 +12,8 @@ mod common;
 pub mod consume;
 pub mod demo;
 pub mod host;
+#[cfg(test)]
+mod limits;
 pub mod new;
 mod output;
 pub mod produce;

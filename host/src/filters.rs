@@ -19,9 +19,9 @@ mod status;
 mod stream;
 
 pub use control::{Control, FilterError, Upload};
-pub use entry::{Entry, Tally};
+pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use folder::read_folder;
-pub use name::check_name;
-pub use settings::{LimitOverrides, Settings};
+pub use name::{NAME_LETTERS, check_name};
+pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};
 pub use status::{Counts, State, Status, VisitTally};
-pub use stream::StreamSchemas;
+pub use stream::{STREAM_SCHEMAS, StreamSchemas};

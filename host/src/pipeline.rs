@@ -70,7 +70,7 @@ mod totals;
 mod transaction_batch;
 
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
-pub use config::{Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
+pub use config::{Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
 pub use handle::Handle;
 pub use io::{
     BatchLimits, Condition, Header, Message, Monitor, Position, Published, Record, Sink, SinkError, Source,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use skysieve_tests::guest::{GuestField, reading};
 use skysieve_tests::{alerts, module, shared, skysieve, text};
 
 /// Runs `check --json`; the exit code and the object.
@@ -170,4 +171,219 @@ fn wrong_usage_says_what_to_do() {
     let (code, error) = run(&[&odd, "--config=mood = 'x'".as_ref(), folder.path()]);
     assert_eq!(code, Some(1));
     assert!(error.contains("mood") && error.contains("odd.wasm"), "{error}");
+}
+
+/// Runs `check` on a guest of these fields; the exit code, the object and what went to stderr.
+fn check_guest(fields: &[GuestField<'_>], arguments: &[&str], paths: &Path) -> (i32, Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guest.wasm");
+    std::fs::write(&file, reading(fields)).unwrap();
+    let first = ["check".as_ref(), file.as_os_str(), paths.as_os_str(), "--json".as_ref()];
+    let output = skysieve(first.into_iter().chain(arguments.iter().map(|argument| argument.as_ref())));
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output.status.code().unwrap(), report, text(&output.stderr))
+}
+
+const ID: GuestField<'static> = ("diaSourceId", "long", false);
+
+#[test]
+fn a_misspelt_optional_path_is_a_warning_and_fails_if_strict() {
+    let (folder, all) = packets(3);
+    let fields = [ID, ("diaSource.reliabilty", "double", true), ("diaSource.notYet diaSource.snr", "double", true)];
+    let (code, report, _) = check_guest(&fields, &[], folder.path());
+    assert_eq!((code, ids(&report)), (0, all));
+    let warnings = report["warnings"].as_array().unwrap();
+    let warning = warnings[0].as_str().unwrap();
+    let wanted = "diaSource.reliabilty is in none of the schemas seen; nearest: diaSource.reliability,";
+    assert!(warnings.len() == 1 && warning.starts_with(wanted), "{report}");
+    let (code, report, error) = check_guest(&fields, &["--strict"], folder.path());
+    assert_eq!((code, report["warnings"].as_array().unwrap().len()), (1, 1));
+    assert!(error.contains("--strict: there is a warning"), "{error}");
+    let (code, report, _) = check_guest(&[ID], &["--strict"], folder.path());
+    assert_eq!((code, &report["warnings"]), (0, &Value::Array(vec![])));
+}
+
+#[test]
+fn a_filter_of_another_survey_is_told_that_it_reads_nothing() {
+    let (folder, _) = packets(3);
+    let fields = [("candidate.magpsf", "float", true), ("prv_candidates[].jd", "double", true)];
+    let (code, report, _) = check_guest(&fields, &[], folder.path());
+    assert_eq!((code, &report["warnings"].as_array().unwrap().len()), (0, &1));
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("reads nothing that this stream's schemas have (lsst.v11_1.alert)"), "{warning}");
+}
+
+#[test]
+fn an_optional_field_of_a_kind_that_does_not_promote_is_refused() {
+    let (folder, _) = packets(3);
+    let cases = [
+        ("diaSource.ra", "float", "diaSource.ra of lsst.v11_1.alert is double, which does not promote to float"),
+        ("diaSourceId", "int", "diaSourceId of lsst.v11_1.alert is long, which does not promote to int"),
+        ("prvDiaSources.psfFlux", "double", "prvDiaSources is an array: write \"[]\" behind it"),
+        ("diaSource", "any", "diaSource is a record: name one of its fields"),
+    ];
+    for (path, kind, wanted) in cases {
+        let (code, report, _) = check_guest(&[ID, (path, kind, true)], &[], folder.path());
+        assert_eq!((code, report["accepted"].as_array().unwrap().len()), (1, 0), "{report}");
+        assert!(report["refused"].as_str().unwrap().contains(wanted), "{report}");
+        let group = &report["fault_groups"][0];
+        assert_eq!((&group["kind"], &group["count"]), (&"field".into(), &3.into()));
+        assert!(group["message"].as_str().unwrap().contains(wanted), "{group}");
+    }
+}
+
+#[test]
+fn annotations_logs_and_files_are_shown() {
+    let (folder, all) = packets(30);
+    let (_, report) = check("odd", "mode = 'annotate'", &[folder.path().into()]);
+    let accepted = report["accepted_alerts"].as_array().unwrap();
+    assert_eq!(accepted.len(), all.len());
+    for (alert, id) in accepted.iter().zip(&all) {
+        let id = id.to_string();
+        assert_eq!(alert["id"], *id);
+        assert!(alert["path"].as_str().unwrap().ends_with(&format!("{id}.avro")), "{alert}");
+        assert_eq!(alert["annotations"], serde_json::json!([{"name": "id", "value": id}]));
+    }
+    assert_eq!((report["logs"].as_array().unwrap().len(), &report["more_logs"]), (30, &0.into()));
+    assert_eq!(report["logs"][0]["message"], format!("met {}", all[0]));
+
+    let printed = printed(&["--config=mode = 'annotate'"], folder.path());
+    let first = format!("alert {} in {}/{0}.avro id={0}", all[0], folder.path().display());
+    for wanted in [&*first, "… and 20 more", "logs         30", &format!("30 × info: met {}", all[0])] {
+        assert!(printed.contains(wanted), "{wanted}: {printed}");
+    }
+}
+
+/// What `check` says of the filter `odd`, to people.
+fn printed(arguments: &[&str], path: &Path) -> String {
+    let odd = module("odd");
+    let first = ["check".as_ref(), odd.as_os_str(), path.as_os_str()];
+    text(&skysieve(first.into_iter().chain(arguments.iter().map(|argument| argument.as_ref()))).stdout)
+}
+
+#[test]
+fn the_same_fault_is_told_once() {
+    let (folder, all) = packets(40);
+    let culprits: Vec<_> = all.iter().filter(|id| *id % 2 == 0).collect();
+    let config = "mode = 'panic'\nevery = 2";
+    let (_, report) = check("odd", config, &[folder.path().into()]);
+    let groups = report["fault_groups"].as_array().unwrap();
+    assert_eq!((groups.len(), &groups[0]["count"]), (1, &culprits.len().into()));
+    assert_eq!(groups[0]["alerts"][0]["id"], culprits[0].to_string());
+    assert_eq!(report["faults"].as_array().unwrap().len(), culprits.len());
+    let printed = printed(&["--config", config], folder.path());
+    // Once as a fault, once as a message of the filter.
+    assert_eq!(printed.matches("is not to my taste").count(), 2, "{printed}");
+    assert!(printed.contains(&format!("{} × trap: ", culprits.len())), "{printed}");
+    assert!(printed.contains(&format!("alert {} in {}", culprits[0], folder.path().display())), "{printed}");
+}
+
+#[test]
+fn a_filter_that_remembers_is_told_of_hash_maps() {
+    let (folder, _) = packets(40);
+    let printed = printed(&["--config=mode = 'remember'"], folder.path());
+    assert!(printed.contains("or iterates over a HashMap: use a BTreeMap"), "{printed}");
+}
+
+#[test]
+fn a_packet_in_a_file_of_many_is_told_with_its_place() {
+    let schema = br#"{"type": "record", "name": "r", "fields": [{"name": "s", "type": "string"}]}"#;
+    let sync = [7; 16];
+    let mut file = b"Obj\x01\x02\x16avro.schema".to_vec();
+    file.extend([(schema.len() * 2 % 128 + 128) as u8, (schema.len() * 2 / 128) as u8]);
+    file.extend(schema);
+    file.push(0);
+    file.extend(sync);
+    // Three texts of a byte each, of which the second is not UTF-8.
+    file.extend([6, 12, 2, b'a', 2, 0xff, 2, b'c']);
+    file.extend(sync);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("many.avro"), file).unwrap();
+    let (code, report, _) = check_guest(&[("s", "text", true)], &[], folder.path());
+    let broken = report["undecodable"].as_array().unwrap();
+    assert_eq!((code, broken.len(), &broken[0]["alert"]), (1, 1, &2.into()), "{report}");
+    assert!(broken[0]["error"].as_str().unwrap().contains("UTF-8"), "{report}");
+}
+
+#[test]
+fn a_config_file_is_either_the_config_or_a_hosts_settings() {
+    let (folder, all) = packets(30);
+    let files = tempfile::tempdir().unwrap();
+    let run = |content: &str| {
+        let file = files.path().join("odd.toml");
+        std::fs::write(&file, content).unwrap();
+        let odd = module("odd");
+        let output = skysieve([
+            "check".as_ref(),
+            odd.as_os_str(),
+            folder.path().as_os_str(),
+            "--json".as_ref(),
+            "--config-file".as_ref(),
+            file.as_os_str(),
+        ]);
+        let report = serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap(), report, text(&output.stderr))
+    };
+    let (code, report, _) = run("mode = 'accept'");
+    assert_eq!((code, ids(&report).len(), &report["visits"][0]["over_quota"]), (0, all.len(), &10.into()));
+    assert!(report["filter"]["config"].as_str().unwrap().ends_with("odd.toml, as it is"), "{report}");
+    for config in ["[config]\nmode = 'accept'", "config = \"\"\"\nmode = 'accept'\n\"\"\""] {
+        // As a table is the last of a file, and text is not.
+        let settings = format!("quota = 7\nlimits.fuel = 20_000_000\n{config}");
+        let (code, report, error) = run(&settings);
+        assert_eq!(code, 0, "{error}");
+        assert_eq!((ids(&report).len(), &report["visits"][0]["over_quota"]), (all.len(), &(all.len() - 7).into()));
+        assert_eq!(report["fuel"]["limit"], 20_000_000);
+        assert!(report["filter"]["config"].as_str().unwrap().contains("odd.toml, read as hosts read"), "{report}");
+    }
+    for (content, wanted) in [
+        ("qouta = 7\n[config]\nmode = 'accept'", "qouta"),
+        ("[limits]\nfule = 7", "fule"),
+        ("[limits]\ndeadline_ms = 0\n[config]\nmode = 'accept'", "deadline_ms is 0"),
+        ("quota = 0\n[config]\nmode = 'accept'", "quota is 0"),
+        ("[limits]\nmemory = 0\n[config]\nmode = 'accept'", "memory is 0"),
+        (
+            "[limits]\nmemory = 99_999_999\n[config]\nmode = 'accept'",
+            "memory limit of 99999999 bytes is above the 67108864",
+        ),
+    ] {
+        let (code, _, error) = run(content);
+        assert!(code == 1 && error.contains(wanted), "{content}: {error}");
+    }
+    let (code, _, error) = run(&format!("mode = 'accept' # {}", "x".repeat(1 << 20)));
+    assert!(code == 1 && error.contains("the limit is 1048576"), "{error}");
+}
+
+#[test]
+fn limits_of_nothing_are_wrong_usage() {
+    let (folder, _) = packets(1);
+    for flag in ["--deadline=0", "--fuel=0", "--memory=0", "--quota=0", "--jobs=0"] {
+        let odd = module("odd");
+        let output = skysieve(["check".as_ref(), odd.as_os_str(), folder.path().as_os_str(), flag.as_ref()]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flag}: {error}");
+        assert!(error.contains(&flag[..flag.len() - 2]) && error.contains("0 is not in 1.."), "{error}");
+        let output =
+            skysieve(["host", "--brokers", "nowhere:1", "--topic", "alerts", &flag.replace("jobs", "threads")]);
+        assert_eq!(output.status.code(), Some(2), "{flag}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_file_that_is_no_component_is_told_in_a_line() {
+    let (folder, _) = packets(1);
+    let files = tempfile::tempdir().unwrap();
+    for (content, wanted) in [
+        (&b"# notes\n"[..], "this is not a WebAssembly module: it begins with \"# notes\\n\""),
+        (b"", "this is not a WebAssembly module: it is empty"),
+        (b"\0asm\x01\0\0\0", "this is a core module, not a component: build it with `skysieve build`"),
+        (b"\0asm\x0d\0\x01\0\x01", "the module is not valid, at offset "),
+    ] {
+        let file = files.path().join("mine.wasm");
+        std::fs::write(&file, content).unwrap();
+        let output = skysieve(["check".as_ref(), file.as_os_str(), folder.path().as_os_str()]);
+        let error = text(&output.stderr);
+        assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
+        assert!(error.contains("mine.wasm is refused: ") && error.contains(wanted), "{error}");
+    }
 }

@@ -79,10 +79,13 @@ impl<'a> Alerts<'a> {
 
     /// An error of the alert given last, or of reading it, with its number if there may be others in the file.
     pub fn tell(&self, error: &AvroError) -> String {
-        match (&self.inner, error) {
-            (Inner::Container(_), AvroError::Datum { .. }) => format!("alert {} of the file: {error}", self.number),
-            _ => error.to_string(),
-        }
+        self.place(error).map_or_else(|| error.to_string(), |number| format!("alert {number} of the file: {error}"))
+    }
+
+    /// The number of the alert given last, counted from 1, if the error is its own and there may be others in the file.
+    pub fn place(&self, error: &AvroError) -> Option<u64> {
+        let own = matches!((&self.inner, error), (Inner::Container(_), AvroError::Datum { .. }));
+        own.then_some(self.number)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many alerts fit a call of a filter.
 
-use super::output::CALL_ROWS;
+use super::limits::CALL_ALERTS;
 
 /// Calls of full size that must succeed before a larger one is tried.
 const STREAK: u32 = 32;
@@ -14,19 +14,19 @@ pub struct Chunk {
 
 impl Default for Chunk {
     fn default() -> Chunk {
-        Chunk { size: CALL_ROWS, streak: 0 }
+        Chunk { size: CALL_ALERTS, streak: 0 }
     }
 }
 
 impl Chunk {
     /// A call of `rows` succeeded.
     pub(super) fn fitted(&mut self, rows: usize) {
-        if rows < self.size || self.size == CALL_ROWS {
+        if rows < self.size || self.size == CALL_ALERTS {
             return;
         }
         self.streak += 1;
         if self.streak == STREAK {
-            *self = Chunk { size: (self.size * 2).min(CALL_ROWS), streak: 0 };
+            *self = Chunk { size: (self.size * 2).min(CALL_ALERTS), streak: 0 };
         }
     }
 

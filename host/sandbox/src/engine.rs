@@ -11,19 +11,14 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use super::fault::FRAMES;
 use super::inspect::{FEATURES, LOGGING, examine};
-use super::limits::{Limits, PoolConfig, TABLE_ELEMENTS};
+use super::limits::{FRAMES, Limits, MEMORIES, PoolConfig, SPARE_FILTERS, STACK_BYTES, TABLE_ELEMENTS, TABLES};
 use super::module::{Compiled, Module};
 use super::refusal::Refusal;
-use super::stack::WASM_STACK;
 use super::state::{self, State};
 
 /// How often the clock of deadlines ticks.
 const TICK: Duration = Duration::from_millis(5);
-
-/// Filters beyond [`PoolConfig::filters`] that can be started: new versions, tried out while the old ones run.
-const SPARE: u32 = 64;
 
 /// Address space of a memory with which no access needs a bounds check: all that 32 bits reach.
 const UNCHECKED: u64 = 4 << 30;
@@ -140,7 +135,7 @@ fn config(pool: &PoolConfig, reservation: u64) -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .cranelift_nan_canonicalization(true)
-        .max_wasm_stack(WASM_STACK)
+        .max_wasm_stack(STACK_BYTES)
         .native_unwind_info(false)
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
@@ -153,19 +148,18 @@ fn config(pool: &PoolConfig, reservation: u64) -> Config {
 
 /// Counts and sizes of the pool. Only memories and tables take address space; the other numbers are mere bounds.
 fn pooling(pool: &PoolConfig) -> PoolingAllocationConfig {
-    let filters = pool.filters.saturating_add(SPARE);
+    let filters = pool.filters.saturating_add(SPARE_FILTERS);
     let mut pooling = PoolingAllocationConfig::new();
     pooling
         .total_component_instances(filters)
         .total_core_instances(filters.saturating_mul(pool.core_instances))
         .max_core_instances_per_component(pool.core_instances)
-        // A component has one memory as a rule, and two tables: its own, and that of the shim for its imports.
-        .max_memories_per_component(4)
-        .total_memories(filters.saturating_mul(2))
+        .max_memories_per_component(MEMORIES)
+        .total_memories(filters.saturating_mul(MEMORIES / 2))
         .max_memory_size(pool.memory)
-        .max_tables_per_component(8)
-        .max_tables_per_module(4)
-        .total_tables(filters.saturating_mul(4))
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES / 2)
+        .total_tables(filters.saturating_mul(TABLES / 2))
         .table_elements(TABLE_ELEMENTS);
     pooling
 }

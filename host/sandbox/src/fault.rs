@@ -6,15 +6,9 @@ use std::time::Duration;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::evaluation::FaultKind;
+use super::limits::{BACKTRACE_BYTES, FRAMES, MESSAGE_BYTES};
 use super::state::State;
 use super::text::{Bounded, show};
-
-/// Frames of a backtrace.
-pub const FRAMES: usize = 20;
-/// Bytes of a backtrace.
-const BACKTRACE: usize = 8 << 10;
-/// Bytes of a message.
-const MESSAGE: usize = 2 << 10;
 
 /// What a call, or a start, may take.
 #[derive(Clone, Copy)]
@@ -34,7 +28,7 @@ pub struct Failure {
 impl Failure {
     /// A failure that is no trap.
     pub fn new(kind: FaultKind, message: impl fmt::Display) -> Failure {
-        Failure { kind, message: show(message, MESSAGE), backtrace: None }
+        Failure { kind, message: show(message, MESSAGE_BYTES), backtrace: None }
     }
 
     /// From what the engine says of a call within `bounds`.
@@ -49,8 +43,8 @@ impl Failure {
             _ => cause,
         };
         let message = match state.logs.last_words() {
-            Some(words) => show(format_args!("{message}; its last words: {words}"), MESSAGE),
-            None => show(message, MESSAGE),
+            Some(words) => show(format_args!("{message}; its last words: {words}"), MESSAGE_BYTES),
+            None => show(message, MESSAGE_BYTES),
         };
         Failure { kind, message, backtrace: error.downcast_ref().and_then(backtrace) }
     }
@@ -71,7 +65,7 @@ fn kind(trap: Option<&Trap>, cause: &str, denied: bool) -> FaultKind {
 
 /// A line a frame, innermost first: offset in the core module, and the function's name, of Rust's without its mangling.
 fn backtrace(trace: &WasmBacktrace) -> Option<String> {
-    let mut out = Bounded { text: String::new(), limit: BACKTRACE };
+    let mut out = Bounded { text: String::new(), limit: BACKTRACE_BYTES };
     for frame in trace.frames().iter().take(FRAMES) {
         let written = match (frame.func_name(), frame.module_offset()) {
             (Some(name), Some(offset)) => writeln!(out, "{offset:#08x} {:#}", rustc_demangle::demangle(name)),

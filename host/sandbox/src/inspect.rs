@@ -9,8 +9,9 @@ use wasmparser::{
     TableType, ValidPayload, Validator, WasmFeatures,
 };
 
-use super::limits::{Limits, TABLE_ELEMENTS};
+use super::limits::{FUNCTION_BYTES, FUNCTION_NAME_BYTES, FUNCTIONS, Limits, TABLE_ELEMENTS};
 use super::refusal::Refusal;
+use super::text::one_line;
 use tally::Tally;
 
 /// The contract's interface for messages.
@@ -24,12 +25,8 @@ pub const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Functions of a component, over all its core modules. CPython has some 20,000.
-const FUNCTIONS: u32 = 200_000;
-/// Bytes of a function. Compilers take more than linear time.
-const FUNCTION: usize = 1 << 20;
-/// Bytes of a function's name.
-const NAME: usize = 16 << 10;
+/// Bytes that are shown of what is no WebAssembly.
+const BEGINS: usize = 12;
 
 /// What an instance takes from its beginning.
 #[derive(Debug, Default)]
@@ -85,6 +82,9 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
 
 /// Validates a component, and says what an instance of it needs.
 pub fn examine(bytes: &[u8]) -> Result<Needs, Refusal> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(Refusal::NotWasm { what: looks_like(bytes) });
+    }
     if Parser::is_core_wasm(bytes) {
         return Err(Refusal::CoreModule);
     }
@@ -97,7 +97,26 @@ pub fn examine(bytes: &[u8]) -> Result<Needs, Refusal> {
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> Refusal {
-    Refusal::Invalid { offset: error.offset(), message: error.message().to_owned() }
+    Refusal::Invalid { offset: error.offset(), message: one_line(error.message()) }
+}
+
+/// What bytes that are no WebAssembly look like, and what to do with them.
+fn looks_like(bytes: &[u8]) -> String {
+    let text = bytes.trim_ascii_start();
+    match bytes {
+        [] => "it is empty".to_owned(),
+        [0x1f, 0x8b, ..] => "it is gzipped; unpack it first".to_owned(),
+        [0x7f, b'E', b'L', b'F', ..] => {
+            "it is a program or library for this machine; `skysieve build` compiles for WebAssembly".to_owned()
+        }
+        _ if text.starts_with(b"(module") || text.starts_with(b"(component") => {
+            "it is WebAssembly in text; `wasm-tools parse` makes a component of it".to_owned()
+        }
+        _ => format!(
+            "it begins with \"{}\"; `skysieve build` makes a component of a filter's project",
+            bytes[..bytes.len().min(BEGINS)].escape_ascii()
+        ),
+    }
 }
 
 struct Examiner<'a> {
@@ -174,8 +193,8 @@ impl<'a> Examiner<'a> {
 
 fn check_size(body: &FunctionBody<'_>) -> Result<(), Refusal> {
     let range = body.range();
-    if range.len() > FUNCTION {
-        return Err(Refusal::Function { offset: range.start, size: range.len(), limit: FUNCTION });
+    if range.len() > FUNCTION_BYTES {
+        return Err(Refusal::Function { offset: range.start, size: range.len(), limit: FUNCTION_BYTES });
     }
     Ok(())
 }
@@ -189,9 +208,9 @@ fn check_names(section: &CustomSectionReader<'_>) -> Result<(), Refusal> {
     });
     for name in functions.flat_map(|names| names.into_iter_with_offsets()) {
         if let Ok((offset, name)) = name
-            && name.name.len() > NAME
+            && name.name.len() > FUNCTION_NAME_BYTES
         {
-            return Err(Refusal::Name { offset, size: name.name.len(), limit: NAME });
+            return Err(Refusal::Name { offset, size: name.name.len(), limit: FUNCTION_NAME_BYTES });
         }
     }
     Ok(())

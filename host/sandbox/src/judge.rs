@@ -6,12 +6,9 @@ use super::evaluation::{Accepted, Evaluation, Fault, FaultKind, Level, Log};
 use super::fault::Failure;
 use super::filter::Filter;
 use super::instance::Instance;
+use super::limits::OVERRUNS;
 use super::stack::with_room;
 use skysieve_avro::alert::Column;
-
-/// Calls of one evaluation that may overrun their deadline. Finding one culprit among 256 takes 9. Without the bound a
-/// filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
-const OVERRUNS: u32 = 20;
 
 impl Filter {
     /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields, each of `rows` rows, and

@@ -12,7 +12,7 @@ mod filter;
 mod inspect;
 mod instance;
 mod judge;
-mod limits;
+pub mod limits;
 mod manifest;
 mod module;
 mod output;

@@ -8,6 +8,7 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use super::inspect::Needs;
 use super::refusal::Refusal;
 use super::state::State;
+use super::text::one_line;
 
 /// A compiled module, ready to be instantiated. Clones share it.
 #[derive(Clone)]
@@ -47,7 +48,7 @@ impl Compiled {
         sha256: [u8; 32],
         needs: Needs,
     ) -> Result<Compiled, Refusal> {
-        let refused = |error: wasmtime::Error| Refusal::Compile(format!("{error:#}"));
+        let refused = |error: wasmtime::Error| Refusal::Compile(one_line(&format!("{error:#}")));
         let component = Component::from_binary(engine, bytes).map_err(refused)?;
         let export = |name| component.get_export_index(None, name).ok_or(Refusal::MissingExport { name });
         Ok(Compiled {

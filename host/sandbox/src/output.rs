@@ -2,17 +2,14 @@
 
 use super::evaluation::{Accepted, Annotation, FaultKind};
 use super::fault::Failure;
-use super::limits::Limits;
-
-/// Alerts of one call, at most: it bounds what a call can make the host hold.
-pub const CALL_ROWS: usize = 1024;
+use super::limits::{CALL_ALERTS, Limits};
 
 /// Host memory that the result of a call may take while it is read: what keeps the limits fits, whatever a hostile
 /// filter makes its lists point at. The same for calls of every size, or the size would decide verdicts.
 pub fn host_bytes(limits: &Limits) -> usize {
     let annotations =
         limits.annotations.saturating_mul(size_of::<Annotation>()).saturating_add(limits.annotation_bytes);
-    annotations.saturating_add(size_of::<Accepted>()).saturating_mul(CALL_ROWS).saturating_add(64 << 10)
+    annotations.saturating_add(size_of::<Accepted>()).saturating_mul(CALL_ALERTS).saturating_add(64 << 10)
 }
 
 /// Checks what a call of `rows` alerts accepted.

@@ -14,7 +14,11 @@ pub enum Refusal {
     #[error("the memory limit of {limit} bytes is above the {pool} bytes that this host has for a filter")]
     MemoryLimit { limit: usize, pool: usize },
 
-    /// Not WebAssembly, or of a kind that is not run here.
+    /// Not WebAssembly at all.
+    #[error("this is not a WebAssembly module: {what}")]
+    NotWasm { what: String },
+
+    /// WebAssembly that is broken, or of a kind that is not run here.
     #[error("the module is not valid, at offset {offset:#x}: {message}")]
     Invalid { offset: usize, message: String },
 

@@ -1,17 +1,16 @@
 //! Threads with room for a filter's stack.
 //!
-//! WebAssembly runs on the thread's own stack. The engine stops a filter whose frames take more than [`WASM_STACK`], but
+//! WebAssembly runs on the thread's own stack. The engine stops a filter whose frames take more than [`STACK_BYTES`], but
 //! it trusts that the thread has as much: on a smaller stack a deep recursion would end the process.
 
 use std::cell::Cell;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
-/// Bytes of stack that a filter may use.
-pub const WASM_STACK: usize = 2 << 20;
+use super::limits::STACK_BYTES;
 
 /// Bytes of stack of a thread that runs filters: theirs, and the host's above and below.
-const THREAD_STACK: usize = WASM_STACK + (2 << 20);
+const THREAD_STACK: usize = STACK_BYTES + (2 << 20);
 
 thread_local! {
     /// Whether this thread's stack is known to be large enough.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skysieve_sandbox::limits::MODULE_BYTES;
+
 /// What the API grants its clients.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
@@ -26,7 +28,7 @@ pub struct ApiConfig {
 impl Default for ApiConfig {
     fn default() -> ApiConfig {
         ApiConfig {
-            max_module: 64 << 20,
+            max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,
             header_time: Duration::from_secs(20),

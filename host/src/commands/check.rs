@@ -1,33 +1,45 @@
 //! `skysieve check`: a filter over archived alerts, with the production engine and limits.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 
-use super::common::{LimitArgs, SchemaArgs, UsageError, read_file};
-use super::output::print;
+use super::common::{LimitArgs, SchemaArgs, UsageError};
+use super::output::{print, tell};
+use report::{Checked, Report};
+use settings::{Chosen, choose};
+use skysieve_avro::fit;
+use skysieve_sandbox::limits::MODULE_BYTES;
 use skysieve_sandbox::{Engine, Filter, Module, PoolConfig};
 
 mod examine;
 mod findings;
+mod groups;
 pub(super) mod packets;
 mod report;
+mod settings;
 
 /// Run a filter over archived alerts, with the production engine and limits.
 ///
 /// Every alert is judged twice: in batches, as the host does, and one by one in reverse order. A filter that keeps
 /// something between alerts gives itself away by different verdicts.
 ///
-/// Exit code 0: every packet was decoded, no alert faulted, the verdicts agree. 1: otherwise. 2: wrong usage.
+/// Fields that none of the alerts has are told as warnings, with the nearest that there are.
+///
+/// Exit code 0: every packet was decoded, no alert faulted, the verdicts agree, a host would take the filter. 1: otherwise,
+/// and with --strict if there is a warning. 2: wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   skysieve check target/filters/bright.wasm alerts/ztf
   skysieve check lsst-bright.wasm --config 'magnitude = 20.5' --json night.avro.gz | jq .accepted
-  skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/")]
+  skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/
+  skysieve check my.wasm --strict night/      fails if a field's path is in none of the alerts")]
 pub struct CheckArgs {
     /// The filter: a component
     #[arg(value_name = "FILTER.wasm")]
@@ -39,15 +51,20 @@ pub struct CheckArgs {
     /// The filter's config
     #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
     config: Option<String>,
-    /// A file with the filter's config
+    /// A file with the filter's config, or a host's file of settings (NAME.toml, as `skysieve new` writes it: config, quota,
+    /// [limits]); the report says which it was taken for
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+    /// Warnings are failures, too: of fields that none of the alerts has
+    #[arg(long)]
+    strict: bool,
     #[command(flatten)]
     schemas: SchemaArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Accepted alerts per visit that a host would publish
-    #[arg(long, value_name = "N", default_value_t = crate::pipeline::DEFAULT_QUOTA)]
+    /// Accepted alerts per visit that a host would publish, unless the file of settings says
+    #[arg(long, value_name = "N", default_value_t = crate::pipeline::DEFAULT_QUOTA,
+          value_parser = clap::value_parser!(u32).range(1..))]
     quota: u32,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -64,29 +81,49 @@ pub struct CheckArgs {
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let files = packets::find(&args.paths)?;
     let schemas = Arc::new(args.schemas.load()?);
-    let module = read_file(&args.filter).map_err(|error| UsageError(format!("{error:#}")))?;
-    let config = match (&args.config, &args.config_file) {
-        (Some(text), _) => text.clone(),
-        (None, Some(file)) => String::from_utf8(read_file(file).map_err(|error| UsageError(format!("{error:#}")))?)
-            .with_context(|| format!("{} is not UTF-8", file.display()))?,
-        (None, None) => String::new(),
-    };
-    let limits = args.limits.limits();
+    let usage = |error: anyhow::Error| UsageError(format!("{error:#}"));
+    let bytes = read_module(&args.filter).map_err(usage)?;
+    let Chosen { settings, from } = choose(args.config.as_deref(), args.config_file.as_deref())?;
+    let refused = || format!("{} is refused", args.filter.display());
+    settings.check().with_context(refused)?;
+    let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    let engine = Engine::new(&PoolConfig { filters: 2 * jobs as u32 + 2, ..PoolConfig::default() })?;
-    let refused = || format!("{} is refused", args.filter.display());
-    let module: Module = engine.load(&module, &limits).with_context(refused)?;
+    // Each thread judges in batches and alone.
+    let engine = Engine::new(&PoolConfig::for_filters(2 * jobs))?;
+    let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
+    let config = settings.config;
     let manifest = Filter::start(&module, &config, &limits).with_context(refused)?.manifest().clone();
     let sha256 = module.sha256().to_owned();
     let instance_limits = limits.clone();
     let start: Arc<examine::Start> = Arc::new(move || Filter::start(&module, &config, &instance_limits));
     let findings = examine::all(files, &schemas, &start, jobs)?;
-    let report = report::Report::new(&manifest, &sha256, &findings, &limits, args.quota);
+    let fit = fit(&schemas, &findings.schemas, &manifest.fields);
+    let quota = settings.quota.unwrap_or(args.quota);
+    let checked = Checked { manifest: &manifest, sha256: &sha256, config: &from, limits: &limits, quota };
+    let report = Report::new(&checked, findings, &fit);
     if args.json {
         print(format_args!("{}\n", serde_json::to_string(&report)?));
     } else {
         print(&report);
     }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let tolerable = report.warnings() == 0 || !args.strict;
+    if !tolerable {
+        let about = match report.warnings() {
+            1 => "there is a warning about one".to_owned(),
+            count => format!("there are {count} warnings about some"),
+        };
+        tell(format_args!("error: --strict: {about} of the filter's fields"));
+    }
+    Ok(if report.is_clean() && tolerable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A module's bytes: of an ordinary file, no larger than any host takes.
+fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(cannot)?;
+    // One byte more than is allowed: the sandbox says what the limit is.
+    file.take(MODULE_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(cannot)?;
+    Ok(bytes)
 }

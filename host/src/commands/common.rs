@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::schema_registry::{Address, Registry};
 use skysieve_avro::Schemas;
 use skysieve_sandbox::Limits;
+use skysieve_sandbox::limits::MOST_MEMORY;
 
 /// The command line asks for something that can't be: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -58,14 +59,16 @@ impl SchemaArgs {
 #[derive(Debug, Args)]
 pub struct LimitArgs {
     /// Fuel that one alert may use (about one unit an instruction)
-    #[arg(long, value_name = "N", env = "SKYSIEVE_FUEL", default_value_t = Limits::default().fuel)]
+    #[arg(long, value_name = "N", env = "SKYSIEVE_FUEL", default_value_t = Limits::default().fuel,
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub fuel: u64,
     /// Memory that one filter may use, in MiB
     #[arg(long, value_name = "MIB", env = "SKYSIEVE_MEMORY", default_value_t = Limits::default().memory >> 20,
-          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=(MOST_MEMORY >> 20) as u64))]
     pub memory: usize,
     /// Time that one call of a filter may take, in milliseconds
-    #[arg(long, value_name = "MS", env = "SKYSIEVE_DEADLINE", default_value_t = Limits::default().deadline.as_millis() as u64)]
+    #[arg(long, value_name = "MS", env = "SKYSIEVE_DEADLINE", default_value_t = Limits::default().deadline.as_millis() as u64,
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub deadline: u64,
 }
 

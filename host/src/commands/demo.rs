@@ -26,6 +26,8 @@ mod visits;
 const INPUT: &str = "alerts";
 const DEAD_LETTERS: &str = "dead-letters";
 const PARTITIONS: i32 = 4;
+/// Filters beyond the demo's own that may be uploaded while it keeps running.
+const UPLOADS: usize = 8;
 
 /// Run the whole system in one process: an embedded broker, visits of alerts, filters, a subscriber for each.
 ///
@@ -84,7 +86,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let names: Vec<String> = filters.iter().map(|(name, _)| name.clone()).collect();
     print_line(format_args!("{} filters from {}", names.len(), args.modules.display()));
 
-    let pool = PoolConfig { filters: names.len() as u32 + 16, ..PoolConfig::default() };
+    let pool = PoolConfig::for_filters(names.len() + UPLOADS);
     let (mut pipeline, handle) = Pipeline::new(config(names.len()), Engine::new(&pool)?, schemas)?;
     let uploads = filters.into_iter().map(|(name, upload)| (name, Ok(upload))).collect();
     let Some(prepared) = prepare(&handle, uploads, &stop) else { return Ok(ExitCode::SUCCESS) };
@@ -145,7 +147,7 @@ fn config(filters: usize) -> Config {
         batch: BatchLimits::default(),
         quota: DEFAULT_QUOTA,
         limits: Limits::default(),
-        max_filters: filters + 8,
+        max_filters: filters + UPLOADS,
         faults: FaultLimits::default(),
         wait_for_schemas: false,
         topics: Topics {

@@ -10,7 +10,7 @@ use anyhow::Context;
 mod args;
 mod compile;
 
-pub use args::HostArgs;
+pub use args::{HostArgs, MAX_FILTERS};
 pub(super) use compile::prepare;
 
 use super::serve::{Api, stop_on_signal};
@@ -35,8 +35,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
         None => Vec::new(),
     };
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
-    let spare = 8; // A filter that is replaced is there twice for a moment.
-    let pool = PoolConfig { filters: (args.max_filters + spare) as u32, ..PoolConfig::default() };
+    let pool = PoolConfig::for_filters(args.max_filters);
     let (pipeline, handle) = Pipeline::new(args.pipeline(open_topic(topics.clone())), Engine::new(&pool)?, schemas)?;
     // Answers from here on, while filters are compiled and Kafka is asked. Uploads wait until the stream is read.
     let api = Api::start(&args.listen, Arc::new(handle.clone()))?;

@@ -11,9 +11,9 @@ use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
 /// Faults and log messages kept for people to read.
-const RECENT: usize = 20;
+pub const RECENT: usize = 20;
 /// Visits whose counts are kept for people to read.
-const RECENT_VISITS: usize = 100;
+pub const RECENT_VISITS: usize = 100;
 
 /// One version of one filter. Written by the threads that run it and publish for it, once a batch; read by whoever asks.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::control::{FilterError, Upload};
 use super::name::check_name;
-use super::settings::{LimitOverrides, Settings};
+use super::settings::{CONFIG_BYTES, LimitOverrides, Settings};
+use skysieve_sandbox::limits::MODULE_BYTES;
 
 /// The content of a `NAME.toml`. A config that is a table is handed to the filter as TOML.
 #[derive(Default, Deserialize)]
@@ -63,13 +64,27 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
     let refused =
         |path: &Path, error: &dyn std::fmt::Display| FilterError::Refused(format!("{}: {error}", path.display()));
     let beside = module.with_extension("toml");
-    let settings = match std::fs::read_to_string(&beside) {
-        Ok(text) => Settings::from_toml(&text).map_err(|error| refused(&beside, &error))?,
+    // A config of the most bytes may be written with escapes.
+    let settings = match read_file(&beside, 2 * CONFIG_BYTES).map(String::from_utf8) {
+        Ok(Ok(text)) => Settings::from_toml(&text).map_err(|error| refused(&beside, &error))?,
+        Ok(Err(error)) => return Err(refused(&beside, &error.utf8_error())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
         Err(error) => return Err(refused(&beside, &error)),
     };
-    let module = std::fs::read(module).map_err(|error| refused(module, &error))?;
+    let module = read_file(module, MODULE_BYTES).map_err(|error| refused(module, &error))?;
     Ok(Upload { module, settings, strict: false })
+}
+
+/// The bytes of an ordinary file: nobody may ever write into a pipe.
+fn read_file(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    let meta = path.metadata()?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    if meta.len() > most as u64 {
+        return Err(std::io::Error::other(format!("it has {} bytes; at most {most} are read", meta.len())));
+    }
+    std::fs::read(path)
 }
 
 #[cfg(test)]
@@ -90,6 +105,27 @@ mod tests {
     fn a_misspelt_setting_is_named() {
         let error = Settings::from_toml("[limits]\nfule = 1").unwrap_err().to_string();
         assert!(error.contains("fule"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_refused_and_hangs_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let pipe =
+            |name: &str| assert!(std::process::Command::new("mkfifo").arg(path(name)).status().unwrap().success());
+        std::fs::create_dir(path("a-folder.wasm")).unwrap();
+        pipe("b-pipe.wasm");
+        std::fs::write(path("c-settings.wasm"), "module").unwrap();
+        pipe("c-settings.toml");
+        std::fs::File::create(path("d-large.wasm")).unwrap().set_len(1 << 40).unwrap();
+        let found = read_folder(folder.path()).unwrap();
+        let said: Vec<_> = found.into_iter().map(|(_, upload)| upload.unwrap_err().to_string()).collect();
+        let endings =
+            ["a-folder.wasm: it is not a file", "b-pipe.wasm: it is not a file", "c-settings.toml: it is not a file"];
+        for (said, ending) in said.iter().zip(endings) {
+            assert!(said.ends_with(ending), "{said}");
+        }
+        assert!(said[3].ends_with("it has 1099511627776 bytes; at most 67108864 are read"), "{}", said[3]);
     }
 
     #[test]

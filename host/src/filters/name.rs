@@ -3,7 +3,7 @@
 use super::control::FilterError;
 
 /// Characters of a name, at most. Kafka allows 249 for a topic, and a prefix must fit before the name.
-const LONGEST: usize = 100;
+pub const NAME_LETTERS: usize = 100;
 
 /// Checks that `name` may be a filter's.
 ///
@@ -12,10 +12,10 @@ const LONGEST: usize = 100;
 pub fn check_name(name: &str) -> Result<(), FilterError> {
     let first_is_fine = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if first_is_fine && name.len() <= LONGEST && name.chars().all(allowed) {
+    if first_is_fine && name.len() <= NAME_LETTERS && name.chars().all(allowed) {
         Ok(())
     } else {
-        Err(FilterError::Name(name.chars().take(LONGEST).collect()))
+        Err(FilterError::Name(name.chars().take(NAME_LETTERS).collect()))
     }
 }
 

@@ -11,7 +11,7 @@ use skysieve_avro::{SchemaId, Schemas, fit};
 use skysieve_sandbox::Manifest;
 
 /// Schemas that filters are checked against: the newest. A stream has one for each version of a survey's alerts.
-const SCHEMAS: usize = 64;
+pub const STREAM_SCHEMAS: usize = 64;
 
 /// The schemas of the stream.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl StreamSchemas {
         if seen.iter().any(|known| *known.0 == *topic && known.1 == schema) {
             return false;
         }
-        if seen.len() == SCHEMAS {
+        if seen.len() == STREAM_SCHEMAS {
             seen.pop_front();
         }
         seen.push_back((topic.to_owned(), schema));

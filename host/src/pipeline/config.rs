@@ -44,13 +44,16 @@ impl std::fmt::Debug for OpenTopic {
     }
 }
 
+/// Faults that a missed deadline counts as: it has held up its shard for the whole deadline.
+pub const DEADLINE_STRIKES: u32 = 50;
+
 /// Bounds on a filter's faults.
 #[derive(Clone, Debug)]
 pub struct FaultLimits {
     /// Faults published as dead letters per visit and filter; further faults are only counted.
     pub dead_letters_per_visit: u32,
-    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as 50 faults; a field that the alert's
-    /// schema lacks counts as none.
+    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as [`DEADLINE_STRIKES`] faults; a
+    /// field that the alert's schema lacks counts as none.
     pub strikes_per_visit: u32,
 }
 

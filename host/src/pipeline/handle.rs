@@ -36,6 +36,7 @@ impl Handle {
         let topic = config.topics.output(name).ok_or_else(|| {
             FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses otherwise"))
         })?;
+        upload.settings.check()?;
         let limits = upload.settings.limits.over(&config.limits);
         let refused = |error: skysieve_sandbox::Refusal| FilterError::Refused(error.to_string());
         let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;

@@ -8,7 +8,7 @@ use skysieve_sandbox::{Fault, FaultKind};
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
-use super::config::Config;
+use super::config::{Config, DEADLINE_STRIKES};
 use super::io::Message;
 use super::judge::{Judge, Verdicts};
 use super::outcome::{FaultReport, Outcome, Output, QuotaCounter};
@@ -208,8 +208,7 @@ impl RunningFilter {
         let weight = match fault.kind {
             // The schema is to blame, and it is cheap to find.
             FaultKind::Field => 0,
-            // Each has held up its shard for the whole deadline.
-            FaultKind::Deadline => 50,
+            FaultKind::Deadline => DEADLINE_STRIKES,
             _ => 1,
         };
         for _ in 0..weight {

@@ -9,10 +9,11 @@ use skysieve_avro::alert::Field;
 use skysieve_avro::{SchemaId, Schemas, check_field};
 
 use super::io::Message;
+use crate::filters::STREAM_SCHEMAS;
 
 /// Schemas that are remembered of a topic. A survey has a few versions; a producer that makes up a schema for each message
 /// must not fill the memory.
-const SCHEMAS: usize = 64;
+const SCHEMAS: usize = STREAM_SCHEMAS;
 
 /// A topic that alerts were read from.
 #[derive(Clone, Debug)]

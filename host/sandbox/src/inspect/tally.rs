@@ -6,13 +6,9 @@ use wasmparser::{
     SectionLimited,
 };
 
+use super::super::limits::{INSTANCES, NESTING};
 use super::super::refusal::Refusal;
 use super::invalid;
-
-/// Components in components.
-const DEPTH: usize = 8;
-/// Instances that one component may come to, of its own and of what it nests.
-const INSTANCES: u32 = 1000;
 
 /// Counts along a component's payloads.
 #[derive(Default)]
@@ -63,8 +59,8 @@ impl Tally {
     }
 
     fn begin(&mut self, encoding: Encoding, offset: usize) -> Result<(), Refusal> {
-        if self.levels.len() == DEPTH {
-            return Err(Refusal::Nesting { offset, limit: DEPTH });
+        if self.levels.len() == NESTING {
+            return Err(Refusal::Nesting { offset, limit: NESTING });
         }
         self.levels.push(Level { encoding, made: Made::default(), components: Vec::new() });
         Ok(())

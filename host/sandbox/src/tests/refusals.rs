@@ -29,14 +29,34 @@ fn a_filter_passes() {
 
 #[test]
 fn bytes_that_are_no_component() {
-    for bytes in [&b""[..], b"hello, world", b"\0asm", b"\0asm\x0d\0\x01\0\xff\xff\xff\xff\x0f"] {
-        assert!(matches!(refused(bytes), Refusal::Invalid { .. }), "{bytes:?}");
+    for bytes in [&b"\0asm"[..], b"\0asm\xff\xff\xff\xff", b"\0asm\x0d\0\x01\0\xff\xff\xff\xff\x0f"] {
+        let refusal = refused(bytes);
+        assert!(matches!(refusal, Refusal::Invalid { .. }), "{bytes:?}");
+        assert!(!refusal.to_string().contains('\n'), "{refusal}");
     }
     let core = refused(&binary("(module)"));
     assert!(matches!(core, Refusal::CoreModule) && core.to_string().contains("skysieve build"), "{core}");
     let limits = Limits { module_size: 100, ..Limits::default() };
     let refusal = inspect(&Guest::default().bytes(), &limits).unwrap_err();
     assert!(matches!(refusal, Refusal::Size { limit: 100, .. }));
+}
+
+#[test]
+fn what_is_no_webassembly_is_told_in_one_line() {
+    let cases: [(&[u8], &str); 7] = [
+        (b"", "it is empty"),
+        (b"hello, world of filters", "it begins with \"hello, world\"; `skysieve build` makes a component"),
+        (b"\0as\n", "it begins with \"\\x00as\\n\"; `skysieve build`"),
+        (b" (module)", "it is WebAssembly in text; `wasm-tools parse` makes a component of it"),
+        (b"(component", "it is WebAssembly in text; `wasm-tools parse` makes a component of it"),
+        (b"\x1f\x8b\x08", "it is gzipped; unpack it first"),
+        (b"\x7fELF", "it is a program or library for this machine; `skysieve build` compiles for WebAssembly"),
+    ];
+    for (bytes, wanted) in cases {
+        let said = refused(bytes).to_string();
+        assert!(said.starts_with(&format!("this is not a WebAssembly module: {wanted}")), "{said}");
+        assert!(!said.contains('\n'), "{said}");
+    }
 }
 
 #[test]

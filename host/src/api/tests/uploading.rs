@@ -110,6 +110,20 @@ fn what_the_filters_refuse_is_answered_with_their_words() {
 }
 
 #[test]
+fn an_upload_may_be_strict() {
+    let server = Server::start();
+    for (query, strict) in [("", false), ("?strict=true", true), ("?strict", true), ("?strict=false", false)] {
+        let reply = server.put(&format!("/api/v1/filters/bright{query}"), b"module");
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.body);
+        assert_eq!(server.control.last_upload().strict, strict, "{query}");
+        assert_eq!(reply.json()["warnings"], serde_json::json!([]));
+    }
+    let body = form(&[("module", "bright.wasm", b"module"), ("strict", "", b"true")]);
+    assert_eq!(send_form(&server, "/api/v1/filters/bright", &body).status, 200);
+    assert!(server.control.last_upload().strict);
+}
+
+#[test]
 fn wrong_queries_name_the_parameter() {
     let server = Server::start();
     let nines = "9".repeat(2000);
@@ -119,6 +133,11 @@ fn wrong_queries_name_the_parameter() {
         ("quota=4294967296", r#"query parameter "quota""#),
         (&format!("fuel={nines}"), r#"query parameter "fuel": "9999999999999999999999999999999999999999" is not"#),
         ("memory=", r#"query parameter "memory""#),
+        ("quota=0", r#"query parameter "quota": it must be 1 or more"#),
+        ("fuel=0", r#"query parameter "fuel": it must be 1 or more"#),
+        ("memory=00", r#"query parameter "memory": it must be 1 or more"#),
+        ("deadline_ms=0", r#"query parameter "deadline_ms": it must be 1 or more"#),
+        ("strict=perhaps", r#"query parameter "strict": "perhaps" is neither true nor false"#),
         ("quota=1&quota=2", r#"query parameter "quota": it is given twice"#),
         ("config=a%FFb", r#"query parameter "config": it is not UTF-8 text"#),
         ("size=1", r#"query parameter "size": there is no such setting; there are config,"#),
@@ -138,6 +157,7 @@ fn wrong_forms_name_the_part() {
     let cases = [
         (form(&[("quota", "", b"5")]), r#"part "module": it is missing"#),
         (form(&[("module", "", b"a"), ("quota", "", b"many")]), r#"part "quota": "many" is not a whole number"#),
+        (form(&[("module", "", b"a"), ("deadline_ms", "", b"0")]), r#"part "deadline_ms": it must be 1 or more"#),
         (form(&[("config", "", b"\xff")]), r#"part "config": it is not UTF-8 text"#),
         (form(&[("colour", "", b"red")]), r#"part "colour": there is no such setting"#),
         (twice, r#"part "module": it is given twice"#),

@@ -9,10 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
-use crate::filters::{Settings, Upload};
+use crate::filters::{CONFIG_BYTES, Settings, Upload};
 
-/// Bytes of a config.
-const MAX_CONFIG: usize = 1 << 20;
 /// What a form may take beside its module and config: the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
 
@@ -49,7 +47,7 @@ impl Layout {
     pub(super) fn body_limit(self, max_module: usize) -> usize {
         match self {
             Layout::Module => max_module,
-            Layout::Multipart => max_module.saturating_add(MAX_CONFIG + FORM_OVERHEAD),
+            Layout::Multipart => max_module.saturating_add(CONFIG_BYTES + FORM_OVERHEAD),
         }
     }
 }
@@ -126,8 +124,8 @@ impl Form {
             }
             return fill(&mut self.module, Vec::from(bytes)).map_err(wrong);
         }
-        if bytes.len() > MAX_CONFIG {
-            return Err(Problem::TooLarge { what: "the config", limit: MAX_CONFIG });
+        if bytes.len() > CONFIG_BYTES {
+            return Err(Problem::TooLarge { what: "the config", limit: CONFIG_BYTES });
         }
         let text = String::from_utf8(Vec::from(bytes)).map_err(|_| wrong(NO_TEXT.to_owned()))?;
         self.set(&name, text).map_err(wrong)
@@ -182,11 +180,15 @@ fn truth(value: &str) -> Result<bool, String> {
     }
 }
 
-fn number<T: FromStr>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
+/// Sets a number that was not set before. None of them may be 0: it would let nothing through.
+fn number<T: FromStr + Default + PartialEq>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
     let value = value.trim();
     let number = value.parse().map_err(|_| {
         let shown: String = value.chars().take(40).collect();
         format!("{shown:?} is not a whole number, or too large a one")
     })?;
+    if number == T::default() {
+        return Err("it must be 1 or more".to_owned());
+    }
     fill(slot, number)
 }

@@ -1,6 +1,6 @@
 //! Files through the decoder and the filter, on several threads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,11 +9,12 @@ use std::time::Instant;
 use anyhow::anyhow;
 use indicatif::ProgressBar;
 
-use super::findings::{FaultFound, Findings, UndecodableFound};
+use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound};
+use super::groups::AlertNamed;
 use super::packets;
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use skysieve_avro::{Decoded, Decoder, Framed, Group, Schemas, check_field};
+use skysieve_avro::{Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 
 /// Files that a thread takes at a time.
@@ -73,6 +74,8 @@ struct Examiner {
     in_batches: Judge,
     alone: Judge,
     limits: BatchLimits,
+    /// By schema, why the filter can't judge its alerts.
+    lacks: HashMap<SchemaId, String>,
 }
 
 /// Alerts waiting to be judged: by row, the file.
@@ -88,21 +91,29 @@ impl Examiner {
         let in_batches = Judge::new(start()?, &mut projection)?;
         let alone = Judge::new(start()?, &mut projection)?;
         let decoder = Decoder::new(schemas.clone(), projection);
-        Ok(Examiner { schemas, decoder, slots, in_batches, alone, limits: BatchLimits::default() })
+        Ok(Examiner {
+            schemas,
+            decoder,
+            slots,
+            in_batches,
+            alone,
+            limits: BatchLimits::default(),
+            lacks: HashMap::new(),
+        })
     }
 
     fn examine(&mut self, files: &[PathBuf], bar: &ProgressBar) -> Findings {
         let mut findings = Findings::default();
         let mut open = Open::default();
         for path in files {
-            let undecodable = |error: String| UndecodableFound { path: path.display().to_string(), error };
+            let undecodable = |alert, why: &str| UndecodableFound::new(path, alert, why);
             match packets::read(path) {
-                Err(error) => findings.undecodable.push(undecodable(error.to_string())),
+                Err(error) => findings.undecodable.push(undecodable(None, &error.to_string())),
                 Ok(bytes) => {
                     let mut alerts = self.schemas.alerts(&bytes);
                     while let Some(alert) = alerts.next() {
                         if let Err(error) = alert.and_then(|alert| self.push(path, &alert, &mut open, &mut findings)) {
-                            findings.undecodable.push(undecodable(alerts.tell(&error)));
+                            findings.undecodable.push(undecodable(alerts.place(&error), &error.to_string()));
                         }
                     }
                 }
@@ -126,6 +137,7 @@ impl Examiner {
         let started = Instant::now();
         self.decoder.push(row, alert)?;
         findings.decode_time += started.elapsed();
+        findings.add_schema(alert.schema);
         open.paths.push(path);
         open.bytes += alert.datum.len();
         if open.paths.len() >= self.limits.count || open.bytes >= self.limits.bytes {
@@ -142,20 +154,20 @@ impl Examiner {
         let verdicts = self.in_batches.judge(&decoded);
         findings.judge_time += started.elapsed();
         let alone = self.alone.judge_by(&reversed(&decoded), 1);
-        findings.inconsistent.extend(differing(&verdicts, &alone).into_iter().map(|row| alerts.id_text(row)));
+        let path = |row: u32| open.paths[row as usize].display().to_string();
+        let named = |row| AlertNamed { id: alerts.id_text(row), path: path(row) };
+        findings.inconsistent.extend(differing(&verdicts, &alone).into_iter().map(named));
         findings.fuel.extend(alone.single_fuel);
         let memory = [&self.in_batches, &self.alone].map(|judge| judge.filter().memory_peak());
         findings.memory_peak = findings.memory_peak.max(memory[0]).max(memory[1]);
-        let explain = |fault: &Fault| match fault.kind {
-            FaultKind::Field => self.lacking(&decoded, fault.row).unwrap_or_else(|| fault.message.clone()),
-            _ => fault.message.clone(),
-        };
-        findings.faults.extend(verdicts.faults.iter().map(|fault| FaultFound {
-            path: open.paths[fault.row as usize].display().to_string(),
-            id: alerts.id_text(fault.row),
-            kind: fault.kind,
-            message: explain(fault),
-        }));
+        for fault in &verdicts.faults {
+            let message = match fault.kind {
+                FaultKind::Field => self.explain(&decoded, fault),
+                _ => fault.message.clone(),
+            };
+            let (path, id) = (path(fault.row), alerts.id_text(fault.row));
+            findings.faults.push(FaultFound { path, id, kind: fault.kind, message });
+        }
         self.decoder.recycle(decoded);
 
         findings.alerts += verdicts.seen;
@@ -163,21 +175,28 @@ impl Examiner {
         for share in alerts.visits() {
             findings.visits.entry(share.visit).or_default().seen += share.alerts;
         }
-        for accepted in &verdicts.accepted {
+        for accepted in verdicts.accepted {
             let visit = alerts.visits()[alerts.visit_of(accepted.row)].visit;
             findings.visits.entry(visit).or_default().accepted += 1;
-            findings.accepted.push(alerts.id(accepted.row));
+            let (id, path) = (alerts.id(accepted.row), path(accepted.row));
+            findings.accepted.push(AcceptedFound { id, path, annotations: accepted.annotations });
         }
+        findings.add_logs(verdicts.logs);
     }
 
-    /// Which field the alert's schema lacks, and what it has that is near.
-    fn lacking(&self, decoded: &Decoded, row: u32) -> Option<String> {
+    /// Which field the alert's schema lacks, and what it has that is near. Looked up once for each schema.
+    fn explain(&mut self, decoded: &Decoded, fault: &Fault) -> String {
         let schema = decoded.groups.iter().find_map(|group| {
-            let at = group.rows.binary_search(&row).ok()?;
+            let at = group.rows.binary_search(&fault.row).ok()?;
             Some(group.schemas[at])
-        })?;
-        let mut required = self.alone.filter().manifest().fields.iter().filter(|field| !field.optional);
-        required.find_map(|field| check_field(&self.schemas, schema, field).err()).map(|error| error.to_string())
+        });
+        let Some(schema) = schema else { return fault.message.clone() };
+        let lacks = || {
+            let mut required = self.alone.filter().manifest().fields.iter().filter(|field| !field.optional);
+            let lacking = required.find_map(|field| check_field(&self.schemas, schema, field).err());
+            lacking.map_or_else(|| fault.message.clone(), |error| error.to_string())
+        };
+        self.lacks.entry(schema).or_insert_with(lacks).clone()
     }
 }
 

@@ -39,8 +39,15 @@ fn search(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result
         entries.iter().try_for_each(|entry| search(entry, false, files))
     } else {
         let name = path.to_string_lossy();
-        if named || name.ends_with(".avro") || name.ends_with(".avro.gz") {
+        if named {
+            // Whatever it is: `<(…)` of a shell is a pipe.
             files.push(path.to_owned());
+        } else if name.ends_with(".avro") || name.ends_with(".avro.gz") {
+            match path.metadata() {
+                Ok(meta) if meta.is_file() => files.push(path.to_owned()),
+                // Nobody may ever write into a pipe that is found in a folder.
+                _ => tracing::warn!(path = %path.display(), "skipped: not a file"),
+            }
         }
         Ok(())
     }
@@ -63,4 +70,23 @@ pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
         bytes = gunzip(&bytes, most).map_err(broken)?;
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipes_and_loops_in_a_folder_are_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("a.avro"), "").unwrap();
+        std::os::unix::fs::symlink(path("a.avro"), path("b.avro")).unwrap();
+        std::os::unix::fs::symlink(folder.path(), path("loop.avro")).unwrap();
+        std::os::unix::fs::symlink(path("nowhere"), path("broken.avro")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path("pipe.avro")).status().unwrap();
+        assert!(made.success());
+        assert_eq!(find(&[folder.path().to_owned()]).unwrap(), [path("a.avro"), path("b.avro")]);
+        assert_eq!(find(&[path("pipe.avro")]).unwrap(), [path("pipe.avro")]);
+    }
 }

@@ -1,31 +1,45 @@
-//! A check's report, for people and as JSON.
+//! A check's report, as JSON; `text` prints it for people.
 
-use std::fmt;
+mod text;
 
 use serde::Serialize;
 
-use super::findings::{FaultFound, Findings, UndecodableFound};
+use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound};
+use super::groups::{self, AlertNamed, FaultGroup};
+use super::settings::Origin;
+use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
-use skysieve_sandbox::{Limits, Manifest};
+use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
 
-/// Entries of a kind that the report for people shows.
-const SHOWN: usize = 10;
+/// Bytes of annotations that a report keeps, over all accepted alerts.
+const ANNOTATIONS: usize = 16 << 20;
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 pub struct Report {
     filter: FilterReport,
     alerts: u64,
+    /// Ids, ascending.
     accepted: Vec<String>,
+    /// The same alerts in the same order, with their files and annotations.
+    accepted_alerts: Vec<AcceptedReport>,
     rejected: u64,
     faults: Vec<FaultFound>,
+    fault_groups: Vec<FaultGroup>,
     undecodable: Vec<UndecodableFound>,
     visits: Vec<VisitReport>,
     fuel: Fuel,
     memory_peak: usize,
     consistent: bool,
-    #[serde(skip)]
-    inconsistent: Vec<String>,
+    inconsistent: Vec<AlertNamed>,
+    /// The first messages of the filter.
+    logs: Vec<Log>,
+    /// How many more there were.
+    more_logs: u64,
+    /// Why a host that has seen these alerts refuses the filter.
+    refused: Option<String>,
+    /// What is probably a mistake.
+    warnings: Vec<String>,
     #[serde(skip)]
     memory_limit: usize,
     #[serde(skip)]
@@ -37,6 +51,16 @@ struct FilterReport {
     description: String,
     sha256: String,
     fields: Vec<Field>,
+    /// Where its config is from.
+    config: String,
+}
+
+/// An accepted alert.
+#[derive(Debug, Serialize)]
+struct AcceptedReport {
+    id: String,
+    path: String,
+    annotations: Vec<Annotation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,43 +83,79 @@ struct Fuel {
     limit: u64,
 }
 
+/// How a filter was checked.
+pub struct Checked<'a> {
+    pub manifest: &'a Manifest,
+    pub sha256: &'a str,
+    pub config: &'a Origin,
+    pub limits: &'a Limits,
+    pub quota: u32,
+}
+
 impl Report {
     /// Adds up what was found.
-    pub fn new(manifest: &Manifest, sha256: &str, findings: &Findings, limits: &Limits, quota: u32) -> Report {
-        let mut accepted = findings.accepted.clone();
-        accepted.sort_unstable();
+    pub fn new(checked: &Checked<'_>, mut findings: Findings, fit: &Fit) -> Report {
+        let accepted = accepted(std::mem::take(&mut findings.accepted));
         let visits = findings.visits.iter().map(|(visit, found)| VisitReport {
             visit: visit.to_string(),
             seen: found.seen,
             accepted: found.accepted,
-            over_quota: found.accepted.saturating_sub(quota.into()),
+            over_quota: found.accepted.saturating_sub(checked.quota.into()),
         });
         let per_alert = |time: std::time::Duration| time.as_nanos() as f64 / findings.alerts.max(1) as f64;
         Report {
             filter: FilterReport {
-                description: manifest.description.clone(),
-                sha256: sha256.to_owned(),
-                fields: manifest.fields.clone(),
+                description: checked.manifest.description.clone(),
+                sha256: checked.sha256.to_owned(),
+                fields: checked.manifest.fields.clone(),
+                config: checked.config.to_string(),
             },
             alerts: findings.alerts,
-            accepted: accepted.into_iter().map(|id| id.map(|id| id.to_string()).unwrap_or_default()).collect(),
+            accepted: accepted.iter().map(|alert| alert.id.clone()).collect(),
+            accepted_alerts: accepted,
             rejected: findings.rejected,
-            faults: findings.faults.clone(),
-            undecodable: findings.undecodable.clone(),
+            fault_groups: groups::of_faults(&findings.faults),
             visits: visits.collect(),
-            fuel: Fuel::new(findings.fuel.clone(), limits.fuel),
+            fuel: Fuel::new(findings.fuel, checked.limits.fuel),
             memory_peak: findings.memory_peak,
             consistent: findings.inconsistent.is_empty(),
-            inconsistent: findings.inconsistent.clone(),
-            memory_limit: limits.memory,
+            refused: fit.refusal.as_ref().map(|error| format!("these alerts: {error}")),
+            warnings: fit.warnings.iter().map(ToString::to_string).collect(),
+            memory_limit: checked.limits.memory,
             nanoseconds: [per_alert(findings.decode_time), per_alert(findings.judge_time)],
+            faults: findings.faults,
+            undecodable: findings.undecodable,
+            inconsistent: findings.inconsistent,
+            logs: findings.logs,
+            more_logs: findings.more_logs,
         }
     }
 
-    /// Whether there is nothing to complain of.
+    /// Whether there is nothing to complain of, warnings apart.
     pub fn is_clean(&self) -> bool {
-        self.faults.is_empty() && self.undecodable.is_empty() && self.consistent
+        self.faults.is_empty() && self.undecodable.is_empty() && self.consistent && self.refused.is_none()
     }
+
+    /// How many warnings there are.
+    pub fn warnings(&self) -> usize {
+        self.warnings.len()
+    }
+}
+
+/// The accepted alerts by id. Annotations beyond the bound are left out.
+fn accepted(mut found: Vec<AcceptedFound>) -> Vec<AcceptedReport> {
+    let size = |annotation: &Annotation| annotation.name.len() + annotation.value.len();
+    let mut room = ANNOTATIONS;
+    found.sort_by_key(|alert| alert.id);
+    let reported = found.into_iter().map(|AcceptedFound { id, path, mut annotations }| {
+        annotations.retain(|annotation| {
+            let fits = size(annotation) <= room;
+            room = room.saturating_sub(size(annotation));
+            fits
+        });
+        AcceptedReport { id: id.map(|id| id.to_string()).unwrap_or_default(), path, annotations }
+    });
+    reported.collect()
 }
 
 impl Fuel {
@@ -103,54 +163,5 @@ impl Fuel {
         spent.sort_unstable();
         let at = |part: f64| spent.get(((spent.len().max(1) - 1) as f64 * part).round() as usize).copied().unwrap_or(0);
         Fuel { min: at(0.0), median: at(0.5), p99: at(0.99), max: at(1.0), limit }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "filter       {}", self.filter.description)?;
-        writeln!(f, "version      {}", self.filter.sha256)?;
-        writeln!(f, "alerts       {}", self.alerts)?;
-        writeln!(f, "accepted     {}", self.accepted.len())?;
-        writeln!(f, "rejected     {}", self.rejected)?;
-        writeln!(f, "faults       {}", self.faults.len())?;
-        list(f, &self.faults, |fault| {
-            format!("{}: alert {}: {}: {}", fault.path, fault.id, fault.kind, fault.message)
-        })?;
-        writeln!(f, "undecodable  {}", self.undecodable.len())?;
-        list(f, &self.undecodable, |packet| format!("{}: {}", packet.path, packet.error))?;
-        let Fuel { min, median, p99, max, limit } = self.fuel;
-        writeln!(f, "fuel         min {min}, median {median}, p99 {p99}, max {max} of {limit} an alert")?;
-        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-        writeln!(f, "memory       {:.2} of {:.0} MiB", mib(self.memory_peak), mib(self.memory_limit))?;
-        let [decode, judge] = self.nanoseconds;
-        writeln!(f, "time         {:.2} µs decoding, {:.3} µs judging an alert", decode / 1e3, judge / 1e3)?;
-        self.write_consistency(f)?;
-        writeln!(f, "\n{:>20} {:>8} {:>8} {:>10}", "visit", "seen", "accepted", "over quota")?;
-        list(f, &self.visits, |visit| {
-            format!("{:>20} {:>8} {:>8} {:>10}", visit.visit, visit.seen, visit.accepted, visit.over_quota)
-        })
-    }
-}
-
-impl Report {
-    fn write_consistency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.consistent {
-            return writeln!(f, "consistent   yes: same verdicts one by one and in batches");
-        }
-        writeln!(f, "consistent   NO: {} alerts are judged otherwise alone than in a batch;", self.inconsistent.len())?;
-        writeln!(f, "             the filter must not keep anything from one alert to the next")?;
-        list(f, &self.inconsistent, |id| format!("alert {id}"))
-    }
-}
-
-/// The first few of `all`, and how many more there are.
-fn list<T>(f: &mut fmt::Formatter<'_>, all: &[T], line: impl Fn(&T) -> String) -> fmt::Result {
-    for one in all.iter().take(SHOWN) {
-        writeln!(f, "  {}", line(one))?;
-    }
-    match all.len().saturating_sub(SHOWN) {
-        0 => Ok(()),
-        more => writeln!(f, "  … and {more} more (--json lists all)"),
     }
 }

@@ -11,6 +11,9 @@ use crate::commands::properties::PropertyArgs;
 use crate::kafka::{LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 
+/// Filters that there may be at a time, unless `--max-filters` says.
+pub const MAX_FILTERS: usize = 1000;
+
 /// Run users' filters over a Kafka topic of alerts.
 ///
 /// Every flag can also be set in the environment, as SKYSIEVE_ and its name. What a filter accepts is published on the
@@ -62,10 +65,11 @@ pub struct HostArgs {
     #[command(flatten)]
     limits: LimitArgs,
     /// Accepted alerts published per visit and filter, unless set for the filter
-    #[arg(long, value_name = "N", env = "SKYSIEVE_QUOTA", default_value_t = DEFAULT_QUOTA)]
+    #[arg(long, value_name = "N", env = "SKYSIEVE_QUOTA", default_value_t = DEFAULT_QUOTA,
+          value_parser = clap::value_parser!(u32).range(1..))]
     quota: u32,
     /// Filters that there may be at a time
-    #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = 1000,
+    #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = MAX_FILTERS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub max_filters: usize,
     /// Put before a filter's name to make its topic's

@@ -1,0 +1,124 @@
+//! What is set for the filter: from flags, or from a file of either kind.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::commands::common::{UsageError, read_file};
+use crate::filters::Settings;
+
+/// The filter's settings, and where they are from.
+#[derive(Debug)]
+pub struct Chosen {
+    pub settings: Settings,
+    pub from: Origin,
+}
+
+/// Where settings are from.
+#[derive(Debug)]
+pub enum Origin {
+    /// Nobody gave any.
+    Nowhere,
+    /// `--config`.
+    Flag,
+    /// A file that is the config as it is.
+    Config(String),
+    /// A file as hosts read it beside a module: config, quota and limits.
+    Settings(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Nowhere => f.write_str("empty"),
+            Origin::Flag => f.write_str("of --config"),
+            Origin::Config(file) => write!(f, "{file}, as it is"),
+            Origin::Settings(file) => {
+                write!(f, "of {file}, read as hosts read NAME.toml: its config, quota and [limits]")
+            }
+        }
+    }
+}
+
+/// Reads the settings that the command line asks for.
+///
+/// # Errors
+/// When the file can't be read, is not UTF-8, or is a host's and a host would refuse it.
+pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
+    let bare = |config: &str| Settings { config: config.to_owned(), ..Settings::default() };
+    let (settings, from) = match (config, file) {
+        (Some(text), _) => (bare(text), Origin::Flag),
+        (None, None) => (Settings::default(), Origin::Nowhere),
+        (None, Some(path)) => {
+            let text = read_file(path).map_err(|error| UsageError(format!("{error:#}")))?;
+            let name = path.display().to_string();
+            let text = String::from_utf8(text).with_context(|| format!("{name} is not UTF-8"))?;
+            match is_settings_file(&text) {
+                true => (Settings::from_toml(&text).context(name.clone())?, Origin::Settings(name)),
+                false => (bare(&text), Origin::Config(name)),
+            }
+        }
+    };
+    Ok(Chosen { settings, from })
+}
+
+/// Whether a file is one that hosts read beside a module (`config`, `topics`, `quota`, `[limits]`), not the config itself. A file
+/// that a host would read but for a key too many is one, too: its author should hear of that key.
+fn is_settings_file(text: &str) -> bool {
+    let Ok(table) = text.parse::<toml::Table>() else { return false };
+    let known = |key: &str| matches!(key, "config" | "topics" | "quota" | "limits");
+    let all = table.keys().all(|key| known(key));
+    let nested = ["config", "limits"].iter().any(|key| table.get(*key).is_some_and(toml::Value::is_table));
+    !table.is_empty() && (all || nested)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_file_is_told_from_the_other() {
+        let settings = [
+            "config = \"\"\"\nmagnitude = 21.0\n\"\"\"",
+            "[config]\nmagnitude = 21.0",
+            "quota = 5",
+            "[limits]\nfuel = 1",
+            "# of a host\nquota = 5\n[config]\nmagnitude = 1\n[limits]\nfuel = 1",
+            "qouta = 5\n[config]\nmagnitude = 1",
+        ];
+        for text in settings {
+            assert!(is_settings_file(text), "{text}");
+        }
+        let configs = [
+            "",
+            "# nothing",
+            "magnitude = 21.0",
+            "SELECT * FROM alerts",
+            "quota = 5\nmagnitude = 21.0",
+            "config = 'x'\nmagnitude = 21.0",
+            "[limit]\nfuel = 1",
+        ];
+        for text in configs {
+            assert!(!is_settings_file(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hosts_file_is_taken_apart_and_its_mistakes_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        std::fs::write(&file, "quota = 5\n[config]\nmagnitude = 21.0\n[limits]\ndeadline_ms = 7").unwrap();
+        let Chosen { settings, from } = choose(None, Some(&file)).unwrap();
+        assert_eq!((settings.config.trim(), settings.quota), ("magnitude = 21.0", Some(5)));
+        assert_eq!(settings.limits.deadline_ms, Some(7));
+        assert!(from.to_string().contains("mine.toml, read as hosts read NAME.toml"), "{from}");
+        std::fs::write(&file, "qouta = 5\n[config]\nmagnitude = 21.0").unwrap();
+        let error = format!("{:#}", choose(None, Some(&file)).unwrap_err());
+        assert!(error.contains("mine.toml") && error.contains("qouta"), "{error}");
+        std::fs::write(&file, "magnitude = 21.0").unwrap();
+        let Chosen { settings, from } = choose(None, Some(&file)).unwrap();
+        assert_eq!((&*settings.config, settings.quota), ("magnitude = 21.0", None));
+        assert!(from.to_string().ends_with("mine.toml, as it is"), "{from}");
+    }
+}

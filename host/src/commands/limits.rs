@@ -1,0 +1,95 @@
+//! `docs/limits.md` says what the code does: each limit is one constant, and the table there has no other numbers.
+
+use std::collections::BTreeSet;
+
+use crate::api::ApiConfig;
+use crate::commands::host::MAX_FILTERS;
+use crate::filters::{CONFIG_BYTES, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
+use crate::pipeline::{BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FaultLimits};
+use skysieve_sandbox::Limits;
+use skysieve_sandbox::limits::*;
+
+const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/limits.md"));
+
+/// A number with commas.
+fn count(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().unwrap_or(u64::MAX).to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+/// Bytes in the largest unit that divides them.
+fn bytes(number: usize) -> String {
+    match number {
+        _ if number.is_multiple_of(1 << 20) => format!("{} MiB", number >> 20),
+        _ if number.is_multiple_of(1 << 10) => format!("{} KiB", number >> 10),
+        _ => format!("{number} bytes"),
+    }
+}
+
+/// What the table should say: the limit, and its value.
+fn limits() -> Vec<(&'static str, String)> {
+    let (sandbox, faults) = (Limits::default(), FaultLimits::default());
+    vec![
+        ("fuel for an alert", count(sandbox.fuel)),
+        ("memory", bytes(sandbox.memory)),
+        ("memory that may be asked for", bytes(MOST_MEMORY)),
+        ("deadline of a call", format!("{} ms", sandbox.deadline.as_millis())),
+        ("missed deadlines in a batch", count(OVERRUNS)),
+        ("stack", bytes(STACK_BYTES)),
+        ("fuel to start", count(sandbox.start_fuel)),
+        ("time to start", format!("{} s", sandbox.start_deadline.as_secs())),
+        ("alerts in a batch", count(BatchLimits::default().count)),
+        ("alerts in a call", count(CALL_ALERTS)),
+        ("accepted alerts published per visit", count(DEFAULT_QUOTA)),
+        ("annotations of an accepted alert", count(sandbox.annotations)),
+        ("annotations of an accepted alert, names and values together", bytes(sandbox.annotation_bytes)),
+        ("log messages of a batch", count(sandbox.logs)),
+        ("a log message, or the text of an error", bytes(sandbox.log_bytes)),
+        ("text of a fault", bytes(MESSAGE_BYTES)),
+        ("frames of a backtrace", count(FRAMES)),
+        ("a backtrace", bytes(BACKTRACE_BYTES)),
+        ("faults and log messages kept in a filter's status", count(RECENT)),
+        ("visits kept in a filter's status", count(RECENT_VISITS)),
+        ("dead letters of faults per filter and visit", count(faults.dead_letters_per_visit)),
+        ("faults per visit", count(faults.strikes_per_visit)),
+        ("faults that a missed deadline counts as", count(DEADLINE_STRIKES)),
+        ("fields", count(FIELDS)),
+        ("alternative paths of a field", count(PATHS)),
+        ("a path", bytes(PATH_BYTES)),
+        ("description", bytes(DESCRIPTION_BYTES)),
+        ("config", bytes(CONFIG_BYTES)),
+        ("name", format!("{NAME_LETTERS} letters")),
+        ("a module", bytes(MODULE_BYTES)),
+        ("functions", count(FUNCTIONS)),
+        ("a function", bytes(FUNCTION_BYTES)),
+        ("a function's name", bytes(FUNCTION_NAME_BYTES)),
+        ("components nested in components", count(NESTING)),
+        ("instances that a component comes to", count(INSTANCES)),
+        ("core instances of a component", count(CORE_INSTANCES)),
+        ("memories of a component", count(MEMORIES)),
+        ("tables of a component", count(TABLES)),
+        ("table elements", count(TABLE_ELEMENTS)),
+        ("filters", count(MAX_FILTERS)),
+        ("filters that are tried out beside those", count(SPARE_FILTERS)),
+        ("uploads at the same time", count(ApiConfig::default().uploads)),
+        ("schemas of the stream that fields are checked against", count(STREAM_SCHEMAS)),
+    ]
+}
+
+/// The first two cells of every row of the document's tables.
+fn documented() -> BTreeSet<(String, String)> {
+    let cells = |line: &'static str| {
+        let mut cells = line.strip_prefix('|')?.split('|').map(|cell| cell.trim().to_owned());
+        Some((cells.next()?, cells.next()?))
+    };
+    let rows = DOCUMENT.lines().filter_map(cells);
+    rows.filter(|(limit, _)| limit != "limit" && !limit.starts_with("---")).collect()
+}
+
+#[test]
+fn the_document_has_the_codes_limits_and_no_others() {
+    let expected: BTreeSet<_> = limits().into_iter().map(|(limit, value)| (limit.to_owned(), value)).collect();
+    assert_eq!(documented(), expected);
+}
