@@ -1,16 +1,17 @@
-//! Fields that the stream's alerts lack, or have in another kind: what a filter's author is told, and when.
+//! What a filter's author is told at upload: of fields that the stream's alerts lack, or have in another kind, and of
+//! settings that no host takes.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use skysieve::filters::{Control, Counts, FilterError, Status, Upload};
+use skysieve::filters::{Control, Counts, FilterError, Settings, Status, Upload};
 use skysieve::pipeline::{Handle, MemorySink, MemorySource, Pipeline, Record};
 use skysieve_avro::Schemas;
 use skysieve_sandbox::{Engine, PoolConfig};
 use skysieve_tests::alerts;
 use skysieve_tests::guest::{GuestField, reading};
 use skysieve_tests::kafka::wait_for;
-use skysieve_tests::pipeline::config;
+use skysieve_tests::pipeline::{config, odd};
 
 const ID: GuestField<'static> = ("diaSourceId", "long", false);
 
@@ -123,4 +124,37 @@ fn alerts_with_a_field_of_another_kind_are_faults_and_no_nulls() {
     assert_eq!(String::from_utf8_lossy(&reason.value), wanted);
     let warnings = warned(&handle, "early").warnings;
     assert!(warnings[0].starts_with(wanted), "{warnings:?}");
+}
+
+#[test]
+fn what_check_refuses_hosts_refuse_with_the_same_words() {
+    let (_, handle) = run(&[("first", upload(&[ID]))]);
+    let with = |settings: &str| Upload { settings: Settings::from_toml(settings).unwrap(), ..upload(&[ID]) };
+    let long = format!("config = '{}'", "x".repeat((1 << 20) + 1));
+    let cases = [
+        (with("quota = 0"), "quota is 0: "),
+        (with("limits.fuel = 0"), "fuel is 0: "),
+        (with("limits.memory = 0"), "memory is 0: "),
+        (with("limits.deadline_ms = 0"), "deadline_ms is 0: "),
+        (with("limits.memory = 99_999_999"), "the memory limit of 99999999 bytes is above the 67108864"),
+        (with(&long), "the config has 1048577 bytes; the limit is 1048576"),
+        (
+            Upload { module: b"# notes".to_vec(), ..Upload::default() },
+            "this is not a WebAssembly module: it begins with",
+        ),
+        (Upload { module: b"\0asm\x01\0\0\0".to_vec(), ..Upload::default() }, "this is a core module, not a component"),
+    ];
+    for (upload, wanted) in cases {
+        let reason = refused(&handle, upload);
+        assert!(reason.starts_with(wanted) && !reason.contains('\n'), "{wanted}: {reason}");
+    }
+}
+
+#[test]
+fn a_hosts_file_sent_as_the_config_is_recognised() {
+    let (_, handle) = run(&[("first", upload(&[ID]))]);
+    let reason = refused(&handle, odd("quota = 5\n[config]\nmode = 'accept'"));
+    assert!(reason.contains("the config looks like a host's file of settings (NAME.toml)"), "{reason}");
+    let reason = refused(&handle, odd("mood = 'accept'"));
+    assert!(!reason.contains("NAME.toml"), "{reason}");
 }

@@ -41,6 +41,15 @@ impl Settings {
         };
         Ok(Settings { config, topics, quota, limits })
     }
+
+    /// Whether a text is that of a `NAME.toml`, not a config itself. A text that a host would read but for a key too many
+    /// is one, too: its author should hear of that key.
+    pub fn is_file(text: &str) -> bool {
+        let Ok(table) = text.parse::<toml::Table>() else { return false };
+        let all = table.keys().all(|key| matches!(&**key, "config" | "topics" | "quota" | "limits"));
+        let nested = ["config", "limits"].iter().any(|key| table.get(*key).is_some_and(toml::Value::is_table));
+        !table.is_empty() && (all || nested)
+    }
 }
 
 /// Reads the filters of a folder, sorted by name. A filter that can't be read does not keep the others from being used.
@@ -99,6 +108,33 @@ mod tests {
         assert_eq!(Settings::from_toml("config = 'SELECT 1'").unwrap().config, "SELECT 1");
         assert_eq!(Settings::from_toml("").unwrap().quota, None);
         assert_eq!(Settings::from_toml("topics = ['ztf', 'lsst']").unwrap().topics, ["ztf", "lsst"]);
+    }
+
+    #[test]
+    fn either_file_is_told_from_the_other() {
+        let settings = [
+            "config = \"\"\"\nmagnitude = 21.0\n\"\"\"",
+            "[config]\nmagnitude = 21.0",
+            "quota = 5",
+            "[limits]\nfuel = 1",
+            "# of a host\nquota = 5\n[config]\nmagnitude = 1\n[limits]\nfuel = 1",
+            "qouta = 5\n[config]\nmagnitude = 1",
+        ];
+        for text in settings {
+            assert!(Settings::is_file(text), "{text}");
+        }
+        let configs = [
+            "",
+            "# nothing",
+            "magnitude = 21.0",
+            "SELECT * FROM alerts",
+            "quota = 5\nmagnitude = 21.0",
+            "config = 'x'\nmagnitude = 21.0",
+            "[limit]\nfuel = 1",
+        ];
+        for text in configs {
+            assert!(!Settings::is_file(text), "{text}");
+        }
     }
 
     #[test]

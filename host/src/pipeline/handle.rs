@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use skysieve_sandbox::{Filter, Manifest};
+use skysieve_sandbox::{Filter, Manifest, Refusal};
 
 use super::channels::Command;
 use super::config::OpenTopic;
 use super::prepared::Prepared;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
-use crate::filters::{Control, Entry, FilterError, Status, Upload, check_name};
+use crate::filters::{Control, Entry, FilterError, Settings, Status, Upload, check_name};
 use crate::health::Health;
 
 /// Asks a running pipeline about its filters, and changes them. Cheap to clone.
@@ -38,9 +38,17 @@ impl Handle {
         })?;
         upload.settings.check()?;
         let limits = upload.settings.limits.over(&config.limits);
-        let refused = |error: skysieve_sandbox::Refusal| FilterError::Refused(error.to_string());
+        let refused = |error: Refusal| FilterError::Refused(error.to_string());
         let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;
-        let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(refused)?;
+        let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(|error| {
+            let hint = match &error {
+                Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
+                    "; the config looks like a host's file of settings (NAME.toml): upload that as `settings`"
+                }
+                _ => "",
+            };
+            FilterError::Refused(format!("{error}{hint}"))
+        })?;
         let (topics, known) = self.topics(&upload.settings.topics, filter.manifest())?;
         let (seen, inputs) = (self.state.seen_topics(), config.topics.inputs.len());
         let shown = |topic: &str| topics.may_show(&seen, topic, inputs);

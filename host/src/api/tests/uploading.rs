@@ -86,6 +86,26 @@ fn settings_come_in_a_form() {
     check_settings(&server);
 }
 
+#[test]
+fn settings_come_in_a_hosts_file() {
+    let server = Server::start();
+    let file = b"quota = 5\nconfig = \"\"\"limit = 17\nband = \\\"g\\\"\"\"\"\n\
+                 [limits]\nfuel = 1000000\nmemory = 1048576\ndeadline_ms = 250";
+    let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "/api/v1/filters/bright", &form(parts));
+    let reply = send(&[("settings", "bright.toml", file), ("module", "bright.wasm", b"module")]);
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    check_settings(&server);
+    let wrong: [(&[u8], &str); 3] =
+        [(b"qouta = 5", "qouta"), (b"quota = 0", "quota is 0"), (b"quota = 'many'", "quota")];
+    for (file, wanted) in wrong {
+        let reply = send(&[("module", "", b"module"), ("settings", "", file)]);
+        let message = reply.error(400, "bad_multipart");
+        assert!(message.starts_with("part \"settings\": ") && message.contains(wanted), "{message}");
+    }
+    let reply = send(&[("module", "", b"module"), ("settings", "", b"quota = 5"), ("quota", "", b"6")]);
+    assert_eq!(reply.error(400, "bad_multipart"), "part \"quota\": it is given twice");
+}
+
 fn check_settings(server: &Server) {
     let upload = server.control.last_upload();
     assert_eq!(upload.module, b"module");

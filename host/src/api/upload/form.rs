@@ -59,6 +59,8 @@ pub(super) struct UploadForm {
     /// The component.
     #[schema(value_type = String, format = Binary)]
     module: Vec<u8>,
+    /// A file of settings as hosts read it beside a module (NAME.toml), instead of the parts that follow.
+    settings: Option<String>,
     /// Handed to the filter as it is.
     config: Option<String>,
     /// The topics whose alerts the filter is shown, separated by commas.
@@ -133,6 +135,7 @@ impl Form {
 
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
+            "settings" => self.set_all(&value),
             "config" => fill(&mut self.config, value),
             "topics" => {
                 let topics = value.split(',').map(str::trim).filter(|topic| !topic.is_empty());
@@ -144,9 +147,22 @@ impl Form {
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
             "strict" => fill(&mut self.strict, truth(&value)?),
-            _ => Err("there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict"
-                .to_owned()),
+            _ => Err(NO_SETTING.to_owned()),
         }
+    }
+
+    /// Takes a file of settings apart.
+    fn set_all(&mut self, file: &str) -> Result<(), String> {
+        let settings = Settings::from_toml(file).map_err(|error| error.to_string())?;
+        settings.check().map_err(|error| error.to_string())?;
+        if !settings.config.is_empty() {
+            fill(&mut self.config, settings.config)?;
+        }
+        self.topics.extend(settings.topics);
+        fill_some(&mut self.quota, settings.quota)?;
+        fill_some(&mut self.fuel, settings.limits.fuel)?;
+        fill_some(&mut self.memory, settings.limits.memory)?;
+        fill_some(&mut self.deadline_ms, settings.limits.deadline_ms)
     }
 
     pub(super) fn finish(self) -> Result<Upload, Problem> {
@@ -165,11 +181,17 @@ impl Form {
     }
 }
 
+const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict, \
+                          or settings with a file of these";
 const NO_TEXT: &str = "it is not UTF-8 text";
 
 /// Sets what was not set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.replace(value).is_some() { Err("it is given twice".to_owned()) } else { Ok(()) }
+}
+
+fn fill_some<T>(slot: &mut Option<T>, value: Option<T>) -> Result<(), String> {
+    value.map_or(Ok(()), |value| fill(slot, value))
 }
 
 fn truth(value: &str) -> Result<bool, String> {

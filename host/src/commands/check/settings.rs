@@ -54,7 +54,7 @@ pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chose
             let text = read_file(path).map_err(|error| UsageError(format!("{error:#}")))?;
             let name = path.display().to_string();
             let text = String::from_utf8(text).with_context(|| format!("{name} is not UTF-8"))?;
-            match is_settings_file(&text) {
+            match Settings::is_file(&text) {
                 true => (Settings::from_toml(&text).context(name.clone())?, Origin::Settings(name)),
                 false => (bare(&text), Origin::Config(name)),
             }
@@ -63,46 +63,9 @@ pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chose
     Ok(Chosen { settings, from })
 }
 
-/// Whether a file is one that hosts read beside a module (`config`, `topics`, `quota`, `[limits]`), not the config itself. A file
-/// that a host would read but for a key too many is one, too: its author should hear of that key.
-fn is_settings_file(text: &str) -> bool {
-    let Ok(table) = text.parse::<toml::Table>() else { return false };
-    let known = |key: &str| matches!(key, "config" | "topics" | "quota" | "limits");
-    let all = table.keys().all(|key| known(key));
-    let nested = ["config", "limits"].iter().any(|key| table.get(*key).is_some_and(toml::Value::is_table));
-    !table.is_empty() && (all || nested)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn either_file_is_told_from_the_other() {
-        let settings = [
-            "config = \"\"\"\nmagnitude = 21.0\n\"\"\"",
-            "[config]\nmagnitude = 21.0",
-            "quota = 5",
-            "[limits]\nfuel = 1",
-            "# of a host\nquota = 5\n[config]\nmagnitude = 1\n[limits]\nfuel = 1",
-            "qouta = 5\n[config]\nmagnitude = 1",
-        ];
-        for text in settings {
-            assert!(is_settings_file(text), "{text}");
-        }
-        let configs = [
-            "",
-            "# nothing",
-            "magnitude = 21.0",
-            "SELECT * FROM alerts",
-            "quota = 5\nmagnitude = 21.0",
-            "config = 'x'\nmagnitude = 21.0",
-            "[limit]\nfuel = 1",
-        ];
-        for text in configs {
-            assert!(!is_settings_file(text), "{text}");
-        }
-    }
 
     #[test]
     fn a_hosts_file_is_taken_apart_and_its_mistakes_are_told() {
