@@ -1,15 +1,48 @@
 //! `skysieve new`, `build` and `check`, one after another: what a filter's author does first.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
-use skysieve_tests::{alerts, skysieve, text};
+use skysieve_tests::{alerts, binary, skysieve, text};
 
 fn cargo_test(project: &Path) {
     let output = Command::new(env!("CARGO")).arg("test").current_dir(project).output().unwrap();
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
     assert!(said.lines().any(|line| line.starts_with("test ") && line.ends_with("... ok")), "{said}");
+}
+
+/// Runs `skysieve build`, with what earlier runs of the tests have compiled of dependencies.
+fn build(project: &Path) -> Output {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    let mut command = Command::new(binary());
+    let output = command.arg("build").arg(project).env("XDG_CACHE_HOME", cache).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    output
+}
+
+#[test]
+fn a_second_project_of_the_same_name_is_compiled_with_the_dependencies_of_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = |parent: &str, description: &str| {
+        let project = folder.path().join(parent).join("same");
+        std::fs::create_dir_all(project.parent().unwrap()).unwrap();
+        let output = skysieve(["new".as_ref(), project.as_os_str()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let source = project.join("src/lib.rs");
+        let filter = std::fs::read_to_string(&source).unwrap();
+        std::fs::write(source, filter.replace("LSST: a bright source that was not seen before", description)).unwrap();
+        project
+    };
+    let (first, second) = (project("first", "the first one"), project("second", "the second one"));
+    build(&first);
+    let output = build(&second);
+    let said = text(&output.stderr);
+    assert!(said.contains("Compiling same") && !said.contains("Compiling serde"), "{said}");
+    for (project, description) in [(first, "the first one"), (second, "the second one")] {
+        let module = std::fs::read(project.join("target/filters/same.wasm")).unwrap();
+        assert!(module.windows(description.len()).any(|window| window == description.as_bytes()), "{description}");
+    }
 }
 
 #[test]
@@ -20,8 +53,7 @@ fn a_new_project_builds_passes_its_test_and_judges_alerts() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     cargo_test(&project);
 
-    let output = skysieve(["build".as_ref(), project.as_os_str()]);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let output = build(&project);
     let module = project.join("target/filters/my-filter.wasm");
     assert!(module.is_file(), "{}{}", text(&output.stdout), text(&output.stderr));
 
