@@ -72,7 +72,9 @@ fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> Output {
     let home = std::env::home_dir().unwrap();
     let variable = |name: &str, default: &str| std::env::var_os(name).unwrap_or_else(|| home.join(default).into());
     let path = std::env::join_paths(
-        [binary().parent().unwrap().to_owned()].into_iter().chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        [binary().parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
     Command::new("bash")
         .args(["-euc", script])
@@ -135,11 +137,7 @@ fn the_first_ten_minutes_work() {
     succeeds(&output, &script);
     assert_eq!(host.filter("my-filter")["state"], "active");
 
-    let few = [
-        ("SKYSIEVE_BROKERS", broker.brokers()),
-        ("SKYSIEVE_INTERVAL", "0"),
-        ("SKYSIEVE_ALERTS_PER_VISIT", "10"),
-    ];
+    let few = [("SKYSIEVE_BROKERS", broker.brokers()), ("SKYSIEVE_INTERVAL", "0"), ("SKYSIEVE_ALERTS_PER_VISIT", "10")];
     for command in commands(&readme, "skysieve produce") {
         let command = command.replace("kafka:9092", broker.brokers());
         succeeds(&bash(&command, folder.path(), &few), &command);

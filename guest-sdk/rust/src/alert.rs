@@ -1,11 +1,9 @@
 //! An alert as a struct of fields, read row by row from the columns of a batch.
 
-use crate::field::FieldType;
-
 /// What the values of a field are. Same names and order as `kind` in `wit/filter.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// As the alert's schema has it: [`Value`](crate::Value).
+    /// The kind that the alert's schema has: [`Value`](crate::Value).
     Any,
     /// `bool`.
     Boolean,
@@ -28,13 +26,13 @@ pub enum Kind {
 pub struct Field {
     /// The name in the author's struct.
     pub name: &'static str,
-    /// Where it is in an alert; the first that the alert's schema has is read.
+    /// Where the field is in an alert; the first path that the alert's schema has is read.
     pub paths: &'static [&'static str],
     /// The kind wanted.
     pub kind: Kind,
     /// Whether nulls are shown.
     pub optional: bool,
-    /// Whether there are any number of values an alert.
+    /// Whether an alert has any number of values of it.
     pub list: bool,
 }
 
@@ -45,11 +43,11 @@ pub struct RawColumn<'a> {
     pub kind: Kind,
     /// The values, little-endian, one after another.
     pub values: &'a [u8],
-    /// Text and bytes: where each value ends.
+    /// For text and bytes: where each value ends.
     pub offsets: &'a [u8],
     /// A byte for each value, 0 for null; or empty.
     pub present: &'a [u8],
-    /// Through an array: how many values there are up to each row's end.
+    /// For a path through an array: how many values there are up to each row's end.
     pub ends: &'a [u8],
 }
 
@@ -69,40 +67,11 @@ pub trait Alert {
     /// Its fields, in the order of the struct.
     fn fields() -> Vec<Field>;
 
-    /// Checks the columns once, so that rows can be read without.
+    /// Checks the columns once, so that rows can be read without checks.
     #[doc(hidden)]
     fn open<'a>(columns: &[RawColumn<'a>], rows: usize) -> Result<Self::Columns<'a>, String>;
 
     /// One alert.
     #[doc(hidden)]
     fn row<'a>(columns: &Self::Columns<'a>, row: usize) -> Self::Row<'a>;
-}
-
-/// Opens the columns of a batch one by one.
-pub struct Opener<'c, 'a> {
-    columns: std::slice::Iter<'c, RawColumn<'a>>,
-    rows: usize,
-}
-
-impl<'c, 'a> Opener<'c, 'a> {
-    /// Of a batch of `rows` alerts, for a struct of `fields` fields.
-    pub fn new(columns: &'c [RawColumn<'a>], rows: usize, fields: usize) -> Result<Opener<'c, 'a>, String> {
-        if columns.len() != fields {
-            return Err(format!("the host passed {} columns, the manifest has {fields} fields", columns.len()));
-        }
-        Ok(Opener { columns: columns.iter(), rows })
-    }
-
-    /// The next column as one of `T`; `name` is told in errors.
-    pub fn next<T: FieldType<'a>>(&mut self, name: &str) -> Result<T::Reader, String> {
-        let column = self.columns.next().ok_or("the host passed too few columns")?;
-        if column.kind != T::KIND && T::KIND != Kind::Any {
-            return Err(format!(
-                "the host passed {:?} values for {name}, {:?} ones were declared",
-                column.kind,
-                T::KIND
-            ));
-        }
-        T::open(column, self.rows).map_err(|error| format!("the host passed a broken column for {name}: {error}"))
-    }
 }

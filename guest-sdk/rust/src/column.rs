@@ -45,7 +45,7 @@ impl<'a, T: Element<'a>> Column<'a, T> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no values.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

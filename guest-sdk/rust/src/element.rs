@@ -8,14 +8,14 @@ use crate::view::{Blobs, Nullable, Numbers, Texts, View};
 
 /// A type of a value: `bool`, `i32`, `i64`, `f32`, `f64`, `&str`, `&[u8]`, [`Value`], or an `Option` of one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type of an alert's value",
+    message = "`{Self}` is not a type of an alert's value",
     label = "not a type of a value",
     note = "write bool, i32, i64, f32, f64, &'a str, &'a [u8] or Value<'a>, or an Option of one of these"
 )]
 pub trait Element<'a>: Copy + fmt::Debug {
     /// The kind that the host is asked for.
     const KIND: Kind;
-    /// Whether it can be null.
+    /// Whether a value of it can be null.
     const OPTIONAL: bool;
     /// How values of it are read.
     #[doc(hidden)]

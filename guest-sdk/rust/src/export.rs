@@ -4,35 +4,10 @@ use std::panic;
 use std::sync::OnceLock;
 
 use crate::alert::{Field, Kind, RawColumn};
-use crate::log::Level;
+use crate::bindings::skysieve::filter::types;
+use crate::log::{Level, log};
 use crate::run::Filter;
 use crate::verdict::Annotation;
-
-/// What wit-bindgen makes of `wit/`.
-#[allow(missing_docs)]
-#[allow(unsafe_code, reason = "generated: how values cross the boundary of a component")]
-#[allow(clippy::undocumented_unsafe_blocks, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "../../wit",
-        world: "filter",
-        pub_export_macro: true,
-        default_bindings_module: "skysieve_sdk::__private::bindings",
-    });
-}
-
-use bindings::skysieve::filter::{logging, types};
-
-/// Hands a message to the host.
-pub fn log(level: Level, message: &str) {
-    let level = match level {
-        Level::Debug => logging::Level::Debug,
-        Level::Info => logging::Level::Info,
-        Level::Warn => logging::Level::Warn,
-        Level::Error => logging::Level::Error,
-    };
-    logging::log(level, message);
-}
 
 /// The contract's `describe`; keeps the config for `evaluate`.
 pub fn describe<F: Filter>(state: &OnceLock<F::Config>, config: &str) -> Result<types::Manifest, String> {

@@ -8,7 +8,7 @@ use crate::view::{Ends, View};
 
 /// A type of a field of a `#[derive(Alert)]` struct.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no type of an alert's field",
+    message = "`{Self}` is not a type of an alert's field",
     label = "not a type of a field",
     note = "write bool, i32, i64, f32, f64, &'a str, &'a [u8] or Value<'a>, an Option of one of these, or (for a path \
             through an array) Column<'a, T> of one of these"
@@ -18,7 +18,7 @@ pub trait FieldType<'a>: Sized {
     const KIND: Kind;
     /// Whether the filter is shown nulls.
     const OPTIONAL: bool;
-    /// Whether there are any number of values an alert.
+    /// Whether an alert has any number of values of it.
     const LIST: bool;
     /// A column, checked.
     #[doc(hidden)]

@@ -45,6 +45,9 @@
 //! an ordinary one: `cargo test` runs it natively.
 
 mod alert;
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+pub mod bindings;
 mod column;
 mod config;
 mod element;
@@ -52,6 +55,7 @@ mod element;
 mod export;
 mod field;
 mod log;
+mod opener;
 mod run;
 mod value;
 mod verdict;
@@ -70,11 +74,14 @@ pub use verdict::{Annotation, IntoVerdict, Verdict};
 /// What the macros write code with. Not for authors: it may change at any time.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::alert::{Opener, RawColumn};
+    pub use crate::alert::RawColumn;
+    #[cfg(target_family = "wasm")]
+    pub use crate::bindings;
     pub use crate::config::{checked, none, parse};
     #[cfg(target_family = "wasm")]
-    pub use crate::export::{bindings, describe, evaluate};
+    pub use crate::export::{describe, evaluate};
     pub use crate::log::log;
+    pub use crate::opener::Opener;
     pub use crate::run::{Filter, Manifest, judge_all, manifest};
     pub use crate::verdict::Annotation;
 }

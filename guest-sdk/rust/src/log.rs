@@ -19,8 +19,18 @@ pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
+/// Hands a message to the host.
 #[cfg(target_family = "wasm")]
-pub use crate::export::log;
+pub fn log(level: Level, message: &str) {
+    use crate::bindings::skysieve::filter::logging;
+    let level = match level {
+        Level::Debug => logging::Level::Debug,
+        Level::Info => logging::Level::Info,
+        Level::Warn => logging::Level::Warn,
+        Level::Error => logging::Level::Error,
+    };
+    logging::log(level, message);
+}
 
 /// Logs a message of level info: `log!("mag {}", alert.mag)`.
 #[macro_export]

@@ -40,7 +40,7 @@ pub fn manifest<A: Alert>(description: &'static str) -> Result<Manifest, String>
         match (list, paths.iter().find(|path| path.contains("[]") != *list)) {
             (_, None) => {}
             (true, Some(path)) => return Err(format!("{name} is a Column, but {path:?} goes through no array")),
-            (false, Some(path)) => return Err(format!("{name} is no Column, but {path:?} goes through an array")),
+            (false, Some(path)) => return Err(format!("{name} is not a Column, but {path:?} goes through an array")),
         }
     }
     Ok(Manifest { description, fields })
@@ -65,7 +65,7 @@ pub fn judge_all<A: Alert>(
     Ok(())
 }
 
-/// Exports a filter from the author's crate, which is where a component's functions have to be. Nothing natively.
+/// Exports a filter from the author's crate, which is where a component's functions have to be. Natively this does nothing.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {

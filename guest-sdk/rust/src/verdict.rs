@@ -14,11 +14,11 @@ pub struct Annotation {
 /// What a filter says of an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is not published.
+    /// The alert is not published.
     Reject,
-    /// It is published on the filter's topic.
+    /// The alert is published on the filter's topic.
     Accept,
-    /// It is published, with annotations. Made by [`Verdict::with`].
+    /// The alert is published with annotations. Made by [`Verdict::with`].
     Annotated(Vec<Annotation>),
 }
 
@@ -68,7 +68,7 @@ impl From<bool> for Verdict {
     label = "return `Verdict`, `bool`, `Result<Verdict, E>` or `Result<bool, E>`, where `E` implements `Display`"
 )]
 pub trait IntoVerdict {
-    /// The verdict, or why there is none.
+    /// The verdict, or the reason why there is no verdict.
     ///
     /// # Errors
     /// The author's own, as text.

@@ -83,7 +83,7 @@ impl<'a, T: Fixed<N>, const N: usize> View<'a> for Numbers<'a, T, N> {
     fn open(column: &RawColumn<'a>) -> Result<Self, String> {
         let (values, rest) = column.values.as_chunks();
         if !rest.is_empty() {
-            return Err(format!("{} bytes are no whole number of values of {N} bytes", column.values.len()));
+            return Err(format!("{} bytes are not a whole number of values of {N} bytes", column.values.len()));
         }
         Ok(Numbers { values, of: PhantomData })
     }

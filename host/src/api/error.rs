@@ -103,7 +103,7 @@ pub(super) struct ErrorBody {
 /// What went wrong.
 #[derive(Serialize, utoipa::ToSchema)]
 struct ErrorDetail {
-    /// For programs: it stays, while messages change.
+    /// For programs: codes stay the same while messages change.
     code: &'static str,
     /// For people.
     message: String,

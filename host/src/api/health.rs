@@ -12,7 +12,7 @@ use super::error::Problem;
 use super::state::Api;
 use crate::health::Health;
 
-/// That the process answers.
+/// The answer of a process that lives.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Life {
     /// `live`.
@@ -32,7 +32,7 @@ pub(super) async fn live() -> Json<Life> {
     tag = "host",
     responses(
         (status = 200, body = Health),
-        (status = 503, body = Health, description = "It does not; `detail` says why")
+        (status = 503, body = Health, description = "The host is not ready; `detail` says why")
     )
 )]
 pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Problem> {

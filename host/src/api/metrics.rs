@@ -1,4 +1,4 @@
-//! `/metrics`, for Prometheus: what the filters say at this moment, nothing is kept here.
+//! `/metrics`, for Prometheus: the filters' counts at this moment. Nothing is kept here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Snapshot {
     }
 }
 
-/// As the format wants it in a label's value; prometheus-client writes values as they are.
+/// Escapes a label's value as the format demands; prometheus-client writes values as they are.
 fn escape(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
@@ -145,7 +145,7 @@ impl Writer<'_> {
         metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }
 
-    /// A metric with labels. Nothing when there are no values: a family without any is no valid text.
+    /// A metric with labels. Without values nothing is written: a family without values is not valid text.
     fn family<L: EncodeLabelSet, M: EncodeMetric>(
         &mut self,
         name: &str,

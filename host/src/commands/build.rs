@@ -1,4 +1,4 @@
-//! `skysieve build`: filters' projects to components.
+//! `skysieve build`: compiles filters' projects to components.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -37,7 +37,7 @@ pub struct BuildArgs {
 /// Compiles, and prints path, size and SHA-256 of every component.
 ///
 /// # Errors
-/// When there is no toolchain, or one of the projects is no filter's or does not compile.
+/// Returns an error if there is no toolchain, or a project is not a filter's or does not compile.
 pub fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     let toolchain = Toolchain::find()?;
     for workspace in project::find(&toolchain, &args.paths)? {

@@ -15,7 +15,7 @@ use skysieve_avro::Schemas;
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::MOST_MEMORY;
 
-/// The command line asks for something that can't be: exit code 2.
+/// The command line asks for something impossible: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -38,7 +38,7 @@ impl SchemaArgs {
     /// The built-in schemas, those of the folders, and a registry to ask for others.
     ///
     /// # Errors
-    /// When a folder can't be read, a schema in it is none, or the registry's address is none.
+    /// Returns an error if a folder or a schema in it can't be read, or the registry's address is malformed.
     pub fn load(&self) -> anyhow::Result<Schemas> {
         let schemas = Schemas::builtin();
         for folder in &self.schemas {
@@ -73,7 +73,7 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// As the sandbox wants them.
+    /// The limits in the sandbox's form.
     pub fn limits(&self) -> Limits {
         Limits {
             fuel: self.fuel,
@@ -84,7 +84,7 @@ impl LimitArgs {
     }
 }
 
-/// A time of up to a day.
+/// Reads a time of up to a day.
 pub fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
@@ -103,7 +103,7 @@ pub fn start_log() {
 /// Reads a file, with its name in the error.
 ///
 /// # Errors
-/// When it can't be read.
+/// Returns an error if it can't be read.
 pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -22,7 +22,7 @@ use skysieve_sandbox::{Engine, PoolConfig};
 /// Runs the host until it is told to stop.
 ///
 /// # Errors
-/// When it can't be started, or the stream can't go on.
+/// Returns an error if the host can't start, or can't go on.
 pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let options = Options {

@@ -35,7 +35,7 @@ enum Survey {
 }
 
 impl Survey {
-    /// The filter, and the magnitude of its config.
+    /// The filter's source, and the magnitude in its config.
     fn template(self) -> (&'static str, &'static str) {
         match self {
             Survey::Lsst => (include_str!("template/lsst.rs"), "21.0"),
@@ -47,7 +47,7 @@ impl Survey {
 /// Writes the project, whole or not at all.
 ///
 /// # Errors
-/// When the name is none for a filter, or there is something of that name.
+/// Returns an error if the name can't be a filter's, or something of that name exists.
 pub fn run(args: NewArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -99,7 +99,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     let well_formed = letters.next().is_some_and(|first| first.is_ascii_lowercase())
         && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter));
     if !well_formed || name.len() > 64 {
-        bail!("{name:?} is no filter's name: up to 64 of a-z, 0-9, '-' and '_', beginning with a letter");
+        bail!("{name:?} can't be a filter's name: use up to 64 of a-z, 0-9, '-' and '_', beginning with a letter");
     }
     if RESERVED.split_whitespace().any(|reserved| reserved == name) {
         bail!("{name:?} means something else to Rust; choose another name");

@@ -25,7 +25,7 @@ impl Api {
     /// Begins to listen.
     ///
     /// # Errors
-    /// When the address is none, or taken.
+    /// Returns an error if the address is malformed or taken.
     pub fn start(listen: &str, control: Arc<dyn Control>) -> anyhow::Result<Api> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -37,7 +37,7 @@ impl Api {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            // Told, or whoever would tell has gone.
+            // An error means that the sender is gone, which is a reason to stop as well.
             let shutdown = async move { drop(stopped.await) };
             if let Err(error) = runtime.block_on(serve(listener, control, ApiConfig::default(), shutdown)) {
                 tracing::error!(%error, "the API has ended");
@@ -59,7 +59,7 @@ impl Api {
 /// A flag that SIGINT and SIGTERM set. A second signal ends the process at once.
 ///
 /// # Errors
-/// When signals can't be handled.
+/// Returns an error if signals can't be handled.
 pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();

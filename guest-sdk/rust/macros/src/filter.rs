@@ -61,7 +61,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
             (quote!(#config), parse, quote!(#name(config, alert)))
         }
         None if check.is_some() => {
-            return Err(Error::new(check.span(), "there is no config to check: the function takes none"));
+            return Err(Error::new(check.span(), "the function takes no config that could be checked"));
         }
         None => (quote!(()), quote!(::skysieve_sdk::__private::none(text)), quote!(#name(alert))),
     };

@@ -1,5 +1,5 @@
-//! Types of fields as far as they can be told by their names, so that a wrong one is told at the field, once, and with what
-//! to write instead. Others may be an author's own names for right ones: the compiler judges them.
+//! Types of fields, as far as their names show what they are. A wrong type is thus reported once, at the field, with what to
+//! write instead. Other names may be an author's own for right types: the compiler judges them.
 
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
@@ -37,7 +37,7 @@ pub fn is_value(kind: &Type) -> bool {
     matches!(kind, Type::Reference(_)) || is_named(kind, &["bool", "i32", "i64", "f32", "f64", "Option", "Value"])
 }
 
-/// What to write instead of a type that is surely none of a field.
+/// What to write instead of a type that a field surely can't have.
 pub fn wrong_value(kind: &Type) -> Option<String> {
     match inner(kind, "Option") {
         Some(inner) => {
@@ -49,17 +49,17 @@ pub fn wrong_value(kind: &Type) -> Option<String> {
 
 fn message(name: &str, instead: &str) -> String {
     format!(
-        "`{name}` is no type of an alert's field: write {instead} (there are bool, i32, i64, f32, f64, &'a str, &'a [u8] \
+        "`{name}` is not a type of an alert's field: write {instead} (there are bool, i32, i64, f32, f64, &'a str, &'a [u8] \
          and Value<'a>, Option of these, and Column<'a, T> for a path through an array)"
     )
 }
 
-/// Whether it is a column of what is surely no value.
+/// Whether it is a column of something that surely is not a value.
 pub fn wrong_column(kind: &Type) -> bool {
     inner(kind, "Column").is_some_and(|value| wrong(inner(value, "Option").unwrap_or(value)).is_some())
 }
 
-/// The name of a type that is surely no value, and what to write instead.
+/// The name of a type that surely is not a value's, and what to write instead.
 fn wrong(kind: &Type) -> Option<(String, &'static str)> {
     let Some(segment) = last(kind) else {
         return matches!(kind, Type::Tuple(_) | Type::Array(_) | Type::Slice(_))

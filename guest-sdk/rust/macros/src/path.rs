@@ -2,7 +2,7 @@
 
 use syn::{LitStr, Result};
 
-/// A path, if it is one.
+/// Checks a path.
 pub fn check(path: &LitStr) -> Result<()> {
     let text = path.value();
     let name = |name: &str| {
@@ -12,7 +12,7 @@ pub fn check(path: &LitStr) -> Result<()> {
     };
     if let Some(part) = text.split('.').find(|part| !name(part.strip_suffix("[]").unwrap_or(part))) {
         let message = format!(
-            "{part:?} is no name of a field: write names joined by dots, with [] behind an array, \
+            "{part:?} is not the name of a field: write names joined by dots, with [] behind an array, \
              such as \"candidate.magpsf\" or \"prv_candidates[].magpsf\""
         );
         return Err(syn::Error::new(path.span(), message));

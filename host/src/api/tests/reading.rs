@@ -1,4 +1,4 @@
-//! What is read: filters, health, metrics, the page, the description; and paths that are none.
+//! What is read: filters, health, metrics, the page, the description; and paths that do not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 

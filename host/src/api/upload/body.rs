@@ -17,7 +17,7 @@ const DISCARD: (usize, Duration) = (128 << 20, Duration::from_secs(5));
 /// A body on its way in.
 pub(super) struct Incoming {
     body: Body,
-    /// Whether the client sends it only when told to, and was not yet.
+    /// Whether the client waits for permission to send it, and has not got it yet.
     waits: bool,
 }
 
@@ -61,7 +61,7 @@ impl Incoming {
             let frame = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await?;
             match frame.map(|frame| frame.into_data()) {
                 Ok(Ok(data)) => return Some(Ok(data)),
-                // Trailers, of which there is no use.
+                // Nothing uses trailers.
                 Ok(Err(_)) => {}
                 Err(error) => return Some(Err(error)),
             }

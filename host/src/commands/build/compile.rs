@@ -1,4 +1,4 @@
-//! Packages to core modules by cargo, core modules to components.
+//! Compiles packages to core modules with cargo, and wraps core modules as components.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -76,7 +76,7 @@ impl Compiled {
 /// Compiles a workspace's projects. Cargo's own output goes to stderr.
 ///
 /// # Errors
-/// When one does not compile.
+/// Returns an error if a project does not compile.
 pub fn modules(toolchain: &Toolchain, workspace: &Workspace) -> anyhow::Result<HashMap<String, PathBuf>> {
     // Not the folder of the workspace's own builds, which another cargo may be holding.
     let target = workspace.target.join("guest");
@@ -115,7 +115,7 @@ fn compile(toolchain: &Toolchain, workspace: &Workspace, target: &Path) -> anyho
 /// A core module as a component.
 ///
 /// # Errors
-/// When it has not the contract's imports and exports.
+/// Returns an error if it does not have the contract's imports and exports.
 pub fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
     encoded.context("it exports no filter: is there a function with #[filter(description = \"…\")]?")

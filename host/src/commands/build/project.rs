@@ -24,7 +24,7 @@ pub struct Workspace {
     pub root: PathBuf,
     /// Where cargo puts what it makes.
     pub target: PathBuf,
-    /// Those asked for.
+    /// The packages that were asked for.
     pub projects: Vec<Project>,
     /// All of its packages.
     packages: Vec<Package>,
@@ -54,7 +54,7 @@ struct Target {
 /// The projects in these folders, by workspace.
 ///
 /// # Errors
-/// When one is no filter's project.
+/// Returns an error if a folder does not hold a filter's project.
 pub fn find(toolchain: &Toolchain, folders: &[PathBuf]) -> anyhow::Result<Vec<Workspace>> {
     let mut workspaces: Vec<Workspace> = Vec::new();
     for folder in folders {
@@ -72,7 +72,7 @@ pub fn find(toolchain: &Toolchain, folders: &[PathBuf]) -> anyhow::Result<Vec<Wo
             bail!("{} is a workspace; name the folders of its filters", manifest.display());
         };
         if !package.targets.iter().any(|target| target.crate_types.iter().any(|kind| kind == "cdylib")) {
-            bail!("{} is no filter's: put `crate-type = [\"cdylib\"]` under [lib]", manifest.display());
+            bail!("{} is not a filter's: put `crate-type = [\"cdylib\"]` under [lib]", manifest.display());
         }
         let project = Project { name: package.name.clone(), id: package.id.clone() };
         if workspaces.iter().flat_map(|workspace| &workspace.projects).any(|other| other.name == project.name) {
@@ -96,7 +96,7 @@ fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {
     let hint = "`skysieve new NAME` writes a filter's project";
     manifest
         .canonicalize()
-        .with_context(|| format!("{} is no filter's project: there is no Cargo.toml; {hint}", folder.display()))
+        .with_context(|| format!("{} is not a filter's project: there is no Cargo.toml; {hint}", folder.display()))
 }
 
 fn metadata(toolchain: &Toolchain, manifest: &Path) -> anyhow::Result<Workspace> {

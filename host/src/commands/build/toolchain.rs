@@ -26,7 +26,7 @@ impl Toolchain {
     /// The first that works: the active one, else Debian's.
     ///
     /// # Errors
-    /// When there is none, with what to install.
+    /// Returns an error that says what to install if there is no toolchain.
     pub fn find() -> anyhow::Result<Toolchain> {
         let variable = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
         let active = (variable("CARGO", "cargo"), variable("RUSTC", "rustc"));

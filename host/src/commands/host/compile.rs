@@ -1,4 +1,4 @@
-//! The filters that a host starts with, compiled on all cores while the API tells how far that is.
+//! Compiles the filters that a host starts with on all cores, while the API says how far that is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::pipeline::{Handle, Prepared};
 
 /// How often the stop is looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// How often the log tells of the progress.
+/// How often the log mentions the progress.
 const TOLD: Duration = Duration::from_secs(5);
 
 /// A filter's name and what is known of it, as [`read_folder`](crate::filters::read_folder) returns them.
@@ -24,8 +24,8 @@ pub type Named = (String, Result<Upload, FilterError>);
 /// Which of the filters, and what became of it.
 type Outcome = (usize, String, Result<Prepared, FilterError>);
 
-/// Checks and compiles filters. One that is refused is told and left out, so that it does not keep the others' authors
-/// waiting. `None`: stopped before all were compiled.
+/// Checks and compiles filters. The log names those that are refused; they are left out, so that they do not keep the others'
+/// authors waiting. `None`: stopped before all were compiled.
 pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Option<Vec<Prepared>> {
     let of = uploads.len();
     handle.starting(&format!("compiling filters: 0 of {of}"));
@@ -46,7 +46,7 @@ pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Optio
     (!stop.load(Ordering::Relaxed)).then(|| prepared.into_values().collect())
 }
 
-/// Compiles on threads that nobody waits for: one may take seconds, and a host that is told to stop ends at once.
+/// Compiles on threads that nobody waits for: a module may take seconds, and a host that has to stop ends at once.
 fn compile(handle: &Handle, uploads: Vec<Named>) -> Receiver<Outcome> {
     let uploads = Arc::new(Mutex::new(uploads.into_iter().enumerate()));
     let (done, outcomes) = unbounded();
@@ -78,7 +78,7 @@ fn next(outcomes: &Receiver<Outcome>, stop: &AtomicBool) -> Option<Outcome> {
     None
 }
 
-/// Tells of the progress in the log, where nobody sees the bar.
+/// Mentions the progress in the log where nobody sees the bar.
 fn tell(bar: &ProgressBar, told: &mut Instant, done: usize, of: usize) {
     if bar.is_hidden() && done < of && told.elapsed() >= TOLD {
         *told = Instant::now();

@@ -13,10 +13,11 @@ macro_rules! files {
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
 /// The files: path below the folder that holds the SDK, and text.
-pub const FILES: [(&str, &str); 21] = files![
+pub const FILES: [(&str, &str); 23] = files![
     "guest-sdk/README.md",
     "guest-sdk/rust/Cargo.toml",
     "guest-sdk/rust/src/alert.rs",
+    "guest-sdk/rust/src/bindings.rs",
     "guest-sdk/rust/src/column.rs",
     "guest-sdk/rust/src/config.rs",
     "guest-sdk/rust/src/element.rs",
@@ -24,6 +25,7 @@ pub const FILES: [(&str, &str); 21] = files![
     "guest-sdk/rust/src/field.rs",
     "guest-sdk/rust/src/lib.rs",
     "guest-sdk/rust/src/log.rs",
+    "guest-sdk/rust/src/opener.rs",
     "guest-sdk/rust/src/run.rs",
     "guest-sdk/rust/src/value.rs",
     "guest-sdk/rust/src/verdict.rs",
@@ -40,7 +42,7 @@ pub const FILES: [(&str, &str); 21] = files![
 /// The SDK's files as they stand outside of the repository.
 ///
 /// # Errors
-/// When a manifest inherits what the workspace has not.
+/// Returns an error if a manifest inherits a key that the workspace does not have.
 pub fn files() -> anyhow::Result<Vec<(&'static str, String)>> {
     let text = |(path, text): (&'static str, &str)| {
         let text = if path.ends_with("Cargo.toml") { standalone(text).context(path)? } else { text.to_owned() };

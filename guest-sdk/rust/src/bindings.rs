@@ -1,0 +1,12 @@
+//! What wit-bindgen makes of `wit/`.
+
+#![allow(missing_docs)]
+#![allow(unsafe_code, reason = "generated: how values cross the boundary of a component")]
+#![allow(clippy::undocumented_unsafe_blocks, reason = "generated")]
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    world: "filter",
+    pub_export_macro: true,
+    default_bindings_module: "skysieve_sdk::__private::bindings",
+});
