@@ -13,6 +13,7 @@ use skysieve_avro::{Decoder, Schemas};
 use skysieve_bench::{Goal, Row, record, root, thread_cpu, ztf_packets};
 use skysieve_sandbox::{Engine, Filter, Limits, PoolConfig, spawn};
 use skysieve_simulate::{self, Simulator, Survey};
+use skysieve_survey::Surveys;
 
 const ALERTS: usize = 10_000;
 const FILTERS: usize = 100;
@@ -41,7 +42,7 @@ fn run() -> anyhow::Result<()> {
 fn visit(packets: &[Vec<u8>], ztf: bool) -> anyhow::Result<f64> {
     let engine = Engine::new(&PoolConfig { filters: FILTERS as u32 + 8, ..PoolConfig::default() })?;
     let schemas = Arc::new(Schemas::builtin());
-    let (mut projection, slots) = host_projection();
+    let (mut projection, slots) = host_projection(&Surveys::default());
     let limits = Limits::default();
     let mut judges = Vec::new();
     for (_, upload) in modules::choose(&root().join("target/filters"), ztf, FILTERS)? {
@@ -83,6 +84,7 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         max_filters: 8,
         faults: FaultLimits::default(),
         wait_for_schemas: false,
+        surveys: Surveys::default(),
         topics: Topics { inputs: vec![], output_prefix: String::new(), dead_letters: "dead".into(), quotas: None },
         open_topic: None,
     };

@@ -11,6 +11,7 @@ pub mod check;
 mod common;
 pub mod consume;
 pub mod demo;
+mod fields;
 pub mod host;
 #[cfg(test)]
 mod limits;

@@ -15,6 +15,8 @@ pub struct Health {
     pub alerts: u64,
     /// Messages that could not be decoded.
     pub undecodable: u64,
+    /// Alerts that tell neither visit nor time; those that come within a minute count as one visit.
+    pub without_visit: u64,
     /// Bytes of packets fetched.
     pub bytes: u64,
     /// Batches published.

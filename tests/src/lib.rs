@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the binary, the examples' modules, packets.
 
+pub mod avro;
 pub mod guest;
 pub mod host;
 pub mod kafka;

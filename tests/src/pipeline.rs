@@ -6,6 +6,7 @@ use std::time::Duration;
 use skysieve::filters::{Settings, Upload};
 use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Message, Source, SourceError, Topics};
 use skysieve_sandbox::Limits;
+use skysieve_survey::Surveys;
 
 use crate::module;
 
@@ -30,6 +31,7 @@ pub fn config() -> Config {
         max_filters: 8,
         faults: FaultLimits::default(),
         wait_for_schemas: false,
+        surveys: Surveys::default(),
         topics: Topics {
             inputs: vec!["alerts".into()],
             output_prefix: String::new(),

@@ -33,6 +33,7 @@ fn messages(topic: &str) -> Vec<Message> {
         topic: topic.clone(),
         partition: 0,
         offset,
+        timestamp: None,
     };
     (0..).zip(alerts(survey)).map(message).collect()
 }

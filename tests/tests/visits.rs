@@ -37,6 +37,7 @@ fn messages(alerts: &[SimulatedAlert], partition: i32, from: i64) -> impl Iterat
         topic: topic.clone(),
         partition,
         offset,
+        timestamp: None,
     })
 }
 

@@ -20,6 +20,7 @@ const MAX_FIELDS: usize = 1 << 20;
 /// The plan that reads `slots` from alerts of `schema`. `chosen`: the kinds of those whose kind the schema leaves open, in
 /// their order; doubles beyond its end.
 pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Result<Plan, SchemaError> {
+    let here: Vec<_> = slots.iter().map(|slot| slot.here(schema)).collect();
     let mut wants = Vec::new();
     let mut plan = Plan {
         programs: vec![Box::default()],
@@ -31,16 +32,21 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Resul
         nulls: Vec::new(),
         lists: Vec::new(),
     };
-    for (index, slot) in slots.iter().enumerate() {
-        match slot.resolve(schema) {
-            Ok((path, kind)) => {
+    for (index, (slot, here)) in slots.iter().zip(&here).enumerate() {
+        match here.as_ref().map(|slot| slot.resolve(schema)) {
+            Some(Ok((path, kind))) => {
                 let open = kind == Kind::Any;
                 let kind = if open { chosen.get(plan.open.len()).copied().unwrap_or(Kind::Double) } else { kind };
                 wants.push(Want { slot: index as u32, kind, open, steps: &path.steps });
                 plan.kinds.push(kind);
                 plan.open.extend(open.then_some(index));
             }
-            Err((path, unfit)) => {
+            None => {
+                plan.kinds.push(slot.kind);
+                plan.absent.push(index);
+                plan.nulls.push(index as u32);
+            }
+            Some(Err((path, unfit))) => {
                 // A column must be of some kind. The same one always, so that verdicts don't depend on the batch.
                 let kind = if slot.kind == Kind::Any { Kind::Double } else { slot.kind };
                 plan.kinds.push(kind);

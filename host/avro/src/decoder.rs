@@ -246,8 +246,9 @@ impl Decoder {
     fn explain(&self, alert: &Framed<'_>, failure: Failure) -> AvroError {
         let schema = self.schemas.schema(alert.schema);
         let asked = failure.slot.map(|slot| {
-            let field =
-                self.slots[slot as usize].resolve(&schema).map_or_else(|_| String::new(), |(path, _)| path.to_string());
+            let here = self.slots[slot as usize].here(&schema);
+            let path = here.as_ref().and_then(|slot| Some(slot.resolve(&schema).ok()?.0.to_string()));
+            let field = path.unwrap_or_default();
             Located { fault: failure.fault, field }
         });
         let located = match (walk::check(&schema, &alert.datum), asked) {

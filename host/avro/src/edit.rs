@@ -13,6 +13,8 @@ pub enum Change {
     Put(i64),
     /// So much more, of a whole number; beyond the end of its range it goes on at the other.
     Add(i64),
+    /// A dash and this number behind text or bytes.
+    Append(u64),
     /// So much more, of a float or double.
     AddReal(f64),
     /// Null where the schema allows that; else text, bytes, arrays and maps become empty, also those in a record.
@@ -105,6 +107,13 @@ impl<'a> Editor<'a, '_> {
                 return record.fields.iter().try_fold(at, clear);
             }
             (Type::Bytes | Type::Text | Type::Array(_) | Type::Map(_), Change::Clear) => changed.push(0),
+            (Type::Text | Type::Bytes, Change::Append(number)) => {
+                let (start, end) = wire::blob(data, at)?;
+                let more = format!("-{number}");
+                put_long(&mut changed, (end - start + more.len()) as i64);
+                changed.extend_from_slice(&data[start..end]);
+                changed.extend_from_slice(more.as_bytes());
+            }
             (Type::Int, Change::Put(number)) => put_long(&mut changed, (number as i32).into()),
             (Type::Int, Change::Add(more)) => {
                 put_long(&mut changed, wire::int(data, at)?.0.wrapping_add(more as i32).into());

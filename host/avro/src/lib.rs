@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
 //! | `container`, `codec`, `gzip`, `framing` | messages and files to alerts |
-//! | `path`, `hints`, `projection`, `fit` | the fields asked for, and what schemas have of them |
+//! | `path`, `hints`, `outline`, `projection`, `fit` | the fields asked for, and what schemas have of them |
 //! | `open` | kinds that a schema leaves to each alert |
 //! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
 //! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
@@ -31,6 +31,7 @@ mod framing;
 mod gzip;
 mod hints;
 mod open;
+mod outline;
 mod parse;
 mod path;
 mod plan;
@@ -54,6 +55,7 @@ pub use error::{AvroError, FieldError, SchemaError};
 pub use fit::{FieldWarning, Fit, fit};
 pub use framing::Alerts;
 pub use gzip::{gunzip, is_gzip};
+pub use outline::{Locator, Outline, OutlineField};
 pub use projection::{Projection, check_field};
 pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;

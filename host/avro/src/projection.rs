@@ -1,6 +1,10 @@
 //! The union of the fields of all filters.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::hints::nearest;
+use super::outline::{Locator, Outline};
 use super::path::{Path, Unfit, resolve};
 use super::schema::Schema;
 use super::{FieldError, SchemaId, Schemas};
@@ -13,11 +17,13 @@ pub struct Projection {
 }
 
 /// One field of a [`Projection`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Slot {
-    /// Alternatives: at least one, and all of them through an array or none.
+    /// Alternatives: all of them through an array or none. None, where a locator is asked.
     pub(super) paths: Vec<Path>,
+    /// With a locator: the kind where the schema has no such field.
     pub(super) kind: Kind,
+    locator: Option<Arc<dyn Locator>>,
 }
 
 impl Projection {
@@ -32,11 +38,18 @@ impl Projection {
     /// [`FieldError::Path`] and [`FieldError::Paths`], for paths that no schema could have.
     pub fn add(&mut self, field: &Field) -> Result<usize, FieldError> {
         let slot = Slot::new(field)?;
-        if let Some(known) = self.slots.iter().position(|known| *known == slot) {
+        let same = |known: &Slot| known.locator.is_none() && (&known.paths, known.kind) == (&slot.paths, slot.kind);
+        if let Some(known) = self.slots.iter().position(same) {
             return Ok(known);
         }
         self.slots.push(slot);
         Ok(self.slots.len() - 1)
+    }
+
+    /// A new slot, of a field that each schema has elsewhere. Where `locator` finds none, the column is of kind `absent`.
+    pub fn add_located(&mut self, locator: Arc<dyn Locator>, absent: Kind) -> usize {
+        self.slots.push(Slot { paths: Vec::new(), kind: absent, locator: Some(locator) });
+        self.slots.len() - 1
     }
 
     /// How many slots there are.
@@ -57,12 +70,20 @@ impl Slot {
         if paths.iter().any(|path| path.is_list() != first.is_list()) {
             return Err(FieldError::Paths("has paths through an array and paths through none"));
         }
-        Ok(Slot { paths, kind: field.kind })
+        Ok(Slot { paths, kind: field.kind, locator: None })
     }
 
     /// Whether it goes through an array.
     pub(super) fn is_list(&self) -> bool {
-        self.paths[0].is_list()
+        self.paths.first().is_some_and(Path::is_list)
+    }
+
+    /// The slot for alerts of that schema, where its locator knows the schema's field. `None`: it finds none.
+    pub(super) fn here(&self, schema: &Schema) -> Option<Cow<'_, Slot>> {
+        let Some(locator) = &self.locator else { return Some(Cow::Borrowed(self)) };
+        let (path, kind) = locator.locate(&Outline::of(schema))?;
+        let path = Path::parse(&path).ok().filter(|path| !path.is_list())?;
+        Some(Cow::Owned(Slot { paths: vec![path], kind, locator: None }))
     }
 
     /// The first path that the schema has, and the kind it is read in.

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use include_dir::{Dir, include_dir};
 
 use super::framing::{Alerts, Framing, datum};
+use super::outline::Outline;
 use super::parse::parse;
 use super::resolver::{Lookup, Resolver};
 use super::schema::Schema;
@@ -136,6 +137,11 @@ impl Schemas {
     /// The paths that can be read from alerts of a schema, with their kinds, in the schema's order (the first 10,000).
     pub fn paths(&self, id: SchemaId) -> Vec<(String, Kind)> {
         hints::paths(&self.schema(id))
+    }
+
+    /// What a schema has, for whoever looks for a field without knowing the survey.
+    pub fn outline(&self, id: SchemaId) -> Outline {
+        Outline::of(&self.schema(id))
     }
 
     /// All schemas known, without those whose place another took.

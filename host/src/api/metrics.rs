@@ -77,6 +77,8 @@ impl Snapshot {
         out.counter("messages", "Messages fetched.", None, health.messages)?;
         out.counter("alerts", "Alerts decoded.", None, health.alerts)?;
         out.counter("undecodable_messages", "Messages that were not decoded.", None, health.undecodable)?;
+        let help = "Alerts that tell neither visit nor time; those that come within a minute count as one visit.";
+        out.counter("alerts_without_visit", help, None, health.without_visit)?;
         out.counter("fetched", "Packets fetched.", Some(&Unit::Bytes), health.bytes)?;
         out.counter("batches", "Batches published.", None, health.batches)?;
         out.counter("messages_done", "Messages whose outcome is published.", None, health.done)?;

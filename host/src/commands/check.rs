@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::common::{LimitArgs, SchemaArgs, UsageError};
+use super::fields::FieldArgs;
 use super::output::{print, tell};
 use report::{Checked, Report};
 use settings::{Chosen, choose};
@@ -61,6 +62,8 @@ pub struct CheckArgs {
     #[command(flatten)]
     schemas: SchemaArgs,
     #[command(flatten)]
+    named: FieldArgs,
+    #[command(flatten)]
     limits: LimitArgs,
     /// Accepted alerts per visit that a host would publish, unless the file of settings says
     #[arg(long, value_name = "N", default_value_t = crate::pipeline::DEFAULT_QUOTA,
@@ -81,6 +84,7 @@ pub struct CheckArgs {
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let files = packets::find(&args.paths)?;
     let schemas = Arc::new(args.schemas.load()?);
+    let surveys = args.named.surveys()?;
     let usage = |error: anyhow::Error| UsageError(format!("{error:#}"));
     let bytes = read_module(&args.filter).map_err(usage)?;
     let Chosen { settings, from } = choose(args.config.as_deref(), args.config_file.as_deref())?;
@@ -97,7 +101,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let sha256 = module.sha256().to_owned();
     let instance_limits = limits.clone();
     let start: Arc<examine::Start> = Arc::new(move || Filter::start(&module, &config, &instance_limits));
-    let findings = examine::all(files, &schemas, &start, jobs)?;
+    let findings = examine::all(files, &schemas, &surveys, &start, jobs)?;
     let fit = fit(&schemas, &findings.schemas, &manifest.fields);
     let quota = settings.quota.unwrap_or(args.quota);
     let checked = Checked { manifest: &manifest, sha256: &sha256, config: &from, limits: &limits, quota };

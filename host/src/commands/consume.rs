@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 
 use super::common::SchemaArgs;
+use super::fields::FieldArgs;
 use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
 use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, StartAt};
@@ -18,6 +19,7 @@ mod lines;
 mod stream;
 mod table;
 mod take;
+mod view;
 
 /// Subscribe to topics of alerts: print, watch, count or save them.
 ///
@@ -94,6 +96,8 @@ pub struct ConsumeArgs {
     commit: CommitArg,
     #[command(flatten)]
     schemas: SchemaArgs,
+    #[command(flatten)]
+    named: FieldArgs,
     #[command(flatten)]
     properties: PropertyArgs,
 }

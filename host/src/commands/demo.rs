@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use super::common::{SchemaArgs, parse_seconds};
+use super::fields::FieldArgs;
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::commands::output::print_line;
@@ -16,6 +17,7 @@ use crate::filters::Control;
 use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
 use skysieve_sandbox::{Engine, Limits, PoolConfig};
+use skysieve_survey::Surveys;
 
 mod account;
 mod feed;
@@ -63,6 +65,8 @@ pub struct DemoArgs {
     packets: Option<PathBuf>,
     #[command(flatten)]
     schemas: SchemaArgs,
+    #[command(flatten)]
+    named: FieldArgs,
     /// The folder of the examples' modules (`make filters` builds them)
     #[arg(long, value_name = "DIR", default_value = "target/filters")]
     modules: PathBuf,
@@ -81,13 +85,14 @@ pub struct DemoArgs {
 pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let schemas = Arc::new(args.schemas.load()?);
-    let mut survey = visits::Survey::open(&args, &schemas)?;
+    let surveys = args.named.surveys()?;
+    let mut survey = visits::Survey::open(&args, &schemas, &surveys)?;
     let filters = modules::choose(&args.modules, survey.is_ztf(), args.filters)?;
     let names: Vec<String> = filters.iter().map(|(name, _)| name.clone()).collect();
     print_line(format_args!("{} filters from {}", names.len(), args.modules.display()));
 
     let pool = PoolConfig::for_filters(names.len() + UPLOADS);
-    let (mut pipeline, handle) = Pipeline::new(config(names.len()), Engine::new(&pool)?, schemas)?;
+    let (mut pipeline, handle) = Pipeline::new(config(names.len(), surveys), Engine::new(&pool)?, schemas)?;
     let uploads = filters.into_iter().map(|(name, upload)| (name, Ok(upload))).collect();
     let Some(prepared) = prepare(&handle, uploads, &stop) else { return Ok(ExitCode::SUCCESS) };
     if prepared.len() < names.len() {
@@ -141,7 +146,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     Ok(if adds_up { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn config(filters: usize) -> Config {
+fn config(filters: usize, surveys: Surveys) -> Config {
     Config {
         shards: std::thread::available_parallelism().map_or(1, usize::from),
         batch: BatchLimits::default(),
@@ -150,6 +155,7 @@ fn config(filters: usize) -> Config {
         max_filters: filters + UPLOADS,
         faults: FaultLimits::default(),
         wait_for_schemas: false,
+        surveys,
         topics: Topics {
             inputs: vec![INPUT.to_owned()],
             output_prefix: String::new(),

@@ -30,13 +30,15 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
         ..args.properties.options(&args.brokers, &stop, Options::check_host)?
     };
     let schemas = Arc::new(args.schemas.load()?);
+    let surveys = args.named.surveys()?;
     let uploads = match &args.filters {
         Some(folder) => read_folder(folder).with_context(|| format!("--filters {}", folder.display()))?,
         None => Vec::new(),
     };
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
     let pool = PoolConfig::for_filters(args.max_filters);
-    let (pipeline, handle) = Pipeline::new(args.pipeline(open_topic(topics.clone())), Engine::new(&pool)?, schemas)?;
+    let (pipeline, handle) =
+        Pipeline::new(args.pipeline(open_topic(topics.clone()), surveys), Engine::new(&pool)?, schemas)?;
     // Answers from here on, while filters are compiled and Kafka is asked. Uploads wait until the stream is read.
     let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");

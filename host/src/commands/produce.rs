@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
 use super::common::{SchemaArgs, UsageError, parse_seconds};
+use super::fields::FieldArgs;
 use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
 use crate::kafka::{Options, Outbound};
@@ -57,6 +58,8 @@ pub struct ProduceArgs {
     properties: PropertyArgs,
     #[command(flatten)]
     schemas: SchemaArgs,
+    #[command(flatten)]
+    named: FieldArgs,
     #[command(flatten)]
     visits: VisitArgs,
     #[command(flatten)]
@@ -166,7 +169,7 @@ pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
         return Err(UsageError("--schema-id is for --framing confluent".to_owned()).into());
     }
     let schemas = Arc::new(args.schemas.load()?);
-    let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas);
+    let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas, args.named.surveys()?);
     let (mut input, unreadable) = input::Input::open(&args, &recipe)?;
     let outbounds = Outbound::several(&options, &args.topic, &args.compression, args.producers)?;
     let visits = &args.visits;

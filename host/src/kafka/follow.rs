@@ -174,6 +174,7 @@ impl Follower {
                     topic: intern(&mut self.topics, message.topic()),
                     partition: message.partition(),
                     offset: message.offset(),
+                    timestamp: message.timestamp().to_millis(),
                 }));
             }
             Some(Err(error)) => error,

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, Projection};
-use skysieve_survey::{Visit, host_fields};
+use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
 use super::topics::BatchTopics;
@@ -36,7 +35,7 @@ pub struct Batch {
 /// The ids and visits of a batch's alerts.
 #[derive(Debug)]
 pub struct Identities {
-    ids: Vec<Option<i64>>,
+    ids: Vec<Option<AlertId>>,
     visits: Vec<VisitShare>,
     visit_of: Vec<u32>,
 }
@@ -52,27 +51,39 @@ pub struct VisitShare {
     pub alerts: u64,
 }
 
-/// The slots of [`skysieve_survey::host_fields`].
+/// The slots of an alert's id, its visit, and the visit's time; see [`HostField`].
 pub type HostSlots = [usize; 3];
 
 /// A projection of the host's own fields.
-pub fn host_projection() -> (Projection, HostSlots) {
+pub fn host_projection(surveys: &Surveys) -> (Projection, HostSlots) {
     let mut projection = Projection::new();
-    let slots = host_fields().map(|field| projection.add(&field).expect("the host's own fields are well-formed"));
+    let fields = [HostField::Id, HostField::Visit, HostField::VisitTime];
+    let slots = fields.map(|field| surveys.add(field, &mut projection));
     (projection, slots)
 }
 
 impl Identities {
     /// Reads the ids and visits of a batch whose rows are below `rows`.
     pub fn of(decoded: &Decoded, rows: usize, slots: HostSlots) -> Identities {
+        Identities::read(decoded, rows, slots, |_| None)
+    }
+
+    /// The same of a batch that came as these messages: where an alert tells no visit, the time of its message does.
+    pub fn of_messages(decoded: &Decoded, messages: &[Message], slots: HostSlots) -> Identities {
+        Identities::read(decoded, messages.len(), slots, |row| messages[row].timestamp)
+    }
+
+    fn read(decoded: &Decoded, rows: usize, slots: HostSlots, came: impl Fn(usize) -> Option<i64>) -> Identities {
         let mut ids = vec![None; rows];
         let mut visit_of = vec![0; rows];
         let mut visits = Vec::new();
         for group in &decoded.groups {
-            let [id, number, date] = slots.map(|slot| &group.columns[slot]);
+            let [id, visit, time] = slots.map(|slot| &group.columns[slot]);
             for (at, &row) in group.rows.iter().enumerate() {
-                ids[row as usize] = long(id, at);
-                visit_of[row as usize] = count(&mut visits, Visit::of(long(number, at), double(date, at)));
+                let row = row as usize;
+                ids[row] = Value::of(id, at).and_then(AlertId::of);
+                let visit = Visit::of(Value::of(visit, at), Value::of(time, at)).or_minute(came(row));
+                visit_of[row] = count(&mut visits, visit);
             }
         }
         Identities { ids, visits, visit_of }
@@ -88,14 +99,19 @@ impl Identities {
         self.visit_of[row as usize] as usize
     }
 
+    /// How many alerts told no visit.
+    pub fn without_visit(&self) -> u64 {
+        self.visits.iter().filter(|share| !share.visit.is_known()).map(|share| share.alerts).sum()
+    }
+
     /// The id of the alert in `row`, if it has one.
-    pub fn id(&self, row: u32) -> Option<i64> {
-        self.ids[row as usize]
+    pub fn id(&self, row: u32) -> Option<&AlertId> {
+        self.ids[row as usize].as_ref()
     }
 
     /// The alert's id as text, for people and keys. Empty if the alert has none.
     pub fn id_text(&self, row: u32) -> String {
-        self.id(row).map(|id| id.to_string()).unwrap_or_default()
+        self.id(row).map(AlertId::to_string).unwrap_or_default()
     }
 }
 
@@ -108,19 +124,4 @@ fn count(visits: &mut Vec<VisitShare>, visit: Visit) -> u32 {
     });
     visits[at].alerts += 1;
     at as u32
-}
-
-fn long(column: &Column, at: usize) -> Option<i64> {
-    eight_bytes(column, at).map(i64::from_le_bytes)
-}
-
-fn double(column: &Column, at: usize) -> Option<f64> {
-    eight_bytes(column, at).map(f64::from_le_bytes)
-}
-
-fn eight_bytes(column: &Column, at: usize) -> Option<[u8; 8]> {
-    if column.present.get(at) == Some(&0) {
-        return None;
-    }
-    column.values.get(at * 8..at * 8 + 8)?.try_into().ok()
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::io::{BatchLimits, SinkError, SourceError};
 use skysieve_sandbox::Limits;
+use skysieve_survey::Surveys;
 
 /// Accepted alerts published per visit and filter, unless it is set otherwise.
 pub const DEFAULT_QUOTA: u32 = 20;
@@ -25,6 +26,8 @@ pub struct Config {
     pub faults: FaultLimits,
     /// Whether the stream waits for schemas that are not known yet; otherwise their alerts become dead letters.
     pub wait_for_schemas: bool,
+    /// Where alerts keep id and visit.
+    pub surveys: Surveys,
     /// The topics' names.
     pub topics: Topics,
     /// Makes sure that the topic of a filter that is uploaded is there; the error is the uploader's to read.

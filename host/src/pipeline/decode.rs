@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::filters::Entry;
 use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
+use skysieve_survey::Surveys;
 
 use super::batch::{Batch, HostSlots, Identities, Undecodable, host_projection};
 use super::io::Message;
@@ -13,6 +14,7 @@ use super::topics::{SeenTopic, StreamTopics};
 /// Decodes the fields of all filters, and the host's own fields.
 pub struct BatchDecoder {
     schemas: Arc<Schemas>,
+    surveys: Surveys,
     decoder: Decoder,
     projection: Projection,
     slots: HostSlots,
@@ -21,15 +23,15 @@ pub struct BatchDecoder {
 
 impl BatchDecoder {
     /// A decoder of the host's own fields only.
-    pub fn new(schemas: Arc<Schemas>) -> BatchDecoder {
-        let (projection, slots) = host_projection();
+    pub fn new(schemas: Arc<Schemas>, surveys: Surveys) -> BatchDecoder {
+        let (projection, slots) = host_projection(&surveys);
         let decoder = Decoder::new(schemas.clone(), projection.clone());
-        BatchDecoder { schemas, decoder, projection, slots, topics: StreamTopics::default() }
+        BatchDecoder { schemas, surveys, decoder, projection, slots, topics: StreamTopics::default() }
     }
 
     /// Decodes for these filters from now on. Returns the projection to bind them to.
     pub fn set_filters<'a>(&mut self, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Projection {
-        let (mut projection, slots) = host_projection();
+        let (mut projection, slots) = host_projection(&self.surveys);
         for field in entries.flat_map(|entry| &entry.manifest.fields) {
             projection.add(field).expect("the fields were checked when the filter was prepared");
         }
@@ -97,6 +99,7 @@ impl BatchDecoder {
             match pushed.map_err(|error| vec![Undecodable { row, error }])? {
                 Ok(schema) => {
                     if self.topics.add(&message.topic, schema, &self.schemas) {
+                        tell(&self.schemas, &self.surveys, schema);
                         new_schema(&message.topic, schema);
                     }
                 }
@@ -105,7 +108,7 @@ impl BatchDecoder {
         }
         let finished = caught(|| {
             let decoded = self.decoder.finish();
-            let alerts = Identities::of(&decoded, messages.len(), self.slots);
+            let alerts = Identities::of_messages(&decoded, messages, self.slots);
             (decoded, alerts)
         });
         // It is not known which alert is to blame.
@@ -126,5 +129,20 @@ impl BatchDecoder {
     /// Takes a batch's buffers back.
     pub fn recycle(&mut self, decoded: Decoded) {
         self.decoder.recycle(decoded);
+    }
+}
+
+/// Says of a schema what keeps its alerts from being told apart by visit, or by the fields that the user named.
+fn tell(schemas: &Schemas, surveys: &Surveys, schema: SchemaId) {
+    for error in surveys.named().unfit(schemas, schema) {
+        tracing::warn!("a field that was named is not read: {error}");
+    }
+    let layout = surveys.layout(&schemas.outline(schema));
+    if layout.lacks_visit() {
+        tracing::warn!(
+            "alerts of schema {} tell neither visit nor time: those that come within a minute count as one visit; \
+             name a field with --visit-field or --time-field",
+            schemas.name(schema)
+        );
     }
 }

@@ -61,7 +61,8 @@ mod tests {
     use super::*;
 
     fn messages(count: usize, bytes: usize) -> Vec<Message> {
-        let message = |offset| Message { bytes: vec![0; bytes].into(), topic: "t".into(), partition: 0, offset };
+        let message =
+            |offset| Message { bytes: vec![0; bytes].into(), topic: "t".into(), partition: 0, offset, timestamp: None };
         (0..count as i64).map(message).collect()
     }
 
@@ -89,7 +90,13 @@ mod tests {
     fn batches_never_grow_beyond_what_was_asked_for() {
         let mut growth = Growth::new(&BatchLimits { count: 256, bytes: 1000, linger: Duration::ZERO });
         assert_eq!(growth.limits().bytes, 1000);
-        growth.fetched(&[Message { bytes: Bytes::from(vec![0; 5000]), topic: "t".into(), partition: 0, offset: 0 }]);
+        growth.fetched(&[Message {
+            bytes: Bytes::from(vec![0; 5000]),
+            topic: "t".into(),
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+        }]);
         assert_eq!(growth.limits().bytes, 1000);
     }
 }

@@ -18,6 +18,8 @@ pub struct Message {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
+    /// When it was made or came to the broker, milliseconds since 1970, if it says so.
+    pub timestamp: Option<i64>,
 }
 
 /// One partition of one topic.

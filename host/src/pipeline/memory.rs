@@ -24,7 +24,7 @@ impl MemorySource {
     }
 
     fn push(&mut self, batch: &mut Vec<Message>, bytes: Bytes) {
-        batch.push(Message { bytes, topic: self.topic.clone(), partition: 0, offset: self.next });
+        batch.push(Message { bytes, topic: self.topic.clone(), partition: 0, offset: self.next, timestamp: None });
         self.next += 1;
     }
 }

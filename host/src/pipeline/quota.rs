@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn visits_that_interleave_have_a_counter_each() {
         let mut quota = Quota::new(2);
-        let (one, other) = (Visit::Number(1), Visit::JulianDate(2.5f64.to_bits()));
+        let (one, other) = (Visit::Number(1), Visit::Time(2.5f64.to_bits()));
         let taken = [one, other, one, one, other, other].map(|visit| quota.take(visit));
         assert_eq!(taken, [true, true, true, false, true, false]);
     }

@@ -45,7 +45,8 @@ impl Pipeline {
         let state = Arc::new(PipelineState::new(config, engine, schemas.clone()));
         state.totals.set_state(false, "starting");
         let (handle, commands) = Handle::new(state.clone());
-        Ok((Pipeline { state, decoder: BatchDecoder::new(schemas), shards, commands }, handle))
+        let decoder = BatchDecoder::new(schemas, state.config.surveys.clone());
+        Ok((Pipeline { state, decoder, shards, commands }, handle))
     }
 
     /// Sets the quotas' counters to what they were: `records` are the last ones, by key, of the topic
@@ -180,6 +181,7 @@ impl Pipeline {
         let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());
         let bytes = batch.messages.iter().map(|message| message.bytes.len()).sum();
         self.state.totals.add_fetched(batch.messages.len(), bytes, batch.undecodable.len());
+        self.state.totals.add_without_visit(batch.alerts.without_visit());
         let batch = Arc::new(batch);
         let outcomes = self.shards.judge(&batch);
         Some(Pending { batch, outcomes, shards: self.shards.count(), positions, ends_visit })

@@ -320,7 +320,13 @@ mod tests {
 
     #[test]
     fn rows_of_topics_are_told_apart() {
-        let message = |topic: &str| Message { bytes: Default::default(), topic: topic.into(), partition: 0, offset: 0 };
+        let message = |topic: &str| Message {
+            bytes: Default::default(),
+            topic: topic.into(),
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+        };
         let mut stream = StreamTopics::default();
         let topics = stream.of(&["a", "b", "a"].map(message));
         assert_eq!(topics.rows(|_| true), Rows::All);

@@ -15,6 +15,7 @@ pub struct Totals {
     bytes: AtomicU64,
     alerts: AtomicU64,
     undecodable: AtomicU64,
+    without_visit: AtomicU64,
     batches: AtomicU64,
     done: AtomicU64,
     dead_letters: AtomicU64,
@@ -30,6 +31,11 @@ impl Totals {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.undecodable.fetch_add(undecodable as u64, Ordering::Relaxed);
         self.alerts.fetch_add((messages - undecodable) as u64, Ordering::Relaxed);
+    }
+
+    /// Counts alerts that tell no visit.
+    pub fn add_without_visit(&self, alerts: u64) {
+        self.without_visit.fetch_add(alerts, Ordering::Relaxed);
     }
 
     /// Counts batches when they were published.
@@ -64,6 +70,7 @@ impl Totals {
             messages: get(&self.messages),
             alerts: get(&self.alerts),
             undecodable: get(&self.undecodable),
+            without_visit: get(&self.without_visit),
             bytes: get(&self.bytes),
             done: get(&self.done),
             dead_letters: get(&self.dead_letters),

@@ -11,6 +11,7 @@ use rdkafka::Message;
 use skysieve::kafka::{Options, Received, Subscriber};
 use skysieve::pipeline::{HostSlots, Identities, host_projection};
 use skysieve_avro::{Decoder, Schemas};
+use skysieve_survey::Surveys;
 
 use super::bare;
 use super::bench::{Bench, now};
@@ -103,7 +104,7 @@ struct VisitReader {
 impl VisitReader {
     fn new() -> VisitReader {
         let schemas = Arc::new(Schemas::builtin());
-        let (projection, slots) = host_projection();
+        let (projection, slots) = host_projection(&Surveys::default());
         VisitReader { decoder: Decoder::new(schemas.clone(), projection), schemas, slots }
     }
 

@@ -111,7 +111,7 @@ impl VisitWriter for Writer {
             self.part(out, *part, &alert);
         }
         let Detection { id, frame, .. } = &alert.candidate.detection;
-        (*id, Visit::JulianDate(frame.start.to_bits()))
+        (*id, Visit::Time(frame.start.to_bits()))
     }
 }
 

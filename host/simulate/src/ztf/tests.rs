@@ -41,7 +41,7 @@ fn a_visit_has_every_population_and_no_id_twice() {
         for alert in ztf.visit(1000) {
             let value = decode(&alert);
             assert_eq!((long(&value, "candid"), long(&value, "candidate.candid")), (alert.id, alert.id));
-            assert_eq!(alert.visit, Visit::JulianDate(double(&value, "candidate.jd").to_bits()));
+            assert_eq!(alert.visit, Visit::Time(double(&value, "candidate.jd").to_bits()));
             assert!(ids.insert(alert.id), "{} comes twice", alert.id);
             visits.insert(alert.visit);
             *populations.entry(alert.population).or_insert(0) += 1;

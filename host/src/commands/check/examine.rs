@@ -16,6 +16,7 @@ use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
 use skysieve_avro::{Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
+use skysieve_survey::Surveys;
 
 /// Files that a thread takes at a time.
 const FILES: usize = 64;
@@ -27,13 +28,20 @@ pub type Start = dyn Fn() -> Result<Filter, Refusal> + Send + Sync;
 ///
 /// # Errors
 /// When the filter can't be started.
-pub fn all(files: Vec<PathBuf>, schemas: &Arc<Schemas>, start: &Arc<Start>, jobs: usize) -> anyhow::Result<Findings> {
+pub fn all(
+    files: Vec<PathBuf>,
+    schemas: &Arc<Schemas>,
+    surveys: &Surveys,
+    start: &Arc<Start>,
+    jobs: usize,
+) -> anyhow::Result<Findings> {
     let bar = progress(files.len() as u64, "checking");
     let blocks = files.len().div_ceil(FILES);
     let work = Arc::new(Work { files, next: AtomicUsize::new(0), bar });
     let thread = |index: usize| {
         let (work, schemas, start) = (work.clone(), schemas.clone(), start.clone());
-        spawn(&format!("check-{index}"), move || anyhow::Ok(work.run(&mut Examiner::new(schemas, &*start)?)))
+        let surveys = surveys.clone();
+        spawn(&format!("check-{index}"), move || anyhow::Ok(work.run(&mut Examiner::new(schemas, &surveys, &*start)?)))
     };
     let threads = (0..jobs.min(blocks)).map(thread).collect::<Result<Vec<_>, _>>()?;
     let mut found = BTreeMap::new();
@@ -86,8 +94,8 @@ struct Open<'a> {
 }
 
 impl Examiner {
-    fn new(schemas: Arc<Schemas>, start: &Start) -> anyhow::Result<Examiner> {
-        let (mut projection, slots) = host_projection();
+    fn new(schemas: Arc<Schemas>, surveys: &Surveys, start: &Start) -> anyhow::Result<Examiner> {
+        let (mut projection, slots) = host_projection(surveys);
         let in_batches = Judge::new(start()?, &mut projection)?;
         let alone = Judge::new(start()?, &mut projection)?;
         let decoder = Decoder::new(schemas.clone(), projection);
@@ -178,7 +186,7 @@ impl Examiner {
         for accepted in verdicts.accepted {
             let visit = alerts.visits()[alerts.visit_of(accepted.row)].visit;
             findings.visits.entry(visit).or_default().accepted += 1;
-            let (id, path) = (alerts.id(accepted.row), path(accepted.row));
+            let (id, path) = (alerts.id(accepted.row).cloned(), path(accepted.row));
             findings.accepted.push(AcceptedFound { id, path, annotations: accepted.annotations });
         }
         findings.add_logs(verdicts.logs);

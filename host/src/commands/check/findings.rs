@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::groups::AlertNamed;
 use skysieve_avro::SchemaId;
 use skysieve_sandbox::{Annotation, FaultKind, Log};
-use skysieve_survey::Visit;
+use skysieve_survey::{AlertId, Visit};
 
 /// Found in some of the files.
 #[derive(Debug, Default)]
@@ -51,7 +51,7 @@ pub const LOGS: usize = 1000;
 #[derive(Clone, Debug)]
 pub struct AcceptedFound {
     /// The alert's number.
-    pub id: Option<i64>,
+    pub id: Option<AlertId>,
     /// The file.
     pub path: String,
     /// What the filter attached.

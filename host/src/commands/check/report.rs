@@ -100,7 +100,8 @@ impl Report {
             visit: visit.to_string(),
             seen: found.seen,
             accepted: found.accepted,
-            over_quota: found.accepted.saturating_sub(checked.quota.into()),
+            // What came of a visit that nobody knows is not held to the quota of one visit.
+            over_quota: if visit.is_known() { found.accepted.saturating_sub(checked.quota.into()) } else { 0 },
         });
         let per_alert = |time: std::time::Duration| time.as_nanos() as f64 / findings.alerts.max(1) as f64;
         Report {

@@ -1,12 +1,12 @@
 //! Files of packets and cutouts: whole or not there, and in their folder.
 
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use skysieve_avro::{FieldError, Framed, Schemas, Selector, gunzip, is_gzip};
-use skysieve_survey::STAMPS;
+use skysieve_avro::{Framed, Schemas, Selector, gunzip, is_gzip};
 
 /// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
 const MAX_STAMP: usize = 16 << 20;
@@ -45,29 +45,41 @@ impl Folder {
 pub struct Stamps {
     folder: Folder,
     gunzip: bool,
-    selectors: Vec<(&'static str, Selector)>,
+    saved: u64,
+    empty: u64,
+    missing: u64,
 }
 
 impl Stamps {
     /// Into that folder; gunzipped or as they came.
-    ///
-    /// # Errors
-    /// Never for the fields of known surveys.
-    pub fn new(folder: Folder, gunzip: bool) -> Result<Stamps, FieldError> {
-        let select = |(name, paths): &(&'static str, [&str; 2])| Ok((*name, Selector::new(paths)?));
-        Ok(Stamps { folder, gunzip, selectors: STAMPS.iter().map(select).collect::<Result<_, _>>()? })
+    pub fn new(folder: Folder, gunzip: bool) -> Stamps {
+        Stamps { folder, gunzip, saved: 0, empty: 0, missing: 0 }
     }
 
-    /// Saves an alert's cutouts as `ID_science.fits` and so on; what is wrong with those that are none.
+    /// Saves an alert's cutouts as `ID_science.fits` and so on; what is wrong with those that are none. Those without a byte are
+    /// only counted.
     ///
     /// # Errors
     /// When one can't be written.
-    pub fn save(&self, schemas: &Schemas, alert: &Framed<'_>, id: &str) -> anyhow::Result<Vec<String>> {
+    pub fn save(
+        &mut self,
+        schemas: &Schemas,
+        alert: &Framed<'_>,
+        cutouts: &[(String, Selector)],
+        id: &str,
+    ) -> anyhow::Result<Vec<String>> {
         let mut complaints = Vec::new();
-        for (name, selector) in &self.selectors {
+        for (name, selector) in cutouts {
             let stamp = match selector.bytes(schemas, alert) {
+                Ok(Some([])) => {
+                    self.empty += 1;
+                    continue;
+                }
                 Ok(Some(stamp)) => stamp,
-                Ok(None) => continue,
+                Ok(None) => {
+                    self.missing += 1;
+                    continue;
+                }
                 Err(error) => {
                     complaints.push(error.to_string());
                     continue;
@@ -78,6 +90,7 @@ impl Stamps {
                     let file = format!("{id}_{name}.{ending}");
                     let put = self.folder.put(&file, content.as_deref().unwrap_or(stamp));
                     put.map_err(|error| anyhow::anyhow!("cannot save {file}: {error}"))?;
+                    self.saved += 1;
                 }
                 Err(why) => complaints.push(format!("cutout {name}: {why}")),
             }
@@ -100,12 +113,19 @@ impl Stamps {
     }
 }
 
+impl fmt::Display for Stamps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamps { saved, empty, missing, .. } = self;
+        write!(f, "{saved} cutouts saved; {empty} are empty, {missing} are null")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stamps(folder: &Path, gunzip: bool) -> Stamps {
-        Stamps::new(Folder::open(folder).unwrap(), gunzip).unwrap()
+        Stamps::new(Folder::open(folder).unwrap(), gunzip)
     }
 
     fn gzip(content: &[u8]) -> Vec<u8> {

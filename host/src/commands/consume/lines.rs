@@ -2,15 +2,17 @@
 
 use super::ConsumeArgs;
 use super::table::Table;
+use super::view::{SUMMARY, View};
 use crate::pipeline::Message;
 use skysieve_avro::{AvroError, BlobStyle, FieldError, Framed, Schemas, Selector};
-use skysieve_survey::{JULIAN_DATE, POSITION, VISIT};
+use skysieve_survey::AlertId;
 
 /// How alerts are printed.
 pub struct Lines {
     /// None: where the message is, and what the alert is.
     fields: Vec<(String, Selector)>,
-    summary: Vec<(&'static str, Selector)>,
+    /// Whether what an alert is is printed, too.
+    decode: bool,
     style: BlobStyle,
     /// None: JSON.
     table: Option<Table>,
@@ -24,20 +26,9 @@ impl Lines {
     /// # Errors
     /// Never for the fields of known surveys.
     pub fn new(args: &ConsumeArgs, fields: Vec<Selector>) -> Result<Lines, FieldError> {
-        let visit = [VISIT[0], VISIT[1], JULIAN_DATE];
-        let summary = match args.decode_off {
-            true => Vec::new(),
-            false => {
-                vec![
-                    ("visit", Selector::new(&visit)?),
-                    ("ra", Selector::new(&POSITION[0])?),
-                    ("dec", Selector::new(&POSITION[1])?),
-                ]
-            }
-        };
         let mut lines = Lines {
             fields: args.fields.iter().cloned().zip(fields).collect(),
-            summary,
+            decode: !args.decode_off,
             style: args.bytes.style(),
             table: None,
             lacking: Vec::new(),
@@ -51,8 +42,8 @@ impl Lines {
             return self.fields.iter().map(|(name, _)| name.clone()).collect();
         }
         let place = ["topic", "partition", "offset", "bytes"].into_iter();
-        let id = (!self.summary.is_empty()).then_some("id").into_iter();
-        place.chain(id).chain(self.summary.iter().map(|(name, _)| *name)).map(str::to_owned).collect()
+        let alert = std::iter::once("id").chain(SUMMARY).filter(|_| self.decode);
+        place.chain(alert).map(str::to_owned).collect()
     }
 
     /// The line of a message that is not decoded.
@@ -69,7 +60,7 @@ impl Lines {
         message: &Message,
         schemas: &Schemas,
         alert: &Framed<'_>,
-        id: Option<i64>,
+        (view, id): (&View, Option<&AlertId>),
         out: &mut Vec<u8>,
     ) -> Result<(), AvroError> {
         self.lacking.clear();
@@ -77,12 +68,16 @@ impl Lines {
         if self.fields.is_empty() {
             values = place(message);
             // Text: most readers of JSON take numbers for doubles, which don't hold every id.
-            values.push(id.map_or_else(|| b"null".to_vec(), |id| format!("\"{id}\"").into_bytes()));
+            values.push(id.map_or_else(
+                || b"null".to_vec(),
+                |id| serde_json::Value::from(id.to_string()).to_string().into_bytes(),
+            ));
         }
-        let summary = self.summary.iter().map(|(_, selector)| selector).filter(|_| self.fields.is_empty());
-        for (index, selector) in self.fields.iter().map(|(_, selector)| selector).chain(summary).enumerate() {
+        let summary = view.summary.iter().map(Option::as_ref).filter(|_| self.fields.is_empty());
+        for (index, selector) in self.fields.iter().map(|(_, selector)| Some(selector)).chain(summary).enumerate() {
             let mut value = Vec::new();
-            if !selector.json(schemas, alert, self.style, &mut value)? {
+            let found = selector.map(|selector| selector.json(schemas, alert, self.style, &mut value)).transpose()?;
+            if found != Some(true) {
                 value.extend_from_slice(b"null");
                 if index < self.fields.len() {
                     self.lacking.push(index);

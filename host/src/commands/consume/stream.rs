@@ -61,6 +61,9 @@ pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &Atomi
         }
     }
     stream.bar.finish_and_clear();
+    if let Some(saved) = stream.taker.saved() {
+        tracing::info!("{saved}");
+    }
     stream.follower.close()?;
     Ok(stream.total)
 }

@@ -1,15 +1,21 @@
 //! What becomes of one message.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use anyhow::Context;
 
 use super::ConsumeArgs;
 use super::files::{Folder, Stamps};
 use super::lines::Lines;
+use super::view::View;
 use crate::commands::UsageError;
 use crate::pipeline::Message;
-use skysieve_avro::{BlobStyle, Framed, SchemaId, Schemas, Selector};
+use skysieve_avro::{Framed, SchemaId, Schemas, Selector};
+use skysieve_survey::{AlertId, Surveys};
+
+/// Letters of an alert's id that a file's name has room for.
+const LONGEST_NAME: usize = 200;
 
 /// Takes messages apart: lines, files, complaints.
 pub struct Taker {
@@ -20,7 +26,8 @@ pub struct Taker {
     lines: Option<Lines>,
     stamps: Option<Stamps>,
     save: Option<Folder>,
-    id: Selector,
+    surveys: Surveys,
+    views: HashMap<SchemaId, Rc<View>>,
     /// Fields that a schema lacks, told once.
     told: HashSet<(SchemaId, usize)>,
 }
@@ -40,15 +47,10 @@ impl Taker {
             schemas: args.schemas.load()?,
             decode: !args.decode_off && !args.monitor,
             lines,
-            stamps: args
-                .stamps
-                .as_ref()
-                .map(folder)
-                .transpose()?
-                .map(|folder| Stamps::new(folder, args.fits))
-                .transpose()?,
+            stamps: args.stamps.as_ref().map(folder).transpose()?.map(|folder| Stamps::new(folder, args.fits)),
             save: args.save.as_ref().map(folder).transpose()?,
-            id: Selector::new(&skysieve_survey::ID)?,
+            surveys: args.named.surveys()?,
+            views: HashMap::new(),
             told: HashSet::new(),
         })
     }
@@ -78,9 +80,10 @@ impl Taker {
 
     fn alert(&mut self, message: &Message, alert: &Framed<'_>) -> anyhow::Result<Vec<String>> {
         let mut complaints = Vec::new();
-        let id = self.id(alert);
+        let view = self.view(alert.schema)?;
+        let id = view.id(&self.schemas, alert);
         if let Some(lines) = &mut self.lines {
-            let printed = lines.alert(message, &self.schemas, alert, id, &mut self.out);
+            let printed = lines.alert(message, &self.schemas, alert, (&view, id.as_ref()), &mut self.out);
             complaints.extend(printed.err().map(|error| error.to_string()));
             for (field, selector) in lines.lacking() {
                 if self.told.insert((alert.schema, field)) {
@@ -88,22 +91,69 @@ impl Taker {
                 }
             }
         }
-        if let Some(stamps) = &self.stamps {
-            let name = id.map_or_else(|| format!("{}-{}", message.partition, message.offset), |id| id.to_string());
-            complaints.extend(stamps.save(&self.schemas, alert, &name)?);
+        if let Some(stamps) = &mut self.stamps {
+            let name = id.map_or_else(|| format!("{}-{}", message.partition, message.offset), |id| file_name(&id));
+            complaints.extend(stamps.save(&self.schemas, alert, &view.cutouts, &name)?);
         }
         Ok(complaints)
     }
 
-    fn id(&self, alert: &Framed<'_>) -> Option<i64> {
-        let mut json = Vec::new();
-        self.id.json(&self.schemas, alert, BlobStyle::Length, &mut json).ok()?;
-        std::str::from_utf8(&json).ok()?.parse().ok()
+    /// What was saved, for the end.
+    pub fn saved(&self) -> Option<String> {
+        self.stamps.as_ref().map(Stamps::to_string)
     }
+
+    fn view(&mut self, schema: SchemaId) -> anyhow::Result<Rc<View>> {
+        if let Some(view) = self.views.get(&schema) {
+            return Ok(view.clone());
+        }
+        let view = Rc::new(View::new(&self.schemas, schema, &self.surveys)?);
+        if self.stamps.is_some() && view.cutouts.is_empty() {
+            let name = self.schemas.name(schema);
+            tracing::warn!("alerts of schema {name} have no field that looks like a cutout: nothing of them is saved");
+        }
+        self.views.insert(schema, view.clone());
+        Ok(view)
+    }
+}
+
+/// An alert's id as part of a file's name. Ids that differ have names that differ.
+fn file_name(id: &AlertId) -> String {
+    let mut name = String::new();
+    for byte in id.to_string().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => name.push(byte.into()),
+            b'.' if !name.is_empty() => name.push('.'),
+            _ => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if name.len() > LONGEST_NAME {
+        // Only ids that are no one's name are so long. What tells them apart may be at either end.
+        let end = name.split_off(name.len() - LONGEST_NAME / 2);
+        name.truncate(LONGEST_NAME / 2);
+        name.push_str(&end);
+    }
+    name
 }
 
 /// A topic's name as part of a file's. Kafka allows no other letters; a broker that does must not choose the folder.
 fn plain(topic: &str) -> String {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     topic.chars().take(200).map(|letter| if allowed(letter) { letter } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skysieve_survey::Value;
+
+    #[test]
+    fn ids_make_names_of_files_in_the_folder() {
+        let name = |id: &str| file_name(&AlertId::of(Value::Text(id.as_bytes())).unwrap());
+        assert_eq!(file_name(&AlertId::Number(-12)), "-12");
+        assert_eq!(name("ZTF18abc_1.2-3"), "ZTF18abc_1.2-3");
+        assert_eq!(name("../a b"), "%2E.%2Fa%20b");
+        assert_ne!(name("a/b"), name("a_b"));
+        assert!(name(&"/".repeat(1000)).len() <= LONGEST_NAME);
+    }
 }

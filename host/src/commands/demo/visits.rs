@@ -13,7 +13,7 @@ use crate::commands::check::packets;
 use crate::pipeline::{Identities, host_projection};
 use skysieve_avro::{Decoder, Schemas};
 use skysieve_simulate::{self, Config, Simulator};
-use skysieve_survey::Visit;
+use skysieve_survey::{Surveys, Visit};
 
 /// Where alerts come from.
 pub enum Survey {
@@ -38,9 +38,9 @@ impl Survey {
     ///
     /// # Errors
     /// When the packets can't be read, or none is an alert.
-    pub fn open(args: &DemoArgs, schemas: &Arc<Schemas>) -> anyhow::Result<Survey> {
+    pub fn open(args: &DemoArgs, schemas: &Arc<Schemas>, surveys: &Surveys) -> anyhow::Result<Survey> {
         match &args.packets {
-            Some(folder) => by_visit(folder, schemas),
+            Some(folder) => by_visit(folder, schemas, surveys),
             None => {
                 let config = Config { seed: args.seed, ..Config::default() };
                 let simulator = Box::new(Simulator::new(skysieve_simulate::Survey::Lsst, config));
@@ -82,9 +82,9 @@ impl Survey {
 }
 
 /// Sorts files by the visit of the alert in them; those without one come last.
-fn by_visit(folder: &Path, schemas: &Arc<Schemas>) -> anyhow::Result<Survey> {
+fn by_visit(folder: &Path, schemas: &Arc<Schemas>, surveys: &Surveys) -> anyhow::Result<Survey> {
     let files = packets::find(&[folder.to_owned()])?;
-    let (projection, slots) = host_projection();
+    let (projection, slots) = host_projection(surveys);
     let mut decoder = Decoder::new(schemas.clone(), projection);
     let mut visits: BTreeMap<Visit, Vec<PathBuf>> = BTreeMap::new();
     let mut ztf = false;
@@ -96,7 +96,7 @@ fn by_visit(folder: &Path, schemas: &Arc<Schemas>) -> anyhow::Result<Survey> {
             Ok(()) => Identities::of(&decoded, 1, slots).visits()[0].visit,
             Err(_) => Visit::Unknown,
         };
-        ztf |= matches!(visit, Visit::JulianDate(_));
+        ztf |= matches!(visit, Visit::Time(_));
         visits.entry(visit).or_default().push(path);
     }
     if visits.keys().all(|visit| *visit == Visit::Unknown) {

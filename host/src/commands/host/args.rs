@@ -7,9 +7,11 @@ use clap::Args;
 
 use super::cores;
 use crate::commands::common::{LimitArgs, SchemaArgs};
+use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
 use crate::kafka::{LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
+use skysieve_survey::Surveys;
 
 /// Filters that there may be at a time, unless `--max-filters` says.
 pub const MAX_FILTERS: usize = 1000;
@@ -59,6 +61,9 @@ pub struct HostArgs {
     /// Schemas beyond the built-in ones.
     #[command(flatten)]
     pub schemas: SchemaArgs,
+    /// Where alerts keep id, visit and time.
+    #[command(flatten)]
+    pub named: FieldArgs,
     /// What becomes of alerts whose schema is not known: a dead letter, or the stream waits until it is
     #[arg(long, value_name = "WHAT", env = "SKYSIEVE_UNKNOWN_SCHEMA", value_enum, default_value = "dead-letter")]
     unknown_schema: UnknownSchema,
@@ -168,7 +173,7 @@ impl HostArgs {
     }
 
     /// The pipeline's settings.
-    pub fn pipeline(&self, open_topic: OpenTopic) -> Config {
+    pub fn pipeline(&self, open_topic: OpenTopic, surveys: Surveys) -> Config {
         Config {
             shards: self.threads.map_or_else(cores, usize::from),
             batch: BatchLimits::default(),
@@ -177,6 +182,7 @@ impl HostArgs {
             max_filters: self.max_filters,
             faults: FaultLimits::default(),
             wait_for_schemas: matches!(self.unknown_schema, UnknownSchema::Wait),
+            surveys,
             topics: Topics {
                 inputs: self.topics.clone(),
                 output_prefix: self.output_prefix.clone(),

@@ -10,6 +10,7 @@ use super::{Framing, PacketArgs};
 use crate::commands::UsageError;
 use crate::pipeline::{HostSlots, Identities, host_projection};
 use skysieve_avro::{AvroError, Change, Decoder, Framed, SchemaId, Schemas, Wrapper};
+use skysieve_survey::{HostField, Layout, Surveys, Value, Visit};
 
 /// A message for Kafka.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,7 +41,9 @@ pub struct Recipe {
     pub schemas: Arc<Schemas>,
     form: Form,
     schema_id: Option<u32>,
-    cleared: Vec<&'static str>,
+    no_stamps: bool,
+    no_history: bool,
+    surveys: Surveys,
     seen: Mutex<Seen>,
 }
 
@@ -53,8 +56,7 @@ enum Form {
 
 impl Recipe {
     /// As the command line says. `clear`: cutouts and histories may still be there.
-    pub fn new(args: &PacketArgs, clear: bool, schemas: &Arc<Schemas>) -> Recipe {
-        let fields = |wanted: bool, fields: &'static [&'static str]| if wanted && clear { fields } else { &[] };
+    pub fn new(args: &PacketArgs, clear: bool, schemas: &Arc<Schemas>, surveys: Surveys) -> Recipe {
         Recipe {
             schemas: Arc::clone(schemas),
             form: match (args.encode_off, args.framing) {
@@ -63,19 +65,24 @@ impl Recipe {
                 (false, Some(framing)) => Form::Framed(framing),
             },
             schema_id: args.schema_id,
-            cleared: [
-                fields(args.no_stamps, &skysieve_survey::CUTOUTS),
-                fields(args.no_history, &skysieve_survey::HISTORIES),
-            ]
-            .concat(),
+            no_stamps: args.no_stamps && clear,
+            no_history: args.no_history && clear,
+            surveys,
             seen: Mutex::default(),
         }
     }
 
     /// Whether alerts framed so are sent as they came, but for repeats.
     pub fn leaves(&self, framing: Framing) -> bool {
-        self.cleared.is_empty()
+        !(self.no_stamps || self.no_history)
             && (self.form == Form::AsIs || self.form == Form::Framed(framing) && self.schema_id.is_none())
+    }
+
+    /// The fields that are left out of alerts of that layout.
+    fn cleared<'l>(&self, layout: &'l Layout) -> impl Iterator<Item = &'l str> {
+        let stamps = layout.cutouts.iter().map(|cutout| cutout.field.as_str()).filter(|_| self.no_stamps);
+        let histories = layout.histories.iter().map(String::as_str).filter(|_| self.no_history);
+        stamps.chain(histories)
     }
 
     /// As [`Seen::fresh`]; for when all alerts of the first pass were read.
@@ -90,28 +97,30 @@ pub struct Cook<'a> {
     decoder: Decoder,
     slots: HostSlots,
     time: usize,
+    layouts: HashMap<SchemaId, Arc<Layout>>,
     wrappers: HashMap<(SchemaId, Framing), Wrapper>,
 }
 
 impl<'a> Cook<'a> {
     pub fn new(recipe: &'a Recipe) -> Cook<'a> {
-        let (mut projection, slots) = host_projection();
-        let time = projection.add(&skysieve_survey::time_field()).expect("the survey's own field is well-formed");
+        let (mut projection, slots) = host_projection(&recipe.surveys);
+        let time = recipe.surveys.add(HostField::Time, &mut projection);
         let decoder = Decoder::new(Arc::clone(&recipe.schemas), projection);
-        Cook { recipe, decoder, slots, time, wrappers: HashMap::new() }
+        Cook { recipe, decoder, slots, time, layouts: HashMap::new(), wrappers: HashMap::new() }
     }
 
     /// Who an alert is, and its exposure.
-    pub fn identify(&mut self, alert: &Framed<'_>) -> Result<(Identity, skysieve_survey::Visit), AvroError> {
+    pub fn identify(&mut self, alert: &Framed<'_>) -> Result<(Identity, Visit), AvroError> {
         self.decoder.push(0, alert)?;
         let decoded = self.decoder.finish();
         let alerts = Identities::of(&decoded, 1, self.slots);
         let visit = alerts.visits()[0].visit;
-        let number = if let skysieve_survey::Visit::Number(number) = visit { Some(number) } else { None };
-        let column = &decoded.groups[0].columns[self.time];
-        let time =
-            column.values.first_chunk().filter(|_| column.present != [0]).map(|bytes| f64::from_le_bytes(*bytes));
-        let identity = Identity { id: alerts.id(0), visit: number, time };
+        let number = if let Visit::Number(number) = visit { Some(number) } else { None };
+        let time = match Value::of(&decoded.groups[0].columns[self.time], 0) {
+            Some(Value::Real(time)) => Some(time),
+            _ => None,
+        };
+        let identity = Identity { id: alerts.id(0).cloned(), visit: number, time };
         self.decoder.recycle(decoded);
         Ok((identity, visit))
     }
@@ -139,11 +148,12 @@ impl<'a> Cook<'a> {
     ) -> Result<Packet, Trouble> {
         let recipe = self.recipe;
         let key = match fresh {
-            Some(fresh) => fresh.id(index).to_string(),
+            Some(fresh) => fresh.key(index, self.identify(alert)?.0.id.as_ref()),
             None => self.key(alert)?,
         };
-        let mut edits: Vec<(&str, Change)> = fresh.iter().flat_map(|fresh| fresh.edits(index)).collect();
-        edits.extend(recipe.cleared.iter().map(|path| (*path, Change::Clear)));
+        let layout = self.layout(alert.schema);
+        let mut edits: Vec<(&str, Change)> = fresh.iter().flat_map(|fresh| fresh.edits(index, &layout)).collect();
+        edits.extend(recipe.cleared(&layout).map(|path| (path, Change::Clear)));
         let mut edited = Vec::new();
         let mut alert = Framed { schema: alert.schema, datum: (&*alert.datum).into() };
         if !edits.is_empty() {
@@ -167,8 +177,14 @@ impl<'a> Cook<'a> {
     /// The alert's id as text. Takes note of the alert.
     fn key(&mut self, alert: &Framed<'_>) -> Result<String, Trouble> {
         let (identity, _) = self.identify(alert)?;
-        self.recipe.seen.lock().note(identity);
+        self.recipe.seen.lock().note(&identity);
         Ok(identity.id.map(|id| id.to_string()).unwrap_or_default())
+    }
+
+    fn layout(&mut self, schema: SchemaId) -> Arc<Layout> {
+        let Recipe { schemas, surveys, .. } = self.recipe;
+        let layout = self.layouts.entry(schema).or_insert_with(|| Arc::new(surveys.layout(&schemas.outline(schema))));
+        Arc::clone(layout)
     }
 
     fn wrapper(&mut self, schema: SchemaId, framing: Framing) -> anyhow::Result<&Wrapper> {

@@ -23,7 +23,8 @@ impl Held {
     pub(super) fn into_message(self, topics: &mut Vec<Arc<str>>) -> Message {
         let message = self.borrow_dependent();
         let (topic, partition, offset) = (intern(topics, message.topic()), message.partition(), message.offset());
-        Message { bytes: Bytes::from_owner(self), topic, partition, offset }
+        let timestamp = message.timestamp().to_millis();
+        Message { bytes: Bytes::from_owner(self), topic, partition, offset, timestamp }
     }
 }
 

@@ -1,0 +1,46 @@
+//! LSST, and those who use its layout (ELAsTiCC, LS4).
+//!
+//! Sources: the schemas of [alert_packet](https://github.com/lsst/alert_packet), of which v7.0 to v11.1 are in `/schema/lsst`.
+//! Before v8 the alert's id is called `alertId`; before v6 there is no number of the visit but one of visit and detector;
+//! before v5 fluxes are called `psFlux`, times `midPointTai`, bands `filterName`, declinations `decl`, and cutouts are records.
+
+use super::survey::{Cutout, Position, Recognition, Series, Survey};
+
+const TIME: &[&str] = &["midpointMjdTai", "midPointTai"];
+const BAND: &[&str] = &["band", "filterName"];
+
+/// The survey.
+pub const LSST: Survey = Survey {
+    name: "LSST",
+    recognition: Recognition { names: &["lsst."], fields: &[&["diaSource.diaSourceId"]] },
+    id: &["diaSourceId", "alertId"],
+    id_copies: &["diaSource.diaSourceId", "ssSource.diaSourceId"],
+    visit: &["diaSource.visit", "diaSource.ccdVisitId"],
+    time: &["diaSource.midpointMjdTai", "diaSource.midPointTai"],
+    time_copies: &["diaSource.timeProcessedMjdTai", "diaObject.lastDiaSourceMjdTai"],
+    position: Position { ra: &["diaSource.ra"], dec: &["diaSource.dec", "diaSource.decl"] },
+    histories: &["prvDiaSources", "prvDiaForcedSources", "prvDiaNondetectionLimits"],
+    cutouts: &[
+        Cutout { name: "science", field: "cutoutScience" },
+        Cutout { name: "template", field: "cutoutTemplate" },
+        Cutout { name: "difference", field: "cutoutDifference" },
+    ],
+    light_curve: &[
+        Series {
+            name: "detections",
+            within: &["diaSource", "prvDiaSources[]"],
+            time: TIME,
+            band: BAND,
+            value: &["psfFlux", "psFlux"],
+            error: &["psfFluxErr", "psFluxErr"],
+        },
+        Series {
+            name: "forced",
+            within: &["prvDiaForcedSources[]"],
+            time: TIME,
+            band: BAND,
+            value: &["psfFlux", "psFlux"],
+            error: &["psfFluxErr", "psFluxErr"],
+        },
+    ],
+};

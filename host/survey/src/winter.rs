@@ -1,0 +1,34 @@
+//! WINTER, and other instruments whose alerts the pipeline [mirar](https://github.com/winter-telescope/mirar) writes: ZTF's
+//! layout, but cutouts are called otherwise and are plain bytes. An exposure has no number; its alerts share the Julian date of
+//! its start.
+
+use super::survey::{Cutout, Position, Recognition, Series, Survey};
+
+/// The survey.
+pub const WINTER: Survey = Survey {
+    name: "WINTER",
+    recognition: Recognition {
+        names: &["winter.", "wirc.", "summer."],
+        fields: &[&["candid", "candidate.jd", "cutout_science"]],
+    },
+    id: &["candid"],
+    id_copies: &["candidate.candid"],
+    visit: &[],
+    time: &["candidate.jd"],
+    time_copies: &["candidate.jdendhist"],
+    position: Position { ra: &["candidate.ra"], dec: &["candidate.dec"] },
+    histories: &["prv_candidates", "fp_hists"],
+    cutouts: &[
+        Cutout { name: "science", field: "cutout_science" },
+        Cutout { name: "template", field: "cutout_template" },
+        Cutout { name: "difference", field: "cutout_difference" },
+    ],
+    light_curve: &[Series {
+        name: "detections",
+        within: &["candidate", "prv_candidates[]"],
+        time: &["jd"],
+        band: &["fid"],
+        value: &["magpsf"],
+        error: &["sigmapsf"],
+    }],
+};
