@@ -149,11 +149,15 @@ fn malformed_fields_are_refused() {
     let brokers = ["--brokers", "localhost:1"];
     for command in [&["consume", "t"][..], &["produce", "--topic", "t", "."], &["host", "--topic", "t", "--name", "n"]]
     {
-        for (flag, path) in [("--id-field", "a..b"), ("--visit-field", "x[].y"), ("--time-field", "")] {
+        for (flag, path, why) in [
+            ("--id-field", "a..b", "empty name"),
+            ("--visit-field", "x[].y", "goes through an array"),
+            ("--time-field", "x[", "bracket"),
+        ] {
             let output = skysieve(command.iter().chain(&brokers).chain(&[flag, path]));
             let told = utf8(&output.stderr);
             assert_eq!(output.status.code(), Some(2), "{command:?} {flag} {path:?}: {told}");
-            assert!(told.contains(flag), "{told}");
+            assert!(told.contains(flag) && told.contains(why), "{told}");
         }
     }
 }
