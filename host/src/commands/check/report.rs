@@ -147,7 +147,7 @@ impl Report {
 fn accepted(mut found: Vec<AcceptedFound>) -> Vec<AcceptedReport> {
     let size = |annotation: &Annotation| annotation.name.len() + annotation.value.len();
     let mut room = ANNOTATIONS;
-    found.sort_by_key(|alert| alert.id);
+    found.sort_by(|one, other| one.id.cmp(&other.id));
     let reported = found.into_iter().map(|AcceptedFound { id, path, mut annotations }| {
         annotations.retain(|annotation| {
             let fits = size(annotation) <= room;
