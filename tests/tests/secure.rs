@@ -104,11 +104,13 @@ fn rights_that_are_missing() {
     let Some(cluster) = Cluster::secure("rights") else { return };
     let (admin, user) = (cluster.login("admin", "admin-secret"), cluster.login("user", "user-secret"));
     produce(&admin);
-    assert_ends("nothing", &user, &["\"nothing-dead-letters\" can't be created", "give this host's user the right"]);
+    // The name is taken before topics are created.
+    assert_ends("nothing", &user, &["\"nothing\"", "the right to write to that transactional id"]);
 
     let everything = ["--topic", "*", "--group", "*", "--transactional-id", "*"];
     acl(&cluster, "--allow-principal", "All", &everything);
     for (name, operation, resource, said) in [
+        ("no-quotas", "Read", ["--topic", "no-quotas-quotas"], "the right to read topic \"no-quotas-quotas\""),
         ("no-create", "Create", ["--topic", "no-create-third"], "\"no-create-third\" can't be created"),
         ("no-write", "Write", ["--topic", "no-write-third"], "\"no-write-third\": TopicAuthorizationFailed"),
         ("no-id", "Write", ["--transactional-id", "no-id"], "the right to write to that transactional id"),

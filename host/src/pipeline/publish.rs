@@ -77,17 +77,15 @@ impl<'a> Publisher<'a> {
     fn send<K: Sink>(&self, sink: &mut K) -> Result<Option<(Ticket<'_>, TransactionBatch, K::Sent)>, PipelineError> {
         let pending = self.pending.lock();
         let mut transaction = TransactionBatch::default();
-        let ticket = loop {
-            select! {
-                recv(*pending) -> first => {
-                    let Ok(first) = first else { return Ok(None) };
-                    let ticket = self.order.take();
-                    transaction.add(first, self.topics)?;
-                    break ticket;
-                }
-                recv(self.order.broken) -> _ => return Ok(None),
-                default(KEEP_ALIVE) => break self.order.take(),
+        let ticket = select! {
+            recv(*pending) -> first => {
+                let Ok(first) = first else { return Ok(None) };
+                let ticket = self.order.take();
+                transaction.add(first, self.topics)?;
+                ticket
             }
+            recv(self.order.broken) -> _ => return Ok(None),
+            default(KEEP_ALIVE) => self.order.take(),
         };
         while transaction.has_room()
             && let Ok(next) = pending.try_recv()

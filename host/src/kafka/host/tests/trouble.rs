@@ -18,16 +18,6 @@ fn a_coordinator_that_is_not_ready_is_waited_for_while_brokers_answer() {
 }
 
 #[test]
-fn a_table_that_may_not_be_read_is_an_error() {
-    let broker = broker(&[("quotas", 1)]);
-    let lock = HostLock::new(&broker.options(), "nightwatch").unwrap();
-    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-    broker.cluster().request_errors(RDKafkaApiKey::Fetch, &times(3, refused));
-    let error = lock.table("quotas").unwrap_err().to_string();
-    assert!(error.contains("right to read topic \"quotas\""), "{error}");
-}
-
-#[test]
 fn a_host_that_has_published_but_has_no_offsets_stops() {
     let broker = broker(&[("alerts", 1)]);
     publish(&broker.options(), vec![record("alerts", "", "an alert")]);
