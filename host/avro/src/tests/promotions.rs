@@ -7,7 +7,9 @@ const KINDS: [Kind; 8] =
     [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
 
 /// A type, a value of it as it is encoded, and the kinds that it is read in, with what is read. All others are refused.
-fn table() -> Vec<(&'static str, Vec<u8>, Vec<(Kind, Scalar)>)> {
+type Row = (&'static str, Vec<u8>, Vec<(Kind, Scalar)>);
+
+fn table() -> Vec<Row> {
     let text = |text: &str| Scalar::Text(text.to_owned());
     let bytes = |text: &str| Scalar::Bytes(text.as_bytes().to_vec());
     let int = vec![
