@@ -1,5 +1,6 @@
 //! Framed alerts to columns.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::columns::{clear, end_list, put_null, truncate};
@@ -10,6 +11,7 @@ use super::open;
 use super::path::Path;
 use super::plan::Plan;
 use super::projection::Slot;
+use super::schema::Schema;
 use super::walk::{self, Located};
 use super::{AvroError, Framed, Projection, SchemaError, SchemaId, Schemas};
 use crate::alert::{Column, Kind};
@@ -24,8 +26,10 @@ const MAX_GROUPS: usize = 64;
 pub struct Decoder {
     schemas: Arc<Schemas>,
     slots: Vec<Slot>,
-    /// By schema, those seen.
-    readers: Vec<Option<Reader>>,
+    /// By schema, those seen and not forgotten since.
+    readers: HashMap<SchemaId, Reader>,
+    /// How many schemas were forgotten when that was last looked at.
+    forgotten: u64,
     groups: Vec<Group>,
     /// By group, the kinds of its columns.
     kinds: Vec<Vec<Kind>>,
@@ -38,6 +42,7 @@ pub struct Decoder {
 /// How alerts of one schema are read.
 #[derive(Debug)]
 struct Reader {
+    schema: Arc<Schema>,
     /// The paths of fields whose kind the schema leaves open: each alert decides.
     open: Vec<Path>,
     /// One for each choice of their kinds that was met. The only one, if none is open.
@@ -95,7 +100,8 @@ impl Decoder {
         Decoder {
             schemas,
             slots: projection.slots,
-            readers: Vec::new(),
+            readers: HashMap::new(),
+            forgotten: 0,
             groups: Vec::new(),
             kinds: Vec::new(),
             spare: Vec::new(),
@@ -108,13 +114,12 @@ impl Decoder {
     /// # Errors
     /// [`AvroError`]; then nothing of the alert is left in the columns.
     pub fn push(&mut self, row: u32, alert: &Framed<'_>) -> Result<(), AvroError> {
-        let index = alert.schema.0 as usize;
-        if !matches!(self.readers.get(index), Some(Some(_))) {
-            self.prepare(alert.schema);
+        if !self.readers.contains_key(&alert.schema) {
+            self.prepare(alert.schema)?;
         }
-        let Some(Some(reader)) = self.readers.get(index) else { unreachable!("it was prepared") };
+        let Some(reader) = self.readers.get(&alert.schema) else { unreachable!("it was prepared") };
         let variant = if reader.open.is_empty() { 0 } else { self.choose(alert)? };
-        let Some(Some(reader)) = self.readers.get_mut(index) else { unreachable!("it was prepared") };
+        let Some(reader) = self.readers.get_mut(&alert.schema) else { unreachable!("it was prepared") };
         let reader = &mut reader.variants[variant];
         let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
         let group = &mut self.groups[reader.group];
@@ -140,11 +145,7 @@ impl Decoder {
             group.lacking = self.lacking(index);
             decoded.groups.push(group);
         }
-        self.readers
-            .iter_mut()
-            .flatten()
-            .flat_map(|reader| &mut reader.variants)
-            .for_each(|variant| variant.used = false);
+        self.forget();
         decoded.groups.sort_by_key(|group| group.rows[0]);
         if self.groups.len() > MAX_GROUPS {
             self.readers.clear();
@@ -168,25 +169,21 @@ impl Decoder {
     }
 
     /// Compiles what it takes to read alerts of a schema.
-    fn prepare(&mut self, id: SchemaId) {
-        let schema = self.schemas.schema(id);
+    fn prepare(&mut self, id: SchemaId) -> Result<(), AvroError> {
+        let schema = self.schemas.schema(id)?;
         let plan = compile(&schema, &self.slots, &[]);
         let slots = plan.iter().flat_map(|plan| &plan.open).map(|slot| &self.slots[*slot]);
         let open: Vec<Path> = slots.filter_map(|slot| Some(slot.resolve(&schema).ok()?.0.clone())).collect();
-        let index = id.0 as usize;
-        if self.readers.len() <= index {
-            self.readers.resize_with(index + 1, || None);
-        }
         let variants = if open.is_empty() { vec![self.variant(plan, Vec::new())] } else { Vec::new() };
-        self.readers[index] = Some(Reader { open, variants });
+        self.readers.insert(id, Reader { schema, open, variants });
+        Ok(())
     }
 
     /// The variant in which an alert is read whose schema leaves kinds open.
     #[cold]
     fn choose(&mut self, alert: &Framed<'_>) -> Result<usize, AvroError> {
-        let index = alert.schema.0 as usize;
-        let schema = self.schemas.schema(alert.schema);
-        let Some(Some(reader)) = self.readers.get(index) else { return Ok(0) };
+        let Some(reader) = self.readers.get(&alert.schema) else { return Ok(0) };
+        let schema = Arc::clone(&reader.schema);
         let kinds = reader.open.iter().map(|path| open::kind(&schema, &alert.datum, path));
         let chosen: Vec<Kind> =
             kinds.collect::<Result<_, _>>().map_err(|fault| self.explain(alert, Failure { fault, slot: None }))?;
@@ -194,7 +191,7 @@ impl Decoder {
             return Ok(known);
         }
         let variant = self.variant(compile(&schema, &self.slots, &chosen), chosen);
-        let Some(Some(reader)) = self.readers.get_mut(index) else { return Ok(0) };
+        let Some(reader) = self.readers.get_mut(&alert.schema) else { return Ok(0) };
         reader.variants.push(variant);
         Ok(reader.variants.len() - 1)
     }
@@ -210,6 +207,37 @@ impl Decoder {
             self.groups.len() - 1
         });
         Variant { chosen, plan, group, used: false }
+    }
+
+    /// Drops what is kept for schemas that were forgotten, but for those of the batch that has just ended: whoever has it may
+    /// still ask about them.
+    fn forget(&mut self) {
+        let forgotten = self.schemas.forgotten();
+        if std::mem::replace(&mut self.forgotten, forgotten) != forgotten {
+            let used = |reader: &Reader| reader.variants.iter().any(|variant| variant.used);
+            self.readers.retain(|id, reader| used(reader) || self.schemas.knows(*id));
+            self.drop_groups();
+        }
+        self.variants_mut().for_each(|variant| variant.used = false);
+    }
+
+    fn variants_mut(&mut self) -> impl Iterator<Item = &mut Variant> {
+        self.readers.values_mut().flat_map(|reader| &mut reader.variants)
+    }
+
+    /// Drops the groups that no schema is read into. Between batches all of them are empty.
+    fn drop_groups(&mut self) {
+        let mut moved: Vec<Option<usize>> = vec![None; self.groups.len()];
+        let (mut groups, mut kinds) = (Vec::new(), Vec::new());
+        for variant in self.readers.values_mut().flat_map(|reader| &mut reader.variants) {
+            let group = moved[variant.group].get_or_insert_with(|| {
+                groups.push(std::mem::take(&mut self.groups[variant.group]));
+                kinds.push(std::mem::take(&mut self.kinds[variant.group]));
+                groups.len() - 1
+            });
+            variant.group = *group;
+        }
+        (self.groups, self.kinds) = (groups, kinds);
     }
 
     /// An empty group with the columns of the one of that number.
@@ -228,36 +256,43 @@ impl Decoder {
         group
     }
 
+    /// How many schemas there are plans for.
+    #[cfg(test)]
+    pub(super) fn plans(&self) -> usize {
+        self.readers.len()
+    }
+
     /// What the batch's schemas of a group lack.
     fn lacking(&self, group: usize) -> Vec<Lacking> {
-        let lacking = |(index, reader): (usize, &Option<Reader>)| {
-            let mut variants = reader.iter().flat_map(|reader| &reader.variants);
+        let lacking = |(id, reader): (&SchemaId, &Reader)| {
+            let mut variants = reader.variants.iter();
             let variant = variants.find(|variant| variant.used && variant.group == group)?;
             let Plan { absent, unfit, .. } = variant.plan.as_ref().ok()?;
             let lacks = !absent.is_empty() || !unfit.is_empty();
-            let schema = SchemaId(index as u32);
-            lacks.then(|| Lacking { schema, absent: absent.clone(), unfit: unfit.clone() })
+            lacks.then(|| Lacking { schema: *id, absent: absent.clone(), unfit: unfit.clone() })
         };
-        self.readers.iter().enumerate().filter_map(lacking).collect()
+        let mut all: Vec<_> = self.readers.iter().filter_map(lacking).collect();
+        all.sort_unstable_by_key(|lacking| lacking.schema);
+        all
     }
 
     /// Finds the field that is at fault in an alert that could not be read.
     #[cold]
     fn explain(&self, alert: &Framed<'_>, failure: Failure) -> AvroError {
-        let schema = self.schemas.schema(alert.schema);
+        let Some(Reader { schema, .. }) = self.readers.get(&alert.schema) else { return AvroError::ForgottenSchema };
         let asked = failure.slot.map(|slot| {
-            let here = self.slots[slot as usize].here(&schema);
-            let path = here.as_ref().and_then(|slot| Some(slot.resolve(&schema).ok()?.0.to_string()));
+            let here = self.slots[slot as usize].here(schema);
+            let path = here.as_ref().and_then(|slot| Some(slot.resolve(schema).ok()?.0.to_string()));
             let field = path.unwrap_or_default();
             Located { fault: failure.fault, field }
         });
-        let located = match (walk::check(&schema, &alert.datum), asked) {
+        let located = match (walk::check(schema, &alert.datum), asked) {
             (Err(located), None) => located,
             (Err(located), Some(asked)) if located.fault.at < asked.fault.at => located,
             (_, Some(asked)) => asked,
             (Ok(()), None) => Located { fault: failure.fault, field: String::new() },
         };
-        datum(&schema, located)
+        datum(schema, located)
     }
 }
 

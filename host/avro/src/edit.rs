@@ -29,7 +29,7 @@ impl Schemas {
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
     pub fn edit(&self, alert: &Framed<'_>, edits: &[(&str, Change)], out: &mut Vec<u8>) -> Result<(), AvroError> {
-        let schema = self.schema(alert.schema);
+        let schema = self.schema(alert.schema)?;
         let walk = Walk::new(&schema, &alert.datum, 0);
         let mut editor = Editor { walk, out, kept: 0 };
         let edited = editor.alert(schema.root, edits);

@@ -25,9 +25,15 @@ pub enum AvroError {
         /// Its bytes.
         bytes: usize,
     },
-    /// No schema is known for its id.
+    /// No schema is known for its id, and there is no registry to ask.
     #[error("schema id {id}{} is not known; add its folder with --schemas, or a registry with --schema-registry", lsst_version(*id))]
     UnknownSchema {
+        /// The id.
+        id: u32,
+    },
+    /// No schema is known for its id, nor does the registry have it.
+    #[error("schema id {id}{} is not known, nor does the schema registry have it", lsst_version(*id))]
+    AbsentSchema {
         /// The id.
         id: u32,
     },
@@ -47,6 +53,9 @@ pub enum AvroError {
         /// What is wrong with it.
         why: String,
     },
+    /// Since the alert was taken out of its message, so many new schemas were met that its own was forgotten.
+    #[error("the alert's schema was forgotten before the alert was read: too many schemas at once")]
+    ForgottenSchema,
     /// The container is not what it claims to be.
     #[error("container, byte {offset}: {why}")]
     Container {
@@ -79,9 +88,10 @@ pub enum AvroError {
 }
 
 impl AvroError {
-    /// Whether the message may be read once its schema has come: nothing is wrong with the message itself.
+    /// Whether nobody can say now what the message's schema is: nothing is wrong with the message, and it can be read once
+    /// the registry answers.
     pub fn may_pass(&self) -> bool {
-        matches!(self, AvroError::UnknownSchema { .. } | AvroError::SchemaUnavailable { .. })
+        matches!(self, AvroError::SchemaUnavailable { .. })
     }
 }
 
@@ -132,14 +142,6 @@ pub enum SchemaError {
         /// The bound.
         most: usize,
     },
-    /// There are too many.
-    #[error("{count} schemas of containers and registries ({bytes} bytes) are known already, more are not remembered")]
-    Full {
-        /// How many.
-        count: usize,
-        /// Their bytes of JSON.
-        bytes: usize,
-    },
 }
 
 /// A field that cannot be read.
@@ -156,6 +158,9 @@ pub enum FieldError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Nothing is known of the schema any more.
+    #[error("the schema of the alert was forgotten: too many schemas at once")]
+    Forgotten,
     /// The schema has none of the paths.
     #[error("{schema} has no {paths}{}", hints(nearest))]
     Absent {

@@ -62,9 +62,9 @@ pub use schemas::Schemas;
 pub use select::{BlobStyle, Selector};
 pub use wrap::Wrapper;
 
-/// A schema known to a [`Schemas`], for as long as that lives.
+/// A schema known to a [`Schemas`]; never given to another one. Those of containers and registries may be forgotten.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct SchemaId(u32);
+pub struct SchemaId(u64);
 
 /// One alert taken out of its framing.
 #[derive(Clone, Debug)]

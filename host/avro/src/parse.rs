@@ -4,6 +4,7 @@ mod ahead;
 mod inline;
 mod json;
 mod named;
+mod references;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use ahead::Ahead;
 use inline::inline;
 pub(super) use json::without_comments;
 use named::{Name, Recursion, symbols};
+pub(super) use references::whole;
 
 /// Bytes of JSON that a schema may have.
 pub(super) const MAX_JSON: usize = 1 << 20;
@@ -100,6 +102,7 @@ impl Parser<'_> {
         if let Some(primitive) = PRIMITIVES.iter().position(|(known, _)| *known == name) {
             return Ok(TypeId(primitive as u32));
         }
+        let bare = name;
         let name = Name::parse(name, None, namespace).map_err(|why| self.invalid(why))?;
         if let Some(&id) = self.names.get(&name.full).or_else(|| self.names.get(name.last())) {
             self.recursion.used(id);
@@ -113,7 +116,12 @@ impl Parser<'_> {
             return Ok(id);
         }
         let Some(avsc) = (self.siblings)(&name.full)? else {
-            return Err(self.invalid(format!("there is no type {:?}", name.full)));
+            // Java looks for a name without a namespace as well.
+            let Some(&id) = self.names.get(bare) else {
+                return Err(self.invalid(format!("there is no type {:?}", name.full)));
+            };
+            self.recursion.used(id);
+            return Ok(id);
         };
         self.file(&avsc).map_err(|error| match error {
             SchemaError::Json { .. } | SchemaError::TooLong { .. } => {

@@ -126,6 +126,6 @@ impl Slot {
 /// [`FieldError`], which names the nearest paths, or the kinds that don't promote, or what the path goes through.
 pub fn check_field(schemas: &Schemas, schema: SchemaId, field: &Field) -> Result<(), FieldError> {
     let slot = Slot::new(field)?;
-    let schema = schemas.schema(schema);
+    let schema = schemas.schema(schema).map_err(|_| FieldError::Forgotten)?;
     slot.resolve(&schema).map_or_else(|(path, unfit)| Err(slot.explain(&schema, path, unfit)), |_| Ok(()))
 }

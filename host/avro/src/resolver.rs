@@ -1,6 +1,5 @@
 //! Where schemas are looked up that nobody named beforehand.
 
-use std::collections::HashMap;
 use std::fmt;
 
 /// Looks schemas up by their Confluent ids: a schema registry.
@@ -13,8 +12,9 @@ pub trait Resolver: fmt::Debug + Send + Sync {
 /// What a [`Resolver`] says of an id. None of it is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// A schema's JSON, and the JSON of types that it names without defining them, by their full names.
-    Found(String, HashMap<String, String>),
+    /// A schema's JSON, and the JSON of those that it refers to, directly or through others, in the order in which types
+    /// are looked for.
+    Found(String, Vec<String>),
     /// There is no schema of that id now; there may be one later.
     Unknown,
     /// There is one that no alert can be read with, and why.

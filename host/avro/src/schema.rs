@@ -33,7 +33,7 @@ impl Schema {
 }
 
 /// One type. Logical types are their base types.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
     Null,
     Boolean,
@@ -106,7 +106,7 @@ impl Type {
 }
 
 /// A record. The default stands for one that is still being read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Record {
     /// Its full name.
     pub(super) name: String,
@@ -123,7 +123,7 @@ pub(super) struct Record {
 }
 
 /// A field of a record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct RecordField {
     pub(super) name: String,
     pub(super) ty: TypeId,

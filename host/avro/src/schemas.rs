@@ -1,6 +1,7 @@
 //! The schemas known, and messages taken apart with them.
 
-use std::collections::HashMap;
+mod known;
+
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -8,41 +9,24 @@ use include_dir::{Dir, include_dir};
 
 use super::framing::{Alerts, Framing, datum};
 use super::outline::Outline;
-use super::parse::parse;
+use super::parse::{parse, whole};
 use super::resolver::{Lookup, Resolver};
 use super::schema::Schema;
 use super::{AvroError, Framed, SchemaError, SchemaId};
 use super::{container, folder, hints, walk};
 use crate::alert::Kind;
+use known::{Known, Numbered};
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schema/lsst");
 
-/// Schemas of containers and registries that are remembered, and their bytes of JSON.
-const MAX_LEARNT: usize = 1024;
-const MAX_LEARNT_BYTES: usize = 16 << 20;
-/// Ids whose schema can't be used that are remembered.
-const MAX_UNUSABLE: usize = 1024;
-
-/// Schemas known: built in, from folders, and from containers and a registry (a bounded number of those). Share it behind
-/// an [`Arc`].
+/// Schemas known: built in, from folders, and from containers and a registry. Of the latter the longest unused is forgotten
+/// when there are too many. Share it behind an [`Arc`].
+///
+/// What a registry or a folder says of an id counts more than what is built in: the user named it.
 #[derive(Debug, Default)]
 pub struct Schemas {
     known: RwLock<Known>,
     resolver: Option<Arc<dyn Resolver>>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// By [`SchemaId`].
-    schemas: Vec<Arc<Schema>>,
-    /// By Confluent's id.
-    by_id: HashMap<u32, SchemaId>,
-    /// Those of containers: by the length of their JSON, since comparing is cheaper than hashing.
-    learnt: HashMap<usize, Vec<SchemaId>>,
-    learnt_count: usize,
-    learnt_bytes: usize,
-    /// Ids whose schema was looked up and can't be used, and why: that never changes.
-    unusable: HashMap<u32, String>,
 }
 
 impl Schemas {
@@ -52,13 +36,14 @@ impl Schemas {
         for file in BUILTIN.files() {
             let id = file.path().file_name().and_then(|name| folder::lsst_id(name.to_str()?));
             if let (Some(id), Some(avsc)) = (id, file.contents_utf8()) {
-                schemas.add(id, avsc).expect("the schemas of the repository are sound");
+                let schema = parse(avsc, &mut |_| Ok(None)).expect("the schemas of the repository are sound");
+                schemas.write().put_builtin(id, schema);
             }
         }
         schemas
     }
 
-    /// These, with a registry that is asked for ids unknown.
+    /// These, with a registry that is asked for the ids of which no folder has the schema.
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Schemas {
         self.resolver = Some(resolver);
         self
@@ -78,7 +63,7 @@ impl Schemas {
         }
         let mut known = self.write();
         for (id, schema) in found {
-            known.put(id, schema);
+            known.put_named(id, schema);
         }
         Ok(count)
     }
@@ -89,17 +74,34 @@ impl Schemas {
     /// [`SchemaError`] when `avsc` is not the schema of a record.
     pub fn add(&self, id: u32, avsc: &str) -> Result<SchemaId, SchemaError> {
         let schema = parse(avsc, &mut |_| Ok(None))?;
-        Ok(self.write().put(id, schema))
+        Ok(self.write().put_named(id, schema))
     }
 
-    /// The schema of a Confluent id.
+    /// The schema of a Confluent id, if it is known without asking the registry.
     pub fn by_id(&self, id: u32) -> Option<SchemaId> {
-        self.read().by_id.get(&id).copied()
+        let known = self.read();
+        known.named(id).or_else(|| known.fetched(id)).or_else(|| known.builtin(id)).map(|known| known.id)
+    }
+
+    /// Makes sure that a message's schema is known, where the message names it by an id. Asks the registry, if there is
+    /// one: that may take some seconds. [`Schemas::frame`] does the same; this does not look at the rest of the message.
+    ///
+    /// # Errors
+    /// [`AvroError::UnknownSchema`], [`AvroError::AbsentSchema`], [`AvroError::SchemaUnavailable`],
+    /// [`AvroError::UnusableSchema`].
+    pub fn resolve(&self, message: &[u8]) -> Result<(), AvroError> {
+        match message {
+            &[0, a, b, c, d, ..] => self.of_id(u32::from_be_bytes([a, b, c, d])).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Takes a message that holds exactly one alert out of its framing: Confluent's wire format or an Avro object
     /// container file, told apart by their first bytes. A container's schema is remembered. Asks the registry, if there is
     /// one, for an id that is not known: that may take some seconds.
+    ///
+    /// The alert can be read until another 1,024 schemas were met that are new, and longer where a
+    /// [`Decoder`](super::Decoder) has read it.
     ///
     /// # Errors
     /// [`AvroError`]; the framing is checked wholly, the alert itself is not read.
@@ -125,95 +127,120 @@ impl Schemas {
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
     pub fn validate(&self, alert: &Framed<'_>) -> Result<(), AvroError> {
-        let schema = self.schema(alert.schema);
+        let schema = self.schema(alert.schema)?;
         walk::check(&schema, &alert.datum).map_err(|located| datum(&schema, located))
     }
 
-    /// The schema's full name: `lsst.v11_1.alert`, `ztf.alert`.
+    /// The schema's full name: `lsst.v11_1.alert`, `ztf.alert`. Empty for one that is forgotten.
     pub fn name(&self, id: SchemaId) -> String {
-        self.schema(id).name.clone()
+        self.schema(id).map_or_else(|_| String::new(), |schema| schema.name.clone())
     }
 
-    /// The paths that can be read from alerts of a schema, with their kinds, in the schema's order (the first 10,000).
+    /// The paths that can be read from alerts of a schema, with their kinds, in the schema's order (the first 10,000). None
+    /// of one that is forgotten.
     pub fn paths(&self, id: SchemaId) -> Vec<(String, Kind)> {
-        hints::paths(&self.schema(id))
+        self.schema(id).map_or_else(|_| Vec::new(), |schema| hints::paths(&schema))
+    }
+
+    /// Whether a schema is still among those known: it was not forgotten, nor did another take its place. Whoever keeps
+    /// something by [`SchemaId`] for long drops with this what is of no more use.
+    pub fn knows(&self, id: SchemaId) -> bool {
+        self.read().knows(id)
     }
 
     /// What a schema has, for whoever looks for a field without knowing the survey.
     pub fn outline(&self, id: SchemaId) -> Outline {
-        Outline::of(&self.schema(id))
+        self.schema(id).map_or_else(|_| Outline::default(), |schema| Outline::of(&schema))
     }
 
     /// All schemas known, without those whose place another took.
     pub fn all(&self) -> Vec<SchemaId> {
-        let known = self.read();
-        let learnt = known.learnt.values().flatten().copied();
-        let mut all: Vec<_> = known.by_id.values().copied().chain(learnt).collect();
+        let mut all: Vec<_> = self.read().all().collect();
         all.sort_unstable();
         all
     }
 
-    /// The Confluent id that a schema was added under.
+    /// The Confluent id that a schema has.
     pub(super) fn added_as(&self, schema: SchemaId) -> Option<u32> {
-        self.read().by_id.iter().find(|(_, known)| **known == schema).map(|(id, _)| *id)
+        self.read().confluent_id(schema)
     }
 
-    pub(super) fn schema(&self, id: SchemaId) -> Arc<Schema> {
-        Arc::clone(&self.read().schemas[id.0 as usize])
+    pub(super) fn schema(&self, id: SchemaId) -> Result<Arc<Schema>, AvroError> {
+        self.read().numbered(id).ok_or(AvroError::ForgottenSchema)
+    }
+
+    /// How many schemas were forgotten so far.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.read().forgotten()
     }
 
     fn open<'a>(&self, message: &'a [u8]) -> Result<Alerts<'a>, AvroError> {
         match Framing::of(message)? {
             Framing::Wire(id, datum) => {
-                let schema = self.by_id(id).map_or_else(|| self.look_up(id), Ok)?;
+                let schema = self.of_id(id)?;
                 Ok(Alerts::once(Ok(Framed { schema, datum: datum.into() })))
             }
             Framing::Container(header) => {
-                let (id, schema) = self.learn(header.schema)?;
+                let Numbered { id, schema } = self.learn(header.schema)?;
                 Ok(Alerts::container(id, schema, header.blocks))
             }
         }
     }
 
-    /// The schema of an id that is not known, from the registry.
+    /// The schema of a Confluent id.
+    fn of_id(&self, id: u32) -> Result<SchemaId, AvroError> {
+        let known = self.read();
+        let found = match &self.resolver {
+            _ if known.named(id).is_some() => known.named(id),
+            None => known.builtin(id),
+            Some(_) => known.fetched(id).or_else(|| known.instead(id, true)),
+        };
+        if let Some(found) = found {
+            return Ok(found.id);
+        }
+        drop(known);
+        self.look_up(id)
+    }
+
+    /// The schema of an id that is not known, from the registry. One that is built in counts once the registry has said
+    /// that it has none.
     #[cold]
     fn look_up(&self, id: u32) -> Result<SchemaId, AvroError> {
         let Some(resolver) = &self.resolver else { return Err(AvroError::UnknownSchema { id }) };
-        if let Some(why) = self.read().unusable.get(&id) {
-            return Err(AvroError::UnusableSchema { id, why: why.clone() });
+        if let Some(why) = self.read().unusable(id) {
+            return Err(AvroError::UnusableSchema { id, why: why.to_owned() });
         }
-        let parsed = match resolver.look_up(id) {
-            Lookup::Unknown => return Err(AvroError::UnknownSchema { id }),
-            Lookup::Unavailable(why) => return Err(AvroError::SchemaUnavailable { id, why }),
+        let fetched = match resolver.look_up(id) {
+            Lookup::Unknown => {
+                return self.write().put_lacked(id).map(|known| known.id).ok_or(AvroError::AbsentSchema { id });
+            }
+            Lookup::Unavailable(why) => {
+                let mut known = self.write();
+                // What it said last holds.
+                let lacked = known.instead(id, false).is_some().then(|| known.put_lacked(id)).flatten();
+                return lacked.map(|known| known.id).ok_or(AvroError::SchemaUnavailable { id, why });
+            }
             Lookup::Unusable(why) => Err(why),
-            Lookup::Found(avsc, references) => parse(&avsc, &mut |name| Ok(references.get(name).cloned()))
-                .map(|schema| (schema, avsc.len() + references.values().map(String::len).sum::<usize>()))
-                .map_err(|error| error.to_string()),
+            Lookup::Found(avsc, references) => fetched(&avsc, &references).map_err(|error| error.to_string()),
         };
         let mut known = self.write();
-        let put =
-            parsed.and_then(|(schema, bytes)| known.fetched(id, schema, bytes).map_err(|error| error.to_string()));
-        put.map_err(|why| {
-            if known.unusable.len() == MAX_UNUSABLE {
-                known.unusable.clear();
+        match fetched {
+            Ok((schema, bytes)) => Ok(known.put_fetched(id, schema, bytes).id),
+            Err(why) => {
+                known.put_unusable(id, why.clone());
+                Err(AvroError::UnusableSchema { id, why })
             }
-            known.unusable.insert(id, why.clone());
-            AvroError::UnusableSchema { id, why }
-        })
+        }
     }
 
     /// The schema of a container.
-    fn learn(&self, avsc: &[u8]) -> Result<(SchemaId, Arc<Schema>), SchemaError> {
-        if let Some(found) = self.read().find(avsc) {
-            return Ok(found);
+    fn learn(&self, avsc: &[u8]) -> Result<Numbered, SchemaError> {
+        if let Some(found) = self.read().container(avsc) {
+            return Ok(found.clone());
         }
         let text = std::str::from_utf8(avsc).map_err(|error| SchemaError::Json { why: error.to_string() })?;
         let schema = parse(text, &mut |_| Ok(None))?;
-        let mut known = self.write();
-        match known.find(avsc) {
-            Some(found) => Ok(found),
-            None => known.learn(avsc, schema),
-        }
+        Ok(self.write().put_container(avsc, schema))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -225,47 +252,11 @@ impl Schemas {
     }
 }
 
-impl Known {
-    fn put(&mut self, id: u32, schema: Schema) -> SchemaId {
-        let schema = self.push(schema);
-        self.by_id.insert(id, schema);
-        schema
+/// A registry's schema, and the bytes of its JSON.
+fn fetched(avsc: &str, references: &[String]) -> Result<(Schema, usize), SchemaError> {
+    if references.is_empty() {
+        return Ok((parse(avsc, &mut |_| Ok(None))?, avsc.len()));
     }
-
-    fn push(&mut self, schema: Schema) -> SchemaId {
-        self.schemas.push(Arc::new(schema));
-        SchemaId(self.schemas.len() as u32 - 1)
-    }
-
-    fn find(&self, avsc: &[u8]) -> Option<(SchemaId, Arc<Schema>)> {
-        let json = |id: &SchemaId| self.schemas[id.0 as usize].json.as_deref();
-        let mut known = self.learnt.get(&avsc.len())?.iter();
-        let id = *known.find(|id| json(id).is_some_and(|known| known.as_bytes() == avsc))?;
-        Some((id, Arc::clone(&self.schemas[id.0 as usize])))
-    }
-
-    /// Takes in what the registry gave, unless another thread did so first.
-    fn fetched(&mut self, id: u32, schema: Schema, bytes: usize) -> Result<SchemaId, SchemaError> {
-        if let Some(known) = self.by_id.get(&id) {
-            return Ok(*known);
-        }
-        self.make_room(bytes)?;
-        Ok(self.put(id, schema))
-    }
-
-    fn make_room(&mut self, more: usize) -> Result<(), SchemaError> {
-        let (count, bytes) = (self.learnt_count, self.learnt_bytes);
-        if count == MAX_LEARNT || bytes + more > MAX_LEARNT_BYTES {
-            return Err(SchemaError::Full { count, bytes });
-        }
-        (self.learnt_count, self.learnt_bytes) = (count + 1, bytes + more);
-        Ok(())
-    }
-
-    fn learn(&mut self, avsc: &[u8], schema: Schema) -> Result<(SchemaId, Arc<Schema>), SchemaError> {
-        self.make_room(avsc.len())?;
-        let id = self.push(schema);
-        self.learnt.entry(avsc.len()).or_default().push(id);
-        Ok((id, Arc::clone(&self.schemas[id.0 as usize])))
-    }
+    let whole = whole(avsc, references)?;
+    Ok((parse(&whole, &mut |_| Ok(None))?, whole.len()))
 }

@@ -51,7 +51,7 @@ impl Selector {
         style: BlobStyle,
         out: &mut Vec<u8>,
     ) -> Result<bool, AvroError> {
-        let schema = schemas.schema(alert.schema);
+        let schema = schemas.schema(alert.schema)?;
         let begun = out.len();
         let reader = Reader { schema: &schema, data: &alert.datum };
         let mut writer = Writer { reader, style, values: MAX_VALUES, begun, out };
@@ -70,7 +70,7 @@ impl Selector {
     /// # Errors
     /// [`AvroError::Datum`] when the alert is broken.
     pub fn bytes<'a>(&self, schemas: &Schemas, alert: &'a Framed<'_>) -> Result<Option<&'a [u8]>, AvroError> {
-        let schema = schemas.schema(alert.schema);
+        let schema = schemas.schema(alert.schema)?;
         let reader = Reader { schema: &schema, data: &alert.datum };
         let find = || -> Result<Option<(usize, usize)>, Fault> {
             for path in &self.paths {
@@ -92,7 +92,7 @@ impl Selector {
 
     /// What to say of a schema that has no such field.
     pub fn absent(&self, schemas: &Schemas, schema: SchemaId) -> FieldError {
-        let schema = schemas.schema(schema);
+        let Ok(schema) = schemas.schema(schema) else { return FieldError::Forgotten };
         let paths: Vec<Path> = self.text.split(" or ").filter_map(|path| Path::parse(path).ok()).collect();
         let nearest = nearest([&*schema], &paths);
         FieldError::Absent { schema: schema.name.clone(), paths: self.text.clone(), nearest }

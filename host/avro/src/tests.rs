@@ -14,6 +14,8 @@ mod promotions;
 mod property;
 mod real;
 mod reference;
+mod references;
+mod remembering;
 mod selecting;
 mod writers;
 

@@ -19,7 +19,7 @@ impl Schemas {
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
     pub fn json(&self, alert: &Framed<'_>, out: &mut Vec<u8>) -> Result<(), AvroError> {
-        let schema = self.schema(alert.schema);
+        let schema = self.schema(alert.schema)?;
         let mut writer = Writer { walk: Walk::new(&schema, &alert.datum, 0), out };
         let written = writer.value(schema.root, 0, 0).and_then(|end| match alert.datum.len() - end {
             0 => Ok(()),

@@ -59,7 +59,7 @@ impl Schemas {
     /// Object container files of one alert each, not compressed. `None` when the schema's JSON is spread over files that
     /// name each other by relative names.
     pub fn container(&self, schema: SchemaId) -> Option<Wrapper> {
-        let schema = self.schema(schema);
+        let schema = self.schema(schema).ok()?;
         let json = &*without_comments(schema.json.as_deref()?);
         let digest = Sha256::digest(json.as_bytes());
         let sync = *digest.first_chunk()?;

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 
 use super::generate::long;
 use super::*;
-use crate::AvroError;
 
 pub(super) const SCHEMA: &str = r#"{"type": "record", "name": "survey.alert", "fields": [
     {"name": "id", "type": "long"}, {"name": "text", "type": "string"}]}"#;
@@ -193,20 +192,6 @@ fn a_file_is_read_up_to_its_error() {
     let (read, error) = ids(&schemas, &garbage);
     assert_eq!(read, [1, 2]);
     assert!(error.unwrap().ends_with("1 bytes follow the last alert of a block"));
-}
-
-#[test]
-fn only_so_many_schemas_are_learnt() {
-    let schemas = Schemas::default();
-    let container = |index: usize| {
-        let avsc = format!(r#"{{"type": "record", "name": "r{index}", "fields": []}}"#);
-        by_hand(&[("avro.schema", avsc.as_bytes())], &[&[7; 16][..], &[2, 0], &[7; 16]].concat())
-    };
-    let known = |schemas: &Schemas, index| !matches!(schemas.frame(&container(index)), Err(AvroError::Schema(_)));
-    assert!((0..1024).all(|index| known(&schemas, index)));
-    let refused = schemas.frame(&container(1024)).unwrap_err().to_string();
-    assert!(refused.starts_with("container: 1024 schemas of containers"), "{refused}");
-    assert!(known(&schemas, 0), "those known are known still");
 }
 
 proptest! {
