@@ -9,6 +9,8 @@ pub struct Health {
     pub ready: bool,
     /// Why not, or what it is doing.
     pub detail: String,
+    /// Whether the stream stands still until a schema is known; `detail` says which.
+    pub waiting_for_schema: bool,
     /// Messages fetched.
     pub messages: u64,
     /// Alerts decoded.

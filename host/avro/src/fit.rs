@@ -105,10 +105,11 @@ pub fn fit(schemas: &Schemas, seen: &[SchemaId], fields: &[Field]) -> Fit {
         Ok(slots) => slots,
         Err(error) => return Fit { refusal: Some(error), warnings: Vec::new() },
     };
+    // Nothing can be said of schemas that are forgotten.
+    let seen: Vec<_> = seen.iter().filter_map(|id| schemas.schema(*id).ok()).collect();
     if seen.is_empty() || fields.is_empty() {
         return Fit::default();
     }
-    let seen: Vec<_> = seen.iter().map(|id| schemas.schema(*id)).collect();
     let seen: Vec<&Schema> = seen.iter().map(|schema| &**schema).collect();
     let has: Vec<Vec<Has>> = slots.iter().map(|slot| seen.iter().map(|schema| has(slot, schema)).collect()).collect();
     let found = Found { seen, fields, slots, has };

@@ -73,6 +73,8 @@ impl Snapshot {
     fn host(&self, out: &mut Writer) -> fmt::Result {
         let health = &self.health;
         out.gauge("ready", "Whether the host reads the stream and publishes.", i64::from(health.ready))?;
+        let waiting = i64::from(health.waiting_for_schema);
+        out.gauge("waiting_for_schema", "Whether the stream stands still until a schema is known.", waiting)?;
         out.gauge("filters", "Filters held, active or suspended.", self.filters.len() as i64)?;
         out.counter("messages", "Messages fetched.", None, health.messages)?;
         out.counter("alerts", "Alerts decoded.", None, health.alerts)?;

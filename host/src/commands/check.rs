@@ -83,7 +83,7 @@ pub struct CheckArgs {
 /// When the filter is refused, or a file that was named can't be read.
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let files = packets::find(&args.paths)?;
-    let schemas = Arc::new(args.schemas.load()?);
+    let schemas = Arc::new(args.schemas.load_patiently(Arc::default())?);
     let surveys = args.named.surveys()?;
     let usage = |error: anyhow::Error| UsageError(format!("{error:#}"));
     let bytes = read_module(&args.filter).map_err(usage)?;

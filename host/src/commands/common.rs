@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -10,10 +11,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-use crate::schema_registry::{Address, Registry};
-use skysieve_avro::Schemas;
+use crate::schema_registry::{Address, Registry, Waiting};
+use skysieve_avro::{Resolver, Schemas};
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::MOST_MEMORY;
+
+/// How long a command that has an end waits for a schema registry that can't be asked.
+const OUTAGE: Duration = Duration::from_secs(30);
 
 /// The command line asks for something impossible: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +30,8 @@ pub struct SchemaArgs {
     /// A folder of Avro schemas, searched through: lsst.vM_m.alert.avsc beside the records that it names
     #[arg(long = "schemas", value_name = "DIR", env = "SKYSIEVE_SCHEMAS", value_delimiter = ':')]
     pub schemas: Vec<PathBuf>,
-    /// A schema registry (Confluent's REST protocol), asked for ids that are not known: http[s]://[USER:PASSWORD@]HOST
+    /// A schema registry (Confluent's REST protocol), asked for the schemas of ids that no --schemas folder has; what is
+    /// built in counts where the registry has nothing: http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]
     #[arg(long, value_name = "URL", env = "SKYSIEVE_SCHEMA_REGISTRY", hide_env_values = true)]
     pub schema_registry: Option<String>,
     /// The registry's user and password, unless its address has them
@@ -35,11 +40,25 @@ pub struct SchemaArgs {
 }
 
 impl SchemaArgs {
-    /// The built-in schemas, those of the folders, and a registry to ask for others.
+    /// The built-in schemas, those of the folders, and a registry to ask for others. Whoever uses them waits while the
+    /// registry can't be asked ([`AvroError::may_pass`](skysieve_avro::AvroError::may_pass)).
     ///
     /// # Errors
     /// Returns an error if a folder or a schema in it can't be read, or the registry's address is malformed.
     pub fn load(&self) -> anyhow::Result<Schemas> {
+        self.load_with(|registry| Arc::new(registry))
+    }
+
+    /// As [`SchemaArgs::load`], but the registry itself waits while it can't be asked: up to half a minute for each outage,
+    /// and only until `stop` is set.
+    ///
+    /// # Errors
+    /// As [`SchemaArgs::load`].
+    pub fn load_patiently(&self, stop: Arc<AtomicBool>) -> anyhow::Result<Schemas> {
+        self.load_with(|registry| Arc::new(Waiting::new(registry, OUTAGE, stop)))
+    }
+
+    fn load_with(&self, resolver: impl FnOnce(Registry) -> Arc<dyn Resolver>) -> anyhow::Result<Schemas> {
         let schemas = Schemas::builtin();
         for folder in &self.schemas {
             let found = schemas.add_folder(folder).with_context(|| format!("--schemas {}", folder.display()))?;
@@ -51,7 +70,7 @@ impl SchemaArgs {
         let Some(url) = &self.schema_registry else { return Ok(schemas) };
         let address = Address::parse(url, self.schema_registry_user.as_deref());
         let address = address.map_err(|error| UsageError(format!("--schema-registry: {error}")))?;
-        Ok(schemas.with_resolver(Arc::new(Registry::new(address))))
+        Ok(schemas.with_resolver(resolver(Registry::new(address))))
     }
 }
 

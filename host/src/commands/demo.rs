@@ -84,7 +84,7 @@ pub struct DemoArgs {
 /// When a part of it can't be started or fails.
 pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
-    let schemas = Arc::new(args.schemas.load()?);
+    let schemas = Arc::new(args.schemas.load_patiently(stop.clone())?);
     let surveys = args.named.surveys()?;
     let mut survey = visits::Survey::open(&args, &schemas, &surveys)?;
     let filters = modules::choose(&args.modules, survey.is_ztf(), args.filters)?;

@@ -168,7 +168,7 @@ pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     if args.packets.schema_id.is_some() && args.packets.framing != Some(Framing::Confluent) {
         return Err(UsageError("--schema-id is for --framing confluent".to_owned()).into());
     }
-    let schemas = Arc::new(args.schemas.load()?);
+    let schemas = Arc::new(args.schemas.load_patiently(stop.clone())?);
     let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas, args.named.surveys()?);
     let (mut input, unreadable) = input::Input::open(&args, &recipe)?;
     let outbounds = Outbound::several(&options, &args.topic, &args.compression, args.producers)?;

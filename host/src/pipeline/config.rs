@@ -24,7 +24,8 @@ pub struct Config {
     pub max_filters: usize,
     /// Bounds on a filter's faults.
     pub faults: FaultLimits,
-    /// Whether the stream waits for schemas that are not known yet; otherwise their alerts become dead letters.
+    /// Whether the stream waits at an alert whose schema is not known where there is no registry to ask; else it becomes a
+    /// dead letter. While a registry can't be asked the stream waits in any case.
     pub wait_for_schemas: bool,
     /// Where alerts keep id and visit.
     pub surveys: Surveys,

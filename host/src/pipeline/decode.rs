@@ -41,13 +41,17 @@ impl BatchDecoder {
         projection
     }
 
-    /// Why a message can't be decoded yet, if another attempt may succeed because its schema may become known.
-    pub fn obstacle(&self, messages: &[Message]) -> Option<String> {
+    /// Why a message can't be decoded yet: the registry can't be asked for its schema, or, if the stream is to wait
+    /// `for_unknown` schemas, its schema is not known and there is no registry to ask.
+    pub fn obstacle(&self, messages: &[Message], for_unknown: bool) -> Option<String> {
+        let waits = |error: &AvroError| {
+            error.may_pass() || for_unknown && matches!(error, AvroError::UnknownSchema { .. })
+        };
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;
             // A message over which this panics does so again when it is decoded, and becomes a dead letter then.
-            let framed = caught(|| self.schemas.frame(&message.bytes).map(drop)).ok()?;
-            let error = framed.err().filter(AvroError::may_pass)?;
+            let resolved = caught(|| self.schemas.resolve(&message.bytes)).ok()?;
+            let error = resolved.err().filter(waits)?;
             Some(format!("waiting for a schema: {error} (topic {topic}, partition {partition}, offset {offset})"))
         })
     }

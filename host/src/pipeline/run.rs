@@ -132,18 +132,18 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits until the schemas of all messages are known, if so configured. Returns `false` if the host was stopped before.
+    /// Waits while a registry can't be asked for the schema of one of the messages; also for schemas that are not known where
+    /// there is no registry, if so configured. Returns `false` if the host was stopped before.
     fn await_schemas(&mut self, messages: &[Message], stop: &AtomicBool) -> bool {
-        if !self.state.config.wait_for_schemas {
-            return true;
-        }
+        let for_unknown = self.state.config.wait_for_schemas;
         let mut told = String::new();
-        while let Some(obstacle) = self.decoder.obstacle(messages) {
-            if obstacle != told {
+        while let Some(obstacle) = self.decoder.obstacle(messages, for_unknown) {
+            if told.is_empty() {
                 tracing::warn!("{obstacle}");
-                self.state.totals.set_state(false, &obstacle);
-                told = obstacle;
+                self.state.totals.set_waiting(true);
             }
+            self.state.totals.set_state(false, &obstacle);
+            told = obstacle;
             if stop.load(Ordering::Relaxed) {
                 return false;
             }
@@ -151,6 +151,8 @@ impl Pipeline {
             std::thread::sleep(WAIT);
         }
         if !told.is_empty() {
+            tracing::info!("no longer waiting for a schema");
+            self.state.totals.set_waiting(false);
             self.state.totals.set_state(true, "reading");
         }
         true

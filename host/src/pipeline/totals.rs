@@ -20,6 +20,7 @@ pub struct Totals {
     done: AtomicU64,
     dead_letters: AtomicU64,
     running: AtomicBool,
+    waiting: AtomicBool,
     detail: Mutex<String>,
     monitor: OnceLock<Monitor>,
 }
@@ -51,6 +52,11 @@ impl Totals {
         detail.clone_into(&mut self.detail.lock());
     }
 
+    /// Says whether the stream stands still until a schema is known.
+    pub fn set_waiting(&self, waiting: bool) {
+        self.waiting.store(waiting, Ordering::Relaxed);
+    }
+
     /// Asks this monitor for the stream's condition from now on.
     pub fn watch(&self, monitor: Monitor) {
         // A pipeline runs once.
@@ -67,6 +73,7 @@ impl Totals {
             batches: self.batches.load(Ordering::Acquire),
             ready: self.running.load(Ordering::Relaxed) && trouble.is_none(),
             detail: trouble.or(remark).unwrap_or_else(detail),
+            waiting_for_schema: self.waiting.load(Ordering::Relaxed),
             messages: get(&self.messages),
             alerts: get(&self.alerts),
             undecodable: get(&self.undecodable),

@@ -1,47 +1,41 @@
-//! Schemas by their ids, with the schemas that they refer to.
+//! Lookups, one at a time, for whoever needs a schema.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
-
-use super::Address;
+use super::address::Address;
+use super::fetch::fetch;
 use super::http::{Failure, Http};
 use super::pauses::{Patience, Pauses};
 use skysieve_avro::{Lookup, Resolver};
 
-/// Schemas that one may refer to, directly or through others, and the bytes of all of them.
-const MAX_REFERENCES: usize = 100;
-const MAX_BYTES: usize = 8 << 20;
-/// What a subject's name may not hold in an address.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Registries number schemas with Java's `int`s. A message whose first bytes say more has no id.
+const MAX_ID: u32 = i32::MAX as u32;
 
 /// A schema registry.
 #[derive(Debug)]
 pub struct Registry {
-    http: Http,
+    http: Arc<Http>,
     /// Held during a lookup, so that threads that want the same id ask once.
-    pauses: Mutex<Pauses>,
+    state: Mutex<State>,
 }
 
-/// A schema as the registry hands it out.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
-    schema: String,
-    /// Absent: Avro.
-    schema_type: Option<String>,
-    references: Option<Vec<Reference>>,
+#[derive(Debug)]
+struct State {
+    pauses: Pauses,
+    /// A lookup that takes so long that whoever waited for it was told so.
+    pending: Option<Pending>,
+    /// What it brought, when another thread waited for it to end.
+    ready: Option<(u32, Lookup)>,
 }
 
-#[derive(Deserialize)]
-struct Reference {
-    /// The full name of a type.
-    name: String,
-    subject: String,
-    version: i64,
+/// A lookup on a thread of its own: a question can't be taken back, but who asks may have to stop.
+#[derive(Debug)]
+struct Pending {
+    id: u32,
+    begun: Instant,
+    answer: Receiver<Result<Lookup, Failure>>,
 }
 
 impl Registry {
@@ -51,96 +45,55 @@ impl Registry {
     }
 
     pub(super) fn patient(address: Address, patience: Patience) -> Registry {
-        Registry { http: Http::new(address), pauses: Mutex::new(Pauses::new(patience)) }
+        let state = State { pauses: Pauses::new(patience), pending: None, ready: None };
+        Registry { http: Arc::new(Http::new(address)), state: Mutex::new(state) }
     }
 
-    fn fetch(&self, id: u32, deadline: Instant) -> Result<Lookup, Failure> {
-        let answer = match self.ask(&format!("/schemas/ids/{id}"), deadline)? {
-            Ok(answer) => answer,
-            Err(why) => return Ok(Lookup::Unusable(why)),
+    /// Begins a lookup.
+    fn begin(&self, id: u32, pauses: &Pauses) -> Result<Pending, Failure> {
+        let (http, begun) = (self.http.clone(), Instant::now());
+        let deadline = begun + pauses.patience().lookup;
+        let (asked, answer) = channel();
+        // Whoever asked may have gone.
+        let ask = move || drop(asked.send(fetch(&http, id, deadline)));
+        let thread = std::thread::Builder::new().name("schema-registry".to_owned()).spawn(ask);
+        thread.map_err(|error| Failure::Unavailable(format!("no thread to ask the registry on: {error}"), None))?;
+        Ok(Pending { id, begun, answer })
+    }
+
+    /// Waits a while for an answer; `None` when there is none yet, and the lookup goes on.
+    fn wait(&self, pending: Pending, state: &mut State) -> Option<(u32, Lookup)> {
+        let fetched = match pending.answer.recv_timeout(state.pauses.patience().answer) {
+            Ok(fetched) => fetched,
+            Err(RecvTimeoutError::Timeout) => {
+                state.pending = Some(pending);
+                return None;
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Failure::Unavailable("the thread that asked the registry ended; please report this".to_owned(), None))
+            }
         };
-        Ok(match self.references(&answer, deadline)? {
-            Ok(references) => Lookup::Found(answer.schema, references),
-            Err(why) => Lookup::Unusable(why),
-        })
+        Some((pending.id, self.note(pending.id, fetched, &mut state.pauses)))
     }
 
-    /// The schemas of all types that this one and those refer to, by name; or why they can't be used.
-    fn references(
-        &self,
-        answer: &Answer,
-        deadline: Instant,
-    ) -> Result<Result<HashMap<String, String>, String>, Failure> {
-        let mut found = HashMap::new();
-        let mut bytes = answer.schema.len();
-        let mut wanted: Vec<(String, String)> = locate(&answer.references);
-        while let Some((name, path)) = wanted.pop() {
-            if found.contains_key(&name) {
-                continue;
-            }
-            if found.len() == MAX_REFERENCES || bytes > MAX_BYTES {
-                return Ok(Err(format!(
-                    "it refers to more than {MAX_REFERENCES} schemas, or {MAX_BYTES} bytes of them"
-                )));
-            }
-            let referred = match self.ask(&path, deadline) {
-                Ok(Ok(referred)) => referred,
-                Ok(Err(why)) => return Ok(Err(format!("type {name:?}: {why}"))),
-                Err(Failure::Absent) => return Ok(Err(format!("type {name:?}: the registry has nothing at {path}"))),
-                Err(failure) => return Err(failure),
-            };
-            bytes += referred.schema.len();
-            wanted.extend(locate(&referred.references));
-            found.insert(name, referred.schema);
-        }
-        Ok(Ok(found))
-    }
-
-    /// One schema, or why it can't be used.
-    fn ask(&self, path: &str, deadline: Instant) -> Result<Result<Answer, String>, Failure> {
-        let body = self.http.get(path, deadline)?;
-        let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
-            let url = self.http.address().join(path);
-            Failure::Unavailable(format!("{url} does not answer as a schema registry ({error})"))
-        })?;
-        Ok(match answer.schema_type.as_deref() {
-            None | Some("AVRO") => Ok(answer),
-            Some(other) => Err(format!("it is no Avro schema: its type is {:.20}", other.escape_default())),
-        })
-    }
-}
-
-/// Where the types referred to are: name and path.
-fn locate(references: &Option<Vec<Reference>>) -> Vec<(String, String)> {
-    let path = |reference: &Reference| {
-        let subject = utf8_percent_encode(&reference.subject, ESCAPED);
-        // What was deleted is still referred to.
-        format!("/subjects/{subject}/versions/{}?deleted=true", reference.version)
-    };
-    references.iter().flatten().map(|reference| (reference.name.clone(), path(reference))).collect()
-}
-
-impl Resolver for Registry {
-    fn look_up(&self, id: u32) -> Lookup {
-        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
-        let begun = Instant::now();
-        if pauses.is_absent(id, begun) {
-            return Lookup::Unknown;
-        }
-        if let Some(why) = pauses.obstacle(begun) {
-            return Lookup::Unavailable(why);
-        }
-        let fetched = self.fetch(id, begun + pauses.patience().lookup);
+    /// Takes note of how a lookup ended.
+    fn note(&self, id: u32, fetched: Result<Lookup, Failure>, pauses: &mut Pauses) -> Lookup {
         let now = Instant::now();
         match fetched {
-            Err(Failure::Unavailable(why)) => {
-                pauses.fails(why.clone(), now);
+            Err(Failure::Unavailable(why, retry_after)) => {
+                pauses.fails(why.clone(), retry_after, now);
                 Lookup::Unavailable(why)
             }
             Err(Failure::Absent) => {
                 pauses.works();
+                pauses.spend();
                 pauses.lacks(id, now);
                 Lookup::Unknown
+            }
+            Err(Failure::Refused(why)) | Ok(Lookup::Unusable(why)) => {
+                pauses.works();
+                pauses.spend();
+                Lookup::Unusable(why)
             }
             Ok(found) => {
                 pauses.works();
@@ -149,5 +102,45 @@ impl Resolver for Registry {
                 found
             }
         }
+    }
+
+    fn slow(&self, begun: Instant) -> Lookup {
+        let seconds = begun.elapsed().as_secs();
+        Lookup::Unavailable(format!("{} has not answered for {seconds} seconds", self.http.address()))
+    }
+}
+
+impl Resolver for Registry {
+    /// Says after 1.5 s that there is no answer yet; the lookup goes on, and whoever asks again gets what it brings.
+    fn look_up(&self, id: u32) -> Lookup {
+        if id > MAX_ID {
+            return Lookup::Unknown;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pending) = state.pending.take() {
+            let begun = pending.begun;
+            match self.wait(pending, &mut state) {
+                None => return self.slow(begun),
+                Some((other, lookup)) if other == id => return lookup,
+                ready => state.ready = ready,
+            }
+        }
+        if let Some((_, lookup)) = state.ready.take_if(|(ready, _)| *ready == id) {
+            return lookup;
+        }
+        let now = Instant::now();
+        if state.pauses.is_absent(id, now) {
+            return Lookup::Unknown;
+        }
+        if let Some(why) = state.pauses.obstacle(now) {
+            return Lookup::Unavailable(why);
+        }
+        std::thread::sleep(state.pauses.pace(now));
+        let begun = Instant::now();
+        let pending = match self.begin(id, &state.pauses) {
+            Ok(pending) => pending,
+            Err(failure) => return self.note(id, Err(failure), &mut state.pauses),
+        };
+        self.wait(pending, &mut state).map_or_else(|| self.slow(begun), |(_, lookup)| lookup)
     }
 }

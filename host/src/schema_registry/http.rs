@@ -1,19 +1,26 @@
 //! One question to a registry, asked again where that may help.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
 use ureq::config::RedirectAuthHeaders;
+use ureq::http::{HeaderMap, header};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::Address;
+use super::address::Address;
 
 /// Bytes of an answer. A schema may have 1 MiB, and more when it is written within JSON.
 const MAX_ANSWER: u64 = 4 << 20;
+/// Bytes of a refusal that are looked at.
+const MAX_REFUSAL: u64 = 64 << 10;
 /// How often a question is asked, and the pause before the second time; it doubles.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long one try may take.
+const MAX_TRY: Duration = Duration::from_secs(10);
+/// The longest that a registry's wish not to be asked (`Retry-After`) is heeded: the stream stands still meanwhile.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
 /// Why a question has no answer.
@@ -21,8 +28,17 @@ const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
 pub(super) enum Failure {
     /// The registry has nothing of that name.
     Absent,
-    /// It does not answer, or not as one. Said for people.
-    Unavailable(String),
+    /// It answers as a registry does, and will answer the same when it is asked again. Said for people.
+    Refused(String),
+    /// It does not answer, or not as a registry. Said for people, with the time it does not want to be asked for.
+    Unavailable(String, Option<Duration>),
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    retry_after: Option<Duration>,
 }
 
 /// Asks a registry.
@@ -36,6 +52,8 @@ pub(super) struct Http {
 #[derive(Deserialize)]
 struct Refusal {
     error_code: u32,
+    #[serde(default)]
+    message: String,
 }
 
 impl Http {
@@ -61,24 +79,17 @@ impl Http {
         let url = self.address.join(path);
         let mut pause = PAUSE;
         for again in (0..TRIES).rev() {
-            let why = match self.ask(&url, deadline) {
-                Ok((200, body)) => return Ok(body),
-                // A registry says what it has not; anything else at that address says 404 alone.
-                Ok((404, body)) if is_absent(&body) => return Err(Failure::Absent),
-                Ok((401 | 403, _)) => {
-                    let why = format!("{url} refuses the user and password that it was given, or wants some");
-                    return Err(Failure::Unavailable(why));
+            let (why, retry_after) = match self.ask(&url, deadline) {
+                Ok(answer) if answer.status == 200 => return Ok(answer.body),
+                Ok(answer) => (refusal(&url, &answer)?, answer.retry_after),
+                Err(ureq::Error::BodyExceedsLimit(_)) => {
+                    return Err(Failure::Refused(format!("{url} answers with more than {MAX_ANSWER} bytes")));
                 }
-                Ok((status @ (429 | 500..=599), _)) => format!("{url} answers with status {status}"),
-                Ok((status, _)) => {
-                    let why = format!("{url} answers with status {status}: is a schema registry there?");
-                    return Err(Failure::Unavailable(why));
-                }
-                Err(error) => format!("{url}: {error}"),
+                Err(error) => (format!("{url}: {error}"), None),
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            if again == 0 || left <= pause {
-                return Err(Failure::Unavailable(why));
+            if again == 0 || left <= pause || retry_after.is_some() {
+                return Err(Failure::Unavailable(why, retry_after));
             }
             std::thread::sleep(pause);
             pause *= 2;
@@ -86,22 +97,84 @@ impl Http {
         unreachable!("the last try returns")
     }
 
-    fn ask(&self, url: &str, deadline: Instant) -> Result<(u16, Vec<u8>), ureq::Error> {
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    fn ask(&self, url: &str, deadline: Instant) -> Result<Answer, ureq::Error> {
+        let left = deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(1), MAX_TRY);
         let mut request = self.agent.get(url).config().timeout_global(Some(left)).build().header("Accept", ACCEPT);
         if let Some(authorization) = self.address.authorization() {
             request = request.header("Authorization", authorization);
         }
         let mut response = request.call()?;
         let status = response.status().as_u16();
-        Ok((status, read(response.body_mut())?))
+        let retry_after = retry_after(response.headers(), SystemTime::now());
+        let body = match status {
+            200 => read(response.body_mut(), MAX_ANSWER)?,
+            // The status says it all where the body can't be read.
+            _ => read(response.body_mut(), MAX_REFUSAL).unwrap_or_default(),
+        };
+        Ok(Answer { status, body, retry_after })
     }
 }
 
-fn read(body: &mut Body) -> Result<Vec<u8>, ureq::Error> {
-    body.with_config().limit(MAX_ANSWER).read_to_vec()
+fn read(body: &mut Body, most: u64) -> Result<Vec<u8>, ureq::Error> {
+    body.with_config().limit(most).read_to_vec()
 }
 
-fn is_absent(body: &[u8]) -> bool {
-    serde_json::from_slice(body).is_ok_and(|Refusal { error_code }| matches!(error_code, 404 | 40400..=40499))
+/// What to say of an answer with another status than 200 that may be a better one soon; else the failure that it is.
+fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
+    let said: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
+    match (answer.status, said) {
+        // A registry says what it has not; anything else at that address says 404 alone.
+        (404, Some(Refusal { error_code: 404 | 40400..=40499, .. })) => Err(Failure::Absent),
+        (401, _) => Err(Failure::Unavailable(
+            format!(
+                "{url} wants another user and password (status 401): give --schema-registry-user USER:PASSWORD, or \
+                 http[s]://USER:PASSWORD@HOST as the registry's address"
+            ),
+            None,
+        )),
+        (403, _) => Err(Failure::Unavailable(
+            format!("{url} is forbidden to this user (status 403): schemas and subjects must be readable"),
+            None,
+        )),
+        (status @ (408 | 425 | 429 | 500..=599), _) => Ok(format!("{url} answers with status {status}")),
+        (status @ 400..=499, Some(Refusal { message, .. })) => {
+            let message: String = message.chars().take(200).collect();
+            Err(Failure::Refused(format!("{url} answers with status {status}: {}", message.escape_debug())))
+        }
+        (status, _) => {
+            let why = format!("{url} answers with status {status}: is a schema registry there?");
+            Err(Failure::Unavailable(why, None))
+        }
+    }
+}
+
+/// The time of `Retry-After` ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)): seconds or
+/// a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let after = match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Duration::from_secs(text.parse().unwrap_or(u64::MAX)),
+        false => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(after.min(MAX_RETRY_AFTER))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_seconds_or_as_a_date() {
+        let now = httpdate::parse_http_date("Sat, 09 May 2026 03:00:00 GMT").unwrap();
+        let after = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, now).map(|after| after.as_secs())
+        };
+        assert_eq!([after("7"), after("0"), after("86400")], [Some(7), Some(0), Some(60)]);
+        assert_eq!(after("99999999999999999999999"), Some(60));
+        assert_eq!(after("Sat, 09 May 2026 03:00:12 GMT"), Some(12));
+        assert_eq!(after("Sat, 09 May 2026 02:00:00 GMT"), Some(0));
+        assert_eq!([after("soon"), after("-1"), after("1.5")], [None; 3]);
+    }
 }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use anyhow::anyhow;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use super::take::Taker;
@@ -48,10 +49,10 @@ impl Total {
 /// When it can't go on.
 pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &AtomicBool) -> anyhow::Result<Total> {
     let before = matches!(args.commit, CommitArg::Before);
-    let mut stream = Stream { args, before, follower, taker, total: Total::default(), bar: bar(), open: true };
+    let mut stream = Stream { args, stop, before, follower, taker, total: Total::default(), bar: bar(), open: true, failure: None };
     let begun = Instant::now();
     let mut last = None;
-    while stream.open && !stop.load(Ordering::Relaxed) && !stream.complete() {
+    while stream.open && stream.failure.is_none() && !stop.load(Ordering::Relaxed) && !stream.complete() {
         if stream.step()? || last.is_none() && stream.follower.is_member() {
             last = Some(Instant::now());
         }
@@ -65,11 +66,12 @@ pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &Atomi
         tracing::info!("{saved}");
     }
     stream.follower.close()?;
-    Ok(stream.total)
+    stream.failure.map_or(Ok(stream.total), Err)
 }
 
 struct Stream<'a> {
     args: &'a ConsumeArgs,
+    stop: &'a AtomicBool,
     /// Whether messages are acknowledged before they are taken.
     before: bool,
     follower: Follower,
@@ -78,6 +80,8 @@ struct Stream<'a> {
     bar: ProgressBar,
     /// Whether someone still reads what is printed.
     open: bool,
+    /// Why the stream can't go on.
+    failure: Option<anyhow::Error>,
 }
 
 impl Stream<'_> {
@@ -95,7 +99,11 @@ impl Stream<'_> {
         if self.before && !self.follower.acknowledge(&messages)? {
             return Ok(true);
         }
-        for message in &messages {
+        for (at, message) in messages.iter().enumerate() {
+            if !self.await_schema(message)? {
+                messages.truncate(at);
+                break;
+            }
             self.take(message)?;
         }
         let ends = self.follower.ends();
@@ -112,6 +120,29 @@ impl Stream<'_> {
         }
         self.bar.tick();
         Ok(!messages.is_empty())
+    }
+
+    /// Waits while the registry can't be asked for a message's schema. `false`: told to stop before, or no answer came within
+    /// `--timeout`.
+    fn await_schema(&mut self, message: &Message) -> anyhow::Result<bool> {
+        let (begun, mut told) = (Instant::now(), false);
+        while let Some(obstacle) = self.taker.obstacle(message) {
+            // What was taken before is not held back, nor taken again.
+            self.print()?;
+            if self.stop.load(Ordering::Relaxed) || !self.open {
+                return Ok(false);
+            }
+            if self.args.timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
+                let Message { topic, partition, offset, .. } = message;
+                self.failure = Some(anyhow!("topic {topic}, partition {partition}, offset {offset}: {obstacle}"));
+                return Ok(false);
+            }
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!("waiting for a schema: {obstacle}");
+            }
+            std::thread::sleep(WAIT);
+        }
+        Ok(true)
     }
 
     fn take(&mut self, message: &Message) -> anyhow::Result<()> {

@@ -11,11 +11,14 @@ use super::lines::Lines;
 use super::view::View;
 use crate::commands::UsageError;
 use crate::pipeline::Message;
-use skysieve_avro::{Framed, SchemaId, Schemas, Selector};
+use skysieve_avro::{AvroError, Framed, SchemaId, Schemas, Selector};
 use skysieve_survey::{AlertId, Surveys};
 
 /// Letters of an alert's id that a file's name has room for.
 const LONGEST_NAME: usize = 200;
+
+/// How often it is told that a schema lacks a field: each message may have a schema of its own.
+const MAX_TOLD: usize = 1000;
 
 /// Takes messages apart: lines, files, complaints.
 pub struct Taker {
@@ -55,6 +58,11 @@ impl Taker {
         })
     }
 
+    /// Why a message can't be taken yet: nobody can say now what its schema is.
+    pub fn obstacle(&self, message: &Message) -> Option<AvroError> {
+        self.decode.then(|| self.schemas.resolve(&message.bytes).err()).flatten().filter(AvroError::may_pass)
+    }
+
     /// Takes one message; what is wrong with it.
     ///
     /// # Errors
@@ -86,7 +94,7 @@ impl Taker {
             let printed = lines.alert(message, &self.schemas, alert, (&view, id.as_ref()), &mut self.out);
             complaints.extend(printed.err().map(|error| error.to_string()));
             for (field, selector) in lines.lacking() {
-                if self.told.insert((alert.schema, field)) {
+                if self.told.len() < MAX_TOLD && self.told.insert((alert.schema, field)) {
                     tracing::warn!("{}", selector.absent(&self.schemas, alert.schema));
                 }
             }

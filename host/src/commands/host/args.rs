@@ -64,7 +64,9 @@ pub struct HostArgs {
     /// Where alerts keep id, visit and time.
     #[command(flatten)]
     pub named: FieldArgs,
-    /// What becomes of alerts whose schema is not known: a dead letter, or the stream waits until it is
+    /// What becomes of alerts whose schema is not known where no --schema-registry is named: a dead letter, or the stream
+    /// waits, until the host is started with their schema. A registry decides: what it lacks is a dead letter, and while it
+    /// can't be asked the stream waits
     #[arg(long, value_name = "WHAT", env = "SKYSIEVE_UNKNOWN_SCHEMA", value_enum, default_value = "dead-letter")]
     unknown_schema: UnknownSchema,
     #[command(flatten)]
@@ -111,7 +113,7 @@ enum OnLostOffsets {
 enum UnknownSchema {
     /// A dead letter each.
     DeadLetter,
-    /// The stream stands still until the schema is known.
+    /// The stream stands still until the host is started with their schema.
     Wait,
 }
 

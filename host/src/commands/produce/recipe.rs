@@ -32,9 +32,16 @@ pub enum Trouble {
 
 impl From<AvroError> for Trouble {
     fn from(error: AvroError) -> Trouble {
-        Trouble::Packet(error.to_string())
+        match error.may_pass() {
+            // The packet is not at fault, and the next one would fare no better.
+            true => Trouble::Fatal(error.into()),
+            false => Trouble::Packet(error.to_string()),
+        }
     }
 }
+
+/// Framings that are kept to be used again, each with the JSON of its schema: there may be one for every packet.
+const MAX_WRAPPERS: usize = 64;
 
 /// What is done with every alert.
 pub struct Recipe {
@@ -189,6 +196,9 @@ impl<'a> Cook<'a> {
 
     fn wrapper(&mut self, schema: SchemaId, framing: Framing) -> anyhow::Result<&Wrapper> {
         use std::collections::hash_map::Entry;
+        if self.wrappers.len() >= MAX_WRAPPERS {
+            self.wrappers.clear();
+        }
         match self.wrappers.entry((schema, framing)) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(free) => Ok(free.insert(wrapper(self.recipe, schema, framing)?)),

@@ -1,0 +1,107 @@
+//! A schema by its id, with the schemas that it refers to.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::http::{Failure, Http};
+use skysieve_avro::Lookup;
+
+/// Schemas that one may refer to, directly or through others, and the bytes of all of them.
+const MAX_REFERENCES: usize = 100;
+const MAX_BYTES: usize = 4 << 20;
+/// What a subject's name may not hold in an address.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A schema as the registry hands it out
+/// ([reference](https://docs.confluent.io/platform/current/schema-registry/develop/api.html#schemas)).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    schema: String,
+    /// Absent: Avro.
+    schema_type: Option<String>,
+    references: Option<Vec<Reference>>,
+}
+
+/// Its name does not matter: a type's, or a file's, as whoever registered it liked.
+#[derive(Deserialize)]
+struct Reference {
+    subject: String,
+    version: i64,
+}
+
+/// Looks an id up.
+pub(super) fn fetch(http: &Http, id: u32, deadline: Instant) -> Result<Lookup, Failure> {
+    let mut fetch = Fetch { http, deadline, seen: HashSet::new(), found: Vec::new(), bytes: 0 };
+    let result = fetch.schema(id);
+    match result {
+        Ok(avsc) => Ok(Lookup::Found(avsc, fetch.found)),
+        Err(Failure::Refused(why)) => Ok(Lookup::Unusable(why)),
+        Err(failure) => Err(failure),
+    }
+}
+
+struct Fetch<'a> {
+    http: &'a Http,
+    deadline: Instant,
+    /// Paths of schemas referred to that were asked for.
+    seen: HashSet<String>,
+    /// The schemas there, those that others refer to before these: so they are asked for, and so Java reads them.
+    found: Vec<String>,
+    bytes: usize,
+}
+
+impl Fetch<'_> {
+    fn schema(&mut self, id: u32) -> Result<String, Failure> {
+        let answer = self.ask(&format!("/schemas/ids/{id}"))?;
+        self.references(answer.references)?;
+        Ok(answer.schema)
+    }
+
+    /// Asks for what is referred to, directly or through others. As deep as there are references, of which there is a bound.
+    fn references(&mut self, references: Option<Vec<Reference>>) -> Result<(), Failure> {
+        for reference in references.into_iter().flatten() {
+            let path = path(&reference);
+            if !self.seen.insert(path.clone()) {
+                continue;
+            }
+            if self.seen.len() > MAX_REFERENCES || self.bytes > MAX_BYTES {
+                let why = format!("it refers to more than {MAX_REFERENCES} schemas, or {MAX_BYTES} bytes of them");
+                return Err(Failure::Refused(why));
+            }
+            let answer = self.ask(&path).map_err(|failure| match failure {
+                Failure::Absent => Failure::Refused(format!("it refers to {path}, which the registry does not have")),
+                other => other,
+            })?;
+            self.references(answer.references)?;
+            self.found.push(answer.schema);
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, path: &str) -> Result<Answer, Failure> {
+        let body = self.http.get(path, self.deadline)?;
+        let url = || self.http.address().join(path);
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
+            Failure::Unavailable(format!("{} does not answer as a schema registry ({error})", url()), None)
+        })?;
+        self.bytes += answer.schema.len();
+        match answer.schema_type.as_deref() {
+            None => Ok(answer),
+            Some(avro) if avro.eq_ignore_ascii_case("AVRO") => Ok(answer),
+            Some(other) => {
+                let why = format!("{} is no Avro schema: its type is {:.20}", url(), other.escape_default());
+                Err(Failure::Refused(why))
+            }
+        }
+    }
+}
+
+fn path(reference: &Reference) -> String {
+    let subject = utf8_percent_encode(&reference.subject, ESCAPED);
+    // What was deleted is still referred to.
+    format!("/subjects/{subject}/versions/{}?deleted=true", reference.version)
+}
