@@ -1,10 +1,9 @@
 //! Schemas from a real registry.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
-use skysieve::kafka::Received;
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
@@ -23,8 +22,9 @@ fn register_source(registry: &Registry) -> (Value, u32) {
     (alert, registry.register("source", &source, &[]))
 }
 
+/// The reference is named as Java's users often do: by a file.
 fn register_alert(registry: &Registry, alert: &Value) -> u32 {
-    registry.register("alert", alert, &[("lsst.v11_1.diaSource", "source", 1)])
+    registry.register("alert", alert, &[("diaSource.avsc", "source", 1)])
 }
 
 /// The alert in a message of that schema id.
@@ -39,47 +39,56 @@ fn await_detail(host: &Host, text: &str) {
     });
 }
 
+fn waits(host: &Host) {
+    await_detail(host, "can't be looked up");
+    assert_eq!(host.health()["waiting_for_schema"], true);
+    assert!(host.get("/metrics").contains("\nskysieve_waiting_for_schema 1\n"));
+}
+
 #[test]
-fn a_schema_that_comes_later() {
-    let (Some(brokers), Some(registry)) = (kafka(), Registry::start("later")) else { return };
+fn an_outage_is_waited_for_and_what_the_registry_lacks_is_not() {
+    let (Some(brokers), Some(registry)) = (kafka(), Registry::start("outage")) else { return };
     let (alert, source_id) = register_source(&registry);
-    let id = source_id + 1;
-    let topic = unique("later");
+    let id = register_alert(&registry, &alert);
+    let absent = source_id.max(id) + 1000;
+    let topic = unique("outage");
     create_topic(&brokers, &topic, 1);
     let all = alerts(1, 20);
     let mut feeder = feeder(&brokers, &topic, 1);
-    feed(&mut feeder, 1, packets(&all[..5]).chain(all[5..10].iter().map(of_schema(id))));
+    feed(&mut feeder, 1, packets(&all[..5]).chain(all[5..10].iter().map(of_schema(absent))));
 
-    let (waits, goes_on) = (Setup::new("waits", &[ALL]), Setup::new("goes-on", &[ALL]));
-    let waiting = waits.start(&brokers, &topic, &["--schema-registry", &registry.url, "--unknown-schema", "wait"]);
-    let going = goes_on.start(&brokers, &topic, &["--schema-registry", &registry.url]);
-    going.await_done(10);
-    await_detail(&waiting, &format!("schema id {id} is not known;"));
+    let setups = [Setup::new("waits", &[ALL]), Setup::new("goes-on", &[ALL])];
+    let named = ["--schema-registry", &registry.url];
+    let waiting = setups[0].start(&brokers, &topic, &[&named[..], &["--unknown-schema", "wait"]].concat());
+    let going = setups[1].start(&brokers, &topic, &named);
+    for host in [&waiting, &going] {
+        host.await_done(10);
+        assert_eq!((&host.health()["ready"], &host.health()["waiting_for_schema"]), (&true.into(), &false.into()));
+    }
     registry.kill();
-    await_detail(&waiting, "can't be looked up");
+    feed(&mut feeder, 1, all[10..].iter().map(of_schema(id)));
+    waits(&waiting);
+    waits(&going);
+    let told_to_stop = Instant::now();
+    assert_eq!(going.stop().0, Some(0));
+    assert!(told_to_stop.elapsed() < Duration::from_secs(5), "{:?}", told_to_stop.elapsed());
     registry.revive();
-    await_detail(&waiting, &format!("schema id {id} is not known;"));
-    assert_eq!(register_alert(&registry, &alert), id);
-    waiting.await_done(10);
-    assert_eq!(waiting.health()["ready"], true);
-    // Who had asked too early asks again, without a restart.
-    wait_for("the schema to be known", || {
-        feed(&mut feeder, 1, all[10..].iter().map(of_schema(id)));
-        std::thread::sleep(Duration::from_secs(2));
-        going.filter("all")["counts"]["seen"].as_u64().unwrap() > 5
-    });
-    assert_eq!((waiting.stop().0, going.stop().0), (Some(0), Some(0)));
+    waiting.await_done(20);
+    let again = setups[1].start(&brokers, &topic, &named);
+    again.await_done(10);
+    assert_eq!((waiting.stop().0, again.stop().0), (Some(0), Some(0)));
 
-    let messages =
-        read_all(&brokers, &[waits.topic("all"), waits.topic("dead-letters"), goes_on.topic("dead-letters")]);
-    let judged = ids(&messages, &waits.topic("all"));
-    assert!(all[..10].iter().all(|alert| judged.iter().filter(|id| **id == alert.id).count() == 1), "{judged:?}");
-    assert!(!messages.iter().any(|message| *message.topic == *waits.topic("dead-letters")));
-    let letters = messages.iter().filter(|message| *message.topic == *goes_on.topic("dead-letters"));
-    let reason = |letter: &Received| text(letter.header("skysieve-reason").unwrap());
-    let reasons: Vec<String> = letters.map(reason).collect();
-    let expected = format!("schema id {id} is not known");
-    assert!(reasons.len() >= 5 && reasons.iter().all(|reason| reason.contains(&expected)), "{reasons:?}");
+    for setup in &setups {
+        let (output, letters) = (setup.topic("all"), setup.topic("dead-letters"));
+        let messages = read_all(&brokers, &[output.clone(), letters.clone()]);
+        let mut expected: Vec<i64> = all[..5].iter().chain(&all[10..]).map(|alert| alert.id).collect();
+        expected.sort_unstable();
+        assert_eq!(ids(&messages, &output), expected, "{}", setup.name);
+        let letters = messages.iter().filter(|message| *message.topic == *letters);
+        let reasons: Vec<String> = letters.map(|letter| text(letter.header("skysieve-reason").unwrap())).collect();
+        let expected = format!("schema id {absent} is not known, nor does the schema registry have it");
+        assert_eq!(reasons, [(); 5].map(|()| expected.clone()), "{}", setup.name);
+    }
 }
 
 #[test]
