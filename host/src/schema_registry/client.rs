@@ -117,6 +117,9 @@ impl Resolver for Registry {
             return Lookup::Unknown;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lookup)) = state.ready.take_if(|(ready, _)| *ready == id) {
+            return lookup;
+        }
         if let Some(pending) = state.pending.take() {
             let begun = pending.begun;
             match self.wait(pending, &mut state) {
@@ -124,9 +127,6 @@ impl Resolver for Registry {
                 Some((other, lookup)) if other == id => return lookup,
                 ready => state.ready = ready,
             }
-        }
-        if let Some((_, lookup)) = state.ready.take_if(|(ready, _)| *ready == id) {
-            return lookup;
         }
         let now = Instant::now();
         if state.pauses.is_absent(id, now) {
