@@ -44,9 +44,8 @@ impl BatchDecoder {
     /// Why a message can't be decoded yet: the registry can't be asked for its schema, or, if the stream is to wait
     /// `for_unknown` schemas, its schema is not known and there is no registry to ask.
     pub fn obstacle(&self, messages: &[Message], for_unknown: bool) -> Option<String> {
-        let waits = |error: &AvroError| {
-            error.may_pass() || for_unknown && matches!(error, AvroError::UnknownSchema { .. })
-        };
+        let waits =
+            |error: &AvroError| error.may_pass() || for_unknown && matches!(error, AvroError::UnknownSchema { .. });
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;
             // A message over which this panics does so again when it is decoded, and becomes a dead letter then.

@@ -69,9 +69,10 @@ impl Registry {
                 state.pending = Some(pending);
                 return None;
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(Failure::Unavailable("the thread that asked the registry ended; please report this".to_owned(), None))
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(Failure::Unavailable(
+                "the thread that asked the registry ended; please report this".to_owned(),
+                None,
+            )),
         };
         Some((pending.id, self.note(pending.id, fetched, &mut state.pauses)))
     }

@@ -125,7 +125,11 @@ fn a_schema_is_asked_for_once() {
     assert_eq!(requests.len(), 1, "{requests:?}");
     assert!(requests[0].starts_with("GET /schemas/ids/7 HTTP/1.1\n"), "{requests:?}");
     schemas.frame(&message(1101)).unwrap();
-    assert_eq!(server.requests().len(), 2, "whoever names a registry wants to know what it says of ids that are built in");
+    assert_eq!(
+        server.requests().len(),
+        2,
+        "whoever names a registry wants to know what it says of ids that are built in"
+    );
     schemas.frame(&message(1101)).unwrap();
     assert_eq!(server.requests().len(), 2, "but not for every alert");
 }

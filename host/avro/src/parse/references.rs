@@ -112,7 +112,8 @@ impl<'a> Whole<'a> {
             return Ok(name.into());
         }
         // Java looks for a name without a namespace as well.
-        let known = [full(name, namespace), name.to_owned()].into_iter().find(|name| self.definitions.contains_key(name));
+        let known =
+            [full(name, namespace), name.to_owned()].into_iter().find(|name| self.definitions.contains_key(name));
         let Some(known) = known else { return Ok(name.into()) };
         if self.written.contains_key(&known) {
             self.spend(known.len())?;
@@ -140,7 +141,8 @@ impl<'a> Whole<'a> {
         whole.insert("name".to_owned(), last(&name).into());
         whole.insert("namespace".to_owned(), namespace.into());
         if object.contains_key("fields") {
-            let fields = fields(object).map(|field| self.field(field, namespace, depth)).collect::<Result<Value, _>>()?;
+            let fields =
+                fields(object).map(|field| self.field(field, namespace, depth)).collect::<Result<Value, _>>()?;
             whole.insert("fields".to_owned(), fields);
         }
         Ok(Value::Object(whole))

@@ -254,7 +254,9 @@ impl Known {
 
     /// Says, once an id, that a schema of the user's is used in place of another one that is built in.
     fn tell_if_other(&mut self, id: u32, schema: &Schema, whose: &str) {
-        let Some(builtin) = self.builtin.get(&id).filter(|builtin| builtin.schema.types != schema.types) else { return };
+        let Some(builtin) = self.builtin.get(&id).filter(|builtin| builtin.schema.types != schema.types) else {
+            return;
+        };
         if self.told.insert(id) {
             let (builtin, used) = (&builtin.schema.name, &schema.name);
             tracing::warn!(id, builtin, used, "{whose} has another schema for this id than is built in; it is used");

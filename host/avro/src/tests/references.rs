@@ -57,7 +57,8 @@ fn the_same_definition_twice_is_one() {
 fn types_that_hold_each_other() {
     let node = r#"{"type": "record", "name": "sky.source", "fields": [
         {"name": "flux", "type": "float"}, {"name": "next", "type": ["null", "sky.band"]}]}"#;
-    let back = r#"{"type": "record", "name": "sky.band", "fields": [{"name": "back", "type": ["null", "sky.source"]}]}"#;
+    let back =
+        r#"{"type": "record", "name": "sky.band", "fields": [{"name": "back", "type": ["null", "sky.source"]}]}"#;
     assert!(paths(ALERT, &[node, back]).is_ok());
     assert!(paths(ALERT, &[node]).unwrap_err().contains("there is no type \"sky.band\""));
 }
@@ -82,20 +83,22 @@ fn hostile_references() {
     let fixed: Vec<String> = (0..20_000)
         .map(|n| format!(r#"{{"name": "f{n}", "type": {{"type": "fixed", "name": "t{n}", "size": 1}}}}"#))
         .collect();
-    let many = format!(
-        r#"{{"type": "record", "name": "many", "namespace": "{space}", "fields": [{}]}}"#,
-        fixed.join(", ")
-    );
+    let many =
+        format!(r#"{{"type": "record", "name": "many", "namespace": "{space}", "fields": [{}]}}"#, fixed.join(", "));
     let error = paths(ALERT, &[SOURCE, &many]).unwrap_err();
     assert!(error.contains("full names have more than"), "{error}");
     // Each level uses the next one's type.
-    let level = |n: usize| format!(r#"{{"type": "record", "name": "l{n}", "fields": [{{"name": "x", "type": "l{}"}}]}}"#, n + 1);
+    let level = |n: usize| {
+        format!(r#"{{"type": "record", "name": "l{n}", "fields": [{{"name": "x", "type": "l{}"}}]}}"#, n + 1)
+    };
     let levels: Vec<String> = (0..5000).map(level).collect();
     let error = paths(&levels[0], &levels[1..].iter().map(String::as_str).collect::<Vec<_>>()).unwrap_err();
     assert!(error.contains("nested more than 128 deep"), "{error}");
     let deep = format!("{}\"long\"{}", r#"{"type": "array", "items": "#.repeat(100), "}".repeat(100));
     assert!(whole(ALERT, &[deep]).is_ok());
-    for wrong in ["[", "null", "7", r#"{"type": "record"}"#, r#"{"type": "record", "name": 7, "fields": 7}"#, r#"{"type": {}}"#] {
+    for wrong in
+        ["[", "null", "7", r#"{"type": "record"}"#, r#"{"type": "record", "name": 7, "fields": 7}"#, r#"{"type": {}}"#]
+    {
         let said = whole(wrong, &[SOURCE.to_owned()]).and_then(|whole| parse(&whole, &mut |_| Ok(None)));
         assert!(said.is_err(), "{wrong}");
     }

@@ -49,7 +49,8 @@ impl Total {
 /// When it can't go on.
 pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &AtomicBool) -> anyhow::Result<Total> {
     let before = matches!(args.commit, CommitArg::Before);
-    let mut stream = Stream { args, stop, before, follower, taker, total: Total::default(), bar: bar(), open: true, failure: None };
+    let mut stream =
+        Stream { args, stop, before, follower, taker, total: Total::default(), bar: bar(), open: true, failure: None };
     let begun = Instant::now();
     let mut last = None;
     while stream.open && stream.failure.is_none() && !stop.load(Ordering::Relaxed) && !stream.complete() {

@@ -152,7 +152,8 @@ fn too_many_references() {
     let refer = |n: usize| json!([{"name": "x", "subject": format!("s{n}"), "version": 1}]);
     server.put("/schemas/ids/7", 200, json!({"schema": ALERT, "references": refer(0)}));
     for n in 0..120 {
-        let answer = json!({"schema": format!(r#"{{"type": "fixed", "name": "f{n}", "size": 1}}"#), "references": refer(n + 1)});
+        let answer =
+            json!({"schema": format!(r#"{{"type": "fixed", "name": "f{n}", "size": 1}}"#), "references": refer(n + 1)});
         server.put(&format!("/subjects/s{n}/versions/1?deleted=true"), 200, answer);
     }
     assert!(reason(server.registry().look_up(7)).contains("more than 100 schemas"));
