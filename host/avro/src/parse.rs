@@ -102,7 +102,6 @@ impl Parser<'_> {
         if let Some(primitive) = PRIMITIVES.iter().position(|(known, _)| *known == name) {
             return Ok(TypeId(primitive as u32));
         }
-        let bare = name;
         let name = Name::parse(name, None, namespace).map_err(|why| self.invalid(why))?;
         if let Some(&id) = self.names.get(&name.full).or_else(|| self.names.get(name.last())) {
             self.recursion.used(id);
@@ -116,12 +115,7 @@ impl Parser<'_> {
             return Ok(id);
         }
         let Some(avsc) = (self.siblings)(&name.full)? else {
-            // Java looks for a name without a namespace as well.
-            let Some(&id) = self.names.get(bare) else {
-                return Err(self.invalid(format!("there is no type {:?}", name.full)));
-            };
-            self.recursion.used(id);
-            return Ok(id);
+            return Err(self.invalid(format!("there is no type {:?}", name.full)));
         };
         self.file(&avsc).map_err(|error| match error {
             SchemaError::Json { .. } | SchemaError::TooLong { .. } => {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_DEPTH, MAX_JSON, PRIMITIVES, SchemaError};
+use super::{MAX_DEPTH, MAX_JSON, PRIMITIVES, SchemaError, json};
 
 /// Bytes of names that are written out in full: short names in a long namespace must not become many times as much.
 const MAX_NAMES: usize = MAX_JSON;
@@ -19,7 +19,7 @@ const MAX_NAMES: usize = MAX_JSON;
 /// # Errors
 /// [`SchemaError`], when one of them is no JSON, or the types are nested too deep or named at too great length.
 pub(in super::super) fn whole(avsc: &str, references: &[String]) -> Result<String, SchemaError> {
-    let read = |text: &str| serde_json::from_str(text).map_err(|error| SchemaError::Json { why: error.to_string() });
+    let read = |text: &str| json::read(text).map_err(|error| SchemaError::Json { why: error.to_string() });
     let schema: Value = read(avsc)?;
     let references = references.iter().map(|text| read(text)).collect::<Result<Vec<Value>, _>>()?;
     let mut whole = Whole { definitions: HashMap::new(), written: HashMap::new(), room: MAX_NAMES };
