@@ -131,10 +131,10 @@ impl<'a> Whole<'a> {
         depth: usize,
     ) -> Result<Value, SchemaError> {
         self.spend(name.len())?;
-        let first = !self.written.contains_key(&name);
-        // Another definition of the same name is left to the parser to refuse.
-        if *self.written.entry(name.clone()).or_insert(json) == json && !first {
-            return Ok(name.into());
+        match self.written.get(&name) {
+            Some(written) if *written == json => return Ok(name.into()),
+            Some(_) => return Err(invalid(format!("type {name:?} is defined twice, in different ways"))),
+            None => drop(self.written.insert(name.clone(), json)),
         }
         let mut whole = without(object, "fields");
         let namespace = parent(&name);

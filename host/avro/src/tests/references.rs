@@ -50,7 +50,7 @@ fn the_same_definition_twice_is_one() {
     let expected = "object.b|source.band|source.flux|before[].band|before[].flux|band";
     assert_eq!(paths(&alert, &[SOURCE, twice]).as_deref(), Ok(expected));
     let other = twice.replace(r#""r""#, r#""z""#);
-    assert!(paths(&alert, &[SOURCE, &other]).unwrap_err().contains("\"sky.band\" is defined twice"));
+    assert!(paths(&alert, &[SOURCE, &other]).unwrap_err().contains("\"sky.band\" is defined twice, in different ways"));
 }
 
 #[test]
