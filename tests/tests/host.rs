@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder, Options, Subscriber};
-use skysieve_simulate::SimulatedAlert;
+use skysieve_simulate::{Config as Simulation, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::{alerts, module, skysieve, text};
 
@@ -115,6 +115,37 @@ fn broken_messages_and_faults_reach_the_dead_letter_topic() {
     kinds.sort();
     assert_eq!(kinds.iter().filter(|kind| *kind == "trap").count(), faults);
     assert_eq!(kinds.last().unwrap(), "undecodable");
+    assert_eq!(host.stop().0, Some(0));
+}
+
+#[test]
+fn filters_of_two_surveys_share_a_host() {
+    let broker = broker(&["ztf", "bright", "chosen", "lsst-bright", "t-dead-letters", "t-quotas"]);
+    let folder = tempfile::tempdir().unwrap();
+    write_filter(folder.path(), "bright", "bright", "");
+    write_filter(folder.path(), "lsst-bright", "lsst-bright", "");
+    write_filter(folder.path(), "chosen", "odd", "topics = ['ztf']\n[config]\nmode = 'accept'");
+    let options = broker.options();
+    let simulation = Simulation { stamps: false, ..Simulation::default() };
+    let ztf: Vec<SimulatedAlert> = Simulator::new(Survey::Ztf, simulation).visit(40).collect();
+    send(&mut feeder(&options), &alerts(1, 60));
+    let mut other = Feeder::new(&options, "ztf", 1, Arc::new(|_| i64::MAX)).unwrap();
+    ztf.iter().for_each(|alert| other.send(0, Vec::new(), alert.bytes.clone().into()).unwrap());
+    other.finish().unwrap();
+
+    let arguments = ["--topic", "ztf", "--name", "t", "--filters", folder.path().to_str().unwrap()];
+    let host = Host::start(broker.brokers(), "alerts", &arguments);
+    host.await_done(100);
+    for (name, topic, seen) in [("bright", "ztf", 40), ("chosen", "ztf", 40), ("lsst-bright", "alerts", 60)] {
+        let filter = host.filter(name);
+        assert_eq!(filter["topics"], serde_json::json!([topic]), "{name}");
+        assert_eq!((&filter["counts"]["seen"], &filter["counts"]["faulted"]), (&seen.into(), &0.into()), "{name}");
+    }
+    let url = format!("{}/api/v1/filters/upload?config=mode='accept'&topics=ztv", host.url());
+    let refused = ureq::put(&url).config().http_status_as_error(false).build();
+    let mut reply = refused.content_type("application/wasm").send(std::fs::read(module("odd")).unwrap()).unwrap();
+    let said = reply.body_mut().read_to_string().unwrap();
+    assert!(reply.status() == 422 && said.contains("it reads alerts, ztf"), "{said}");
     assert_eq!(host.stop().0, Some(0));
 }
 

@@ -84,7 +84,7 @@ impl Judge {
 
     fn judge_group(&mut self, group: &Group, chunk: usize, rows: Option<&[bool]>, verdicts: &mut Verdicts) {
         let judged = |row: &u32| rows.is_none_or(|rows| rows[*row as usize]);
-        let count = group.rows.iter().filter(|row| judged(row)).count();
+        let count = rows.map_or(group.rows.len(), |_| group.rows.iter().filter(|row| judged(row)).count());
         verdicts.seen += count as u64;
         let all = count == group.rows.len();
         let Some(shown) = self.rows_to_show(group, (!all).then_some(&judged as &dyn Fn(&u32) -> bool), verdicts) else {

@@ -136,6 +136,9 @@ impl RunningFilter {
 
     /// The rows of the topics that the filter belongs to.
     fn rows(&mut self, batch: &Batch) -> Rows {
+        if self.topics.shows_all() {
+            return Rows::All;
+        }
         let seen = &batch.topics.seen;
         if let Some(topics) = self.topics.look_at(seen) {
             tracing::info!(filter = self.entry.name, topics = topics.join(","), "filter belongs to topics");

@@ -211,6 +211,11 @@ impl FilterTopics {
         changed.then(|| mine().map(|(topic, _)| topic.name.to_string()).collect())
     }
 
+    /// Whether every alert is shown to the filter, whatever its topic.
+    pub fn shows_all(&self) -> bool {
+        matches!(self.rule, Rule::All)
+    }
+
     /// Whether alerts of a topic are shown to the filter.
     pub fn shows(&self, seen: &[SeenTopic], index: usize) -> bool {
         match &self.rule {

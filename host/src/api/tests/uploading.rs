@@ -51,6 +51,19 @@ fn settings_come_in_the_query() {
     }
 }
 
+#[test]
+fn topics_come_one_by_one_or_in_a_list() {
+    let server = Server::start();
+    server.put("/api/v1/filters/bright?topics=ztf,%20lsst&topics=roman", b"module");
+    assert_eq!(server.control.last_upload().settings.topics, ["ztf", "lsst", "roman"]);
+    let reply =
+        send_form(&server, "/api/v1/filters/bright", &form(&[("module", "", b"a"), ("topics", "", b"ztf,lsst")]));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(server.control.last_upload().settings.topics, ["ztf", "lsst"]);
+    server.put("/api/v1/filters/bright", b"module");
+    assert!(server.control.last_upload().settings.topics.is_empty());
+}
+
 /// As `curl -F module=@x.wasm -F config=@x.toml` and `curl --data-binary @x.wasm` send it.
 #[test]
 fn post_works_as_put() {
