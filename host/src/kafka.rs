@@ -34,3 +34,4 @@ pub use host::start::LostOffsets;
 pub use host::topics::{TopicSettings, Topics};
 pub use host::watch::Watch;
 pub use survey::outbound::{Deliveries, Outbound, Settled, Undelivered};
+pub use wire::Compression;

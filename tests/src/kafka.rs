@@ -77,9 +77,22 @@ impl Cluster {
 
     /// Starts one of a broker that wants TLS and a password.
     pub fn secure(name: &str) -> Option<Cluster> {
+        Cluster::secure_with(name, &[])
+    }
+
+    /// The same, of a broker with more properties: `key=value`.
+    pub fn secure_with(name: &str, properties: &[&str]) -> Option<Cluster> {
         kafka()?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Cluster::begin(name, &["--secure"], Some(turn)))
+        let properties = properties.iter().flat_map(|property| ["--set", *property]);
+        let arguments: Vec<&str> = std::iter::once("--secure").chain(properties).collect();
+        Some(Cluster::begin(name, &arguments, Some(turn)))
+    }
+
+    /// Where a secure cluster lets in everyone, without TLS: for Kafka's own tools.
+    pub fn plain(&self) -> String {
+        let (host, port) = self.brokers.rsplit_once(':').expect("an address has a port");
+        format!("{host}:{}", port.parse::<u16>().expect("a port is a number") + 26)
     }
 
     /// Starts another cluster of one broker, for the same test.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use skysieve::kafka::Options;
@@ -126,4 +127,60 @@ fn rights_that_are_missing() {
 
     acl(&cluster, "--deny-principal", "Read", &["--topic", "alerts"]);
     assert_ends("no-stream", &user, &["the right to read", "topic"]);
+}
+
+/// The process ends with an error in which all of that stands, and does not take its patience of 30 s for it.
+fn assert_told(line: &str, options: &Options, parts: &[&str]) {
+    let begun = Instant::now();
+    let output = run(line, options);
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{line}: {errors}");
+    assert!(parts.iter().all(|part| errors.contains(part)), "{line}: {parts:?}: {errors}");
+    assert!(begun.elapsed() < Duration::from_secs(25), "{line}: {:?}", begun.elapsed());
+}
+
+#[test]
+fn settings_that_do_not_fit_the_listener_are_named() {
+    let Some(cluster) = Cluster::secure("settings") else { return };
+    let admin = cluster.login("admin", "admin-secret");
+    produce(&admin);
+    let elsewhere = |options: &Options| Options { brokers: cluster.plain(), ..options.clone() };
+    let plain = Options::new(&*cluster.brokers);
+    let tls = ["speaks TLS", "security.protocol=SASL_SSL", "it is PLAINTEXT now"];
+    let sasl = ["SASL", "security.protocol=SASL_SSL", "SCRAM-SHA-512", "sasl.username"];
+    let no_tls = ["does not speak TLS", "security.protocol=PLAINTEXT"];
+    let no_sasl = ["SASL", "security.protocol=PLAINTEXT"];
+    let without_sasl = admin.clone().with("security.protocol", "SSL");
+    let without_tls = elsewhere(&admin.clone().with("security.protocol", "SASL_PLAINTEXT"));
+    for line in [
+        "consume alerts --until-end",
+        "produce --topic alerts --simulate lsst --no-stamps --alerts-per-visit 1",
+        "host --topic alerts --name settings --listen 127.0.0.1:0",
+    ] {
+        assert_told(line, &plain, &tls);
+        assert_told(line, &without_sasl, &sasl);
+        assert_told(line, &elsewhere(&admin), &no_tls);
+        assert_told(line, &without_tls, &no_sasl);
+    }
+}
+
+#[test]
+fn sessions_are_renewed_before_they_end() {
+    const LIFETIME: Duration = Duration::from_secs(3);
+    let lifetime = format!("connections.max.reauth.ms={}", LIFETIME.as_millis());
+    let Some(cluster) = Cluster::secure_with("sessions", &[&lifetime]) else { return };
+    let admin = cluster.login("admin", "admin-secret");
+    produce(&admin);
+    let host = start("sessions", &admin);
+    host.await_done(ALERTS as u64);
+    let begun = Instant::now();
+    let mut alerts = ALERTS as u64;
+    // Connections are of use all the time, and for longer than several sessions.
+    while begun.elapsed() < 4 * LIFETIME {
+        produce(&admin);
+        alerts += ALERTS as u64;
+        host.await_done(alerts);
+    }
+    assert_eq!(host.retries(), 0, "no transaction met a connection that the broker had closed");
+    assert_eq!(host.stop().0, Some(0));
 }

@@ -78,7 +78,8 @@ pub struct ConsumeArgs {
     #[arg(long, env = "SKYSIEVE_GROUP")]
     group: Option<String>,
     /// Where to begin, whatever the group has read: earliest, latest, a time (2026-11-22T03:00:00Z, or seconds since
-    /// 1970), or -N for the last N messages of each partition [default: where the group left off, or earliest]
+    /// 1970), or -N for the last N messages of each partition. It holds once for a group: a member that joins others
+    /// goes on where they are [default: where the group left off, or earliest]
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
     from: Option<StartAt>,
     /// End once every partition was read to its end

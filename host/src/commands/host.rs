@@ -27,6 +27,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let options = Options {
         transaction_timeout: Duration::from_secs(args.transaction_timeout),
+        compression: args.compression,
         ..args.properties.options(&args.brokers, &stop, Options::check_host)?
     };
     let schemas = Arc::new(args.schemas.load()?);

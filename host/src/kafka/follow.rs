@@ -1,14 +1,18 @@
 //! Reading topics as a subscriber does: in a consumer group, from where it is asked to, up to their ends.
 
+mod begin;
 mod config;
 mod context;
+mod group;
 mod held;
+mod look;
+mod range;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
@@ -21,7 +25,9 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::partitions::intern;
 use crate::pipeline::Message;
+use begin::Beginning;
 use context::Context;
+use look::{Look, unreadable};
 
 /// How long a commit is tried.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,6 +45,16 @@ pub struct Follower {
     topics: Vec<Arc<str>>,
     /// The last fetch waited in vain.
     quiet: bool,
+    /// What is to be found out before the next fetch.
+    doubt: Option<Doubt>,
+}
+
+/// Something that librdkafka tells without saying of which partition.
+enum Doubt {
+    /// A partition does not have the offset that was to be read next.
+    Range,
+    /// What comes next in a partition can't be read; why.
+    Unreadable(String),
 }
 
 /// What bounds a fetch.
@@ -65,10 +81,18 @@ impl Follower {
         // Nothing but errors can come before the subscription.
         connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
         await_topics(&consumer, options, &config.topics)?;
+        consumer.context().begin_at(Beginning::find(&consumer, config, options)?);
         let names: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names)?;
         let topics = names.into_iter().map(Arc::from).collect();
-        Ok(Follower { consumer, options: options.clone(), acknowledge: config.acknowledge, topics, quiet: false })
+        Ok(Follower {
+            consumer,
+            options: options.clone(),
+            acknowledge: config.acknowledge,
+            topics,
+            quiet: false,
+            doubt: None,
+        })
     }
 
     /// Appends messages to `batch`.
@@ -76,10 +100,12 @@ impl Follower {
     /// # Errors
     /// [`Error`] when reading can't go on.
     pub fn fetch(&mut self, batch: &mut Vec<Message>, limits: FetchLimits) -> Result<(), Error> {
+        // All that came before is handed out by now.
+        self.settle()?;
         let begun = Instant::now();
         let first = batch.len();
         let mut bytes = 0;
-        while batch.len() - first < limits.count && bytes < limits.bytes {
+        while batch.len() - first < limits.count && bytes < limits.bytes && self.doubt.is_none() {
             let wait = if batch.len() == first { limits.wait } else { Duration::ZERO };
             let Some(message) = self.poll(wait)? else { break };
             bytes += message.bytes.len();
@@ -187,8 +213,12 @@ impl Follower {
     }
 
     /// Sorts an error that the consumer met: those that time may heal are waited out.
-    fn failed(&self, error: &KafkaError) -> Result<(), Error> {
+    fn failed(&mut self, error: &KafkaError) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
+        if let Some(reason) = unreadable(error) {
+            self.doubt = Some(Doubt::Unreadable(reason));
+            return Ok(());
+        }
         let connection = &self.consumer.context().connection;
         if let KafkaError::MessageConsumptionFatal(code) = error {
             return Err(Error::Other(format!("{code}: this member's part in the consumer group has ended")));
@@ -199,16 +229,54 @@ impl Follower {
                 let rights = "the user needs the right to read the topics and the consumer group";
                 Err(Error::Other(format!("{code} ({}): {rights}", connection.reason())))
             }
-            Some(AutoOffsetReset | OffsetOutOfRange) => Err(Error::Other(format!(
-                "the committed offset is not in the topic any more ({}): say --from earliest or latest",
-                connection.reason()
-            ))),
+            Some(AutoOffsetReset | OffsetOutOfRange) => {
+                self.doubt = Some(Doubt::Range);
+                Ok(())
+            }
             _ => {
                 tracing::debug!(%error, "reading goes on");
                 connection.report();
                 Ok(())
             }
         }
+    }
+
+    /// Finds out which partition an error was about.
+    fn settle(&mut self) -> Result<(), Error> {
+        match self.doubt.take() {
+            None => Ok(()),
+            Some(Doubt::Range) => self.read_on(),
+            Some(Doubt::Unreadable(reason)) => {
+                let look = Look::new(&self.options)?;
+                for (topic, partition, offset) in self.consumer.context().held().next_offsets() {
+                    look.check(&topic, partition, offset.unwrap_or(0))?;
+                }
+                Err(Error::Other(format!("a partition can't be read on: {reason}")))
+            }
+        }
+    }
+
+    /// Reads on in partitions that don't have the offset that was to be read next.
+    fn read_on(&self) -> Result<(), Error> {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition, offset) in self.consumer.context().held().next_offsets() {
+            let next = match offset {
+                Some(offset) => range::next(&self.consumer, &topic, partition, offset)
+                    .map_or(Offset::Offset(offset), Offset::Offset),
+                None => Offset::Beginning,
+            };
+            list.add_partition_offset(&topic, partition, next)?;
+        }
+        // librdkafka has stopped to fetch what is out of range, and lets nobody seek there.
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => {
+                self.consumer.incremental_unassign(&list)?;
+                self.consumer.incremental_assign(&list)?;
+            }
+            _ => self.consumer.assign(&list)?,
+        }
+        self.consumer.context().held().begin(&list);
+        Ok(())
     }
 
     /// Commits what was stored. `Ok(false)`: the group is being shared out anew.

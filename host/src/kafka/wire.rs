@@ -9,12 +9,17 @@
 
 mod broker;
 mod cluster;
+mod compression;
 mod partitioner;
 mod pieces;
+mod probe;
 mod produce;
 mod records;
+mod requests;
+mod resolve;
 mod sasl;
 mod security;
+mod shape;
 mod stop;
 mod stream;
 #[cfg(test)]
@@ -25,7 +30,10 @@ use kafka_protocol::ResponseError;
 
 use crate::kafka::client::error::Error;
 
+pub use compression::Compression;
+
 pub(super) use cluster::{Cluster, Coordinates};
+pub(super) use probe::mismatch;
 pub(super) use produce::{Parcel, Producer, plan};
 pub(super) use security::Security;
 pub(super) use topic_ids::TopicId;

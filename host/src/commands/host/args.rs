@@ -9,7 +9,7 @@ use super::cores;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
-use crate::kafka::{LostOffsets, StartAt, TopicSettings};
+use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 use skysieve_survey::Surveys;
 
@@ -94,6 +94,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_TRANSACTION_TIMEOUT", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=900))]
     pub transaction_timeout: u64,
+    /// How accepted alerts and dead letters are compressed: none, gzip, snappy, lz4 or zstd. What is too large for its topic is
+    /// compressed with zstd in any case
+    #[arg(long, value_name = "CODEC", env = "SKYSIEVE_COMPRESSION", default_value_t = Compression::None)]
+    pub compression: Compression,
     /// Threads that run filters [default: one a core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -171,6 +175,7 @@ impl HostArgs {
             partitions,
             replication: replication.unwrap_or(-1),
             retention: Duration::from_secs(retention_hours * 3600),
+            inputs: self.topics.clone(),
         }
     }
 

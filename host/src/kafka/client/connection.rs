@@ -10,9 +10,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::wire;
 
 /// How often a wait looks up.
 pub(in crate::kafka) const TICK: Duration = Duration::from_millis(100);
+
+/// When a broker that does not answer is looked at, to find out whether the settings fit it. Later ones are for brokers that
+/// begin just now.
+const LOOKS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
 
 /// How the connection to the brokers is, from the errors that librdkafka reports.
 #[derive(Default)]
@@ -69,6 +74,12 @@ impl Connection {
         state.down.then(|| state.reason.clone())
     }
 
+    /// An error, if the brokers don't let this client in: trying again won't help. `check` in words of the setting that is
+    /// wrong, if that can be found out.
+    fn check_settings(&self, options: &Options) -> Result<(), Error> {
+        self.check().map_err(|error| wire::mismatch(options).map_or(error, Error::Mismatch))
+    }
+
     /// An error, if the brokers don't let this client in: trying again won't help.
     pub(in crate::kafka) fn check(&self) -> Result<(), Error> {
         self.0.lock().unwrap().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
@@ -87,14 +98,22 @@ impl Connection {
         options: &Options,
         serve: impl Fn(),
     ) -> Result<(), Error> {
-        let deadline = Instant::now() + options.patience;
+        let begun = Instant::now();
+        let deadline = begun + options.patience;
+        let mut looks = LOOKS.into_iter().peekable();
         // Asking for something makes librdkafka connect now, instead of when its timer of 1 s looks.
         let _ = client.fetch_metadata(None, TICK);
         while client.fetch_cluster_id(TICK).is_none() {
             serve();
-            self.check()?;
+            self.check_settings(options)?;
             if options.stopping() {
                 return Err(Error::Stopped(0));
+            }
+            // Settings that don't fit the listener look like a broker that does not answer.
+            if looks.next_if(|after| begun.elapsed() >= *after).is_some()
+                && let Some(mismatch) = wire::mismatch(options)
+            {
+                return Err(Error::Mismatch(mismatch));
             }
             if Instant::now() >= deadline {
                 return Err(options.unreachable(self.reason()));

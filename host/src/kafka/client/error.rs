@@ -30,6 +30,24 @@ pub enum Error {
         "Kafka refused to let this client in ({0}): check -X security.protocol, sasl.mechanism and the credentials"
     )]
     Refused(String),
+    /// A setting of this client does not fit the listener that it connects to; which, and what to set.
+    #[error("no Kafka broker lets this client in: {0}")]
+    Mismatch(String),
+    /// A batch of messages can't be read. The partition would stand still there.
+    #[error(
+        "topic {topic}, partition {partition}, offset {offset}: {reason}. To read what follows, begin behind it (--from and a \
+         time, or another --group)"
+    )]
+    Unreadable {
+        /// The topic.
+        topic: String,
+        /// Its partition.
+        partition: i32,
+        /// The offset of the first message that can't be read, or a little before.
+        offset: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Topics that don't exist.
     #[error("no such topic: {0}; create it, or correct its name")]
     NoTopic(String),

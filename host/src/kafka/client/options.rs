@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::kafka::client::error::Error;
-use crate::kafka::wire::Security;
+use crate::kafka::wire::{Compression, Security};
 
 /// Where the brokers are, and how every client of them is set up.
 ///
@@ -25,6 +25,8 @@ pub struct Options {
     pub patience: Duration,
     /// A host's transaction that takes longer is aborted by the brokers, and tried again by the host.
     pub transaction_timeout: Duration,
+    /// How a host compresses what it publishes. What is too large for its topic is compressed in any case.
+    pub compression: Compression,
     /// Set when the process is asked to stop: no wait lasts much longer than 5 s then.
     pub stop: Arc<AtomicBool>,
 }
@@ -59,6 +61,7 @@ impl Options {
             overrides: Vec::new(),
             patience: Duration::from_secs(30),
             transaction_timeout: Duration::from_secs(60),
+            compression: Compression::None,
             stop: Arc::default(),
         }
     }
@@ -83,6 +86,10 @@ impl Options {
     /// As [`Options::check`]'s.
     pub fn check_host(&self) -> Result<(), Error> {
         self.check()?;
+        if self.property(&["compression.codec", "compression.type"]).is_some() {
+            let problem = "hosts don't publish by librdkafka: there is --compression for it".to_owned();
+            return Err(Error::Property { key: "compression.type".to_owned(), problem });
+        }
         Security::of(self).map(drop)
     }
 

@@ -30,14 +30,19 @@ pub enum Acknowledge {
 
 impl FollowConfig {
     /// What is added to librdkafka's defaults.
-    pub(super) fn properties(&self) -> [(&'static str, &'static str); 11] {
+    pub(super) fn properties(&self) -> [(&'static str, &'static str); 13] {
         let after = if self.acknowledge == Acknowledge::After { "true" } else { "false" };
         [
             // librdkafka commits what was stored: every second, and before a partition goes to another member.
             ("enable.auto.commit", after),
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "earliest"),
+            // An offset that is gone is found out and told.
+            ("auto.offset.reset", "error"),
+            // What is corrupt shall not pass for an alert.
+            ("check.crcs", "true"),
+            // New topics of a pattern, and new partitions, are looked for every 5 min otherwise.
+            ("topic.metadata.refresh.interval.ms", "20000"),
             ("isolation.level", "read_committed"),
             ("enable.partition.eof", "true"),
             ("fetch.message.max.bytes", "8388608"),

@@ -1,28 +1,28 @@
 //! What librdkafka calls back for: partitions given and taken, statistics, errors.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::begin::Beginning;
 use super::held::Held;
-use super::{Acknowledge, FollowConfig};
+use super::{Acknowledge, FollowConfig, range};
 use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
-use crate::kafka::client::start_at::StartAt;
 
-/// How long to wait for the offsets of a time.
+/// How long to wait for the group's offsets.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Context {
     pub(super) connection: Connection,
     held: Mutex<Held>,
-    start: StartAt,
+    beginning: OnceLock<Beginning>,
     acknowledge: Acknowledge,
     trouble: Mutex<Option<Error>>,
 }
@@ -32,7 +32,7 @@ impl Context {
         Context {
             connection: Connection::default(),
             held: Mutex::default(),
-            start: config.start,
+            beginning: OnceLock::new(),
             acknowledge: config.acknowledge,
             trouble: Mutex::default(),
         }
@@ -42,17 +42,29 @@ impl Context {
         lock(&self.held)
     }
 
+    /// Says where to begin, before any partition is given.
+    pub(super) fn begin_at(&self, beginning: Beginning) {
+        let _ = self.beginning.set(beginning);
+    }
+
     /// What went wrong in a callback, if anything did.
     pub(super) fn take_trouble(&self) -> Option<Error> {
         lock(&self.trouble).take()
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
-        self.begin(consumer, list)?;
+        let begun = self.begin(consumer, list)?;
         self.held().assign(list);
         match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
+        }?;
+        // Whoever gets these partitions next, before any message has come, goes on there.
+        match self.acknowledge {
+            _ if begun.count() == 0 => Ok(()),
+            Acknowledge::Never => Ok(()),
+            Acknowledge::After => consumer.store_offsets(&begun),
+            Acknowledge::Before => consumer.commit(&begun, CommitMode::Async),
         }
     }
 
@@ -64,28 +76,31 @@ impl Context {
         }
     }
 
-    /// Sets where to begin in partitions. One that this process has read goes on where the group is, or, when nothing is
-    /// ever committed, where this process was.
-    fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
-        let earlier = |topic: &str, partition| self.held().earlier(topic, partition);
-        let mut new = Vec::new();
+    /// Sets where to begin in partitions; returns those in which `--from` says so. One that this process has read goes on
+    /// where the group is, or, when nothing is ever committed, where this process was.
+    fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+        let (mut begun, mut rest) = (TopicPartitionList::new(), TopicPartitionList::new());
         for (topic, partition) in partitions(list) {
-            match earlier(&topic, partition) {
-                None => new.push((topic, partition)),
-                Some(offset) if self.acknowledge == Acknowledge::Never => {
-                    list.set_partition_offset(&topic, partition, Offset::Offset(offset))?;
+            let earlier = self.held().earlier(&topic, partition);
+            let given = match earlier {
+                Some(offset) if self.acknowledge == Acknowledge::Never => Some(Offset::Offset(offset)),
+                Some(_) => None,
+                None => self.beginning.get().and_then(|beginning| beginning.of(&topic, partition)),
+            };
+            match given {
+                None => drop(rest.add_partition(&topic, partition)),
+                Some(offset) => {
+                    list.set_partition_offset(&topic, partition, offset)?;
+                    if earlier.is_none() && matches!(offset, Offset::Offset(_)) {
+                        begun.add_partition_offset(&topic, partition, offset)?;
+                    }
                 }
-                Some(_) => {}
             }
         }
-        let offset = match self.start {
-            StartAt::Committed => return Ok(()),
-            StartAt::Earliest => Offset::Beginning,
-            StartAt::Latest => Offset::End,
-            StartAt::Last(count) => Offset::OffsetTail(count),
-            StartAt::Time(time) => return set_times(consumer, list, &new, time),
-        };
-        new.iter().try_for_each(|(topic, partition)| list.set_partition_offset(topic, *partition, offset))
+        if rest.count() > 0 {
+            go_on(consumer, list, rest)?;
+        }
+        Ok(begun)
     }
 }
 
@@ -93,25 +108,31 @@ fn partitions(list: &TopicPartitionList) -> Vec<(String, i32)> {
     list.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect()
 }
 
-/// Sets the offsets of the first messages from `time` on.
-fn set_times(
+/// Sets the offsets that the group has committed of `partitions`; where it has none, the beginning.
+fn go_on(
     consumer: &BaseConsumer<Context>,
     list: &mut TopicPartitionList,
-    partitions: &[(String, i32)],
-    time: i64,
+    partitions: TopicPartitionList,
 ) -> KafkaResult<()> {
-    if partitions.is_empty() {
-        return Ok(());
-    }
-    let mut times = TopicPartitionList::new();
-    for (topic, partition) in partitions {
-        times.add_partition_offset(topic, *partition, Offset::Offset(time))?;
-    }
-    for found in consumer.offsets_for_times(times, PATIENCE)?.elements() {
-        found.error()?;
-        // Without a message from then on: behind the last one.
-        let offset = if let offset @ Offset::Offset(_) = found.offset() { offset } else { Offset::End };
-        list.set_partition_offset(found.topic(), found.partition(), offset)?;
+    let committed = match consumer.committed_offsets(partitions, PATIENCE) {
+        Ok(committed) => committed,
+        Err(error) => {
+            // librdkafka asks for them itself, however long that takes.
+            tracing::debug!(%error, "the group's offsets are not known yet");
+            return Ok(());
+        }
+    };
+    for element in committed.elements() {
+        let (topic, partition): (Arc<str>, i32) = (element.topic().into(), element.partition());
+        let offset = match element.offset() {
+            Offset::Offset(offset) => range::next(consumer, &topic, partition, offset).unwrap_or(offset),
+            _ if element.error().is_err() => continue,
+            _ => {
+                list.set_partition_offset(&topic, partition, Offset::Beginning)?;
+                continue;
+            }
+        };
+        list.set_partition_offset(&topic, partition, Offset::Offset(offset))?;
     }
     Ok(())
 }

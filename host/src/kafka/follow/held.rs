@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rdkafka::TopicPartitionList;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
 use crate::pipeline::Message;
@@ -45,6 +46,8 @@ pub(super) struct Held {
 
 #[derive(Default)]
 struct Partition {
+    /// The offset that reading began with.
+    begin: Option<i64>,
     /// One past the last message that was handed out.
     position: Option<i64>,
     /// One past the last message that can be read.
@@ -59,8 +62,27 @@ impl Held {
     pub(super) fn assign(&mut self, list: &TopicPartitionList) {
         self.assigned = Some(Instant::now());
         for element in list.elements() {
-            self.partitions.insert((element.topic().into(), element.partition()), Partition::default());
+            let partition = Partition { begin: begin(&element), ..Partition::default() };
+            self.partitions.insert((element.topic().into(), element.partition()), partition);
         }
+    }
+
+    /// Takes note of the offsets that partitions are read on from.
+    pub(super) fn begin(&mut self, list: &TopicPartitionList) {
+        for element in list.elements() {
+            if let Some(partition) = self.partitions.get_mut(&(element.topic().into(), element.partition())) {
+                partition.position = None;
+                partition.begin = begin(&element);
+            }
+        }
+    }
+
+    /// What comes next in each partition, as far as it is known.
+    pub(super) fn next_offsets(&self) -> Vec<(Arc<str>, i32, Option<i64>)> {
+        let next = |((topic, number), partition): (&Key, &Partition)| {
+            (topic.clone(), *number, partition.position.or(partition.begin))
+        };
+        self.partitions.iter().map(next).collect()
     }
 
     pub(super) fn revoke(&mut self, list: &TopicPartitionList) {
@@ -155,6 +177,10 @@ impl Held {
             self.reached.push(PartitionEnd { topic: topic.clone(), partition: *number, offset, time });
         }
     }
+}
+
+fn begin(element: &TopicPartitionListElem<'_>) -> Option<i64> {
+    if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None }
 }
 
 fn key(message: &Message) -> Key {

@@ -1,5 +1,6 @@
 //! Outputs, dead letters and offsets to Kafka, each batch in one transaction; one is sent while the last one ends.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use crate::kafka::host::source::Client;
 use crate::kafka::host::start;
 use crate::kafka::host::transactions::{Failure, Transactions, take_over};
 use crate::kafka::host::watch::{Stamped, Watch};
-use crate::kafka::wire::Parcel;
+use crate::kafka::wire::{Compression, Parcel};
 use crate::pipeline::{Header, Position, Published, Record, Sink, SinkError};
 
 /// The header of a dead letter whose payload the brokers found too large, and how many bytes it had.
@@ -27,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Publishes batches exactly once: a batch's records and the offsets behind it are committed in one transaction.
 ///
 /// Batches that can't be committed just now are tried again, however long; the monitor tells why. A record that the
-/// brokers find too large becomes a dead letter without its payload.
+/// brokers find too large is compressed; if it still is, it becomes a dead letter without its payload.
 pub struct KafkaSink {
     /// Of the host's two.
     number: usize,
@@ -46,6 +47,9 @@ struct Shared {
     transactions: [Mutex<Transactions>; 2],
     /// Held by the one that sends.
     sending: Mutex<()>,
+    /// Bytes of the smallest payload that a topic has refused as too large by itself: what has as many is compressed at once,
+    /// instead of costing each transaction an attempt.
+    refused: Mutex<HashMap<Arc<str>, usize>>,
     /// How often a batch was sent once more. What another sink had sent by then is too early in its topics.
     repeats: AtomicU64,
     /// When the offsets of all partitions were last committed.
@@ -74,14 +78,16 @@ enum Next {
     Renew(String),
 }
 
-/// How a record is sent.
+/// How a record is sent. Each way is tried when the brokers found the one before it too large.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// In a batch with others.
     Together,
-    /// By itself: a batch with it was too large.
+    /// By itself.
     Alone,
-    /// As a dead letter: by itself it was too large.
+    /// By itself, compressed as strongly as can be: so it may have come, as surveys' producers compress their batches.
+    Compressed,
+    /// As a dead letter without its payload.
     Dropped,
 }
 
@@ -110,8 +116,9 @@ impl KafkaSink {
         name: &str,
         dead_letters: &Arc<str>,
     ) -> [KafkaSink; 2] {
-        let (sending, repeats, kept_alive) = (Mutex::default(), AtomicU64::new(0), Mutex::new(Instant::now()));
-        let shared = Arc::new(Shared { transactions: transactions.map(Mutex::new), sending, repeats, kept_alive });
+        let transactions = transactions.map(Mutex::new);
+        let (sending, refused, repeats) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { transactions, sending, refused, repeats, kept_alive: Mutex::new(Instant::now()) });
         [0, 1].map(|number| KafkaSink {
             number,
             shared: shared.clone(),
@@ -183,7 +190,7 @@ impl KafkaSink {
                     continue;
                 }
             }
-            let tried = shared.transactions(self.number).commit(&parcels(batch), positions);
+            let tried = shared.transactions(self.number).commit(&self.parcels(batch), positions);
             next = self.settle(tried, batch)?;
         }
     }
@@ -193,8 +200,8 @@ impl KafkaSink {
         match tried {
             Ok(()) => Ok(Next::Nothing),
             Err(Failure::TooLarge(large)) => {
-                // Each record is made smaller twice at most, and then refused.
-                large.into_iter().try_for_each(|number| batch[number].shrink(&self.dead_letters))?;
+                // Each record is made smaller three times at most, and then refused.
+                large.into_iter().try_for_each(|number| self.shrink(&mut batch[number]))?;
                 Ok(Next::Repeat)
             }
             Err(Failure::Again(reason)) => Ok(Next::Pause(reason)),
@@ -202,6 +209,43 @@ impl KafkaSink {
             Err(Failure::Lost { reason, .. }) => Ok(Next::Renew(reason)),
             Err(Failure::Fatal(error)) => Err(error),
         }
+    }
+
+    /// What is sent, and how.
+    fn parcels<'a>(&self, batch: &'a [Outgoing]) -> Vec<Parcel<'a>> {
+        let parcel = |Outgoing { record, way }: &'a Outgoing| {
+            let compression = match way {
+                Way::Together | Way::Alone => self.options.compression,
+                Way::Compressed => Compression::Zstd,
+                Way::Dropped => Compression::None,
+            };
+            Parcel { record, alone: *way != Way::Together, compression }
+        };
+        batch.iter().map(parcel).collect()
+    }
+
+    /// Makes of a record that was too large one that may not be.
+    fn shrink(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
+        let (topic, bytes) = (outgoing.record.topic.clone(), outgoing.record.payload.len());
+        outgoing.way = match outgoing.way {
+            Way::Together => Way::Alone,
+            Way::Alone if self.options.compression != Compression::Zstd => {
+                self.shared.refuse(&topic, bytes);
+                Way::Compressed
+            }
+            Way::Alone | Way::Compressed => {
+                // The pipeline counts and tells it.
+                tracing::debug!(%topic, bytes, "too large for Kafka: a dead letter without payload instead");
+                outgoing.drop_payload(&self.dead_letters);
+                Way::Dropped
+            }
+            Way::Dropped => {
+                return Err(Error::Other(format!(
+                    "a record for topic {topic:?} is too large even without its payload"
+                )));
+            }
+        };
+        Ok(())
     }
 
     /// The reason with what is known of the brokers.
@@ -270,16 +314,29 @@ impl Shared {
     fn transactions(&self, number: usize) -> MutexGuard<'_, Transactions> {
         lock(&self.transactions[number])
     }
+
+    /// A record in the way in which its topic may take it.
+    fn outgoing(&self, record: Record) -> Outgoing {
+        let is_large = lock(&self.refused).get(&record.topic).is_some_and(|refused| record.payload.len() >= *refused);
+        Outgoing { way: if is_large { Way::Compressed } else { Way::Together }, record }
+    }
+
+    /// Takes note that a topic does not take payloads of so many bytes as they are.
+    fn refuse(&self, topic: &Arc<str>, bytes: usize) {
+        let mut refused = lock(&self.refused);
+        let smallest = refused.entry(topic.clone()).or_insert(bytes);
+        *smallest = bytes.min(*smallest);
+    }
 }
 
 impl Sink for KafkaSink {
     type Sent = Sent;
 
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Sent {
-        let batch: Vec<Outgoing> = records.into_iter().map(|record| Outgoing { record, way: Way::Together }).collect();
+        let batch: Vec<Outgoing> = records.into_iter().map(|record| self.shared.outgoing(record)).collect();
         let _sending = lock(&self.shared.sending);
         let repeats = self.shared.repeats.load(Ordering::Acquire);
-        let outcome = self.shared.transactions(self.number).send(&parcels(&batch));
+        let outcome = self.shared.transactions(self.number).send(&self.parcels(&batch));
         Sent { batch, positions, outcome, repeats }
     }
 
@@ -288,36 +345,18 @@ impl Sink for KafkaSink {
     }
 }
 
-fn parcels(batch: &[Outgoing]) -> Vec<Parcel<'_>> {
-    batch.iter().map(|Outgoing { record, way }| Parcel { record, alone: *way != Way::Together }).collect()
-}
-
 impl Outgoing {
-    /// Makes of a record that was too large one that may not be.
-    fn shrink(&mut self, dead_letters: &Arc<str>) -> Result<(), Error> {
+    /// The record as a dead letter without its payload, which was too large.
+    fn drop_payload(&mut self, dead_letters: &Arc<str>) {
         let Record { topic, payload, headers, .. } = &mut self.record;
-        match self.way {
-            Way::Together => self.way = Way::Alone,
-            Way::Alone => {
-                let bytes = payload.len();
-                let why = format!("{bytes} bytes are more than topic {topic} takes (max.message.bytes)");
-                tracing::debug!(%topic, bytes, "too large for Kafka: a dead letter without payload instead");
-                if topic != dead_letters {
-                    headers.insert(0, Header { name: "skysieve-kind".to_owned(), value: b"too-large".to_vec() });
-                    headers.insert(1, Header { name: "skysieve-reason".to_owned(), value: why.clone().into_bytes() });
-                    *topic = dead_letters.clone();
-                }
-                headers.push(Header { name: DROPPED_PAYLOAD.to_owned(), value: why.into_bytes() });
-                *payload = Bytes::new();
-                self.way = Way::Dropped;
-            }
-            Way::Dropped => {
-                return Err(Error::Other(format!(
-                    "a record for topic {topic:?} is too large even without its payload"
-                )));
-            }
+        let why = format!("{} bytes are more than topic {topic} takes (max.message.bytes)", payload.len());
+        if topic != dead_letters {
+            headers.insert(0, Header { name: "skysieve-kind".to_owned(), value: b"too-large".to_vec() });
+            headers.insert(1, Header { name: "skysieve-reason".to_owned(), value: why.clone().into_bytes() });
+            *topic = dead_letters.clone();
         }
-        Ok(())
+        headers.push(Header { name: DROPPED_PAYLOAD.to_owned(), value: why.into_bytes() });
+        *payload = Bytes::new();
     }
 }
 

@@ -199,12 +199,13 @@ fn what_is_too_large_becomes_a_dead_letter() {
     let (_, mut sink) = open(&broker.options(), &["alerts"]);
     broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large]);
     commit(&mut sink, vec![record("bright", "a", "whole by itself")], &[]).unwrap();
-    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
+    // With others, by itself, and compressed.
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large, too_large]);
     let mut alert = record("bright", "b", vec![1; 20_000]);
     alert.headers.push(Header { name: "skysieve-filter".into(), value: b"bright".into() });
-    commit(&mut sink, vec![alert], &[]).unwrap();
-    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large]);
-    commit(&mut sink, vec![record("dead", "c", "a letter")], &[]).unwrap();
+    assert_eq!(commit(&mut sink, vec![alert], &[]).unwrap().too_large, [0]);
+    broker.cluster().request_errors(RDKafkaApiKey::Produce, &[too_large, too_large, too_large]);
+    assert_eq!(commit(&mut sink, vec![record("dead", "c", "a letter")], &[]).unwrap().too_large, [0]);
 
     let mut letters = Subscriber::new(&broker.options(), &["dead".into()]).unwrap();
     let received = receive(&mut letters, 2);

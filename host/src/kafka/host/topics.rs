@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResourceResult, ConfigSource, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
@@ -27,11 +30,14 @@ pub struct TopicSettings {
     pub replication: i32,
     /// How long accepted alerts are kept.
     pub retention: Duration,
+    /// Topics of alerts: what these take a filter's topic takes, and that of the dead letters (`max.message.bytes`).
+    pub inputs: Vec<String>,
 }
 
 impl Default for TopicSettings {
     fn default() -> TopicSettings {
-        TopicSettings { create: true, partitions: 1, replication: -1, retention: Duration::from_secs(7 * 86_400) }
+        let retention = Duration::from_secs(7 * 86_400);
+        TopicSettings { create: true, partitions: 1, replication: -1, retention, inputs: Vec::new() }
     }
 }
 
@@ -143,11 +149,16 @@ impl Topics {
         }
         let TopicSettings { partitions, replication, retention, .. } = self.settings;
         let retention = retention.as_millis().to_string();
+        let largest =
+            if matches!(purpose, Use::Quotas) { None } else { self.largest_input().map(|bytes| bytes.to_string()) };
         let topic = |name| {
             let partitions = if matches!(purpose, Use::Output) { partitions } else { 1 };
             let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
             match purpose {
-                Use::Output | Use::DeadLetters => topic.set("retention.ms", &retention),
+                Use::Output | Use::DeadLetters => {
+                    let topic = topic.set("retention.ms", &retention);
+                    largest.iter().fold(topic, |topic, bytes| topic.set("max.message.bytes", bytes))
+                }
                 // A counter matters for as long as alerts of its visit may come.
                 Use::Quotas => topic
                     .set("cleanup.policy", "compact,delete")
@@ -158,6 +169,22 @@ impl Topics {
         self.create(&absent.iter().map(|name| topic(*name)).collect::<Vec<_>>())?;
         tracing::info!(topics = absent.join(", "), "created");
         Ok(())
+    }
+
+    /// Bytes of a batch that some input takes, if one was given a limit of its own.
+    fn largest_input(&self) -> Option<usize> {
+        let topics: Vec<_> = self.settings.inputs.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
+        if topics.is_empty() {
+            return None;
+        }
+        let answers = self.runtime.block_on(self.admin.describe_configs(&topics, &AdminOptions::new()));
+        let limit = |answer: ConfigResourceResult| {
+            // A host may lack the right to see them, and then does without.
+            let config = answer.inspect_err(|error| tracing::debug!(%error, "a topic's settings are not told")).ok()?;
+            let entry = config.get("max.message.bytes")?;
+            entry.value.as_ref().filter(|_| entry.source == ConfigSource::DynamicTopic)?.parse().ok()
+        };
+        answers.ok()?.into_iter().filter_map(limit).max()
     }
 
     fn create(&self, topics: &[NewTopic<'_>]) -> Result<(), Error> {

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
-    AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, ApiVersionsRequest, EndTxnRequest, FindCoordinatorRequest,
-    InitProducerIdRequest, MetadataRequest, ProduceRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
-    SaslHandshakeRequest, TxnOffsetCommitRequest,
+    ApiVersionsRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 
 use super::pieces::Pieces;
+use super::requests::{Ask, NEEDED};
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
+use super::shape;
 use super::stop::Stop;
 use super::stream::Stream;
 use super::{Trouble, check};
@@ -26,40 +26,18 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Bytes of an answer, at most: those asked for here have some thousand topics in them.
 const LARGEST_ANSWER: usize = 16 << 20;
 
+/// Bytes of an answer that room is made for before any of them has come.
+const ROOM: usize = 64 << 10;
+
+/// How much longer an answer may take, at most, when the broker says that this client asks too much.
+const THROTTLED: Duration = Duration::from_secs(120);
+
+/// The part of a session's time after which it is renewed. Java's clients choose 0.85 to 0.95; a broker refuses a second
+/// proof within one second.
+const SESSION_PART: f64 = 0.8;
+
 /// What this client calls itself in the brokers' logs.
 const CLIENT: StrBytes = StrBytes::from_static_str("skysieve");
-
-/// A request that is sent in one version.
-pub(in crate::kafka) trait Ask: Request {
-    /// Which.
-    const VERSION: i16;
-    /// Its name in Kafka's documentation.
-    const NAME: &str;
-}
-
-macro_rules! ask {
-    ($($request:ident $version:literal),*) => {
-        $(impl Ask for $request { const VERSION: i16 = $version; const NAME: &str = stringify!($request); })*
-        /// Each request's key, version and name.
-        const ASKED: &[(i16, i16, &str)] = &[$(($request::KEY, $version, stringify!($request))),*];
-    };
-}
-
-ask! {
-    ProduceRequest 8, MetadataRequest 10, FindCoordinatorRequest 2, InitProducerIdRequest 4,
-    AddPartitionsToTxnRequest 1, AddOffsetsToTxnRequest 1, TxnOffsetCommitRequest 3, EndTxnRequest 1,
-    ApiVersionsRequest 0
-}
-
-impl Ask for SaslHandshakeRequest {
-    const VERSION: i16 = 1;
-    const NAME: &str = "SaslHandshakeRequest";
-}
-
-impl Ask for SaslAuthenticateRequest {
-    const VERSION: i16 = 1;
-    const NAME: &str = "SaslAuthenticateRequest";
-}
 
 /// A connection that is ready for requests. One on which anything went wrong is to be dropped.
 pub(super) struct Broker {
@@ -70,20 +48,51 @@ pub(super) struct Broker {
     /// Requests without an answer yet. Answers come in their order.
     awaited: VecDeque<i32>,
     used: Instant,
+    /// How long an answer may take.
+    patience: Duration,
+    /// Until when the broker lets this client wait, because it has asked too much.
+    throttled: Option<Instant>,
+    /// When this client should prove once more who it is.
+    renewal: Option<Instant>,
 }
 
 impl Broker {
     /// Connects, and proves who this client is.
     pub(super) fn connect(host: &str, port: u16, security: &Security, stop: &Stop) -> Result<Broker, Trouble> {
         let address = format!("{host}:{port}");
-        let stream = Stream::connect(host, port, security.tls.as_ref()).map_err(|why| Trouble::at(&address, why))?;
-        let awaited = VecDeque::new();
-        let mut broker = Broker { stream, address, stop: stop.clone(), next: 0, awaited, used: Instant::now() };
+        let stream = Stream::connect(host, port, security.tls.as_ref(), patience(stop, ANSWER));
+        let stream = stream.map_err(|error| trouble(&address, "connecting", error))?;
+        let mut broker = Broker::new(stream, address, stop, ANSWER);
         if let Some(credentials) = &security.sasl {
             broker.authenticate(credentials)?;
         }
         broker.compare_versions()?;
         Ok(broker)
+    }
+
+    /// A connection on which nothing was sent yet.
+    pub(super) fn new(stream: Stream, address: String, stop: &Stop, patience: Duration) -> Broker {
+        Broker {
+            stream,
+            address,
+            stop: stop.clone(),
+            next: 0,
+            awaited: VecDeque::new(),
+            used: Instant::now(),
+            patience,
+            throttled: None,
+            renewal: None,
+        }
+    }
+
+    /// Proves once more who this client is, if what was proved holds only for some time, which is soon over
+    /// ([KIP-368](https://cwiki.apache.org/confluence/x/_oV4BQ)). Brokers close connections whose time is over.
+    pub(super) fn renew(&mut self, security: &Security) -> Result<(), Trouble> {
+        let due = self.renewal.is_some_and(|renewal| Instant::now() >= renewal) && self.awaited.is_empty();
+        match &security.sasl {
+            Some(credentials) if due => self.authenticate(credentials),
+            _ => Ok(()),
+        }
     }
 
     /// How long ago anything was sent.
@@ -116,7 +125,8 @@ impl Broker {
         body(&mut pieces);
         let bytes = i32::try_from(pieces.len() - 4).map_err(|_| self.trouble("a request of more than 2 GB"))?;
         pieces.set(length, bytes.to_be_bytes());
-        self.stream.write(&pieces, patience(&self.stop)).map_err(|error| trouble(&self.address, R::NAME, error))?;
+        let wait = patience(&self.stop, self.patience);
+        self.stream.write(&pieces, wait).map_err(|error| trouble(&self.address, R::NAME, error))?;
         self.awaited.push_back(id);
         self.used = Instant::now();
         Ok(())
@@ -126,22 +136,43 @@ impl Broker {
     pub(super) fn receive<R: Ask>(&mut self) -> Result<R::Response, Trouble> {
         let mut answer = self.receive_bytes(R::NAME)?;
         let header = R::Response::header_version(R::VERSION);
-        let id = ResponseHeader::decode(&mut answer, header).map_err(|error| self.trouble(error))?.correlation_id;
+        let malformed =
+            |why: &str| Trouble::at(&self.address, format!("the answer to {} is malformed: {why}", R::NAME));
+        let id =
+            ResponseHeader::decode(&mut answer, header).map_err(|error| malformed(&error.to_string()))?.correlation_id;
         if self.awaited.pop_front() != Some(id) {
-            return Err(self.trouble("an answer to another request"));
+            return Err(malformed("it is for another request"));
         }
-        R::Response::decode(&mut answer, R::VERSION).map_err(|error| self.trouble(format!("{}: {error}", R::NAME)))
+        if !shape::fits(&answer, R::ANSWER) {
+            return Err(malformed("it ends early"));
+        }
+        let answer = R::Response::decode(&mut answer, R::VERSION).map_err(|error| malformed(&error.to_string()))?;
+        let throttle = Duration::from_millis(u64::try_from(R::throttle(&answer)).unwrap_or(0)).min(THROTTLED);
+        self.throttled = (!throttle.is_zero()).then(|| Instant::now() + throttle);
+        Ok(answer)
+    }
+
+    /// How long the next answer may take.
+    pub(super) fn time_to_answer(&self) -> Duration {
+        let more = self.throttled.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        self.patience + more
     }
 
     fn receive_bytes(&mut self, what: &str) -> Result<Bytes, Trouble> {
-        let mut patience = patience(&self.stop);
+        let mut patience = patience(&self.stop, self.time_to_answer());
         let mut read = |stream: &mut Stream, buffer: &mut [u8]| stream.read(buffer, &mut patience);
         let mut length = [0; 4];
         read(&mut self.stream, &mut length).map_err(|error| trouble(&self.address, what, error))?;
         let length = usize::try_from(i32::from_be_bytes(length)).ok().filter(|length| *length <= LARGEST_ANSWER);
-        let length = length.ok_or_else(|| self.trouble("this is no Kafka broker, or it wants TLS"))?;
-        let mut answer = vec![0; length];
-        read(&mut self.stream, &mut answer).map_err(|error| trouble(&self.address, what, error))?;
+        let length = length.ok_or_else(|| {
+            self.trouble("what answers there is not a Kafka broker, or it speaks TLS (-X security.protocol)")
+        })?;
+        let mut answer = Vec::new();
+        while answer.len() < length {
+            let begin = answer.len();
+            answer.resize(length.min(begin + ROOM), 0);
+            read(&mut self.stream, &mut answer[begin..]).map_err(|error| trouble(&self.address, what, error))?;
+        }
         Ok(answer.into())
     }
 
@@ -149,7 +180,7 @@ impl Broker {
     fn compare_versions(&mut self) -> Result<(), Trouble> {
         let answer = self.ask(&ApiVersionsRequest::default())?;
         check(answer.error_code)?;
-        for &(key, version, name) in ASKED {
+        for &(key, version, name) in &NEEDED {
             let known = answer.api_keys.iter().find(|api| api.api_key == key);
             if !known.is_some_and(|api| (api.min_version..=api.max_version).contains(&version)) {
                 return Err(Trouble::Fatal(Error::Other(format!(
@@ -186,6 +217,7 @@ impl Exchange for Broker {
             let why = answer.error_message.as_ref().map_or(error.to_string(), |message| message.to_string());
             Trouble::Fatal(Error::Refused(format!("{}: {why}", self.address)))
         })?;
+        self.renewal = renewal(answer.session_lifetime_ms);
         Ok(answer.auth_bytes.to_vec())
     }
 }
@@ -195,6 +227,12 @@ impl From<String> for Trouble {
     fn from(why: String) -> Trouble {
         Trouble::Fatal(Error::Refused(why))
     }
+}
+
+/// When to prove once more who this client is, of a session that ends in so many milliseconds; 0: it does not.
+fn renewal(lifetime: i64) -> Option<Instant> {
+    let lifetime = u64::try_from(lifetime).ok().filter(|lifetime| *lifetime > 0)?;
+    Instant::now().checked_add(Duration::from_millis(lifetime).mul_f64(SESSION_PART))
 }
 
 fn trouble(address: &str, what: &str, error: io::Error) -> Trouble {
@@ -210,11 +248,11 @@ fn trouble(address: &str, what: &str, error: io::Error) -> Trouble {
 struct Stopped;
 
 /// Tells whether a wait may go on.
-fn patience(stop: &Stop) -> impl FnMut() -> io::Result<()> {
-    let (stop, deadline) = (stop.clone(), Instant::now() + ANSWER);
+pub(super) fn patience(stop: &Stop, time: Duration) -> impl FnMut() -> io::Result<()> + use<> {
+    let (stop, deadline) = (stop.clone(), Instant::now() + time);
     move || {
         if Instant::now() >= deadline {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", ANSWER.as_secs())));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", time.as_secs())));
         }
         if stop.is_over() {
             return Err(io::Error::other(Stopped));

@@ -10,7 +10,8 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::broker::{Ask, Broker};
+use super::broker::Broker;
+use super::requests::Ask;
 use super::security::Security;
 use super::stop::Stop;
 use super::{Trouble, check};
@@ -259,7 +260,11 @@ impl Cluster {
         use std::collections::hash_map::Entry::{Occupied, Vacant};
         let unknown = || Trouble::Connection(format!("nothing is known of broker {node}"));
         match self.connections.entry((purpose, node)) {
-            Occupied(known) if known.get().idle() < IDLE => Ok(known.into_mut()),
+            Occupied(known) if known.get().idle() < IDLE => {
+                let broker = known.into_mut();
+                broker.renew(&self.security)?;
+                Ok(broker)
+            }
             entry => {
                 let (host, port) = self.nodes.get(&node).ok_or_else(unknown)?;
                 let broker = Broker::connect(host, *port, &self.security, &self.stop)?;
@@ -305,7 +310,7 @@ fn address(host: &StrBytes, port: i32) -> Result<(String, u16), Trouble> {
 }
 
 /// `host:port`, perhaps behind a protocol; without a port Kafka's own.
-fn parse(text: &str) -> Option<(String, u16)> {
+pub(super) fn parse(text: &str) -> Option<(String, u16)> {
     let text = text.trim();
     let text = text.split_once("://").map_or(text, |(_, address)| address);
     let (host, port) = match text.rsplit_once(':') {

@@ -8,6 +8,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::cluster::{Cluster, Purpose};
+use super::compression::Compression;
 use super::partitioner::partition_of;
 use super::pieces::Pieces;
 use super::records::{self, Stamp};
@@ -32,10 +33,11 @@ const ACKNOWLEDGED_IN: i32 = 25_000;
 /// All replicas that are in sync have it.
 const ALL: i16 = -1;
 
-/// A record to be sent, by itself or with others.
+/// A record to be sent, by itself or with others of its kind of compression.
 pub(in crate::kafka) struct Parcel<'a> {
     pub(in crate::kafka) record: &'a Record,
     pub(in crate::kafka) alone: bool,
+    pub(in crate::kafka) compression: Compression,
 }
 
 /// Who sends: what brokers know the records by, so that none is appended twice.
@@ -55,7 +57,9 @@ pub(in crate::kafka) type Place = (Arc<str>, i32);
 struct Batch {
     place: Place,
     parcels: Vec<usize>,
+    /// Before compression.
     bytes: usize,
+    compression: Compression,
 }
 
 /// Which records go where.
@@ -75,7 +79,7 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
     let mut plan = Plan::default();
     // The batch of a partition that has room.
     let mut open: HashMap<(&str, i32), usize> = HashMap::new();
-    for (number, Parcel { record, alone }) in parcels.iter().enumerate() {
+    for (number, &Parcel { record, alone, compression }) in parcels.iter().enumerate() {
         let bytes = records::size(record) + BATCH_HEADER;
         if bytes > LARGEST {
             plan.too_large.push(number);
@@ -84,7 +88,10 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
         let count = cluster.leaders(&record.topic).len().max(1);
         let partition = if record.key.is_empty() { number % count } else { partition_of(&record.key, count) } as i32;
         let batches = &mut plan.batches;
-        let room = |at: &&usize| !alone && batches[**at].bytes + bytes <= BATCH;
+        let room = |at: &&usize| {
+            let batch = &batches[**at];
+            !alone && batch.bytes + bytes <= BATCH && batch.compression == compression
+        };
         match open.get(&(&*record.topic, partition)).filter(room) {
             Some(&at) => {
                 batches[at].parcels.push(number);
@@ -94,7 +101,8 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
                 if !alone {
                     open.insert((&record.topic, partition), batches.len());
                 }
-                batches.push(Batch { place: (record.topic.clone(), partition), parcels: vec![number], bytes });
+                let place = (record.topic.clone(), partition);
+                batches.push(Batch { place, parcels: vec![number], bytes, compression });
             }
         }
     }
@@ -218,7 +226,7 @@ impl Producer {
         let stamp = Stamp { producer: (self.id, self.epoch), sequence: *next, time: now() };
         // After the largest number comes 0.
         *next = next.wrapping_add(records.len() as i32) & i32::MAX;
-        records::encode(pieces, &records, &stamp);
+        records::encode(pieces, &records, &stamp, batch.compression);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Record batches: how Kafka keeps messages ([format](https://kafka.apache.org/documentation/#messageformat), version 2).
 
+use super::compression::Compression;
 use super::pieces::{Pieces, varint_len};
 use crate::pipeline::Record;
 
@@ -23,9 +24,11 @@ pub(super) fn size(record: &Record) -> usize {
     body + varint_len(body as i64)
 }
 
-/// Appends one batch.
-pub(super) fn encode<'a>(pieces: &mut Pieces<'a>, records: &[&'a Record], stamp: &Stamp) {
+/// Appends one batch. Its records are compressed where that makes them smaller.
+pub(super) fn encode<'a>(pieces: &mut Pieces<'a>, records: &[&'a Record], stamp: &Stamp, codec: Compression) {
     let count = records.len() as i32;
+    let compressed = compress(records, codec);
+    let attributes = TRANSACTIONAL | compressed.as_ref().map_or(0, |_| codec.code());
     pieces.put(&0i64.to_be_bytes());
     let length = pieces.reserve();
     let after_length = pieces.mark();
@@ -34,7 +37,7 @@ pub(super) fn encode<'a>(pieces: &mut Pieces<'a>, records: &[&'a Record], stamp:
     pieces.put(&[2]);
     let crc = pieces.reserve();
     let after_crc = pieces.mark();
-    pieces.put(&TRANSACTIONAL.to_be_bytes());
+    pieces.put(&attributes.to_be_bytes());
     pieces.put(&(count - 1).to_be_bytes());
     pieces.put(&stamp.time.to_be_bytes());
     pieces.put(&stamp.time.to_be_bytes());
@@ -42,11 +45,29 @@ pub(super) fn encode<'a>(pieces: &mut Pieces<'a>, records: &[&'a Record], stamp:
     pieces.put(&stamp.producer.1.to_be_bytes());
     pieces.put(&stamp.sequence.to_be_bytes());
     pieces.put(&count.to_be_bytes());
-    for (at, record) in (0i64..).zip(records) {
-        encode_record(pieces, record, at);
+    match compressed {
+        Some(bytes) => pieces.put(&bytes),
+        None => encode_records(pieces, records),
     }
     pieces.set(length, (pieces.since(after_length) as i32).to_be_bytes());
     pieces.set(crc, pieces.crc_since(after_crc).to_be_bytes());
+}
+
+/// The records compressed, where that makes them smaller.
+fn compress(records: &[&Record], codec: Compression) -> Option<Vec<u8>> {
+    if codec == Compression::None {
+        return None;
+    }
+    let mut pieces = Pieces::default();
+    encode_records(&mut pieces, records);
+    let bytes: Vec<u8> = pieces.slices().iter().flat_map(|slice| slice.iter().copied()).collect();
+    codec.compress(&bytes)
+}
+
+fn encode_records<'a>(pieces: &mut Pieces<'a>, records: &[&'a Record]) {
+    for (at, record) in (0i64..).zip(records) {
+        encode_record(pieces, record, at);
+    }
 }
 
 fn encode_record<'a>(pieces: &mut Pieces<'a>, record: &'a Record, at: i64) {

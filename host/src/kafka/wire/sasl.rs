@@ -10,8 +10,9 @@ use openssl::sign::Signer;
 
 use super::security::{Credentials, Mechanism};
 
-/// A server may not ask for more rounds of hashing than this: they cost about a second.
-const ROUNDS: usize = 1 << 20;
+/// How many rounds of hashing a server may ask for. Fewer would make it cheap for whoever listens to guess the password
+/// (RFC 7677, section 4), and more cost over a second.
+const ROUNDS: std::ops::RangeInclusive<usize> = 4096..=1 << 20;
 
 /// Sends a message and waits for the answer.
 pub(super) trait Exchange {
@@ -64,7 +65,7 @@ fn scram<E: Exchange>(broker: &mut E, who: &Credentials, digest: MessageDigest, 
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|_| "an answer of SCRAM is no text".to_owned())
+    String::from_utf8(bytes).map_err(|_| "an answer of SCRAM is not UTF-8".to_owned())
 }
 
 /// A server's first message.
@@ -79,11 +80,15 @@ impl Challenge<'_> {
         let part = |name: &str| answer.split(',').find_map(|part| part.strip_prefix(name));
         let nonce = part("r=").filter(|nonce| nonce.starts_with(ours) && nonce.len() > ours.len());
         let salt = part("s=").and_then(|salt| BASE64.decode(salt).ok());
-        let rounds = part("i=").and_then(|rounds| rounds.parse().ok()).filter(|rounds| (1..=ROUNDS).contains(rounds));
-        match (nonce, salt, rounds) {
-            (Some(nonce), Some(salt), Some(rounds)) => Ok(Challenge { nonce, salt, rounds }),
-            _ => Err("the broker's first message of SCRAM is none".to_owned()),
+        let rounds: Option<usize> = part("i=").and_then(|rounds| rounds.parse().ok());
+        let (Some(nonce), Some(salt), Some(rounds)) = (nonce, salt, rounds) else {
+            return Err("the broker's first message of SCRAM is malformed".to_owned());
+        };
+        if !ROUNDS.contains(&rounds) {
+            let (least, most) = ROUNDS.into_inner();
+            return Err(format!("the broker asks for {rounds} iterations of SCRAM; {least} to {most} are accepted"));
         }
+        Ok(Challenge { nonce, salt, rounds })
     }
 }
 
@@ -157,11 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn challenges_that_are_none() {
-        for answer in ["", "r=x,s=AA==,i=1", "r=nonceX,s=!,i=1", "r=nonceX,s=AA==,i=99999999", "r=nonce,s=AA==,i=1"] {
-            assert!(Challenge::read(answer, "nonce").is_err(), "{answer}");
+    fn malformed_challenges_and_too_few_or_too_many_rounds() {
+        let refused = |answer: &str| Challenge::read(answer, "nonce").err().unwrap_or_default();
+        for answer in ["", "r=x,s=AA==,i=4096", "r=nonceX,s=!,i=4096", "r=nonce,s=AA==,i=4096", "r=nonceX,s=AA==,i=-1"]
+        {
+            assert!(refused(answer).contains("malformed"), "{answer}");
         }
-        assert!(Challenge::read("r=nonceX,s=AA==,i=1", "nonce").is_ok());
+        for (rounds, accepted) in
+            [(0, false), (1, false), (4095, false), (4096, true), (1 << 20, true), (99_999_999, false)]
+        {
+            let why = refused(&format!("r=nonceX,s=AA==,i={rounds}"));
+            assert!(why.is_empty() == accepted && (accepted || why.contains(&rounds.to_string())), "{rounds}: {why}");
+        }
     }
 
     #[test]

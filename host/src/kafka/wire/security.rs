@@ -97,6 +97,13 @@ impl Credentials {
 }
 
 impl Tls {
+    /// TLS with whoever answers: to find out whether a listener speaks it, not to tell it anything.
+    pub(super) fn unchecked() -> Option<Tls> {
+        let mut builder = SslConnector::builder(SslMethod::tls_client()).ok()?;
+        builder.set_verify(SslVerifyMode::NONE);
+        Some(Tls { connector: builder.build(), check_name: false })
+    }
+
     fn of(options: &Options) -> Result<Tls, Error> {
         let mut builder =
             SslConnector::builder(SslMethod::tls_client()).map_err(|error| failed("security.protocol", &error))?;
@@ -151,6 +158,10 @@ fn identify(builder: &mut SslConnectorBuilder, options: &Options) -> Result<(), 
         if let (Some(certificate), Some(key)) = (parsed.cert, parsed.pkey) {
             builder.set_certificate(&certificate).map_err(|error| failed(name, &error))?;
             set_key(builder, &key, name)?;
+            // Brokers may know nothing but the authority at the chain's end.
+            for more in parsed.ca.into_iter().flatten() {
+                builder.add_extra_chain_cert(more).map_err(|error| failed(name, &error))?;
+            }
         }
     }
     Ok(())

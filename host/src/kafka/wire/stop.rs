@@ -20,6 +20,11 @@ impl Stop {
         Stop { options: options.clone(), since: Arc::default() }
     }
 
+    /// Whether the process was asked to stop.
+    pub(super) fn is_asked_for(&self) -> bool {
+        self.options.stopping()
+    }
+
     /// Whether there is no more patience.
     pub(super) fn is_over(&self) -> bool {
         self.options.stopping() && self.since.get_or_init(Instant::now).elapsed() >= PATIENCE

@@ -1,12 +1,13 @@
 //! Bytes to and from a broker.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use openssl::ssl::SslStream;
+use openssl::ssl::{HandshakeError, SslStream};
 
 use super::pieces::Pieces;
+use super::resolve::resolve;
 use super::security::Tls;
 use crate::kafka::client::connection::TICK;
 
@@ -20,33 +21,49 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Connects to the first address of that name that answers.
-    pub(super) fn connect(host: &str, port: u16, tls: Option<&Tls>) -> Result<Stream, String> {
-        let addresses = (host, port).to_socket_addrs().map_err(|error| error.to_string())?;
-        let mut failure = "the name has no address".to_owned();
-        for address in addresses {
+    /// Connects to the first address of that name that answers. `wait` ends it with an error.
+    pub(super) fn connect(
+        host: &str,
+        port: u16,
+        tls: Option<&Tls>,
+        mut wait: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<Stream> {
+        let mut failure = io::Error::other("the name has no address");
+        for address in resolve(host, port, &mut wait)? {
+            wait()?;
             match TcpStream::connect_timeout(&address, CONNECT) {
-                Ok(tcp) => return Stream::begin(tcp, host, tls),
-                Err(error) => failure = error.to_string(),
+                Ok(tcp) => return Stream::begin(tcp, host, tls, wait),
+                Err(error) => failure = error,
             }
         }
         Err(failure)
     }
 
-    fn begin(tcp: TcpStream, host: &str, tls: Option<&Tls>) -> Result<Stream, String> {
-        let wait = |tcp: &TcpStream, time| {
-            tcp.set_read_timeout(Some(time)).and_then(|()| tcp.set_write_timeout(Some(time))).map_err(|e| e.to_string())
-        };
-        tcp.set_nodelay(true).map_err(|error| error.to_string())?;
-        let Some(Tls { connector, check_name }) = tls else {
-            wait(&tcp, TICK)?;
-            return Ok(Stream::Plain(tcp));
-        };
-        wait(&tcp, CONNECT)?;
-        let connector = connector.configure().map_err(|error| error.to_string())?.verify_hostname(*check_name);
-        let stream = connector.connect(host, tcp).map_err(|error| format!("TLS: {error}"))?;
-        wait(stream.get_ref(), TICK)?;
-        Ok(Stream::Tls(Box::new(stream)))
+    fn begin(
+        tcp: TcpStream,
+        host: &str,
+        tls: Option<&Tls>,
+        mut wait: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<Stream> {
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(TICK))?;
+        tcp.set_write_timeout(Some(TICK))?;
+        let Some(Tls { connector, check_name }) = tls else { return Ok(Stream::Plain(tcp)) };
+        let deadline = Instant::now() + CONNECT;
+        let mut shaken = connector.configure()?.verify_hostname(*check_name).connect(host, tcp);
+        loop {
+            let failure = match shaken {
+                Ok(stream) => return Ok(Stream::Tls(Box::new(stream))),
+                Err(HandshakeError::WouldBlock(begun)) if Instant::now() < deadline => {
+                    wait()?;
+                    shaken = begun.handshake();
+                    continue;
+                }
+                Err(HandshakeError::WouldBlock(_)) => "no answer".to_owned(),
+                Err(failure) => failure.to_string(),
+            };
+            return Err(io::Error::other(format!("TLS: {failure}")));
+        }
     }
 
     /// Writes all pieces. `wait` is asked whenever that makes no progress, and ends it with an error.
@@ -67,7 +84,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Fills the buffer. `wait` as in [`Stream::write`].
+    /// Fills the buffer. `wait` is asked before each part, too: what comes byte by byte shall end.
     pub(super) fn read(&mut self, mut rest: &mut [u8], mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         while !rest.is_empty() {
             let read = match self {
@@ -76,7 +93,10 @@ impl Stream {
             };
             match read {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the broker closed the connection")),
-                Ok(read) => rest = &mut rest[read..],
+                Ok(read) => {
+                    rest = &mut rest[read..];
+                    wait()?;
+                }
                 Err(error) => pass(error).and_then(|()| wait())?,
             }
         }

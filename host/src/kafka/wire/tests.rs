@@ -1,5 +1,9 @@
 //! Requests as they are sent, read by the protocol's other side.
 
+mod answers;
+mod keystore;
+mod unreadable;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -10,6 +14,7 @@ use kafka_protocol::protocol::{Decodable, StrBytes};
 use kafka_protocol::records::{RecordBatchDecoder, TimestampType};
 
 use super::cluster::Cluster;
+use super::compression::Compression;
 use super::pieces::Pieces;
 use super::produce::{Parcel, Producer, plan};
 use super::records::{Stamp, encode, size};
@@ -35,7 +40,7 @@ fn a_batch_is_read_as_it_was_meant() {
     let records = [record(&topic, "17", 100_000), record(&topic, "", 0), record(&topic, "18", 100)];
     let mut pieces = Pieces::default();
     let stamp = Stamp { producer: (7, 3), sequence: 40, time: 1_800_000_000_123 };
-    encode(&mut pieces, &records.iter().collect::<Vec<_>>(), &stamp);
+    encode(&mut pieces, &records.iter().collect::<Vec<_>>(), &stamp, Compression::None);
     assert!(pieces.len() <= 61 + records.iter().map(size).sum::<usize>());
     let sets = RecordBatchDecoder::decode_all(&mut bytes(&pieces)).unwrap();
     assert_eq!(sets.len(), 1);
@@ -91,7 +96,7 @@ fn requests(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> (Vec<Request>, Vec
 }
 
 fn together(records: &[Record]) -> Vec<Parcel<'_>> {
-    records.iter().map(|record| Parcel { record, alone: false }).collect()
+    records.iter().map(|record| Parcel { record, alone: false, compression: Compression::None }).collect()
 }
 
 #[test]
@@ -130,8 +135,8 @@ fn a_record_by_itself_and_one_that_no_broker_takes() {
     let topic: Arc<str> = "a".into();
     let mut cluster = Cluster::with_leaders(&[(&topic, &[1])]);
     let records = [1, 2, 3, 65 << 20].map(|size| record(&topic, "k", size));
-    let parcels: Vec<Parcel<'_>> =
-        records.iter().map(|record| Parcel { record, alone: record.payload.len() == 2 }).collect();
+    let mut parcels = together(&records);
+    parcels[1].alone = true;
     let (read, too_large) = requests(&mut cluster, &parcels);
     let sizes: Vec<Vec<usize>> =
         read.into_iter().flat_map(|(_, partitions)| partitions).map(|(_, _, sizes)| sizes).collect();

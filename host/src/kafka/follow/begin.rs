@@ -1,0 +1,160 @@
+//! Where a group begins: what `--from` asks for, as offsets.
+//!
+//! It holds once for a group, from when the first of its members starts: that member commits the offsets before it joins,
+//! which brokers let nobody do once the group has members. Everyone then goes on where the group is, whatever partitions
+//! change hands, and reads partitions that are added later from their beginning. Where the group's members read other topics,
+//! or nothing is to be committed, the offsets are kept in this process.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::context::Context;
+use super::group::Members;
+use super::look::Look;
+use super::{Acknowledge, FollowConfig};
+use crate::kafka::client::connection::TICK;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+use crate::kafka::client::start_at::StartAt;
+
+/// How long one question to the brokers may take.
+const ASK: Duration = Duration::from_secs(10);
+
+type Key = (Arc<str>, i32);
+
+/// Where this process begins in partitions that it has not read, whatever the group has committed.
+#[derive(Default)]
+pub(super) struct Beginning {
+    offsets: HashMap<Key, i64>,
+    /// Whether other partitions are new, and read from their beginning; else they go on where the group is.
+    alone: bool,
+}
+
+impl Beginning {
+    /// The offset, if one is given.
+    pub(super) fn of(&self, topic: &str, partition: i32) -> Option<Offset> {
+        match self.offsets.get(&(topic.into(), partition)) {
+            Some(offset) => Some(Offset::Offset(*offset)),
+            None => self.alone.then_some(Offset::Beginning),
+        }
+    }
+
+    /// Finds the offsets that `config` asks for, and makes the group begin there unless it has begun.
+    pub(super) fn find(
+        consumer: &BaseConsumer<Context>,
+        config: &FollowConfig,
+        options: &Options,
+    ) -> Result<Beginning, Error> {
+        if config.start == StartAt::Committed {
+            return Ok(Beginning::default());
+        }
+        let topics = topics(consumer, &config.topics)?;
+        let alone = config.acknowledge == Acknowledge::Never;
+        let members = if alone { Members::default() } else { Members::of(consumer, &config.group, options)? };
+        let new = members.leave_out(topics.clone(), &config.group);
+        let mut offsets = offsets(consumer, &new, config.start, options)?;
+        if alone || !members.is_empty() {
+            return Ok(Beginning { offsets, alone });
+        }
+        if commit(consumer, &offsets, options)? {
+            return Ok(Beginning::default());
+        }
+        // Another member has joined in the meantime; or these brokers let nobody commit beside a group.
+        let left = Members::of(consumer, &config.group, options)?.leave_out(topics, &config.group);
+        offsets.retain(|(topic, _), _| left.contains(&**topic));
+        Ok(Beginning { offsets, alone })
+    }
+}
+
+/// The topics that have these names, or match these patterns.
+fn topics(consumer: &BaseConsumer<Context>, asked: &[String]) -> Result<BTreeSet<String>, Error> {
+    let metadata = consumer.fetch_metadata(None, ASK)?;
+    // A pattern that only librdkafka understands might match any topic.
+    let matches = |pattern: &String, name: &str| regex::Regex::new(pattern).map_or(true, |regex| regex.is_match(name));
+    let is_asked = |name: &str| {
+        asked
+            .iter()
+            .any(|asked| asked == name || asked.starts_with('^') && !name.starts_with("__") && matches(asked, name))
+    };
+    Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).filter(|name| is_asked(name)).collect())
+}
+
+/// The offset in each partition of these topics.
+fn offsets(
+    consumer: &BaseConsumer<Context>,
+    topics: &BTreeSet<String>,
+    start: StartAt,
+    options: &Options,
+) -> Result<HashMap<Key, i64>, Error> {
+    let mut found = HashMap::new();
+    let mut look = None;
+    for topic in topics {
+        let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
+        let described = metadata.topics().iter().find(|described| described.name() == topic);
+        for partition in described.map_or(&[][..], |described| described.partitions()) {
+            if options.stopping() {
+                return Err(Error::Stopped(0));
+            }
+            let number = partition.id();
+            let (low, high) = consumer.fetch_watermarks(topic, number, ASK)?;
+            let offset = match start {
+                StartAt::Committed | StartAt::Earliest => low,
+                StartAt::Latest => high,
+                StartAt::Time(time) => of_time(consumer, topic, number, time)?.unwrap_or(high),
+                StartAt::Last(count) => {
+                    let look = match &mut look {
+                        Some(look) => look,
+                        none => none.insert(Look::new(options)?),
+                    };
+                    look.last(topic, number, (low, high), count)?
+                }
+            };
+            found.insert((topic.as_str().into(), number), offset);
+        }
+    }
+    Ok(found)
+}
+
+/// The offset of a partition's first message from that time on.
+fn of_time(consumer: &BaseConsumer<Context>, topic: &str, partition: i32, time: i64) -> Result<Option<i64>, Error> {
+    let mut times = TopicPartitionList::new();
+    times.add_partition_offset(topic, partition, Offset::Offset(time))?;
+    let answer = consumer.offsets_for_times(times, ASK)?;
+    let Some(found) = answer.find_partition(topic, partition) else { return Ok(None) };
+    found.error()?;
+    Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
+}
+
+/// Commits for the group, if it has no members. Whether that was done.
+fn commit(consumer: &BaseConsumer<Context>, offsets: &HashMap<Key, i64>, options: &Options) -> Result<bool, Error> {
+    use RDKafkaErrorCode::*;
+    if offsets.is_empty() {
+        return Ok(true);
+    }
+    let mut list = TopicPartitionList::new();
+    for ((topic, partition), offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+    }
+    let deadline = Instant::now() + options.patience;
+    loop {
+        let Err(error) = consumer.commit(&list, CommitMode::Sync) else { return Ok(true) };
+        match error.rdkafka_error_code() {
+            Some(UnknownMemberId | IllegalGeneration | RebalanceInProgress | FencedInstanceId | StaleMemberEpoch) => {
+                return Ok(false);
+            }
+            Some(GroupAuthorizationFailed | TopicAuthorizationFailed) => return Err(not_committed(&error)),
+            _ if options.stopping() => return Err(Error::Stopped(0)),
+            _ if Instant::now() >= deadline => return Err(not_committed(&error)),
+            _ => std::thread::sleep(TICK),
+        }
+    }
+}
+
+fn not_committed(error: &KafkaError) -> Error {
+    Error::Other(format!("where to begin can't be committed for the consumer group: {error}"))
+}

@@ -1,0 +1,119 @@
+//! A look at single partitions, beside the group: which messages there are, and which can't be read.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message as _;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::kafka::client::connection::TICK;
+use crate::kafka::client::context::Context;
+use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
+
+/// How long the brokers may say nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Offsets that are looked at in one go, at most: a number for each is kept.
+const BLOCK: i64 = 1 << 20;
+
+const PROPERTIES: [(&str, &str); 8] = [
+    // librdkafka wants one. No group is joined, as partitions are assigned by hand.
+    ("group.id", "skysieve-look"),
+    ("enable.auto.commit", "false"),
+    ("isolation.level", "read_committed"),
+    ("enable.partition.eof", "true"),
+    ("auto.offset.reset", "error"),
+    ("check.crcs", "true"),
+    ("fetch.queue.backoff.ms", "10"),
+    // librdkafka's mock broker answers a fetch that found nothing only when this is over.
+    ("fetch.wait.max.ms", "50"),
+];
+
+/// Reads one partition at a time.
+pub(super) struct Look {
+    consumer: BaseConsumer<Context>,
+    options: Options,
+}
+
+impl Look {
+    pub(super) fn new(options: &Options) -> Result<Look, Error> {
+        let consumer = options.client_config(&PROPERTIES)?.create_with_context(Context::default())?;
+        Ok(Look { consumer, options: options.clone() })
+    }
+
+    /// The offset from which on a partition has `count` messages, or all that it has. Between `low` and `high` some offsets
+    /// may be no messages: ends of transactions, messages of aborted ones, and those that compaction has removed.
+    pub(super) fn last(&self, topic: &str, partition: i32, (low, high): (i64, i64), count: i64) -> Result<i64, Error> {
+        let mut missing = count;
+        let (mut end, mut block) = (high, count.saturating_add(count / 4 + 8).min(BLOCK));
+        // As many offsets as that have as many messages at most.
+        while end > low && missing < end - low {
+            let begin = (end - block).max(low);
+            let offsets = self.offsets(topic, partition, (begin, end))?;
+            let found = offsets.len() as i64;
+            if found >= missing {
+                return Ok(offsets[(found - missing) as usize]);
+            }
+            missing -= found;
+            (end, block) = (begin, (2 * block).min(BLOCK));
+        }
+        Ok(low)
+    }
+
+    /// Whether what follows an offset can be read, as an error.
+    pub(super) fn check(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        self.offsets(topic, partition, (offset, offset)).map(drop)
+    }
+
+    /// The offsets of the messages in a range of them.
+    fn offsets(&self, topic: &str, partition: i32, (begin, end): (i64, i64)) -> Result<Vec<i64>, Error> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(begin))?;
+        self.consumer.assign(&list)?;
+        let (mut found, mut deadline) = (Vec::new(), Instant::now() + PATIENCE);
+        let mut next = begin;
+        loop {
+            match self.consumer.poll(TICK) {
+                Some(Ok(message)) if message.offset() >= end => break,
+                Some(Ok(message)) => {
+                    found.push(message.offset());
+                    (next, deadline) = (message.offset() + 1, Instant::now() + PATIENCE);
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) => {
+                    if let Some(reason) = unreadable(&error) {
+                        return Err(Error::Unreadable { topic: topic.to_owned(), partition, offset: next, reason });
+                    }
+                    // Retention has passed: there is nothing any more.
+                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+                        break;
+                    }
+                    self.consumer.context().connection.check()?;
+                }
+                None => {}
+            }
+            if self.options.stopping() {
+                return Err(Error::Stopped(0));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.options.unreachable(self.consumer.context().connection.reason()));
+            }
+        }
+        self.consumer.unassign()?;
+        Ok(found)
+    }
+}
+
+/// Why a batch of messages can't be read, if that is what an error says.
+pub(super) fn unreadable(error: &KafkaError) -> Option<String> {
+    use RDKafkaErrorCode::*;
+    Some(match error.rdkafka_error_code()? {
+        BadCompression => "the batch there can't be decompressed".to_owned(),
+        BadMessage | InvalidMessage => "the batch there is corrupt: its checksum is wrong".to_owned(),
+        NotImplemented => "the batch there is compressed in a way that this program does not know".to_owned(),
+        Underflow => "the batch there is corrupt: it ends early".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,100 @@
+//! Batches that can't be read, as a subscriber meets them on the embedded broker, which keeps what it is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kafka_protocol::messages::ProduceRequest;
+
+use super::{record, together};
+use crate::kafka::client::error::Error;
+use crate::kafka::client::start_at::StartAt;
+use crate::kafka::embedded::broker::EmbeddedBroker;
+use crate::kafka::follow::{Acknowledge, FetchLimits, FollowConfig, Follower};
+use crate::kafka::wire::broker::Broker;
+use crate::kafka::wire::cluster::{Cluster, parse};
+use crate::kafka::wire::produce::{Producer, plan};
+use crate::kafka::wire::security::Security;
+use crate::kafka::wire::stop::Stop;
+use crate::pipeline::Message;
+
+/// Where a batch's checksum is, and what it is of.
+const CRC: std::ops::Range<usize> = 17..21;
+
+/// Sends three messages to partition 0 of `alerts` in one batch, which `change` may change.
+fn send(broker: &EmbeddedBroker, change: impl FnOnce(&mut [u8])) {
+    let options = broker.options();
+    let topic: Arc<str> = "alerts".into();
+    let records = [1, 2, 3].map(|size| record(&topic, "", size));
+    let parcels = together(&records);
+    let mut cluster = Cluster::with_leaders(&[(&topic, &[1])]);
+    let plan = plan(&mut cluster, &parcels).unwrap();
+    let mut producer = Producer::new("nobody");
+    let (_, body) = producer.bodies(&cluster, &parcels, &plan).remove(0);
+    let mut body = body.to_vec();
+    // The batch's length follows its first offset, and nothing follows the batch.
+    let text = "alerts".len() + "nobody".len();
+    let begin = 2 + 2 + 4 + 4 + 2 + 4 + 4 + 4 + text;
+    change(&mut body[begin..]);
+    let (host, port) = parse(&options.brokers).unwrap();
+    let security = Security::of(&options).unwrap();
+    let mut broker = Broker::connect(&host, port, &security, &Stop::new(&options)).unwrap();
+    broker.send::<ProduceRequest>(|pieces| pieces.put(&body)).unwrap();
+    let answer = broker.receive::<ProduceRequest>().unwrap();
+    assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
+}
+
+/// What a subscriber gets until it can't go on, and why.
+fn follow(broker: &EmbeddedBroker, start: StartAt) -> (Vec<i64>, Error) {
+    let config = FollowConfig {
+        group: "readers".to_owned(),
+        topics: vec!["alerts".to_owned()],
+        start,
+        acknowledge: Acknowledge::Never,
+        prompt_ends: true,
+    };
+    let mut messages: Vec<Message> = Vec::new();
+    let limits = FetchLimits { count: 100, bytes: 1 << 20, wait: Duration::from_millis(100) };
+    let mut follower = match Follower::new(&broker.options(), &config) {
+        Ok(follower) => follower,
+        Err(error) => return (Vec::new(), error),
+    };
+    let error = loop {
+        if let Err(error) = follower.fetch(&mut messages, limits) {
+            break error;
+        }
+        assert!(!follower.at_end(), "the end was reached, but {} messages came", messages.len());
+    };
+    (messages.iter().map(|message| message.offset).collect(), error)
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_is_told_with_its_place() {
+    // A compression that the batch does not have; and a byte that is another one.
+    let not_gzip = |batch: &mut [u8]| {
+        batch[22] |= 1;
+        let crc = crc32c::crc32c(&batch[CRC.end..]);
+        batch[CRC].copy_from_slice(&crc.to_be_bytes());
+    };
+    let no_codec = |batch: &mut [u8]| {
+        batch[22] |= 7;
+        let crc = crc32c::crc32c(&batch[CRC.end..]);
+        batch[CRC].copy_from_slice(&crc.to_be_bytes());
+    };
+    let flipped = |batch: &mut [u8]| *batch.last_mut().unwrap() ^= 1;
+    let changes: [(&dyn Fn(&mut [u8]), &str); 3] =
+        [(&not_gzip, "decompressed"), (&no_codec, "compressed in a way"), (&flipped, "checksum")];
+    for (change, said) in changes {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("alerts", 2).unwrap();
+        send(&broker, |_| {});
+        send(&broker, change);
+        send(&broker, |_| {});
+        let (offsets, error) = follow(&broker, StartAt::Earliest);
+        assert_eq!(offsets, [0, 1, 2], "{error}");
+        let place = "topic alerts, partition 0, offset 3: ";
+        assert!(error.to_string().starts_with(place) && error.to_string().contains(said), "{error}");
+        // The last messages can't be counted across it.
+        let (_, error) = follow(&broker, StartAt::Last(5));
+        assert!(error.to_string().contains("partition 0") && error.to_string().contains(said), "{error}");
+    }
+}

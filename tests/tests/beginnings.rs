@@ -1,0 +1,240 @@
+//! Where `skysieve consume` begins, and goes on, on real Kafka.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use skysieve::kafka::{HostLock, Options, StartAt, TopicSettings, Topics};
+use skysieve::pipeline::{Position, Record, Sink};
+use skysieve_simulate::SimulatedAlert;
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique, wait_for};
+use skysieve_tests::setup::packets;
+use skysieve_tests::{alerts, binary, text};
+
+fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(["consume", topic, "--brokers", brokers]).args(arguments).env("RUST_LOG", "warn");
+    command
+}
+
+/// Reads to the end; the lines, and what was told beside them.
+#[track_caller]
+fn read(brokers: &str, topic: &str, arguments: &[&str]) -> (Vec<String>, String) {
+    let output: Output = consume(brokers, topic, &[&["--until-end"], arguments].concat()).output().unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    (text(&output.stdout).lines().map(str::to_owned).collect(), told)
+}
+
+fn id(line: &str) -> i64 {
+    let object: Value = serde_json::from_str(line).unwrap();
+    object["id"].as_str().unwrap().parse().unwrap()
+}
+
+/// A member of a group that goes on until it is stopped.
+struct Member {
+    process: Child,
+    ids: Arc<Mutex<Vec<i64>>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Member {
+    fn join(brokers: &str, topic: &str, arguments: &[&str]) -> Member {
+        let haste = ["--json", "-X", "topic.metadata.refresh.interval.ms=500"];
+        let mut command = consume(brokers, topic, &[&haste, arguments].concat());
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ids: Arc<Mutex<Vec<i64>>> = Arc::default();
+        let printed = ids.clone();
+        let reader =
+            std::thread::spawn(move || lines.for_each(|line| printed.lock().unwrap().push(id(&line.unwrap()))));
+        Member { process, ids, reader: Some(reader) }
+    }
+
+    fn printed(&self) -> usize {
+        self.ids.lock().unwrap().len()
+    }
+
+    /// Ctrl-C; what it printed.
+    fn leave(mut self) -> Vec<i64> {
+        Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
+        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+        self.reader.take().unwrap().join().unwrap();
+        self.ids.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Fails unless the ids are these alerts', each once.
+#[track_caller]
+fn exactly(mut got: Vec<i64>, alerts: &[SimulatedAlert]) {
+    let mut expected: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+    expected.sort_unstable();
+    got.sort_unstable();
+    assert_eq!(got, expected);
+}
+
+#[test]
+fn the_last_messages_of_a_topic_with_transactions() {
+    let Some(brokers) = kafka() else { return };
+    let (name, output) = (unique("last"), unique("last-output"));
+    [&name, &output].into_iter().for_each(|topic| create_topic(&brokers, topic, 1));
+    let options = Options::new(&*brokers);
+    let begin = || {
+        let lock = HostLock::new(&options, &name).unwrap();
+        lock.open(std::slice::from_ref(&name), StartAt::Committed, (*output).into()).unwrap().1
+    };
+    let batch = |number: i64, count: usize| {
+        let record = Record { topic: (*output).into(), key: Vec::new(), payload: "x".into(), headers: Vec::new() };
+        (vec![record; count], vec![Position { topic: (*name).into(), partition: 0, offset: number }])
+    };
+    // A transaction of one message each: every second offset is a transaction's end.
+    let [mut sink, _other] = begin();
+    for number in 1..=10 {
+        let (records, positions) = batch(number, 1);
+        let sent = sink.send(records, positions);
+        sink.commit(sent).unwrap();
+    }
+    // Then one of many messages, which is aborted when the host begins anew.
+    let (records, positions) = batch(11, 40);
+    let _never_committed = sink.send(records, positions);
+    let [mut sink, _other] = begin();
+    let (records, positions) = batch(11, 2);
+    let sent = sink.send(records, positions);
+    sink.commit(sent).unwrap();
+
+    // Behind the table's head.
+    let lines = |arguments: &[&str]| read(&brokers, &output, &[&["--decode-off"], arguments].concat()).0.split_off(1);
+    let all = lines(&["--from", "earliest", "--commit", "never"]);
+    assert_eq!(all.len(), 12, "{all:?}");
+    for count in [1, 2, 3, 5, 12, 13, 1000] {
+        for commit in ["never", "after"] {
+            let (group, count_text) = (unique("readers"), format!("-{count}"));
+            let last = lines(&["--from", &count_text, "--commit", commit, "--group", &group]);
+            assert_eq!(last, all[all.len().saturating_sub(count)..], "the last {count}, {commit}");
+        }
+    }
+}
+
+#[test]
+fn members_that_all_begin_at_the_earliest_message_print_each_once() {
+    let Some(brokers) = kafka() else { return };
+    let (topic, group) = (unique("both"), unique("both-readers"));
+    create_topic(&brokers, &topic, 4);
+    let alerts = alerts(1, 600);
+    let mut feeder = feeder(&brokers, &topic, 4);
+    feed(&mut feeder, 4, packets(&alerts[..300]));
+    // The group has read it once before, so that the beginning is not where it left off.
+    assert_eq!(read(&brokers, &topic, &["--json", "--group", &group]).0.len(), 300);
+    let arguments = ["--group", &group, "--from", "earliest"];
+    let first = Member::join(&brokers, &topic, &arguments);
+    wait_for("the first member to read", || first.printed() == 300);
+    let second = Member::join(&brokers, &topic, &arguments);
+    let mut fed = 300;
+    while second.printed() == 0 && fed < alerts.len() {
+        feed(&mut feeder, 4, packets(&alerts[fed..fed + 4]));
+        fed += 4;
+        wait_for("these to be read", || first.printed() + second.printed() >= fed);
+    }
+    assert!(second.printed() > 0, "the second member was given nothing");
+    exactly([first.leave(), second.leave()].concat(), &alerts[..fed]);
+    // When all have left, it holds anew.
+    exactly(
+        read(&brokers, &topic, &["--json", "--group", &group, "--from", "earliest"])
+            .0
+            .iter()
+            .map(|line| id(line))
+            .collect(),
+        &alerts[..fed],
+    );
+}
+
+#[test]
+fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
+    let Some(brokers) = kafka() else { return };
+    for commit in ["after", "before", "never"] {
+        let (topic, group) = (unique("grows"), unique("grows-readers"));
+        create_topic(&brokers, &topic, 2);
+        let alerts = alerts(1, 700);
+        let mut feeder_of_two = feeder(&brokers, &topic, 2);
+        feed(&mut feeder_of_two, 2, packets(&alerts[..100]));
+        let arguments = ["--group", &group, "--from", "latest", "--commit", commit];
+        let first = Member::join(&brokers, &topic, &arguments);
+        let mut fed = 100;
+        while first.printed() == 0 && fed < 300 {
+            feed(&mut feeder_of_two, 2, packets(&alerts[fed..fed + 2]));
+            fed += 2;
+        }
+        let has = |alert: &SimulatedAlert| first.ids.lock().unwrap().contains(&alert.id);
+        wait_for("the member to read", || alerts[fed - 2..fed].iter().all(has));
+        // What was fed before the start is not told from what was fed after it. From here on everything counts.
+        let (before, begun) = (first.printed(), fed);
+        // The new partitions have messages before anyone knows of them.
+        Topics::new(&Options::new(&*brokers), TopicSettings::default()).unwrap().grow(&topic, 4).unwrap();
+        let mut feeder_of_four = feeder(&brokers, &topic, 4);
+        feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 80]));
+        fed += 80;
+        wait_for("the new partitions to be read", || first.printed() - before == fed - begun);
+        if commit == "never" {
+            exactly(first.leave().split_off(before), &alerts[begun..fed]);
+            continue;
+        }
+        let second = Member::join(&brokers, &topic, &arguments);
+        while second.printed() == 0 && fed < alerts.len() {
+            feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 4]));
+            fed += 4;
+            wait_for("these to be read", || first.printed() + second.printed() - before >= fed - begun);
+        }
+        exactly([first.leave().split_off(before), second.leave()].concat(), &alerts[begun..fed]);
+    }
+}
+
+#[test]
+fn a_group_whose_offsets_are_no_longer_there_is_told() {
+    let Some(cluster) = Cluster::start("gone", 1) else { return };
+    let brokers = &cluster.brokers;
+    let alerts = alerts(1, 60);
+    create_topic(brokers, "alerts", 1);
+    feed(&mut feeder(brokers, "alerts", 1), 1, packets(&alerts[..40]));
+    let json = ["--json", "--group", "readers"];
+    let read_ids = |arguments: &[&str]| {
+        let (lines, told) = read(brokers, "alerts", &[&json, arguments].concat());
+        (lines.iter().map(|line| id(line)).collect::<Vec<i64>>(), told)
+    };
+    exactly(read_ids(&["--limit", "10"]).0, &alerts[..10]);
+
+    // What retention does, too.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("delete.json");
+    std::fs::write(&file, r#"{"partitions": [{"topic": "alerts", "partition": 0, "offset": 25}], "version": 1}"#)
+        .unwrap();
+    cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &["--offset-json-file", file.to_str().unwrap()]);
+    let (ids, told) = read_ids(&[]);
+    exactly(ids, &alerts[25..40]);
+    assert!(told.contains("gone=15") && told.contains("topic=alerts"), "{told}");
+    assert_eq!(read_ids(&[]), (Vec::new(), String::new()), "it is told once");
+}
+
+#[test]
+fn a_group_that_was_farther_than_the_topic_reaches_is_told() {
+    let Some(brokers) = kafka() else { return };
+    let (topic, group) = (unique("anew"), unique("anew-readers"));
+    create_topic(&brokers, &topic, 1);
+    // As if the topic had been longer when the group read it.
+    let lock = HostLock::new(&Options::new(&*brokers), &group).unwrap();
+    let [mut sink, _other] = lock.open(std::slice::from_ref(&topic), StartAt::Committed, "dead".into()).unwrap().1;
+    let sent = sink.send(Vec::new(), vec![Position { topic: (*topic).into(), partition: 0, offset: 10_000 }]);
+    sink.commit(sent).unwrap();
+    let alerts = alerts(1, 20);
+    feed(&mut feeder(&brokers, &topic, 1), 1, packets(&alerts));
+    let (lines, told) = read(&brokers, &topic, &["--json", "--group", &group]);
+    exactly(lines.iter().map(|line| id(line)).collect(), &alerts);
+    assert!(told.contains("made anew") && told.contains("offset=10000") && told.contains("end=20"), "{told}");
+}
