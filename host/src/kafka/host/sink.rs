@@ -118,7 +118,8 @@ impl KafkaSink {
     ) -> [KafkaSink; 2] {
         let transactions = transactions.map(Mutex::new);
         let (sending, refused, repeats) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-        let shared = Arc::new(Shared { transactions, sending, refused, repeats, kept_alive: Mutex::new(Instant::now()) });
+        let shared =
+            Arc::new(Shared { transactions, sending, refused, repeats, kept_alive: Mutex::new(Instant::now()) });
         [0, 1].map(|number| KafkaSink {
             number,
             shared: shared.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_protocol::messages::ProduceRequest;
+use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, TransactionalId};
 
 use super::{record, together};
 use crate::kafka::client::error::Error;
@@ -28,16 +28,20 @@ fn send(broker: &EmbeddedBroker, change: impl FnOnce(&mut [u8])) {
     let parcels = together(&records);
     let mut cluster = Cluster::with_leaders(&[(&topic, &[1])]);
     let plan = plan(&mut cluster, &parcels).unwrap();
+    let (host, port) = parse(&options.brokers).unwrap();
+    let security = Security::of(&options).unwrap();
+    let mut broker = Broker::connect(&host, port, &security, &Stop::new(&options)).unwrap();
+    let id = TransactionalId("nobody".into());
+    let request = InitProducerIdRequest::default().with_transactional_id(Some(id)).with_transaction_timeout_ms(60_000);
+    let known = broker.ask(&request).unwrap();
     let mut producer = Producer::new("nobody");
+    (producer.id, producer.epoch) = (known.producer_id.0, known.producer_epoch);
     let (_, body) = producer.bodies(&cluster, &parcels, &plan).remove(0);
     let mut body = body.to_vec();
     // The batch's length follows its first offset, and nothing follows the batch.
     let text = "alerts".len() + "nobody".len();
     let begin = 2 + 2 + 4 + 4 + 2 + 4 + 4 + 4 + text;
     change(&mut body[begin..]);
-    let (host, port) = parse(&options.brokers).unwrap();
-    let security = Security::of(&options).unwrap();
-    let mut broker = Broker::connect(&host, port, &security, &Stop::new(&options)).unwrap();
     broker.send::<ProduceRequest>(|pieces| pieces.put(&body)).unwrap();
     let answer = broker.receive::<ProduceRequest>().unwrap();
     assert_eq!(answer.responses[0].partition_responses[0].error_code, 0);
