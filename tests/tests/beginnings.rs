@@ -236,5 +236,5 @@ fn a_group_that_was_farther_than_the_topic_reaches_is_told() {
     feed(&mut feeder(&brokers, &topic, 1), 1, packets(&alerts));
     let (lines, told) = read(&brokers, &topic, &["--json", "--group", &group]);
     exactly(lines.iter().map(|line| id(line)).collect(), &alerts);
-    assert!(told.contains("made anew") && told.contains("offset=10000") && told.contains("end=20"), "{told}");
+    assert!(told.contains("created anew") && told.contains("offset=10000") && told.contains("end=20"), "{told}");
 }

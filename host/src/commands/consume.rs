@@ -26,7 +26,8 @@ mod view;
 /// An alert a line, until Ctrl-C. Members of a consumer group share the stream: two with the same --group get different
 /// alerts, two with different ones get all of them. The group remembers how far it has read.
 ///
-/// Messages that are no alert are told on stderr, and the stream goes on; the exit code is 1 in the end. 2: wrong usage.
+/// Messages that are not alerts are told on stderr, and the stream goes on; the exit code is then 1 in the end. A batch of
+/// messages that can't be read ends the command with exit code 1. Exit code 2 means wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

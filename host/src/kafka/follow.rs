@@ -31,7 +31,7 @@ use look::{Look, unreadable};
 
 /// How long a commit is tried.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a member may be without a partition before it counts as one for which there is none.
+/// How long a member may be without a partition before it counts as having none to read.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(5);
 
 /// Reads topics as a member of a consumer group.
@@ -130,7 +130,8 @@ impl Follower {
 
     /// Says that all of these, the last that were fetched, are done with ([`Acknowledge::After`]) or about to be
     /// ([`Acknowledge::Before`]). The latter commits at once; the former within a second, when partitions go to another
-    /// member, and on [`close`](Self::close). `Ok(false)`: the group was shared out anew, and the messages come again.
+    /// member, and on [`close`](Self::close). `Ok(false)` says that the group's partitions were
+    /// shared out again, and that the messages will come again.
     ///
     /// # Errors
     /// [`Error`] when offsets can't be committed.
@@ -150,7 +151,7 @@ impl Follower {
             return Ok(true);
         }
         if let Err(error) = self.consumer.store_offsets(&list) {
-            tracing::debug!(%error, "offsets not noted: the group is being shared out anew");
+            tracing::debug!(%error, "offsets are not noted: the group's partitions are being shared out again");
             return Ok(false);
         }
         if self.acknowledge == Acknowledge::Before { self.commit() } else { Ok(true) }
@@ -279,7 +280,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Commits what was stored. `Ok(false)`: the group is being shared out anew.
+    /// Commits what was stored. `Ok(false)` says that the group's partitions are being shared out again.
     fn commit(&self) -> Result<bool, Error> {
         use RDKafkaErrorCode::*;
         let deadline = Instant::now() + COMMIT_PATIENCE;

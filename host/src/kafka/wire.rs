@@ -41,7 +41,7 @@ pub(super) use topic_ids::TopicId;
 /// Why a request has no answer that helps.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// A broker can't be reached, or its answer was none; what happened.
+    /// A broker can't be reached, or its answer is malformed; what happened.
     Connection(String),
     /// A broker answered with an error.
     Answer(ResponseError),

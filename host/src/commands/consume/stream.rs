@@ -28,7 +28,7 @@ pub struct Total {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Messages that are no alert, or of which not everything could be saved.
+    /// Messages that are not alerts, or of which not everything could be saved.
     pub bad: u64,
 }
 
@@ -96,7 +96,7 @@ impl Stream<'_> {
         let limits = FetchLimits { count: BATCH.min(left as usize), bytes: BATCH_BYTES, wait: WAIT };
         let mut messages = Vec::new();
         self.follower.fetch(&mut messages, limits)?;
-        // When the group is shared out anew, they come again, here or to another member.
+        // When the group's partitions are shared out again, the messages come again, here or to another member.
         if self.before && !self.follower.acknowledge(&messages)? {
             return Ok(true);
         }

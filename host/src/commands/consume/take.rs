@@ -39,7 +39,7 @@ impl Taker {
     /// What the command line asks for.
     ///
     /// # Errors
-    /// When a field is none, a folder can't be made, or schemas can't be read.
+    /// When a field's path is malformed, a folder can't be made, or schemas can't be read.
     pub fn new(args: &ConsumeArgs) -> anyhow::Result<Taker> {
         let folder = |path: &std::path::PathBuf| Folder::open(path).with_context(|| path.display().to_string());
         let fields = args.fields.iter().map(|path| Selector::new(&[path])).collect::<Result<Vec<_>, _>>();

@@ -51,7 +51,7 @@ pub(super) fn next<C: ConsumerContext>(
         Next::Beyond => {
             tracing::warn!(
                 %topic, partition, offset, end = high,
-                "the topic was made anew: it ends before the offset that was to be read next. It is read from its beginning"
+                "the topic was created anew: it ends before the offset that was to be read next. It is read from its beginning"
             );
             Some(low)
         }

@@ -108,7 +108,7 @@ impl Cluster {
         self.connections.clear();
     }
 
-    /// The leaders of a topic's partitions, which were asked for; negative: there is none just now.
+    /// The leaders of a topic's partitions, which were asked for. A negative number means that there is none just now.
     pub(super) fn leaders(&self, topic: &str) -> &[i32] {
         self.leaders.get(topic).map_or(&[], Vec::as_slice)
     }

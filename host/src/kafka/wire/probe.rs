@@ -59,7 +59,7 @@ impl Listener {
             // A listener that wants a certificate of its clients ends the connection only behind a complete handshake.
             return tls.map(|_| None);
         }
-        // A name that is none makes the listener tell those that it knows.
+        // No mechanism has this name: so the listener tells those that it knows.
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("skysieve"));
         let Ok(answer) = broker.ask(&request) else { return Some(None) };
         Some(match check(answer.error_code) {
