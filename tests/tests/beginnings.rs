@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use skysieve::kafka::{HostLock, Options, StartAt, TopicSettings, Topics};
@@ -11,6 +12,9 @@ use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique, wait_for};
 use skysieve_tests::setup::packets;
 use skysieve_tests::{alerts, binary, text};
+
+/// Alerts come at this pace while a member joins, so that there are some left when it has.
+const PACE: Duration = Duration::from_millis(300);
 
 fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -140,6 +144,7 @@ fn members_that_all_begin_at_the_earliest_message_print_each_once() {
     let mut fed = 300;
     while second.printed() == 0 && fed < alerts.len() {
         feed(&mut feeder, 4, packets(&alerts[fed..fed + 4]));
+        std::thread::sleep(PACE);
         fed += 4;
         wait_for("these to be read", || first.printed() + second.printed() >= fed);
     }
@@ -170,6 +175,7 @@ fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
         let mut fed = 100;
         while first.printed() == 0 && fed < 300 {
             feed(&mut feeder_of_two, 2, packets(&alerts[fed..fed + 2]));
+            std::thread::sleep(PACE);
             fed += 2;
         }
         let has = |alert: &SimulatedAlert| first.ids.lock().unwrap().contains(&alert.id);
@@ -189,6 +195,7 @@ fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
         let second = Member::join(&brokers, &topic, &arguments);
         while second.printed() == 0 && fed < alerts.len() {
             feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 4]));
+            std::thread::sleep(PACE);
             fed += 4;
             wait_for("these to be read", || first.printed() + second.printed() - before >= fed - begun);
         }
