@@ -123,6 +123,12 @@ impl Cluster {
         text(&output.stdout)
     }
 
+    /// The file of the first broker that has the messages of a topic's partition 0.
+    pub fn log_file(&self, topic: &str) -> PathBuf {
+        let data = folder().join("clusters").join(&self.name).join("data-1");
+        data.join(format!("{topic}-0")).join("00000000000000000000.log")
+    }
+
     /// Kills a broker with SIGKILL; brokers count from 1.
     pub fn kill(&self, broker: u32) {
         script("kafka", &["kill", "--cluster", &self.name, "--broker", &broker.to_string()]);

@@ -1,11 +1,16 @@
 //! Where a host reads on when its offsets and its topics are not what they were, on real Kafka.
 
 use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use skysieve::kafka::{Error, HostLock, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, TopicSettings, Topics};
+use skysieve::kafka::{
+    Error, Feeder, HostLock, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, TopicSettings, Topics,
+};
 use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
-use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, unique};
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique};
 
 /// A topic of alerts and a host, both of the same name.
 struct Stage {
@@ -167,6 +172,37 @@ fn offsets_of_partitions_without_messages_are_kept_from_the_start_on() {
     let (source, _) = stage.open();
     let kept: BTreeSet<_> = (0..3).map(|partition| source.watch().committed(&stage.name, partition)).collect();
     assert_eq!(kept, BTreeSet::from([Some(0)]));
+}
+
+#[test]
+fn a_batch_that_cannot_be_decompressed_is_told_with_its_place() {
+    let Some(cluster) = Cluster::start("damaged", 1) else { return };
+    let options = Options::new(&*cluster.brokers).with("statistics.interval.ms", "100");
+    let topics = Topics::new(&options, TopicSettings::default()).unwrap();
+    let stage = Stage { options, name: unique("damaged"), topics };
+    create_topic(&stage.options.brokers, &stage.name, 2);
+    stage.alerts(texts("whole", 4));
+    let compressed = stage.options.clone().with("compression.codec", "gzip");
+    let mut feeder = Feeder::new(&compressed, &stage.name, 1, Arc::new(|_| i64::MAX)).unwrap();
+    feed(&mut feeder, 1, [texts("damaged", 200).concat().into()]);
+    let (mut file, mut end) = (OpenOptions::new().write(true).open(cluster.log_file(&stage.name)).unwrap(), [0xff; 40]);
+    file.seek(SeekFrom::End(-(end.len() as i64))).unwrap();
+    end[0] = 0;
+    file.write_all(&end).unwrap();
+
+    let (mut source, [mut sink, _]) = stage.open();
+    assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("whole", 4));
+    let watch = source.watch();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let trouble = loop {
+        assert!(Instant::now() < deadline, "nothing is told: {:?}", watch.condition());
+        source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(100)).unwrap();
+        if let Some(trouble) = watch.condition().trouble {
+            break trouble;
+        }
+    };
+    let place = format!("topic {}, partition 0 from offset 4: ", stage.name);
+    assert!(trouble.starts_with(&place) && trouble.contains("damaged"), "{trouble}");
 }
 
 #[test]
