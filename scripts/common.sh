@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts here share; sourced by them. `me` is what their lines begin with.
+# Functions that the scripts here share. Scripts source this file; their lines begin with `me`.
 
 say() { echo "${me:?}: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -16,7 +16,7 @@ install() {
 # runs PIDFILE: whether the process is there.
 runs() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
-# end SIGNAL PIDFILE...: ends what runs; with SIGKILL when it takes longer than 15 s.
+# end SIGNAL PIDFILE...: ends the processes that run; with SIGKILL if that takes longer than 15 s.
 end() {
   local signal=$1 file pid; shift
   for file; do if runs "$file"; then kill "-$signal" "$(cat "$file")"; fi; done

@@ -110,6 +110,12 @@ fn every_command_is_understood() {
     assert!(count > 10, "only {count} commands were found");
 }
 
+#[test]
+fn the_version_is_shown() {
+    let output = Command::new(binary()).arg("--version").output().unwrap();
+    assert_eq!(text(&output.stdout), format!("skysieve {}\n", env!("CARGO_PKG_VERSION")));
+}
+
 /// A host on a broker of its own, and what has to outlive it.
 fn host() -> (EmbeddedBroker, Host) {
     let broker = EmbeddedBroker::start().unwrap();
@@ -136,6 +142,13 @@ fn the_first_ten_minutes_work() {
     let output = bash(&format!("curl() {{ command curl -fsS \"$@\"; }}\n{script}"), folder.path(), &[]);
     succeeds(&output, &script);
     assert_eq!(host.filter("my-filter")["state"], "active");
+    // As the new project's own README says: with the file of settings.
+    let project = folder.path().join("my-filter");
+    for command in commands(&std::fs::read_to_string(project.join("README.md")).unwrap(), "curl") {
+        let command = command.replace("http://host:8080", host.url());
+        succeeds(&bash(&format!("{command} -fsS"), &project, &[]), &command);
+        assert_eq!(host.filter("my-filter")["settings"]["config"], "magnitude = 21.0\n");
+    }
 
     let few = [("SKYSIEVE_BROKERS", broker.brokers()), ("SKYSIEVE_INTERVAL", "0"), ("SKYSIEVE_ALERTS_PER_VISIT", "10")];
     for command in commands(&readme, "skysieve produce") {

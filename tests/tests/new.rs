@@ -69,6 +69,10 @@ fn a_new_project_builds_passes_its_test_and_judges_alerts() {
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)));
     assert_eq!((output.status.code(), &report["alerts"]), (Some(0), &50.into()), "{report}");
 
+    let settings = project.join("my-filter.toml");
+    let output = skysieve(arguments.into_iter().chain(["--config-file".as_ref(), settings.as_os_str()]));
+    assert_eq!(output.status.code(), Some(0), "the file that `new` writes is understood: {}", text(&output.stderr));
+
     let again = skysieve(["new".as_ref(), project.as_os_str()]);
     assert!(!again.status.success());
     assert!(text(&again.stderr).contains("my-filter"), "{}", text(&again.stderr));

@@ -8,7 +8,7 @@ struct Candidate<'a> {
     /// The object's name; the packet says "null" where there is none. Where it is null, the host rejects the alert.
     #[field("candidate.ssnamenr")]
     name: &'a str,
-    /// Arcseconds to it.
+    /// Its distance in arcseconds.
     #[field("candidate.ssdistnr")]
     distance: Option<f64>,
 }
@@ -16,7 +16,7 @@ struct Candidate<'a> {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Arcseconds that the object may be away.
+    /// Largest distance of the object, in arcseconds.
     distance: f64,
 }
 

@@ -6,7 +6,7 @@ use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Source {
-    /// nJy, on the difference image; negative where the source faded. Its name was another before v5.0.
+    /// nJy, on the difference image; negative where the source faded. It had another name before v5.0.
     #[field("diaSource.psfFlux", "diaSource.psFlux")]
     flux: f64,
     #[field("diaSource.psfFluxErr", "diaSource.psFluxErr")]

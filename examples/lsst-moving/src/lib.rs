@@ -8,7 +8,7 @@ struct Source {
     /// The Solar System object that it was associated with; null or 0 where there is none.
     #[field("diaSource.ssObjectId")]
     object: Option<i64>,
-    /// Arcseconds that it trails during the exposure.
+    /// Length of its trail during the exposure, in arcseconds.
     #[field("diaSource.trailLength")]
     trail: Option<f64>,
     #[field("diaSource.snr")]

@@ -18,7 +18,7 @@ struct Source<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Earlier detections that there may be.
+    /// Largest number of earlier detections.
     detections: usize,
     /// Least reliability. 0 also lets sources pass that were not scored.
     reliability: f64,

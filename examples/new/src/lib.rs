@@ -13,7 +13,7 @@ struct Candidate<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Earlier detections that there may be.
+    /// Largest number of earlier detections.
     detections: usize,
 }
 

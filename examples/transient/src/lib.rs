@@ -52,7 +52,7 @@ fn transient(config: &Config, alert: &Candidate) -> bool {
     alert.positive == "t" && no_star && no_object && not_moving(config, alert)
 }
 
-/// Whether it stood still for long enough between two detections. They come in the packet's order, this one first.
+/// Whether two detections are so far apart in time that the source stood still. They come in the packet's order, this one first.
 fn not_moving(config: &Config, alert: &Candidate) -> bool {
     let mut last = alert.time;
     let mut detections = alert.earlier_time.iter().zip(alert.earlier_positive).filter(|(_, sign)| *sign == Some("t"));
