@@ -13,17 +13,10 @@ use skysieve_sandbox::limits::MODULE_BYTES;
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SettingsFile {
-    config: Option<Config>,
+    config: Option<toml::Value>,
     topics: Vec<String>,
     quota: Option<u32>,
     limits: LimitOverrides,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Config {
-    Text(String),
-    Table(toml::Table),
 }
 
 impl Settings {
@@ -36,8 +29,9 @@ impl Settings {
         let SettingsFile { config, topics, quota, limits } = toml::from_str(text)?;
         let config = match config {
             None => String::new(),
-            Some(Config::Text(text)) => text,
-            Some(Config::Table(table)) => table.to_string(),
+            Some(toml::Value::String(text)) => text,
+            Some(toml::Value::Table(table)) => table.to_string(),
+            Some(_) => return Err(serde::de::Error::custom("config is neither text nor a table")),
         };
         Ok(Settings { config, topics, quota, limits })
     }
@@ -141,6 +135,8 @@ mod tests {
     fn a_misspelt_setting_is_named() {
         let error = Settings::from_toml("[limits]\nfule = 1").unwrap_err().to_string();
         assert!(error.contains("fule"), "{error}");
+        let error = Settings::from_toml("config = 5").unwrap_err().to_string();
+        assert!(error.contains("config is neither text nor a table"), "{error}");
     }
 
     #[test]
