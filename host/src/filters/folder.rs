@@ -149,7 +149,7 @@ mod tests {
         pipe("b-pipe.wasm");
         std::fs::write(path("c-settings.wasm"), "module").unwrap();
         pipe("c-settings.toml");
-        std::fs::File::create(path("d-large.wasm")).unwrap().set_len(1 << 40).unwrap();
+        std::fs::File::create(path("d-large.wasm")).unwrap().set_len(1 << 30).unwrap();
         let found = read_folder(folder.path()).unwrap();
         let said: Vec<_> = found.into_iter().map(|(_, upload)| upload.unwrap_err().to_string()).collect();
         let endings =
@@ -157,7 +157,7 @@ mod tests {
         for (said, ending) in said.iter().zip(endings) {
             assert!(said.ends_with(ending), "{said}");
         }
-        assert!(said[3].ends_with("it has 1099511627776 bytes; at most 67108864 are read"), "{}", said[3]);
+        assert!(said[3].ends_with("it has 1073741824 bytes; at most 67108864 are read"), "{}", said[3]);
     }
 
     #[test]
