@@ -14,13 +14,14 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench bench-kafka setup clean help
+.PHONY: demo test filters lint unit soak bench bench-kafka setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make filters examples to target/filters/NAME.wasm"
 	@echo "make lint    formatting, clippy, documentation, licences, shell scripts"
+	@echo "make fuzz    what comes from outside, a minute each (nightly, cargo-fuzz)"
 	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
 	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
 	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk, 8 GB of memory)"
@@ -73,6 +74,9 @@ bench-kafka: setup
 	@scripts/python-env >/dev/null
 	@brokers=$$(scripts/kafka start --cluster bench --heap 4g) && trap 'scripts/kafka remove --cluster bench' EXIT && \
 	  SKYSIEVE_TEST_KAFKA=$$brokers target/release/kafka $(BENCH_ARGS)
+
+fuzz:
+	@scripts/fuzz
 
 clean:
 	$(CARGO) clean
