@@ -46,7 +46,7 @@ pub struct CheckArgs {
     #[arg(value_name = "FILTER.wasm")]
     filter: PathBuf,
     /// Packets: files or folders (searched for *.avro, *.avro.gz); object containers of one or many alerts, or raw wire
-    /// packets, either gzipped
+    /// packets, either gzipped. Containers' codecs: null, deflate, snappy, zstandard, bzip2, xz, lz4
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// The filter's config

@@ -39,7 +39,7 @@ Examples:
   skysieve produce --brokers localhost:9092 --topic small --simulate lsst --no-stamps --no-history --rate 250")]
 pub struct ProduceArgs {
     /// Packets: files or folders (searched for *.avro, *.avro.gz); object containers of one or many alerts, or raw wire
-    /// packets, either gzipped
+    /// packets, either gzipped. Containers' codecs: null, deflate, snappy, zstandard, bzip2, xz, lz4
     #[arg(value_name = "PATH", required_unless_present = "simulate", conflicts_with = "simulate")]
     paths: Vec<PathBuf>,
     /// Make alerts up instead

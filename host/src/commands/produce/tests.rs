@@ -366,3 +366,28 @@ fn a_visit_is_shared_without_loss() {
     let (all, shares) = (keys(0, 1), [keys(0, 3), keys(1, 3), keys(2, 3)]);
     assert!(all.iter().enumerate().all(|(index, key)| shares[index % 3][index / 3] == *key));
 }
+
+/// A container of alerts of one field each, a text: of these bytes.
+fn texts(alerts: &[&[u8]]) -> Vec<u8> {
+    let schema = br#"{"type":"record","name":"a","fields":[{"name":"t","type":"string"}]}"#;
+    let content: Vec<u8> = alerts.iter().flat_map(|text| [&[2 * text.len() as u8][..], text].concat()).collect();
+    let length = [2 * schema.len() as u8 & 0x7f | 0x80, (schema.len() >> 6) as u8];
+    let counts = [2 * alerts.len() as u8, 2 * content.len() as u8];
+    [&b"Obj\x01\x02\x16avro.schema"[..], &length, schema, &[0], &[7; 16], &counts, &content, &[7; 16]].concat()
+}
+
+#[test]
+fn a_bad_alert_of_a_file_is_told_and_the_others_are_sent() {
+    for (alerts, good) in [([&b"x"[..], b"\xff", b"y"], ["x", "y"]), ([b"\xff", b"x", b"y"], ["x", "y"])] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), texts(&alerts)).unwrap();
+        let sent = sent(&file.path().display().to_string());
+        assert_eq!(sent.alerts().iter().map(|alert| alert["t"].as_str().unwrap()).collect::<Vec<_>>(), good);
+        let number = 1 + alerts.iter().position(|text| *text == b"\xff").unwrap();
+        let told = format!(
+            "{}: alert {number} of the file: a, byte 0 of the alert: t: it is not UTF-8",
+            file.path().display()
+        );
+        assert_eq!(sent.trouble, [told]);
+    }
+}
