@@ -27,7 +27,9 @@ fuzz_target!(|data: &[u8]| {
     let _ = decoder.push(0, &alert);
     let _ = schemas.json(&alert, &mut Vec::new());
     let wrapper = schemas.container(schema).expect("the schema is in one piece");
-    let message = wrapper.wrap(&alert.datum);
-    let again = schemas.frame(&message).expect("it is a container");
-    assert_eq!(schemas.validate(&again).is_ok(), sound.is_ok());
+    if sound.is_ok() {
+        let message = wrapper.wrap(&alert.datum);
+        let again = schemas.frame(&message).expect("it is a container of one alert");
+        assert_eq!(schemas.validate(&again), Ok(()));
+    }
 });
