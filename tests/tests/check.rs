@@ -91,8 +91,8 @@ fn a_bad_alert_does_not_hide_the_others_of_its_file() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("night.avro"), hundred()).unwrap();
     let (code, report) = check("odd", "mode = 'accept'", &[folder.path().into()]);
-    let all: Vec<i64> = (0..100).filter(|id| *id != 50).collect();
-    assert_eq!((code, &report["alerts"], ids(&report)), (1, &99.into(), all), "{report}");
+    let accepted = report["accepted"].as_array().unwrap().len();
+    assert_eq!((code, &report["alerts"], accepted), (1, &99.into(), 99), "{report}");
     let told = report["undecodable"].as_array().unwrap();
     assert_eq!(told.len(), 1);
     let error = told[0]["error"].as_str().unwrap();

@@ -378,7 +378,7 @@ fn texts(alerts: &[&[u8]]) -> Vec<u8> {
 
 #[test]
 fn a_bad_alert_of_a_file_is_told_and_the_others_are_sent() {
-    for (alerts, good) in [([&b"x"[..], b"\xff", b"y"], ["x", "y"]), ([b"\xff", b"x", b"y"], ["x", "y"])] {
+    for (alerts, good) in [([&b"x"[..], b"\xff", b"y"], ["x", "y"]), ([&b"\xff"[..], b"x", b"y"], ["x", "y"])] {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), texts(&alerts)).unwrap();
         let sent = sent(&file.path().display().to_string());
