@@ -115,6 +115,7 @@ impl Taker {
         if let Some(view) = self.views.get(&schema) {
             return Ok(view.clone());
         }
+        self.views.retain(|schema, _| self.schemas.knows(*schema));
         let view = Rc::new(View::new(&self.schemas, schema, &self.surveys)?);
         if self.stamps.is_some() && view.cutouts.is_empty() {
             let name = self.schemas.name(schema);

@@ -190,6 +190,9 @@ impl<'a> Cook<'a> {
 
     fn layout(&mut self, schema: SchemaId) -> Arc<Layout> {
         let Recipe { schemas, surveys, .. } = self.recipe;
+        if !self.layouts.contains_key(&schema) {
+            self.layouts.retain(|schema, _| schemas.knows(*schema));
+        }
         let layout = self.layouts.entry(schema).or_insert_with(|| Arc::new(surveys.layout(&schemas.outline(schema))));
         Arc::clone(layout)
     }
