@@ -371,7 +371,7 @@ fn a_visit_is_shared_without_loss() {
 fn texts(alerts: &[&[u8]]) -> Vec<u8> {
     let schema = br#"{"type":"record","name":"a","fields":[{"name":"t","type":"string"}]}"#;
     let content: Vec<u8> = alerts.iter().flat_map(|text| [&[2 * text.len() as u8][..], text].concat()).collect();
-    let length = [2 * schema.len() as u8 & 0x7f | 0x80, (schema.len() >> 6) as u8];
+    let length = [((2 * schema.len() as u8) & 0x7f) | 0x80, (schema.len() >> 6) as u8];
     let counts = [2 * alerts.len() as u8, 2 * content.len() as u8];
     [&b"Obj\x01\x02\x16avro.schema"[..], &length, schema, &[0], &[7; 16], &counts, &content, &[7; 16]].concat()
 }

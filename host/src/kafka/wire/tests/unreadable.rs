@@ -85,7 +85,8 @@ fn a_batch_that_cannot_be_read_is_told_with_its_place() {
         batch[CRC].copy_from_slice(&crc.to_be_bytes());
     };
     let flipped = |batch: &mut [u8]| *batch.last_mut().unwrap() ^= 1;
-    let changes: [(&dyn Fn(&mut [u8]), &str); 3] =
+    type Change<'a> = (&'a dyn Fn(&mut [u8]), &'a str);
+    let changes: [Change<'_>; 3] =
         [(&not_gzip, "decompressed"), (&no_codec, "compressed in a way"), (&flipped, "checksum")];
     for (change, said) in changes {
         let broker = EmbeddedBroker::start().unwrap();
