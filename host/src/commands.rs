@@ -1,5 +1,10 @@
 //! The subcommands: each puts the parts together.
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "doc comments of arguments are what --help shows: brackets are no links"
+)]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

@@ -1,6 +1,6 @@
 //! WebAssembly: one engine a process, one compiled module a content hash, one instance a filter, limits on all of it.
 //!
-//! Bytes from outside are inspected ([`inspect`]), compiled once ([`Engine::load`]) and instantiated per filter
+//! Bytes from outside are inspected ([`inspect()`]), compiled once ([`Engine::load`]) and instantiated per filter
 //! ([`Filter::start`]). A filter is called with batches ([`Filter::evaluate`]); whatever it does in there, the outcome is
 //! an [`Evaluation`] that says of every alert whether it was accepted, rejected (neither named) or a [`Fault`].
 
