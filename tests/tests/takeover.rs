@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skysieve::kafka::{HostLock, KafkaSink, Options, StartAt};
 use skysieve::pipeline::{Position, Published, Record, Sink, SinkError};
-use skysieve_tests::kafka::{create_topic, kafka, read_all, unique};
+use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
 
 /// A stream and an output of one partition, and a host's name, all the same.
 struct Stage {
@@ -20,6 +20,8 @@ impl Stage {
         let output = format!("{name}-output");
         create_topic(&options.brokers, &name, 1);
         create_topic(&options.brokers, &output, 1);
+        // A host refuses to go on from offsets that the stream does not have.
+        feed(&mut feeder(&options.brokers, &name, 1), 1, [(); 12].map(|()| "an alert".into()));
         Some(Stage { options, name, output })
     }
 

@@ -116,7 +116,7 @@ impl Statistics {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schedule::Band;
+    use super::super::band::Band;
     use super::super::telescope::LSST;
     use super::*;
 

@@ -4,6 +4,7 @@
 //! history is what earlier visits of its field saw of its light curve ([`history`]). A survey's packets are written
 //! from that, LSST's in [`lsst`], ZTF's in [`ztf`].
 
+mod band;
 #[cfg(test)]
 mod decoded;
 mod encode;
@@ -22,7 +23,8 @@ mod telescope;
 mod visit;
 mod ztf;
 
+pub use band::Band;
 pub use object::Population;
 pub use packet::Framing;
-pub use schedule::{Band, Exposure};
+pub use schedule::Exposure;
 pub use visit::{Config, SimulatedAlert, SimulatedVisit, Simulator, Survey};

@@ -2,8 +2,8 @@
 
 use std::f64::consts::TAU;
 
+use super::band::{Band, flux};
 use super::random::Random;
-use super::schedule::{Band, flux};
 
 /// A light curve.
 #[derive(Clone, Debug)]

@@ -1,8 +1,9 @@
 //! What there is in the sky: variable stars, active galaxies, supernovae, asteroids, and artefacts of the camera.
 
+use super::band::flux;
 use super::lightcurve::{Curve, Supernova, Variation};
 use super::random::{Gaussians, Random};
-use super::schedule::{Exposure, date, flux};
+use super::schedule::{Exposure, date};
 use super::sky::Place;
 use super::telescope::LSST;
 

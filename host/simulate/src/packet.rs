@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::encode::{bytes, long};
 use super::random::Random;
-use super::visit::Survey;
 
 /// How a packet is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,11 +29,11 @@ const MARKER: usize = 16;
 const BLOCK_HEAD: usize = 11;
 
 impl Envelope {
-    /// For a survey's alerts.
-    pub fn new(survey: Survey, framing: Framing) -> Envelope {
+    /// For alerts of a schema, by its JSON and by its id in Confluent's wire format.
+    pub fn new(schema: &str, schema_id: u32, framing: Framing) -> Envelope {
         let head = match framing {
-            Framing::Confluent => [&[0], &survey.schema_id().to_be_bytes()[..]].concat(),
-            Framing::Container => container(survey.schema()),
+            Framing::Confluent => [&[0], &schema_id.to_be_bytes()[..]].concat(),
+            Framing::Container => container(schema),
             Framing::Bare => Vec::new(),
         };
         Envelope { framing, head }

@@ -4,6 +4,7 @@
 //! bands. Three nights later the same again. Every six nights the sky has moved on by one block, and after a year by 61:
 //! so a field is seen 100 times a year, in one season.
 
+use super::band::{Band, flux};
 use super::random::Random;
 use super::telescope::Telescope;
 
@@ -17,33 +18,6 @@ const LANES: i64 = 3;
 const COLUMNS: i64 = 61;
 /// Turns in a year: a field stays for two in a block, then is a block earlier.
 const TURNS: i64 = 2 * COLUMNS;
-
-/// A filter; ZTF has the second to the fourth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Band {
-    U,
-    G,
-    R,
-    I,
-    Z,
-    Y,
-}
-
-impl Band {
-    /// All of them, from blue to red.
-    pub const ALL: [Band; 6] = [Band::U, Band::G, Band::R, Band::I, Band::Z, Band::Y];
-
-    /// As alerts name it.
-    pub fn name(self) -> &'static str {
-        ["u", "g", "r", "i", "z", "y"][self as usize]
-    }
-}
-
-/// An AB magnitude as a flux in nanojansky.
-pub fn flux(magnitude: f64) -> f64 {
-    (-0.4 * std::f64::consts::LN_10 * (magnitude - 31.4)).exp()
-}
 
 /// One visit.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What surveys look with: their telescopes, cameras and habits.
 
-use super::schedule::{Band, flux};
+use super::band::{Band, flux};
 
 /// A survey's telescope and how it is used.
 #[derive(Debug)]

@@ -155,7 +155,7 @@ impl Simulator {
     /// A survey about to begin.
     pub fn new(survey: Survey, config: Config) -> Simulator {
         let next = config.skip.into();
-        let envelope = Envelope::new(survey, config.framing.unwrap_or(survey.framing()));
+        let envelope = Envelope::new(survey.schema(), survey.schema_id(), config.framing.unwrap_or(survey.framing()));
         let gaussians = Gaussians::new();
         let writer = match survey {
             Survey::Lsst => Writer::Lsst(Arc::new(lsst::Writer::new())),

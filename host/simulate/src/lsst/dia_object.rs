@@ -1,9 +1,9 @@
 //! `diaObject`.
 
+use super::super::band::Band;
 use super::super::encode::Getter;
 use super::super::encode::Value::{self, Real, Whole};
 use super::super::history::Statistics;
-use super::super::schedule::Band;
 use super::super::sky::Place;
 
 /// An object with all that was seen of it, the alert's own source included.

@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
+use super::super::band::Band;
 use super::super::object::{Object, Population};
 use super::super::random::Random;
-use super::super::schedule::Band;
 use super::super::sky::Place;
 use super::frame::magnitude;
 

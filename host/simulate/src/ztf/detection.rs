@@ -1,10 +1,10 @@
 //! A source found in a difference image: what `candidate` and `prv_candidates` share.
 
+use super::super::band::Band;
 use super::super::encode::Getter;
 use super::super::encode::Value::{self, Real, Text, Whole};
 use super::super::object::{Flaw, Measurement, Object, Population};
 use super::super::random::{Gaussians, Random};
-use super::super::schedule::Band;
 use super::super::sky::Place;
 use super::frame::{Frame, frame_field, magnitude};
 

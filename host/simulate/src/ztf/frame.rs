@@ -1,9 +1,10 @@
 //! One readout channel's image of an exposure.
 
+use super::super::band::Band;
 use super::super::encode::Getter;
 use super::super::encode::Value::{self, Real, Text, Whole};
 use super::super::object::Object;
-use super::super::schedule::{Band, Exposure};
+use super::super::schedule::Exposure;
 
 /// Night 0 is this day, MJD.
 const FIRST_DAY: f64 = 57_754.0;
