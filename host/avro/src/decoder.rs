@@ -1,7 +1,8 @@
 //! Framed alerts to columns.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::columns::{clear, end_list, put_null, truncate};
 use super::compile::compile;
@@ -26,8 +27,9 @@ const MAX_GROUPS: usize = 64;
 pub struct Decoder {
     schemas: Arc<Schemas>,
     slots: Vec<Slot>,
-    /// By schema, those seen and not forgotten since.
-    readers: HashMap<SchemaId, Reader>,
+    /// By schema, those seen and not forgotten since. Looked at for every alert; ids are the host's own numbers, so that a
+    /// quick hash does.
+    readers: FxHashMap<SchemaId, Reader>,
     /// How many schemas were forgotten when that was last looked at.
     forgotten: u64,
     groups: Vec<Group>,
@@ -100,7 +102,7 @@ impl Decoder {
         Decoder {
             schemas,
             slots: projection.slots,
-            readers: HashMap::new(),
+            readers: FxHashMap::default(),
             forgotten: 0,
             groups: Vec::new(),
             kinds: Vec::new(),
@@ -114,11 +116,14 @@ impl Decoder {
     /// # Errors
     /// [`AvroError`]; then nothing of the alert is left in the columns.
     pub fn push(&mut self, row: u32, alert: &Framed<'_>) -> Result<(), AvroError> {
-        if !self.readers.contains_key(&alert.schema) {
-            self.prepare(alert.schema)?;
-        }
-        let Some(reader) = self.readers.get(&alert.schema) else { unreachable!("it was prepared") };
-        let variant = if reader.open.is_empty() { 0 } else { self.choose(alert)? };
+        let variant = match self.readers.get(&alert.schema) {
+            Some(reader) if reader.open.is_empty() => 0,
+            Some(_) => self.choose(alert)?,
+            None => {
+                self.prepare(alert.schema)?;
+                self.choose(alert)?
+            }
+        };
         let Some(reader) = self.readers.get_mut(&alert.schema) else { unreachable!("it was prepared") };
         let reader = &mut reader.variants[variant];
         let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
@@ -182,7 +187,9 @@ impl Decoder {
     /// The variant in which an alert is read whose schema leaves kinds open.
     #[cold]
     fn choose(&mut self, alert: &Framed<'_>) -> Result<usize, AvroError> {
-        let Some(reader) = self.readers.get(&alert.schema) else { return Ok(0) };
+        let Some(reader) = self.readers.get(&alert.schema).filter(|reader| !reader.open.is_empty()) else {
+            return Ok(0);
+        };
         let schema = Arc::clone(&reader.schema);
         let kinds = reader.open.iter().map(|path| open::kind(&schema, &alert.datum, path));
         let chosen: Vec<Kind> =
