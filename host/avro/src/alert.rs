@@ -1,16 +1,16 @@
 //! One decoded batch: the fields that filters read, as columns.
 //!
-//! The layout is the contract's (`wit/filter.wit`): buffers of little-endian values that a guest reads in place.
+//! The layout is that of the contract (`wit/filter.wit`): buffers of little-endian values that a guest reads in place.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// What the values of a field or column are. Same names and order as `kind` in `wit/filter.wit`.
+/// The kind of the values of a field or column. The names and their order are those of `kind` in `wit/filter.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// As the alert's schema has it. Only in a [`Field`]; a [`Column`] says what it is.
+    /// The kind that the alert's schema has. This is only used in a [`Field`]; a [`Column`] always has a definite kind.
     Any,
     /// One byte, 0 or 1.
     Boolean,
@@ -22,14 +22,15 @@ pub enum Kind {
     Float,
     /// 8 bytes.
     Double,
-    /// UTF-8, of any length.
+    /// UTF-8 of any length.
     Text,
-    /// Bytes, of any length.
+    /// Bytes of any length.
     Bytes,
 }
 
 impl Kind {
-    /// Bytes that one value takes; `None` for text and bytes, whose values differ in length, and for `any`.
+    /// The number of bytes that one value takes. `None` for text and bytes, whose values differ in length, and for
+    /// `any`.
     pub fn width(self) -> Option<usize> {
         match self {
             Kind::Boolean => Some(1),
@@ -70,16 +71,17 @@ impl fmt::Display for Kind {
 /// One field that a filter reads; see `field` in `wit/filter.wit`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 pub struct Field {
-    /// Alternatives, the first that an alert's schema has is read: `candidate.magpsf`, `prv_candidates[].magpsf`.
+    /// Alternatives, of which the first that an alert's schema has is read: `candidate.magpsf`,
+    /// `prv_candidates[].magpsf`.
     pub paths: Vec<String>,
-    /// The kind wanted.
+    /// The kind that the filter wants.
     pub kind: Kind,
-    /// Whether the filter looks at nulls itself.
+    /// Whether the filter handles nulls itself.
     pub optional: bool,
 }
 
 impl Field {
-    /// Whether the field goes through an array, so that an alert has any number of values of it.
+    /// Whether the field goes through an array, so that an alert may have any number of values of it.
     pub fn is_list(&self) -> bool {
         self.paths.first().is_some_and(|path| path.contains("[]"))
     }
@@ -88,27 +90,27 @@ impl Field {
 /// One field over the alerts of a batch; see `column` in `wit/filter.wit` for the layout of each buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Never [`Kind::Any`].
+    /// The kind of the values; never [`Kind::Any`].
     pub kind: Kind,
     /// Whether the field goes through an array.
     pub list: bool,
-    /// Values one after another: [`Kind::width`] bytes each; text and bytes put together.
+    /// The values one after another, each of [`Kind::width`] bytes; text and bytes are concatenated.
     pub values: Vec<u8>,
-    /// Text and bytes: a u32 for each value, where it ends in `values`. Else empty.
+    /// For text and bytes, a u32 for each value: the offset in `values` where it ends. Empty for other kinds.
     pub offsets: Vec<u8>,
-    /// A byte for each value, 1 present, 0 null. Empty: all present.
+    /// A byte for each value: 1 if it is present, 0 if it is null. Empty if all values are present.
     pub present: Vec<u8>,
-    /// Through an array: a u32 for each alert, how many values there are up to its end. Else empty.
+    /// Through an array, a u32 for each alert: how many values there are up to its end. Otherwise empty.
     pub ends: Vec<u8>,
 }
 
 impl Column {
-    /// An empty column.
+    /// Returns an empty column.
     pub fn new(kind: Kind, list: bool) -> Column {
         Column { kind, list, values: Vec::new(), offsets: Vec::new(), present: Vec::new(), ends: Vec::new() }
     }
 
-    /// How many values there are (through an array: of all alerts together).
+    /// The number of values. Through an array, this counts the values of all alerts together.
     pub fn len(&self) -> usize {
         match self.kind.width() {
             Some(width) => self.values.len() / width,
@@ -116,17 +118,18 @@ impl Column {
         }
     }
 
-    /// Whether there is no value.
+    /// Whether the column has no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Which values belong to the alerts of `rows`.
+    /// The range of the values that belong to the alerts of `rows`.
     pub fn values_of(&self, rows: Range<usize>) -> Range<usize> {
         if self.list { before(&self.ends, rows.start)..before(&self.ends, rows.end) } else { rows }
     }
 
-    /// The alerts of `rows` as a column of its own. Copies only offsets, and those only when `rows` begins after 0.
+    /// Returns the alerts of `rows` as a column of their own. Offsets are copied if `rows` begins after 0; nothing else
+    /// is copied.
     pub fn slice(&self, rows: Range<usize>) -> ColumnView<'_> {
         let values = self.values_of(rows.clone());
         let (bytes, offsets) = match self.kind.width() {
@@ -146,7 +149,7 @@ impl Column {
         ColumnView { kind: self.kind, values: &self.values[bytes], offsets, present, ends }
     }
 
-    /// A column of the alerts in `rows` (ascending) only.
+    /// Returns a column that has only the alerts in `rows`, which must be ascending.
     pub fn gather(&self, rows: &[u32]) -> Column {
         let mut out = Column::new(self.kind, self.list);
         for &row in rows {
@@ -175,28 +178,28 @@ impl Column {
         !self.present.is_empty() && self.present[self.values_of(row..row + 1)].contains(&0)
     }
 
-    /// Bytes held, over all buffers.
+    /// The number of bytes held in all buffers.
     pub fn size(&self) -> usize {
         self.values.len() + self.offsets.len() + self.present.len() + self.ends.len()
     }
 }
 
-/// Some alerts' part of a [`Column`], laid out as a column of its own.
+/// The part of a [`Column`] that belongs to some of its alerts, laid out as a column of its own.
 #[derive(Clone, Debug)]
 pub struct ColumnView<'a> {
-    /// As [`Column::kind`].
+    /// See [`Column::kind`].
     pub kind: Kind,
-    /// As [`Column::values`].
+    /// See [`Column::values`].
     pub values: &'a [u8],
-    /// As [`Column::offsets`], from 0.
+    /// See [`Column::offsets`]; counted from the start of this view.
     pub offsets: Cow<'a, [u8]>,
-    /// As [`Column::present`].
+    /// See [`Column::present`].
     pub present: &'a [u8],
-    /// As [`Column::ends`], from 0.
+    /// See [`Column::ends`]; counted from the start of this view.
     pub ends: Cow<'a, [u8]>,
 }
 
-/// The cumulative count before entry `index` of a buffer of u32: 0, or the entry that precedes.
+/// The cumulative count before entry `index` of a buffer of u32: the preceding entry, or 0 if there is none.
 fn before(cumulative: &[u8], index: usize) -> usize {
     match index.checked_sub(1) {
         None => 0,
@@ -207,7 +210,7 @@ fn before(cumulative: &[u8], index: usize) -> usize {
     }
 }
 
-/// Cumulative counts less `base`.
+/// Subtracts `base` from cumulative counts.
 fn rebase(cumulative: &[u8], base: usize) -> Cow<'_, [u8]> {
     if base == 0 {
         return Cow::Borrowed(cumulative);

@@ -1,7 +1,7 @@
-//! Compressed blocks of containers.
+//! Decompression of the blocks of containers.
 //!
-//! A codec's data say themselves where they end. What writers put behind that is ignored, as the readers of Java, C and
-//! Python do: Python's writers leave three bytes of zlib's checksum behind each block of deflate.
+//! Compressed data themselves say where they end. Bytes that a writer put behind that end are ignored, as the readers
+//! of Java, C and Python do: Python's writers leave three bytes of zlib's checksum behind each block of deflate.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -10,19 +10,20 @@ use liblzma::stream::Stream;
 
 use super::gzip::members;
 
-/// Bytes that a block may inflate to.
+/// The largest size that a block may inflate to, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// How many times its own size a block may inflate to. Deflate cannot do more than 1,032, and real alerts come nowhere
-/// near that; bzip2, xz and zstandard can do a hundred thousand.
+/// How many times its own size a block may inflate to. Deflate cannot exceed a factor of 1,032, and real alerts come
+/// nowhere near that; bzip2, xz and zstandard can reach a hundred thousand.
 const MAX_RATIO: usize = 1000;
-/// The ratio does not apply to so few bytes: cutouts of a constant are real, and compress as well as anything can.
+/// The ratio does not apply below this size: constant cutouts occur in real alerts, and compress as well as anything
+/// can.
 const FREE_BYTES: usize = 8 << 20;
-/// Snappy and LZ4 say how much they inflate to beforehand; it cannot be more than so many times their size.
+/// Snappy and LZ4 announce the inflated size beforehand; it cannot exceed this multiple of the compressed size.
 const SNAPPY_RATIO: usize = 64;
 const LZ4_RATIO: usize = 255;
-/// Memory that xz may take: what its highest preset needs, and a little more.
+/// The memory that xz may take, in bytes: what its highest preset needs, and a little more.
 const XZ_MEMORY: u64 = 80 << 20;
-/// Frames or streams of one block. Writers make one of it.
+/// The number of frames or streams that one block may have. Writers make a single one.
 const MAX_PARTS: usize = 1000;
 
 const ZSTD_FRAME: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -38,7 +39,7 @@ pub(super) enum Codec {
     Zstandard,
     Bzip2,
     Xz,
-    /// Not of Avro's specification; Python's fastavro writes it.
+    /// Not part of Avro's specification, but Python's fastavro writes it.
     Lz4,
 }
 
@@ -46,7 +47,7 @@ impl Codec {
     /// The names of all codecs, for messages.
     pub(super) const NAMES: &str = "null, deflate, snappy, zstandard, bzip2, xz and lz4";
 
-    /// From the container's metadata.
+    /// Finds a codec by its name in the container's metadata.
     pub(super) fn named(name: &[u8]) -> Option<Codec> {
         match name {
             b"null" | b"" => Some(Codec::Null),
@@ -60,7 +61,7 @@ impl Codec {
         }
     }
 
-    /// The block's content, or what is wrong with it.
+    /// Returns the block's content, or says what is wrong with the block.
     pub(super) fn inflate(self, block: &[u8]) -> Result<Cow<'_, [u8]>, String> {
         let most = block.len().saturating_mul(MAX_RATIO).clamp(FREE_BYTES, MAX_BYTES);
         match self {
@@ -89,8 +90,8 @@ fn read_all(decoder: impl Read, most: usize) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// Whether a frame follows: of data, or one to be skipped
-/// ([RFC 8878](https://www.rfc-editor.org/rfc/rfc8878), 3.1).
+/// Whether a frame follows, either one with data or one to be skipped ([RFC
+/// 8878](https://www.rfc-editor.org/rfc/rfc8878), 3.1).
 fn is_zstandard(rest: &[u8]) -> bool {
     rest.starts_with(ZSTD_FRAME) || matches!(rest, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
@@ -108,7 +109,7 @@ fn bzip2<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'
     Ok(decoder.into_inner())
 }
 
-/// The format of `.xz`, or that of `.lzma` before it.
+/// The `.xz` format, or the older `.lzma` format.
 fn xz<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'a [u8]> {
     let stream = Stream::new_auto_decoder(XZ_MEMORY, 0)?;
     let mut decoder = liblzma::bufread::XzDecoder::new_stream(block, stream);
@@ -116,7 +117,7 @@ fn xz<'a>(block: &'a [u8], content: &mut Vec<u8>, most: u64) -> io::Result<&'a [
     Ok(decoder.into_inner())
 }
 
-/// Snappy's raw format, with a big-endian CRC-32 of the content behind it.
+/// Snappy's raw format, followed by a big-endian CRC-32 of the content.
 fn snappy(block: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let (compressed, checksum) = block.split_last_chunk::<4>().ok_or("too short for its checksum")?;
     let claimed = snap::raw::decompress_len(compressed).map_err(|error| error.to_string())?;
@@ -128,7 +129,7 @@ fn snappy(block: &[u8], most: usize) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// The content's size, a little-endian u32, and a block of LZ4.
+/// The content's size as a little-endian u32, followed by an LZ4 block.
 fn lz4(block: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let (claimed, compressed) = lz4_flex::block::uncompressed_size(block).map_err(|error| error.to_string())?;
     bound(compressed, claimed, LZ4_RATIO, most)?;

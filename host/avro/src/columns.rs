@@ -1,15 +1,15 @@
-//! Putting values into columns, and taking back those of an alert that turned out broken.
+//! Appending values to columns, and removing those of an alert that turned out to be broken.
 
 use crate::alert::Column;
 
-/// Puts a value of fixed width.
+/// Appends a value of fixed width.
 #[inline(always)]
 pub(super) fn put<const N: usize>(column: &mut Column, value: [u8; N]) {
     column.values.extend_from_slice(&value);
     present(column);
 }
 
-/// Puts text or bytes.
+/// Appends text or bytes.
 #[inline(always)]
 pub(super) fn put_blob(column: &mut Column, value: &[u8]) {
     column.values.extend_from_slice(value);
@@ -17,7 +17,7 @@ pub(super) fn put_blob(column: &mut Column, value: &[u8]) {
     present(column);
 }
 
-/// Puts a null, as zeros.
+/// Appends a null, which is stored as zeros.
 pub(super) fn put_null(column: &mut Column) {
     if column.present.is_empty() {
         column.present.resize(column.len(), 1);
@@ -42,7 +42,7 @@ pub(super) fn clear(column: &mut Column) {
     }
 }
 
-/// Takes back all values but those of the first `rows` alerts.
+/// Removes all values but those of the first `rows` alerts.
 pub(super) fn truncate(column: &mut Column, rows: usize) {
     let values = column.values_of(0..rows).end;
     match column.kind.width() {
@@ -62,7 +62,7 @@ pub(super) fn truncate(column: &mut Column, rows: usize) {
 
 #[inline(always)]
 fn put_offset(column: &mut Column) {
-    // Of an alert that takes the column beyond 4 GiB, nothing stays.
+    // The offset may overflow here, but an alert that takes the column beyond 4 GiB is removed again.
     let end = column.values.len() as u32;
     column.offsets.extend_from_slice(&end.to_le_bytes());
 }

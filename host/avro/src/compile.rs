@@ -1,4 +1,4 @@
-//! Plans from schemas.
+//! Compiles schemas into plans.
 
 mod ops;
 mod skip;
@@ -14,11 +14,11 @@ use super::schema::{Record, Schema, Type, TypeId};
 use crate::alert::Kind;
 use ops::Ops;
 
-/// Fields of records that a plan may be made from.
+/// How many fields of records a plan may be made from.
 const MAX_FIELDS: usize = 1 << 20;
 
-/// The plan that reads `slots` from alerts of `schema`. `chosen`: the kinds of those whose kind the schema leaves open, in
-/// their order; doubles beyond its end.
+/// Makes the plan that reads `slots` from alerts of `schema`. `chosen` has the kinds of those slots whose kind the
+/// schema leaves open, in their order; slots beyond its end are doubles.
 pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Result<Plan, SchemaError> {
     let here: Vec<_> = slots.iter().map(|slot| slot.here(schema)).collect();
     let mut wants = Vec::new();
@@ -47,12 +47,12 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Resul
                 plan.nulls.push(index as u32);
             }
             Some(Err((path, unfit))) => {
-                // A column must be of some kind. The same one always, so that verdicts don't depend on the batch.
+                // A column must have some kind. It is always the same one, so that verdicts don't depend on the batch.
                 let kind = if slot.kind == Kind::Any { Kind::Double } else { slot.kind };
                 plan.kinds.push(kind);
                 let filled = matches!(unfit, Unfit::Null(_));
                 match unfit {
-                    // Each value is a null, and there is one for each element of an array.
+                    // Every value is a null; an array still has one for each element.
                     Unfit::Null(_) => wants.push(Want { slot: index as u32, kind, open: false, steps: &path.steps }),
                     Unfit::Absent => plan.absent.push(index),
                     unfit => plan.unfit.push((index, slot.explain(schema, path, unfit).to_string().into())),
@@ -73,7 +73,7 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Resul
     Ok(compiler.plan)
 }
 
-/// A slot to be filled from what is at the end of the steps.
+/// A slot to be filled from the value that the steps lead to.
 #[derive(Clone, Copy)]
 struct Want<'a> {
     slot: u32,
@@ -84,7 +84,7 @@ struct Want<'a> {
 }
 
 impl Want<'_> {
-    /// Behind the first step.
+    /// The same want, seen from behind the first step.
     fn stepped(&self) -> Self {
         Want { steps: &self.steps[1..], ..*self }
     }
@@ -93,22 +93,22 @@ impl Want<'_> {
 /// What follows a value that is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
-    /// Something that is wanted: the value is to be passed over to its end.
+    /// Something that is wanted: the value must be passed over to its end.
     Wanted,
-    /// Something else: what is wanted of the value is read, and that is all.
+    /// Something that is not wanted: only the wanted part of the value is read.
     Unwanted,
-    /// Nothing. If reading it leads to its end, no bytes must follow.
+    /// Nothing: if the value is read to its end, no bytes must follow.
     End,
 }
 
 struct Compiler<'a> {
     schema: &'a Schema,
     plan: Plan,
-    /// By type, the program that passes over it.
+    /// For each type, the program that passes over it.
     skips: Vec<Option<ProgramId>>,
-    /// Types whose program is not written yet.
+    /// Types whose programs have yet to be written.
     pending: Vec<(TypeId, ProgramId)>,
-    /// Fields of records looked at.
+    /// The number of record fields looked at so far.
     fields: usize,
 }
 
@@ -145,7 +145,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// A value in which nothing is wanted.
+    /// Passes over a value in which nothing is wanted.
     fn pass(&mut self, ty: TypeId, after: After, ops: &mut Ops) {
         match after {
             After::Wanted => self.skip(ty, ops),
@@ -200,7 +200,7 @@ impl<'a> Compiler<'a> {
         ops.push(Op::Union(branches.iter().map(read).collect()));
     }
 
-    /// Whether a union is of a null and another type: which branch the null is, and the other type.
+    /// If a union consists of a null and one other type: which branch is the null, and what the other type is.
     fn nullable(&self, branches: &[TypeId]) -> Option<(Null, TypeId)> {
         let &[first, second] = branches else { return None };
         match (self.schema.get(first), self.schema.get(second)) {
@@ -210,7 +210,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// How a scalar is read as a value of the kind wanted; `None` when it is no scalar or does not promote.
+    /// How a scalar is read as a value of the kind wanted. `None` if the type is not a scalar, or does not promote.
     fn how(&mut self, ty: &Type, want: &Want<'_>) -> Option<How> {
         let kind = want.kind;
         if let (true, Kind::Text, Some(printed)) = (want.open, kind, printed(ty)) {
@@ -243,7 +243,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// Writes a program of its own.
+    /// Adds a new program.
     fn program(&mut self, write: impl FnOnce(&mut Self, &mut Ops)) -> ProgramId {
         let mut ops = Ops::default();
         write(self, &mut ops);
@@ -252,7 +252,7 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// How a scalar that is no text is printed, where one kind is to hold all of them.
+/// How a scalar other than text is printed, if a single kind has to hold all of them.
 fn printed(ty: &Type) -> Option<Printed> {
     Some(match ty {
         Type::Boolean => Printed::Boolean,
@@ -266,7 +266,7 @@ fn printed(ty: &Type) -> Option<Printed> {
     })
 }
 
-/// Those wants for which it is true, and the others.
+/// Splits wants into those for which `is` holds, and the others.
 fn split<'a>(wants: &[Want<'a>], is: impl Fn(&Want<'a>) -> bool) -> (Vec<Want<'a>>, Vec<Want<'a>>) {
     wants.iter().partition(|want| is(want))
 }

@@ -7,17 +7,17 @@ use super::AvroError;
 use super::codec::Codec;
 use super::wire::{self, Fault};
 
-/// What a container begins with.
+/// The bytes that a container begins with.
 pub(super) const MAGIC: &[u8] = b"Obj\x01";
 
-/// What precedes a container's blocks.
+/// The part of a container before its blocks.
 pub(super) struct Header<'a> {
-    /// The writer's schema, JSON.
+    /// The writer's schema, as JSON.
     pub(super) schema: &'a [u8],
     pub(super) blocks: Blocks<'a>,
 }
 
-/// The blocks that are still to be read.
+/// The blocks that have yet to be read.
 pub(super) struct Blocks<'a> {
     data: &'a [u8],
     at: usize,
@@ -29,7 +29,7 @@ pub(super) struct Blocks<'a> {
 pub(super) struct Block<'a> {
     pub(super) alerts: usize,
     pub(super) content: Cow<'a, [u8]>,
-    /// Where it begins.
+    /// The offset where it begins.
     pub(super) at: usize,
 }
 
@@ -76,7 +76,8 @@ pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
 }
 
 impl<'a> Blocks<'a> {
-    /// The next block; `None` at the end. Behind one that is broken it goes on with the next that can be found.
+    /// Returns the next block, or `None` at the end. After a broken block, reading continues at the next one that can
+    /// be found.
     pub(super) fn next(&mut self) -> Result<Option<Block<'a>>, AvroError> {
         if self.at == self.data.len() {
             return Ok(None);
@@ -94,7 +95,7 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Where the next block's data begin and end, and how many alerts it says it has.
+    /// Returns where the next block's data begin and end, and the number of alerts that it claims to have.
     fn head(&self) -> Result<(usize, usize, i64), AvroError> {
         let (data, at) = (self.data, self.at);
         let head = |fault: Fault| container(fault.at, format!("block: {}", fault.what));
@@ -108,7 +109,7 @@ impl<'a> Blocks<'a> {
         Ok((start, end, alerts))
     }
 
-    /// Goes on behind the next sync marker, or to the end.
+    /// Moves to behind the next sync marker, or to the end of the data.
     fn seek(&mut self) {
         let rest = &self.data[self.at..];
         let marker = memchr::memmem::find(rest, &self.sync);

@@ -1,4 +1,4 @@
-//! Framed alerts to columns.
+//! Decodes framed alerts into columns.
 
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ use super::walk::{self, Located};
 use super::{AvroError, Framed, Projection, SchemaError, SchemaId, Schemas};
 use crate::alert::{Column, Kind};
 
-/// Groups kept to be used again.
+/// How many groups are kept for reuse.
 const MAX_SPARE: usize = 8;
-/// Groups and plans that are remembered from one batch to the next: alerts that decide on kinds could make many.
+/// How many groups and plans are kept from one batch to the next. Alerts that each decide on their kinds could create
+/// many.
 const MAX_GROUPS: usize = 64;
 
 /// Turns alerts into columns, a batch at a time.
@@ -27,17 +28,17 @@ const MAX_GROUPS: usize = 64;
 pub struct Decoder {
     schemas: Arc<Schemas>,
     slots: Vec<Slot>,
-    /// By schema, those seen and not forgotten since. Looked at for every alert; ids are the host's own numbers, so that a
-    /// quick hash does.
+    /// Readers of the schemas that were seen and not forgotten since. They are looked up for every alert; the ids are
+    /// the host's own numbers, so that a quick hash suffices.
     readers: FxHashMap<SchemaId, Reader>,
-    /// How many schemas were forgotten when that was last looked at.
+    /// The number of forgotten schemas when it was last checked.
     forgotten: u64,
     groups: Vec<Group>,
-    /// By group, the kinds of its columns.
+    /// For each group, the kinds of its columns.
     kinds: Vec<Vec<Kind>>,
-    /// Groups whose buffers are used again.
+    /// Groups whose buffers can be reused.
     spare: Vec<Group>,
-    /// Bytes that the columns of a group may have: offsets are 32 bits.
+    /// How many bytes the columns of a group may have; offsets are 32 bits wide.
     pub(super) max_bytes: usize,
 }
 
@@ -45,59 +46,60 @@ pub struct Decoder {
 #[derive(Debug)]
 struct Reader {
     schema: Arc<Schema>,
-    /// The paths of fields whose kind the schema leaves open: each alert decides.
+    /// The paths of fields whose kind the schema leaves open, so that each alert decides.
     open: Vec<Path>,
-    /// One for each choice of their kinds that was met. The only one, if none is open.
+    /// One variant for each combination of kinds met so far. If no kind is open, it is the only one.
     variants: Vec<Variant>,
 }
 
-/// How alerts of one schema and one choice of open kinds are read.
+/// How to read alerts of one schema whose open kinds were resolved in one way.
 #[derive(Debug)]
 struct Variant {
-    /// The kinds chosen.
+    /// The kinds of the open fields.
     chosen: Vec<Kind>,
     plan: Result<Plan, SchemaError>,
-    /// Into which group.
+    /// The group that the alerts are decoded into.
     group: usize,
-    /// Whether the batch has such alerts.
+    /// Whether the current batch has such alerts.
     used: bool,
 }
 
 /// A decoded batch.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// Alerts that agree on the kind of every field of kind `any`: nearly always one group of all. Mostly the schema
-    /// says the kind. Where it leaves it open (a union of an int and a string), the value does.
+    /// Alerts that agree on the kind of every field of kind `any`. There is nearly always a single group, because the
+    /// schema says the kind. Where the schema leaves it open (a union of an int and a string), each value decides.
     pub groups: Vec<Group>,
 }
 
 /// Alerts with the same kinds of columns.
 #[derive(Clone, Debug, Default)]
 pub struct Group {
-    /// The caller's numbers of the alerts, in the order they were pushed.
+    /// The numbers that the caller gave the alerts, in the order in which they were pushed.
     pub rows: Vec<u32>,
-    /// By slot of the projection; each has `rows.len()` rows. A field of kind `any` that a schema lacks is a column of
-    /// doubles.
+    /// One column for each slot of the projection, of `rows.len()` rows each. A field of kind `any` that a schema lacks
+    /// becomes a column of doubles.
     pub columns: Vec<Column>,
-    /// The alerts' schemas, by row.
+    /// The schema of each row's alert.
     pub schemas: Vec<SchemaId>,
-    /// What schemas of this group lack. Only schemas that lack something.
+    /// The fields that schemas of this group lack. Schemas that lack nothing are left out.
     pub lacking: Vec<Lacking>,
 }
 
-/// Slots of the projection that a schema cannot fill: its alerts hold nulls there, through an array nothing.
+/// Slots of the projection that a schema cannot fill. Its alerts have nulls there, or no values if the slot goes
+/// through an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// The schema.
     pub schema: SchemaId,
-    /// Slots whose paths it has none of.
+    /// Slots for which the schema has none of the paths.
     pub absent: Vec<usize>,
-    /// Slots for which it has what can't be read as the kind wanted, and why.
+    /// Slots whose field the schema has in a form that can't be read as the kind wanted, and the reason.
     pub unfit: Vec<(usize, Arc<str>)>,
 }
 
 impl Decoder {
-    /// A decoder of these fields.
+    /// Returns a decoder of the projection's fields.
     pub fn new(schemas: Arc<Schemas>, projection: Projection) -> Decoder {
         Decoder {
             schemas,
@@ -114,7 +116,7 @@ impl Decoder {
     /// Decodes one alert into the columns. `row` is the caller's number for it.
     ///
     /// # Errors
-    /// [`AvroError`]; then nothing of the alert is left in the columns.
+    /// [`AvroError`]; nothing of the alert is left in the columns then.
     pub fn push(&mut self, row: u32, alert: &Framed<'_>) -> Result<(), AvroError> {
         let variant = match self.readers.get(&alert.schema) {
             Some(reader) if reader.open.is_empty() => 0,
@@ -160,20 +162,20 @@ impl Decoder {
         decoded
     }
 
-    /// Takes the buffers of a batch that is done with, to use them again.
+    /// Takes back the buffers of a batch that is no longer needed, to reuse them.
     pub fn recycle(&mut self, decoded: Decoded) {
         let room = MAX_SPARE.saturating_sub(self.spare.len());
         let ours = decoded.groups.into_iter().filter(|group| group.columns.len() == self.slots.len());
         self.spare.extend(ours.take(room));
     }
 
-    /// How many choices of kinds are remembered.
+    /// How many combinations of kinds are remembered.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.kinds.len()
     }
 
-    /// Compiles what it takes to read alerts of a schema.
+    /// Compiles the plans for alerts of a schema.
     fn prepare(&mut self, id: SchemaId) -> Result<(), AvroError> {
         let schema = self.schemas.schema(id)?;
         let plan = compile(&schema, &self.slots, &[]);
@@ -184,7 +186,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The variant in which an alert is read whose schema leaves kinds open.
+    /// Returns the variant for an alert whose schema leaves kinds open.
     #[cold]
     fn choose(&mut self, alert: &Framed<'_>) -> Result<usize, AvroError> {
         let Some(reader) = self.readers.get(&alert.schema).filter(|reader| !reader.open.is_empty()) else {
@@ -203,7 +205,7 @@ impl Decoder {
         Ok(reader.variants.len() - 1)
     }
 
-    /// A plan with its group, which is a new one if its kinds are.
+    /// Returns a plan with its group. If no group has its kinds yet, a new one is made.
     fn variant(&mut self, plan: Result<Plan, SchemaError>, chosen: Vec<Kind>) -> Variant {
         let kinds = plan.as_ref().map_or_else(|_| Vec::new(), |plan| plan.kinds.clone());
         let known = self.kinds.iter().position(|known| *known == kinds);
@@ -216,8 +218,8 @@ impl Decoder {
         Variant { chosen, plan, group, used: false }
     }
 
-    /// Drops what is kept for schemas that were forgotten, but for those of the batch that has just ended: whoever has it may
-    /// still ask about them.
+    /// Drops the readers of forgotten schemas, except those of the batch that has just ended: its user may still ask
+    /// about them.
     fn forget(&mut self) {
         let forgotten = self.schemas.forgotten();
         if std::mem::replace(&mut self.forgotten, forgotten) != forgotten {
@@ -232,7 +234,7 @@ impl Decoder {
         self.readers.values_mut().flat_map(|reader| &mut reader.variants)
     }
 
-    /// Drops the groups that no schema is read into. Between batches all of them are empty.
+    /// Drops the groups that no schema is read into any more. All groups are empty between batches.
     fn drop_groups(&mut self) {
         let mut moved: Vec<Option<usize>> = vec![None; self.groups.len()];
         let (mut groups, mut kinds) = (Vec::new(), Vec::new());
@@ -247,7 +249,7 @@ impl Decoder {
         (self.groups, self.kinds) = (groups, kinds);
     }
 
-    /// An empty group with the columns of the one of that number.
+    /// Returns an empty group with the same columns as the group of that number.
     fn fresh(&mut self, index: usize) -> Group {
         let kinds = &self.kinds[index];
         let Some(mut group) = self.spare.pop() else {
@@ -263,13 +265,13 @@ impl Decoder {
         group
     }
 
-    /// How many schemas there are plans for.
+    /// The number of schemas that have plans.
     #[cfg(test)]
     pub(super) fn plans(&self) -> usize {
         self.readers.len()
     }
 
-    /// What the batch's schemas of a group lack.
+    /// Returns what the batch's schemas of a group lack.
     fn lacking(&self, group: usize) -> Vec<Lacking> {
         let lacking = |(id, reader): (&SchemaId, &Reader)| {
             let mut variants = reader.variants.iter();
@@ -283,7 +285,7 @@ impl Decoder {
         all
     }
 
-    /// Finds the field that is at fault in an alert that could not be read.
+    /// Finds the field at fault in an alert that could not be read.
     #[cold]
     fn explain(&self, alert: &Framed<'_>, failure: Failure) -> AvroError {
         let Some(Reader { schema, .. }) = self.readers.get(&alert.schema) else { return AvroError::ForgottenSchema };

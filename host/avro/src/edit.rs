@@ -1,4 +1,4 @@
-//! Alerts with some of their fields changed. Every other byte stays as it is.
+//! Changes some fields of an alert. Every other byte stays as it is.
 
 use super::framing::datum;
 use super::schema::{Record, Type, TypeId};
@@ -6,25 +6,26 @@ use super::walk::{Located, Step, Walk};
 use super::wire::{self, Fault, What, put_long};
 use super::{AvroError, Framed, Schemas};
 
-/// What becomes of a field. What does not fit the field's type leaves it as it is.
+/// A change of a field. If it does not fit the field's type, the field stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Change {
-    /// This whole number in place of the one there.
+    /// Replaces a whole number by this one.
     Put(i64),
-    /// So much more, of a whole number; beyond the end of its range it goes on at the other.
+    /// Adds this to a whole number, wrapping around at the ends of its range.
     Add(i64),
-    /// A dash and this number behind text or bytes.
+    /// Appends a dash and this number to text or bytes.
     Append(u64),
-    /// So much more, of a float or double.
+    /// Adds this to a float or double.
     AddReal(f64),
-    /// Null where the schema allows that; else text, bytes, arrays and maps become empty, also those in a record.
+    /// Sets the field to null if the schema allows that. Otherwise text, bytes, arrays and maps become empty, also
+    /// those within a record.
     Clear,
 }
 
 impl Schemas {
-    /// Appends the alert with some fields changed to `out`, bare. A path names fields of records (`diaSource.visit`);
-    /// one that the schema lacks, or that leads through a null or an array, changes nothing. The alert is read to its
-    /// end.
+    /// Appends the alert, with some fields changed and without framing, to `out`. A path names fields of records
+    /// (`diaSource.visit`); a path that the schema lacks, or that leads through a null or an array, changes nothing.
+    /// The alert is read to its end.
     ///
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
@@ -40,7 +41,7 @@ impl Schemas {
 struct Editor<'a, 'o> {
     walk: Walk<'a>,
     out: &'o mut Vec<u8>,
-    /// What comes before is written.
+    /// The offset up to which the alert has been written.
     kept: usize,
 }
 
@@ -55,7 +56,7 @@ impl<'a> Editor<'a, '_> {
         Ok(())
     }
 
-    /// Does the edits, whose paths begin at this value, and returns where it ends.
+    /// Applies the edits, whose paths begin at this value, and returns where the value ends.
     fn value(&mut self, ty: TypeId, at: usize, depth: usize, edits: &[(&str, Change)]) -> Result<usize, Fault> {
         if let Some((_, change)) = edits.iter().find(|(path, _)| path.is_empty()) {
             return self.change(ty, at, depth, *change);
@@ -78,7 +79,7 @@ impl<'a> Editor<'a, '_> {
         edits: &[(&str, Change)],
     ) -> Result<usize, Fault> {
         for field in &record.fields {
-            // Most fields have none, and an empty vector costs nothing.
+            // Most fields have no edits, and an empty vector costs nothing.
             let edits = edits.iter().filter_map(|edit| below(edit, &field.name)).collect::<Vec<_>>();
             self.walk.step(at)?;
             self.walk.path.push(Step::Field(&field.name));
@@ -88,7 +89,7 @@ impl<'a> Editor<'a, '_> {
         Ok(at)
     }
 
-    /// Changes a value, and returns where it ended.
+    /// Changes a value, and returns where the original value ended.
     fn change(&mut self, ty: TypeId, at: usize, depth: usize, change: Change) -> Result<usize, Fault> {
         let (schema, data) = (self.walk.schema, self.walk.data);
         let end = self.walk.value(ty, at, depth)?;
@@ -136,7 +137,7 @@ impl<'a> Editor<'a, '_> {
     }
 }
 
-/// The edit, from within its path's first field, if that is `name`.
+/// If the edit's path begins with the field `name`, returns the edit with the rest of the path.
 fn below<'p>((path, change): &(&'p str, Change), name: &str) -> Option<(&'p str, Change)> {
     let rest = path.strip_prefix(name)?;
     let rest = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };

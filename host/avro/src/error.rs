@@ -1,16 +1,16 @@
-//! What can be wrong with messages, schemas and fields.
+//! The errors of messages, schemas and fields.
 
 use std::fmt;
 
 use crate::alert::Kind;
 
-/// A message that is not an alert, or not a whole and sound one.
+/// A message that is not an alert, or is a damaged or incomplete one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AvroError {
-    /// It has no byte.
+    /// It is empty.
     #[error("the message is empty")]
     Empty,
-    /// It begins like neither of the framings.
+    /// It begins like neither of the two framings.
     #[error(
         "neither Confluent's wire format (a byte 0 and a schema id) nor an Avro container (\"Obj\" and a byte 1): \
          it begins with \"{}\"", begins.escape_ascii()
@@ -19,33 +19,33 @@ pub enum AvroError {
         /// Its first bytes.
         begins: Vec<u8>,
     },
-    /// It ends before its schema's id does.
+    /// It ends before its schema id does.
     #[error("the message has {bytes} bytes; a byte 0 and a schema id alone have 5")]
     Cut {
-        /// Its bytes.
+        /// Its length.
         bytes: usize,
     },
-    /// No schema is known for its id, and there is no registry to ask.
+    /// The schema of its id is not known, and there is no registry to ask.
     #[error("schema id {id}{} is not known; add its folder with --schemas, or a registry with --schema-registry", lsst_version(*id))]
     UnknownSchema {
         /// The id.
         id: u32,
     },
-    /// No schema is known for its id, nor does the registry have it.
+    /// The schema of its id is not known, and the registry does not have it either.
     #[error("schema id {id}{} is not known, nor does the schema registry have it", lsst_version(*id))]
     AbsentSchema {
         /// The id.
         id: u32,
     },
-    /// Neither is a schema known for its id, nor can it be looked up now.
+    /// The schema of its id is not known, and can't be looked up at the moment.
     #[error("schema id {id}{} is not known and can't be looked up: {why}", lsst_version(*id))]
     SchemaUnavailable {
         /// The id.
         id: u32,
-        /// What keeps it from being looked up.
+        /// Why it can't be looked up.
         why: String,
     },
-    /// The schema that was looked up for its id cannot be used.
+    /// The schema that was looked up for its id can't be used.
     #[error("schema id {id}{}, as it was looked up, can't be used: {why}", lsst_version(*id))]
     UnusableSchema {
         /// The id.
@@ -53,28 +53,28 @@ pub enum AvroError {
         /// What is wrong with it.
         why: String,
     },
-    /// Since the alert was taken out of its message, so many new schemas were met that its own was forgotten.
+    /// Its schema was forgotten before it was read, because too many new schemas were met in the meantime.
     #[error("the alert's schema was forgotten before the alert was read: too many schemas at once")]
     ForgottenSchema,
-    /// The container is not what it claims to be.
+    /// The container is malformed.
     #[error("container, byte {offset}: {why}")]
     Container {
-        /// Where in the message.
+        /// The offset of the fault in the message.
         offset: usize,
         /// What is wrong there.
         why: String,
     },
-    /// The container's schema cannot be used.
+    /// The container's schema can't be used.
     #[error("container: {0}")]
     Schema(#[from] SchemaError),
-    /// The alert is not what its schema says.
+    /// The alert does not match its schema.
     #[error("{schema}, byte {offset} of the alert: {}{why}", shown(field))]
     Datum {
         /// The schema's name.
         schema: String,
-        /// The field, possibly with positions in arrays; empty for the alert as a whole.
+        /// The field, possibly with positions in arrays; empty if the alert as a whole is at fault.
         field: String,
-        /// Where, counted from the alert's first byte behind its framing.
+        /// The offset of the fault, counted from the alert's first byte behind its framing.
         offset: usize,
         /// What is wrong there.
         why: String,
@@ -82,23 +82,23 @@ pub enum AvroError {
     /// The batch has no room for this alert's values.
     #[error("the batch holds {bytes} bytes of columns already; the alert's values would take it beyond 4 GiB")]
     BatchFull {
-        /// Bytes of columns without this alert.
+        /// The number of bytes in the columns without this alert.
         bytes: usize,
     },
 }
 
 impl AvroError {
-    /// Whether nobody can say now what the message's schema is: nothing is wrong with the message, and it can be read once
-    /// the registry answers.
+    /// Whether the message may be sound, but its schema can't be determined at the moment. It can be read once the
+    /// registry answers.
     pub fn may_pass(&self) -> bool {
         matches!(self, AvroError::SchemaUnavailable { .. })
     }
 }
 
-/// A schema that cannot be used.
+/// A schema that can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
-    /// A file or folder cannot be read, or is no schema.
+    /// A file or folder can't be read, or is not a schema.
     #[error("{path}: {why}")]
     File {
         /// The file or folder.
@@ -106,7 +106,7 @@ pub enum SchemaError {
         /// What is wrong with it.
         why: String,
     },
-    /// A folder holds no schema.
+    /// A folder has no schemas.
     #[error("{path}: no lsst.vM_m.alert.avsc in it or in a folder within")]
     NoneFound {
         /// The folder.
@@ -115,15 +115,15 @@ pub enum SchemaError {
     /// It is too long.
     #[error("the schema has {bytes} bytes, at most {most} are read")]
     TooLong {
-        /// Its bytes.
+        /// Its length in bytes.
         bytes: usize,
-        /// The bound.
+        /// The largest length that is read, in bytes.
         most: usize,
     },
-    /// It is no JSON.
+    /// It is not JSON.
     #[error("the schema is no JSON: {why}")]
     Json {
-        /// What the parser says.
+        /// The parser's message.
         why: String,
     },
     /// It is JSON but not a schema.
@@ -134,7 +134,7 @@ pub enum SchemaError {
         /// What is wrong there.
         why: String,
     },
-    /// Reading fields by it would take too large a plan.
+    /// Reading fields with it would take too large a plan.
     #[error("{schema} is too large to be read: the records on the way to the fields have more than {most} fields")]
     TooLarge {
         /// The schema's name.
@@ -144,7 +144,7 @@ pub enum SchemaError {
     },
 }
 
-/// A field that cannot be read.
+/// A field that can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
     /// It has no path, or some of its paths go through an array and some don't.
@@ -158,7 +158,7 @@ pub enum FieldError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// Nothing is known of the schema any more.
+    /// The schema has been forgotten.
     #[error("the schema of the alert was forgotten: too many schemas at once")]
     Forgotten,
     /// The schema has none of the paths.
@@ -168,31 +168,31 @@ pub enum FieldError {
         schema: String,
         /// The paths.
         paths: String,
-        /// The paths of the schema that are most like it, best first.
+        /// The schema's paths that are most similar, best first.
         nearest: Vec<String>,
     },
-    /// It is there, in kinds that do not promote to the one wanted.
+    /// The schema has the field, but in kinds that do not promote to the kind wanted.
     #[error("{path} of {schema} is {has}, which does not promote to {wanted}")]
     Kind {
         /// The schema's name.
         schema: String,
         /// The path.
         path: String,
-        /// Its kinds there.
+        /// Its kinds in the schema.
         has: String,
         /// The kind wanted.
         wanted: Kind,
     },
-    /// What is there can't be read.
+    /// The schema has something at the path that can't be read.
     #[error("{path} cannot be read from {schema}: {part} is {why}")]
     Unreadable {
         /// The schema's name.
         schema: String,
         /// The path.
         path: String,
-        /// So much of it.
+        /// The part of the path that leads to it.
         part: String,
-        /// What that is.
+        /// What is found there.
         why: &'static str,
     },
 }

@@ -8,7 +8,7 @@ use super::plan::{Elements, How, Items, Null, Number, Op, Plan, Printed, Program
 use super::wire::{self, Fault, MAX_BYTES, MAX_DEPTH, MAX_VALUES, What, fault};
 use crate::alert::Column;
 
-/// A fault, and for those of a field that is asked for its slot.
+/// A fault, and the slot of the field that was being read, if any.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) fault: Fault,
@@ -22,7 +22,7 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Puts the values of one alert into `columns`. On a failure some may have been put.
+/// Appends the values of one alert to `columns`. On a failure, some of them may have been appended already.
 pub(super) fn run(plan: &Plan, data: &[u8], columns: &mut [Column]) -> Result<(), Failure> {
     let mut machine = Machine { plan, data, columns, values: MAX_VALUES, bytes: MAX_BYTES };
     machine.program(ProgramId(0), 0, 0)?;
@@ -33,13 +33,13 @@ struct Machine<'a> {
     plan: &'a Plan,
     data: &'a [u8],
     columns: &'a mut [Column],
-    /// Values and bytes that may still be put.
+    /// How many values and bytes may still be appended.
     values: usize,
     bytes: usize,
 }
 
 impl<'a> Machine<'a> {
-    /// Runs a program on what begins at `at`, and returns where that ends.
+    /// Runs a program on the data that begin at `at`, and returns where they end.
     fn program(&mut self, program: ProgramId, mut at: usize, depth: usize) -> Result<usize, Failure> {
         if depth == MAX_DEPTH {
             return Err(Fault { at, what: What::Depth }.into());
@@ -133,7 +133,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Puts the value at `at`, and returns where it ends.
+    /// Appends the value at `at`, and returns where it ends.
     fn read(&mut self, read: &Read, at: usize) -> Result<usize, Failure> {
         let data = self.data;
         let column = &mut self.columns[read.slot as usize];
@@ -186,7 +186,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Puts a value as text.
+    /// Appends a value as text.
     #[cold]
     fn print(&mut self, read: &Read, printed: Printed, at: usize) -> Result<usize, Failure> {
         let data = self.data;
@@ -225,7 +225,7 @@ fn put_number(column: &mut Column, value: i64, number: Number) {
     }
 }
 
-/// Where the value of a union of two is, unless it is null.
+/// Returns where the value of a union of two types is, or `None` for its null.
 #[inline(always)]
 fn maybe(null: Null, data: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     match data.get(at) {
@@ -236,8 +236,8 @@ fn maybe(null: Null, data: &[u8], at: usize) -> Result<Option<usize>, Fault> {
     }
 }
 
-/// Passes over a run. Its fields are null in about the same way from one record to the next: what a processor predicts
-/// is faster here than what it computes.
+/// Passes over a run. The same fields tend to be null in one record after the other, so that a branch that the
+/// processor predicts is faster here than a computation.
 #[inline(always)]
 fn skip_run(run: &Run, data: &[u8], at: usize) -> Result<usize, Fault> {
     let mut next = at;

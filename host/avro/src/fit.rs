@@ -1,4 +1,4 @@
-//! Whether a filter's fields fit the schemas that were seen, and what its author should be told of them.
+//! Checks whether a filter's fields fit the schemas that were seen, and what its author should be told about them.
 
 use std::fmt;
 
@@ -9,38 +9,38 @@ use super::schema::Schema;
 use super::{FieldError, SchemaId, Schemas};
 use crate::alert::Field;
 
-/// Schemas named in a message.
+/// How many schemas are named in a message.
 const NAMED: usize = 3;
 
-/// What is to be said of a filter's fields, given the schemas seen.
+/// What there is to say about a filter's fields, given the schemas that were seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
-    /// Why the filter can't judge alerts of these schemas: it is refused.
+    /// The reason that the filter is refused: it could not judge alerts of these schemas.
     pub refusal: Option<FieldError>,
-    /// What is probably a mistake, though the filter can run.
+    /// What is probably a mistake, although the filter can run.
     pub warnings: Vec<FieldWarning>,
 }
 
-/// What is probably a mistake of a filter's author.
+/// A probable mistake of a filter's author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldWarning {
-    /// None of its fields is in any of the schemas.
+    /// None of the filter's fields is in any of the schemas.
     Nothing {
         /// The schemas' names.
         schemas: Vec<String>,
         /// The first field's paths.
         paths: String,
-        /// What the schemas have that is most like them.
+        /// The schemas' paths that are most similar.
         nearest: Vec<String>,
     },
     /// An optional field is in none of the schemas.
     Absent {
         /// Its paths.
         paths: String,
-        /// What the schemas have that is most like them.
+        /// The schemas' paths that are most similar.
         nearest: Vec<String>,
     },
-    /// A field is null by its type.
+    /// A field's type is null, so that it never has a value.
     Null {
         /// Its paths.
         paths: String,
@@ -54,7 +54,7 @@ pub enum FieldWarning {
         /// What it declares twice.
         name: String,
     },
-    /// A field can be read by some of the schemas, and by another is something else.
+    /// A field can be read from some of the schemas, but not from another one, which has it in a different form.
     Unfit(FieldError),
 }
 
@@ -89,7 +89,7 @@ fn listed(nearest: &[String]) -> String {
     if nearest.is_empty() { String::new() } else { format!("; nearest: {}", nearest.join(", ")) }
 }
 
-/// What one schema has of a field.
+/// What one schema has for a field.
 enum Has {
     Value,
     Null,
@@ -97,15 +97,15 @@ enum Has {
     Unfit(FieldError),
 }
 
-/// Whether a filter of these fields fits the schemas that were seen, oldest first. A field may be missing in some of
-/// them. The filter is refused if none of them has all that it requires, or if an optional field is of a kind that does
-/// not promote wherever it is. Nothing is said of no schemas.
+/// Checks whether a filter with these fields fits the schemas that were seen, which come oldest first. A field may be
+/// missing from some of them. The filter is refused if none of them has everything that it requires, or if an optional
+/// field is of a kind that does not promote in every schema that has it. Without schemas, there is nothing to say.
 pub fn fit(schemas: &Schemas, seen: &[SchemaId], fields: &[Field]) -> Fit {
     let slots = match fields.iter().map(Slot::new).collect::<Result<Vec<_>, _>>() {
         Ok(slots) => slots,
         Err(error) => return Fit { refusal: Some(error), warnings: Vec::new() },
     };
-    // Nothing can be said of schemas that are forgotten.
+    // Nothing can be said about schemas that have been forgotten.
     let seen: Vec<_> = seen.iter().filter_map(|id| schemas.schema(*id).ok()).collect();
     if seen.is_empty() || fields.is_empty() {
         return Fit::default();
@@ -125,7 +125,7 @@ fn has(slot: &Slot, schema: &Schema) -> Has {
     }
 }
 
-/// What all schemas have of all fields.
+/// What every schema has for every field.
 struct Found<'a> {
     seen: Vec<&'a Schema>,
     fields: &'a [Field],
@@ -149,7 +149,7 @@ impl Found<'_> {
         self.error(field, self.first_unfit(field)?)
     }
 
-    /// Whether alerts of the schema can't be judged for the field's sake.
+    /// Whether alerts of the schema can't be judged because of the field.
     fn hinders(&self, field: usize, schema: usize) -> bool {
         match &self.has[field][schema] {
             Has::Value => false,
@@ -215,7 +215,7 @@ impl Found<'_> {
         nearest(self.seen.iter().copied(), &self.slots[field].paths)
     }
 
-    /// The schemas' names, newest first, each once.
+    /// The names of the schemas, newest first, each of them once.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for schema in self.seen.iter().rev().filter(|schema| !schema.name.is_empty()) {

@@ -1,4 +1,4 @@
-//! Schemas in folders: LSST's, one file a record, and the built-in ones.
+//! Schemas from folders (LSST's, with one file for each record) and the built-in ones.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -18,13 +18,13 @@ pub(super) fn lsst_id(file_name: &str) -> Option<u32> {
     major.checked_mul(100)?.checked_add(minor).filter(|_| minor < 100)
 }
 
-/// The schemas of a folder and of those within it, with their ids.
+/// Loads the schemas of a folder and its subfolders, with their ids.
 pub(super) fn load(folder: &Path) -> Result<Vec<(u32, Schema)>, SchemaError> {
     let mut schemas = Vec::new();
     let mut folders = vec![folder.to_owned()];
     let mut seen = HashSet::new();
     while let Some(folder) = folders.pop() {
-        // By its true path: a link to a folder around it must not lead round and round.
+        // Folders are recognised by their canonical path: a link to a parent folder must not lead round in circles.
         if !seen.insert(folder.canonicalize().map_err(|error| failed(&folder, error))?) {
             continue;
         }
@@ -57,7 +57,7 @@ fn load_file(path: &Path) -> Result<Schema, SchemaError> {
 fn read(path: &Path) -> Result<String, SchemaError> {
     let mut avsc = String::new();
     let file = File::open(path).map_err(|error| failed(path, error))?;
-    // One byte too many is refused where schemas are read.
+    // One byte more than allowed is read, so that the parser sees that the file is too long, and refuses it.
     file.take(MAX_JSON as u64 + 1).read_to_string(&mut avsc).map_err(|error| failed(path, error))?;
     Ok(avsc)
 }

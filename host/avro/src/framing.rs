@@ -1,4 +1,4 @@
-//! Messages and files to alerts.
+//! Takes messages and files apart into alerts.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use super::schema::Schema;
 use super::walk::{self, Located};
 use super::{AvroError, Framed, SchemaId};
 
-/// Bytes that are shown of what is neither.
+/// How many bytes of a message with neither framing are shown.
 const SHOWN: usize = 8;
-/// Alerts of no byte (all their fields are null) in one file.
+/// How many alerts without any bytes (all their fields are null) one file may have.
 const MAX_EMPTY: usize = 1 << 20;
-/// Broken blocks of one file that are told. So many are no accident.
+/// How many broken blocks of one file are reported. More than that is no accident.
 const MAX_BROKEN: usize = 1000;
 
 /// How a message is framed.
 pub(super) enum Framing<'a> {
-    /// Confluent's wire format: schema id and alert.
+    /// Confluent's wire format: the schema id, and the alert.
     Wire(u32, &'a [u8]),
     /// An object container file.
     Container(container::Header<'a>),
 }
 
 impl<'a> Framing<'a> {
-    /// Tells the framing by the first bytes.
+    /// Recognises the framing by the first bytes.
     pub(super) fn of(message: &'a [u8]) -> Result<Framing<'a>, AvroError> {
         match message {
             [] => Err(AvroError::Empty),
@@ -36,53 +36,55 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// The alerts of a message or file, in their order. What is broken is an item of its own; those behind it are found by their
-/// lengths, or by the sync marker that the next block of a container stands behind. Ends behind the last one, or where
-/// nothing more can be found.
+/// The alerts of a message or file, in their order. A broken part is an item of its own. The alerts behind it are found
+/// by their lengths, or behind the sync marker that precedes the next block of a container. Iteration ends behind the
+/// last alert, or where nothing more can be found.
 pub struct Alerts<'a> {
     inner: Inner<'a>,
-    /// Of the alert given last, from 1; those that can't be found are counted, too.
+    /// The number of the alert returned last, counted from 1. Alerts that can't be found are counted, too.
     number: u64,
 }
 
 enum Inner<'a> {
-    /// There is one, or nothing but an error.
+    /// A single alert, or an error.
     Once(Option<Result<Framed<'a>, AvroError>>),
     Container(InContainer<'a>),
 }
 
-/// The alerts of a container that are still to be read.
+/// The alerts of a container that have yet to be read.
 struct InContainer<'a> {
     id: SchemaId,
     schema: Arc<Schema>,
     blocks: Blocks<'a>,
-    /// A block of several alerts, and where the next one begins in it.
+    /// A block of several alerts, and the offset of the next one in it.
     current: Option<(Block<'a>, usize)>,
-    /// Alerts that can't be found, behind the one given last.
+    /// How many alerts behind the one returned last can't be found.
     lost: u64,
-    /// Alerts without a byte that may still be given, and blocks that may still be broken: neither has to take any room.
+    /// How many alerts without bytes may still be returned, and how many blocks may still be broken. Neither has to
+    /// take any room in the file, so their number needs a bound.
     empty: usize,
     broken: usize,
 }
 
 impl<'a> Alerts<'a> {
-    /// The only one, or what is wrong.
+    /// A single alert, or the error in its place.
     pub(super) fn once(alert: Result<Framed<'a>, AvroError>) -> Alerts<'a> {
         Alerts { inner: Inner::Once(Some(alert)), number: 0 }
     }
 
-    /// Those of a container.
+    /// The alerts of a container.
     pub(super) fn container(id: SchemaId, schema: Arc<Schema>, blocks: Blocks<'a>) -> Alerts<'a> {
         let (current, lost, empty, broken) = (None, 0, MAX_EMPTY, MAX_BROKEN);
         Alerts { inner: Inner::Container(InContainer { id, schema, blocks, current, lost, empty, broken }), number: 0 }
     }
 
-    /// An error of the alert given last, or of reading it, with its number if there may be others in the file.
+    /// Describes an error, with the number of the alert that was returned last if the error is its own and the file may
+    /// have others.
     pub fn tell(&self, error: &AvroError) -> String {
         self.place(error).map_or_else(|| error.to_string(), |number| format!("alert {number} of the file: {error}"))
     }
 
-    /// The number of the alert given last, counted from 1, if the error is its own and there may be others in the file.
+    /// The number of the alert returned last, counted from 1, if the error is its own and the file may have others.
     pub fn place(&self, error: &AvroError) -> Option<u64> {
         let own = matches!((&self.inner, error), (Inner::Container(_), AvroError::Datum { .. }));
         own.then_some(self.number)
@@ -133,7 +135,7 @@ impl<'a> InContainer<'a> {
             let block = self.blocks.next().and_then(|block| block.map(|block| self.plausible(block)).transpose());
             match block.inspect_err(|_| self.broken -= 1)? {
                 None => return Ok(None),
-                // Its end is the block's: no need to look for it.
+                // The alert ends where the block ends: there is no need to look for its end.
                 Some(Block { alerts: 1, content, .. }) => {
                     return Ok(Some(Framed { schema: self.id, datum: content }));
                 }
@@ -142,7 +144,7 @@ impl<'a> InContainer<'a> {
         }
     }
 
-    /// Refuses a block that has no room for its alerts.
+    /// Refuses a block that is too small for the number of its alerts.
     fn plausible(&mut self, block: Block<'a>) -> Result<Block<'a>, AvroError> {
         let Block { alerts, ref content, at } = block;
         let free = self.schema.size(self.schema.root) == Some(0);
@@ -155,7 +157,7 @@ impl<'a> InContainer<'a> {
         Ok(block)
     }
 
-    /// Nobody knows where the alert ends that is next in this block, and so where the others begin.
+    /// Gives up on the rest of a block: nobody knows where the next alert in it ends, and so where the others begin.
     fn lose(&mut self, located: Located) -> AvroError {
         let error = datum(&self.schema, located);
         let Some((block, _)) = self.current.take() else { return error };
@@ -171,7 +173,7 @@ impl<'a> InContainer<'a> {
     }
 }
 
-/// Part of a block's content; copied when the content was inflated.
+/// A part of a block's content; it is copied if the content was inflated.
 fn part<'a>(content: &Cow<'a, [u8]>, start: usize, end: usize) -> Cow<'a, [u8]> {
     match content {
         Cow::Borrowed(content) => Cow::Borrowed(&content[start..end]),
@@ -179,7 +181,7 @@ fn part<'a>(content: &Cow<'a, [u8]>, start: usize, end: usize) -> Cow<'a, [u8]> 
     }
 }
 
-/// The error that tells of a fault in an alert.
+/// Returns the error that describes a fault in an alert.
 pub(super) fn datum(schema: &Schema, located: Located) -> AvroError {
     let Located { fault, field } = located;
     AvroError::Datum { schema: schema.name.clone(), field, offset: fault.at, why: fault.what.to_string() }

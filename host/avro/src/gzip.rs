@@ -1,10 +1,10 @@
-//! Compressed data in several parts one after another, and gzip, whose files and cutouts come that way.
+//! Compressed data that consist of several parts one after another, and gzip, whose files and cutouts may be such data.
 
 use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
 
-/// What a member of gzip begins with ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), 2.3.1).
+/// The bytes that a member of gzip begins with ([RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), 2.3.1).
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Whether these bytes are gzipped.
@@ -12,11 +12,11 @@ pub fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(GZIP)
 }
 
-/// What gzipped bytes hold: that of all members, if there are several. Bytes behind the last one are ignored, as gzip and
-/// Python do: tapes and some archives fill up with zeros.
+/// Returns the content of gzipped bytes, of all members together if there are several. Bytes behind the last member are
+/// ignored, as gzip and Python do: tapes and some archives are padded with zeros.
 ///
 /// # Errors
-/// When a member is broken or cut off, or there are more than `most` bytes in them.
+/// Returns an error if a member is broken or cut off, or if the members inflate to more than `most` bytes.
 pub fn gunzip(bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
     let begins = |rest: &[u8]| is_gzip(behind_zeros(rest));
     members(bytes, most, usize::MAX, begins, |rest, content, most| {
@@ -26,8 +26,8 @@ pub fn gunzip(bytes: &[u8], most: usize) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Reads one part after another as long as `another` says that one begins there; the first one is not asked about.
-/// `read` appends no more than so many bytes of a part, and returns what is behind it.
+/// Reads one part after another for as long as `another` says that the rest begins with one; it is not asked about the
+/// first part. `read` appends at most the given number of bytes of a part, and returns what follows the part.
 pub(super) fn members<'a>(
     data: &'a [u8],
     most: usize,
@@ -38,7 +38,7 @@ pub(super) fn members<'a>(
     let mut content = Vec::new();
     let mut rest = data;
     for _ in 0..parts {
-        // One byte too many tells that there are more.
+        // One byte more than allowed shows that there is more.
         let room = (most - content.len()) as u64 + 1;
         rest = read(rest, &mut content, room)?;
         if content.len() > most {

@@ -8,16 +8,16 @@ use super::path::{Path, resolve};
 use super::schema::{Schema, Type, TypeId};
 use crate::alert::Kind;
 
-/// Paths listed of one schema, and types looked at to find them.
+/// How many paths of one schema are listed, and how many types are looked at to find them.
 const MAX_PATHS: usize = 10_000;
 const MAX_VISITS: usize = 100_000;
-/// How deep, in steps, and how long, in bytes, they may be.
+/// The largest number of steps and of bytes in a listed path.
 const MAX_STEPS: usize = 32;
 const MAX_LENGTH: usize = 200;
-/// Paths named in a message.
+/// How many paths are named in a message.
 const HINTS: usize = 3;
 
-/// The paths that can be read, with their kinds, in the schema's order.
+/// Lists the paths that can be read, with their kinds, in the schema's order.
 pub(super) fn paths(schema: &Schema) -> Vec<(String, Kind)> {
     let mut listing = Listing { schema, seen: HashSet::new(), paths: Vec::new(), visits: 0 };
     listing.visit(schema.root, "", 0, false);
@@ -59,8 +59,8 @@ impl Listing<'_> {
     }
 }
 
-/// The schemas' paths most like one of `wanted`: first those with the same last name, then by edits (a swap of two
-/// neighbours is one), without regard to case.
+/// The schemas' paths that are most similar to one of `wanted`: first those with the same last name, then by edit
+/// distance (swapping two neighbouring letters is one edit). Case is ignored.
 pub(super) fn nearest<'a>(schemas: impl IntoIterator<Item = &'a Schema>, wanted: &[Path]) -> Vec<String> {
     let wanted: Vec<String> = wanted
         .iter()

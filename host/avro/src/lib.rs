@@ -1,20 +1,21 @@
-//! Avro bytes to columns: framing, schemas, and a decoder that reads only the fields asked for.
+//! Decodes Avro bytes into columns: framing, schemas, and a decoder that reads only the fields that are asked for.
 //!
-//! [`Schemas`] knows the writers' schemas and takes a message apart ([`Schemas::frame`]); a [`Projection`] gathers the
-//! fields of all filters; a [`Decoder`] turns framed alerts into [`Column`](alert::Column)s. What comes from
-//! outside is hostile until proven otherwise: no panic, no allocation on the word of a length field, bounded time.
+//! [`Schemas`] knows the writers' schemas and takes messages apart ([`Schemas::frame`]); a [`Projection`] collects the
+//! fields of all filters; a [`Decoder`] turns framed alerts into [`Column`](alert::Column)s. Input from outside counts
+//! as hostile until proven otherwise: nothing panics, nothing is allocated on the word of a length field, and time is
+//! bounded.
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `schema`, `parse`, `folder` | a writer's schema as a graph of types, from JSON, from files |
-//! | `container`, `codec`, `gzip`, `framing` | messages and files to alerts |
-//! | `path`, `hints`, `outline`, `projection`, `fit` | the fields asked for, and what schemas have of them |
-//! | `open` | kinds that a schema leaves to each alert |
-//! | `edit`, `to_json`, `wrap` | alerts changed, as JSON, and put into a framing |
-//! | `plan`, `compile`, `exec`, `columns`, `decoder` | schema and fields to a program; program and alert to columns |
-//! | `select` | single values of an alert, of any type, as JSON |
-//! | `resolver` | where schemas are looked up that nobody named beforehand |
-//! | `wire`, `walk` | the binary encoding, value by value; a walk over a whole alert, which checks all of it |
+//! | `schema`, `parse`, `folder` | turn JSON and files into a writer's schema: a graph of types |
+//! | `container`, `codec`, `gzip`, `framing` | take messages and files apart into alerts |
+//! | `path`, `hints`, `outline`, `projection`, `fit` | hold the fields asked for, and find them in schemas |
+//! | `open` | finds the kind of a field for each alert, where the schema leaves it open |
+//! | `edit`, `to_json`, `wrap` | change alerts, print them as JSON, and put them into a framing |
+//! | `plan`, `compile`, `exec`, `columns`, `decoder` | compile schema and fields into a program that fills columns |
+//! | `select` | finds single values of an alert, of any type, and prints them as JSON |
+//! | `resolver` | looks up schemas that were not named beforehand |
+//! | `wire`, `walk` | read the binary encoding value by value; walk over a whole alert and check all of it |
 
 pub mod alert;
 mod codec;
@@ -62,15 +63,16 @@ pub use schemas::Schemas;
 pub use select::{BlobStyle, Selector};
 pub use wrap::Wrapper;
 
-/// A schema known to a [`Schemas`]; never given to another one. Those of containers and registries may be forgotten.
+/// The id of a schema within one [`Schemas`]. Ids are never reused. Schemas of containers and registries may be
+/// forgotten.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SchemaId(u64);
 
-/// One alert taken out of its framing.
+/// One alert, taken out of its framing.
 #[derive(Clone, Debug)]
 pub struct Framed<'a> {
     /// The schema that it was written with.
     pub schema: SchemaId,
-    /// The alert, in Avro's binary encoding. Owned only when it was compressed.
+    /// The alert in Avro's binary encoding. It is owned only if it was compressed.
     pub datum: Cow<'a, [u8]>,
 }

@@ -1,4 +1,5 @@
-//! Fields of kind `any` whose kind a schema leaves open: a union of an int and a string, say. Each alert decides then.
+//! Fields of kind `any` whose kind the schema leaves open, such as a union of an int and a string. Each alert decides
+//! then.
 
 use super::path::{Path, Step, common};
 use super::schema::{Schema, Type, TypeId};
@@ -6,9 +7,9 @@ use super::walk::Walk;
 use super::wire::{self, Fault, MAX_VALUES, What, fault};
 use crate::alert::Kind;
 
-/// The kind in which an alert's values at `path` are read: the narrowest that holds all there are. Where none does, as in
-/// an array of both ints and strings, it is text, and all of them are printed. Where there is none but nulls it is double,
-/// as for a field that the schema lacks.
+/// Returns the kind in which an alert's values at `path` are read: the narrowest that holds all of them. If no kind
+/// does, as in an array of both ints and strings, it is text, and all values are printed. If there are only nulls it is
+/// double, as for a field that the schema lacks.
 pub(super) fn kind(schema: &Schema, data: &[u8], path: &Path) -> Result<Kind, Fault> {
     let mut search = Search { walk: Walk::lenient(schema, data, 0), kinds: Vec::new(), values: MAX_VALUES };
     search.follow(schema.root, 0, &path.steps)?;
@@ -20,7 +21,7 @@ pub(super) fn kind(schema: &Schema, data: &[u8], path: &Path) -> Result<Kind, Fa
 
 struct Search<'a> {
     walk: Walk<'a>,
-    /// Those found, each once.
+    /// The kinds found so far, each once.
     kinds: Vec<Kind>,
     /// How many values may still be looked at.
     values: usize,

@@ -1,4 +1,4 @@
-//! What a writer's schema has, for whoever looks for a field without knowing the survey.
+//! The fields of a writer's schema, for finding a field without knowing the survey.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use super::schema::{Schema, Type, TypeId};
 use crate::alert::Kind;
 
-/// Fields listed of one schema, and types looked at to find them.
+/// How many fields of one schema are listed, and how many types are looked at to find them.
 const MAX_FIELDS: usize = 5_000;
 const MAX_TYPES: usize = 50_000;
-/// How deep, in records, and how long, in bytes, a listed path may be.
+/// The largest depth, in records, and length, in bytes, of a listed path.
 const MAX_DEPTH: usize = 8;
 const MAX_LENGTH: usize = 200;
 
@@ -18,24 +18,25 @@ const MAX_LENGTH: usize = 200;
 pub struct Outline {
     /// The schema's full name: `lsst.v11_1.alert`, `ztf.alert`.
     pub name: String,
-    /// Its scalar fields, those of records within records too; at most the first 5,000.
+    /// Its scalar fields, including those in nested records; at most the first 5,000.
     pub fields: Vec<OutlineField>,
 }
 
 /// A scalar field of an [`Outline`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutlineField {
-    /// Its path: `candidate.jd`, or through an array `prv_candidates[].jd`.
+    /// Its path: `candidate.jd`, or `prv_candidates[].jd` if it goes through an array.
     pub path: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: Kind,
-    /// Whether it, or a record that it is in, may be null.
+    /// Whether the field, or a record that contains it, may be null.
     pub nullable: bool,
 }
 
-/// Says where a schema has a field that the reader knows only by what it means, such as an alert's id.
+/// Finds a field of which only the meaning is known, such as the alert's id, in a schema.
 pub trait Locator: fmt::Debug + Send + Sync {
-    /// The field's path, through no array, and the kind to read it in. `None`: the schema has none such.
+    /// Returns the field's path, which goes through no array, and the kind in which to read it. `None` if the schema
+    /// has no such field.
     fn locate(&self, outline: &Outline) -> Option<(String, Kind)>;
 }
 
@@ -50,7 +51,7 @@ impl Outline {
 struct Listing<'a> {
     schema: &'a Schema,
     fields: Vec<OutlineField>,
-    /// Where in `fields` a path is: branches of a union may lead to it more than once.
+    /// The position of each path in `fields`; the branches of a union may lead to the same path several times.
     known: HashMap<String, usize>,
     types: usize,
 }

@@ -1,4 +1,5 @@
-//! Schemas from JSON ([Avro 1.12, Schema Declaration](https://avro.apache.org/docs/1.12.0/specification/#schema-declaration)).
+//! Reads schemas from JSON ([Avro 1.12, Schema
+//! Declaration](https://avro.apache.org/docs/1.12.0/specification/#schema-declaration)).
 
 mod ahead;
 mod inline;
@@ -19,9 +20,9 @@ pub(super) use json::without_comments;
 use named::{Name, Recursion, symbols};
 pub(super) use references::whole;
 
-/// Bytes of JSON that a schema may have.
+/// The largest size of a schema, in bytes of JSON.
 pub(super) const MAX_JSON: usize = 1 << 20;
-/// How deep types may be nested in one another, over all files of a schema.
+/// How deep types may be nested, over all files of a schema.
 const MAX_DEPTH: usize = 128;
 const PRIMITIVES: [(&str, Type); 8] = [
     ("null", Type::Null),
@@ -34,10 +35,10 @@ const PRIMITIVES: [(&str, Type); 8] = [
     ("string", Type::Text),
 ];
 
-/// Where to look for the JSON of a named type that the schema uses without defining it.
+/// Finds the JSON of a named type that the schema uses without defining it.
 pub(super) type Siblings<'a> = dyn FnMut(&str) -> Result<Option<String>, SchemaError> + 'a;
 
-/// The schema of a record.
+/// Parses the schema of a record.
 pub(super) fn parse(avsc: &str, siblings: &mut Siblings<'_>) -> Result<Schema, SchemaError> {
     let mut parser = Parser {
         types: PRIMITIVES.map(|(_, ty)| ty).into(),
@@ -64,11 +65,11 @@ struct Parser<'a> {
     names: HashMap<String, TypeId>,
     recursion: Recursion,
     ahead: Ahead,
-    /// The field being read, for messages.
+    /// The field that is being read, for messages.
     at: String,
     depth: usize,
     siblings: &'a mut Siblings<'a>,
-    /// What was found there: full names and JSON.
+    /// The full names and JSON of the types that were found among the siblings.
     texts: Vec<(String, String)>,
 }
 
@@ -162,7 +163,8 @@ impl Parser<'_> {
     fn union(&mut self, branches: &[Value], namespace: &str) -> Result<TypeId, SchemaError> {
         let mut ids = Vec::with_capacity(branches.len());
         for branch in branches {
-            // Two branches of one type are against the rules, but what is written says which of them it is.
+            // Two branches of the same type are against Avro's rules, but the encoded position says which of them is
+            // meant.
             let id = self.ty(branch, namespace)?;
             if matches!(self.types[id.0 as usize], Type::Union(_)) {
                 return Err(self.invalid("a union directly in a union".to_owned()));
@@ -186,7 +188,8 @@ impl Parser<'_> {
         let mut twice = Vec::new();
         for (position, json) in declared.iter().enumerate() {
             let field = self.field(json, &name)?;
-            // Against the rules, but the bytes are clear. The last one is read, as fastavro does.
+            // A duplicate field is against Avro's rules, but the bytes are clear. The last one is read, as fastavro
+            // does.
             if positions.insert(field.name.clone(), position).is_some() {
                 twice.push(field.name.clone());
             }
@@ -215,7 +218,7 @@ impl Parser<'_> {
         Ok(RecordField { name: name.to_owned(), ty })
     }
 
-    /// Gives a named type its number, before what it is made of is read.
+    /// Gives a named type its number, before its parts are read.
     fn define(
         &mut self,
         object: &Map<String, Value>,
@@ -227,7 +230,7 @@ impl Parser<'_> {
         let own = object.get("namespace").and_then(Value::as_str);
         let name = Name::parse(name, own, namespace).map_err(|why| self.invalid(why))?;
         let id = self.push(ty);
-        // A type that is defined once more is against the rules, too. Where it stands it is what it says there.
+        // Defining a type twice is against Avro's rules, too. Wherever a definition stands, it holds.
         self.names.insert(name.full.clone(), id);
         Ok((id, name))
     }

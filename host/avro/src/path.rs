@@ -6,13 +6,13 @@ use super::FieldError;
 use super::schema::{Schema, Type, TypeId};
 use crate::alert::Kind;
 
-/// Bytes and steps that a path may have.
+/// The longest path, in bytes, and the largest number of its steps.
 const MAX_PATH: usize = 1000;
 const MAX_STEPS: usize = 64;
-/// Types that are looked at for one path: unions of records multiply the ways.
+/// How many types are looked at for one path; unions of records multiply the ways.
 const MAX_VISITS: usize = 10_000;
 
-/// `prv_candidates[].magpsf`, taken apart.
+/// A field path, such as `prv_candidates[].magpsf`, taken apart into steps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Path {
     text: String,
@@ -49,7 +49,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// The steps of a path, through any number of arrays.
+/// Parses a path into its steps. It may go through any number of arrays.
 pub(super) fn steps(text: &str) -> Result<Vec<Step>, FieldError> {
     let mut steps = Vec::new();
     for part in text.split('.') {
@@ -78,21 +78,22 @@ pub(super) fn is_list(steps: &[Step]) -> bool {
     steps.contains(&Step::Each)
 }
 
-/// Why a path can't be read with some schema.
+/// Why a path can't be read from alerts of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// The schema has nothing there.
+    /// The schema does not have the path.
     Absent,
-    /// What is there is of kinds that don't promote: these.
+    /// The values there are of these kinds, which don't promote to the one wanted.
     Kinds(Vec<Kind>),
-    /// What is there can't be read: so much of the path, and what that is.
+    /// What is there can't be read: the part of the path that leads to it, and what it is.
     Refused(String, &'static str),
-    /// What is there is always null: so much of the path.
+    /// What is there is always null. This is the part of the path that leads to it.
     Null(String),
 }
 
-/// The kind in which `path` is read where `wanted` is asked for: `any` where that is asked for and no one kind holds all
-/// branches of a union, so that each alert decides. Through a union, branches that the path does not lead into are nulls.
+/// Returns the kind in which `path` is read if `wanted` is asked for. It is `any` if `any` is asked for and no single
+/// kind holds all branches of a union, so that each alert decides. Branches of a union that the path does not lead into
+/// are nulls.
 pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind, Unfit> {
     let mut search = Search::new(schema, &path.steps);
     search.visit(schema.root, 0);
@@ -110,14 +111,14 @@ pub(super) fn resolve(schema: &Schema, path: &Path, wanted: Kind) -> Result<Kind
     }
 }
 
-/// The record that declares a field on the path more than once, and that field.
+/// If a record on the path declares one of the path's fields more than once: the record and the field.
 pub(super) fn declared_twice<'a>(schema: &'a Schema, path: &'a Path) -> Option<(&'a str, &'a str)> {
     let mut search = Search::new(schema, &path.steps);
     search.visit(schema.root, 0);
     search.twice
 }
 
-/// The kind that all of `kinds` promote to: `wanted`, or for `any` the narrowest.
+/// The kind that all of `kinds` promote to: `wanted`, or the narrowest if `any` is wanted.
 pub(super) fn common(kinds: &[Kind], wanted: Kind) -> Option<Kind> {
     let all_promote = |to: Kind| kinds.iter().all(|kind| kind.promotes_to(to));
     match (wanted, kinds) {
@@ -144,13 +145,13 @@ fn joined(steps: &[Step]) -> String {
 struct Search<'a> {
     schema: &'a Schema,
     steps: &'a [Step],
-    /// The kinds of the scalars found, each once.
+    /// The kinds of the scalars that were found, each once.
     kinds: Vec<Kind>,
-    /// After how many steps there is what can't be read, and why.
+    /// The number of steps after which there is something that can't be read, and the reason.
     refusal: Option<(usize, &'static str)>,
-    /// After how many steps there is a null, at the path's end.
+    /// The number of steps after which there is a null, if it ends the path.
     null: Option<usize>,
-    /// A record that declares one of the fields more than once, and the field.
+    /// A record that declares one of the path's fields more than once, and the field.
     twice: Option<(&'a str, &'a str)>,
     visits: usize,
 }

@@ -1,32 +1,32 @@
-//! What to do with an alert's bytes to fill the columns, for one schema and one projection: small programs of
-//! operations, compiled by `compile` and run by `exec`.
+//! How to fill the columns from an alert's bytes, for one schema and one projection: small programs of operations,
+//! which are compiled by `compile` and run by `exec`.
 
 use std::sync::Arc;
 
 use crate::alert::Kind;
 
-/// A program of a [`Plan`].
+/// The number of a program in a [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ProgramId(pub(super) u32);
 
-/// All that is known of reading a projection from alerts of a schema.
+/// Everything needed to read a projection from alerts of a schema.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// The first one reads the alert.
+    /// The programs; the first one reads the alert.
     pub(super) programs: Vec<Box<[Op]>>,
-    /// The symbols of enums that are read.
+    /// The symbols of the enums that are read.
     pub(super) symbols: Vec<Arc<[String]>>,
     /// The kind of each slot's column.
     pub(super) kinds: Vec<Kind>,
-    /// Slots whose kind the schema leaves open: see `open`.
+    /// Slots whose kind the schema leaves open; see `open`.
     pub(super) open: Vec<usize>,
-    /// Slots whose paths the schema has none of.
+    /// Slots for which the schema has none of the paths.
     pub(super) absent: Vec<usize>,
-    /// Slots for which the schema has what can't be read as the kind wanted, and why.
+    /// Slots whose field the schema has in a form that can't be read as the kind wanted, and the reason.
     pub(super) unfit: Vec<(usize, Arc<str>)>,
-    /// Slots of either sort that are not through an array.
+    /// Slots of `absent` and `unfit` that don't go through an array.
     pub(super) nulls: Vec<u32>,
-    /// Slots through an array.
+    /// Slots that go through an array.
     pub(super) lists: Vec<u32>,
 }
 
@@ -39,7 +39,7 @@ impl Plan {
 /// One operation.
 #[derive(Debug, PartialEq)]
 pub(super) enum Op {
-    /// Passes over so many bytes.
+    /// Passes over this number of bytes.
     Bytes(usize),
     /// Passes over a run of unions of a null and a value of fixed size.
     Run(Run),
@@ -47,25 +47,25 @@ pub(super) enum Op {
     Varint,
     /// Passes over text or bytes.
     Blob,
-    /// Passes over a union of a null, which is so branch, and an int, a long or an enum.
+    /// Passes over a union of an int, a long or an enum and a null, which is the given branch.
     MaybeVarint(Null),
     /// Passes over a union of a null and text or bytes.
     MaybeBlob(Null),
-    /// Runs the program of the branch.
+    /// Runs the program of the branch that the union is in.
     Union(Box<[ProgramId]>),
-    /// Passes over an array of which nothing is read.
+    /// Passes over an array from which nothing is read.
     SkipArray(Items),
     /// Runs a program for each element of an array.
     ReadArray(Elements),
-    /// Runs a program, for a record of which nothing is read.
+    /// Runs a program for a record from which nothing is read.
     Call(ProgramId),
     /// Reads a value.
     Read(Read),
     /// Reads a value or a null.
     MaybeRead(Null, Read),
-    /// Puts a null.
+    /// Appends a null to a slot's column.
     Null(u32),
-    /// Refuses bytes that follow.
+    /// Refuses any bytes that follow.
     End,
 }
 
@@ -76,7 +76,6 @@ pub(super) enum Null {
     Second,
 }
 
-/// The byte that the null's branch begins with.
 impl Null {
     pub(super) fn byte(self) -> u8 {
         match self {
@@ -89,31 +88,31 @@ impl Null {
 /// Unions of two, one after another.
 #[derive(Debug, PartialEq)]
 pub(super) struct Run {
-    /// For each union the bytes that it takes in its first and in its second branch, with what follows it and is of
-    /// fixed size.
+    /// For each union, the bytes that it takes in its first and in its second branch, including the fields of fixed
+    /// size that follow it.
     pub(super) widths: Vec<[u32; 2]>,
 }
 
-/// What an array that is passed over holds.
+/// The elements of an array that is passed over.
 #[derive(Debug, PartialEq)]
 pub(super) enum Items {
-    /// So many bytes each.
+    /// Each has this number of bytes.
     Sized(usize),
-    /// What the program passes over.
+    /// Each is passed over by this program.
     Each(ProgramId),
 }
 
-/// What an array that is read holds.
+/// The elements of an array that is read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Elements {
     pub(super) program: ProgramId,
-    /// Slots that each element puts a value in.
+    /// The number of slots that each element appends a value to.
     pub(super) slots: usize,
-    /// One of them.
+    /// One of those slots.
     pub(super) slot: u32,
 }
 
-/// A value to put in a column.
+/// A value to be appended to a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Read {
     pub(super) slot: u32,
@@ -122,31 +121,31 @@ pub(super) struct Read {
     pub(super) again: bool,
 }
 
-/// How a value is encoded, and what becomes of it.
+/// How a value is encoded, and how it is stored.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum How {
     Boolean,
-    /// A float or double, as it is.
+    /// A float or double, stored as it is.
     Four,
     Eight,
     FloatToDouble,
     Int(Number),
     Long(Number),
-    /// Text or bytes, as they are.
+    /// Text or bytes, stored as they are.
     Blob,
-    /// Text or bytes as text.
+    /// Text or bytes, stored as text.
     Text,
-    /// So many bytes.
+    /// This number of bytes.
     Fixed(usize),
-    /// So many bytes as text.
+    /// This number of bytes, stored as text.
     FixedText(usize),
-    /// An enum of so many-th symbols.
+    /// An enum, whose symbols have this number in the plan.
     Enum(u32),
-    /// Whatever it is, printed as text.
+    /// Any scalar, printed as text.
     Print(Printed),
 }
 
-/// What is printed: as JSON has it, bytes in base64.
+/// The scalars that are printed: as in JSON, with bytes in base64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Printed {
     Boolean,
@@ -158,7 +157,7 @@ pub(super) enum Printed {
     Fixed(usize),
 }
 
-/// What an int or long becomes.
+/// What an int or long is stored as.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
     Int,

@@ -10,7 +10,7 @@ use super::schema::Schema;
 use super::{FieldError, SchemaId, Schemas};
 use crate::alert::{Field, Kind};
 
-/// The fields to read, each once: a slot for each distinct pair of paths and kind.
+/// The fields to read, each once: there is one slot for each distinct pair of paths and kind.
 #[derive(Clone, Default, Debug)]
 pub struct Projection {
     pub(super) slots: Vec<Slot>,
@@ -19,23 +19,24 @@ pub struct Projection {
 /// One field of a [`Projection`].
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
-    /// Alternatives: all of them through an array or none. None, where a locator is asked.
+    /// Alternatives. Either all of them go through an array or none does. There are none if a locator is asked.
     pub(super) paths: Vec<Path>,
-    /// With a locator: the kind where the schema has no such field.
+    /// With a locator, the kind of the column if the schema has no such field.
     pub(super) kind: Kind,
     locator: Option<Arc<dyn Locator>>,
 }
 
 impl Projection {
-    /// One without a field.
+    /// Returns a projection without fields.
     pub fn new() -> Projection {
         Projection::default()
     }
 
-    /// The slot of these paths in this kind: that of an equal earlier one, or a new one. `optional` does not matter.
+    /// Returns the slot of these paths in this kind, which is new unless an equal field was added before. `optional`
+    /// does not matter.
     ///
     /// # Errors
-    /// [`FieldError::Path`] and [`FieldError::Paths`], for paths that no schema could have.
+    /// Returns [`FieldError::Path`] or [`FieldError::Paths`] if no schema could have the paths.
     pub fn add(&mut self, field: &Field) -> Result<usize, FieldError> {
         let slot = Slot::new(field)?;
         let same = |known: &Slot| known.locator.is_none() && (&known.paths, known.kind) == (&slot.paths, slot.kind);
@@ -46,18 +47,19 @@ impl Projection {
         Ok(self.slots.len() - 1)
     }
 
-    /// A new slot, of a field that each schema has elsewhere. Where `locator` finds none, the column is of kind `absent`.
+    /// Adds a slot for a field whose path `locator` finds in each schema. If it finds none, the column is of kind
+    /// `absent`.
     pub fn add_located(&mut self, locator: Arc<dyn Locator>, absent: Kind) -> usize {
         self.slots.push(Slot { paths: Vec::new(), kind: absent, locator: Some(locator) });
         self.slots.len() - 1
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no slots.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -73,12 +75,13 @@ impl Slot {
         Ok(Slot { paths, kind: field.kind, locator: None })
     }
 
-    /// Whether it goes through an array.
+    /// Whether the slot goes through an array.
     pub(super) fn is_list(&self) -> bool {
         self.paths.first().is_some_and(Path::is_list)
     }
 
-    /// The slot for alerts of that schema, where its locator knows the schema's field. `None`: it finds none.
+    /// Returns the slot to use for alerts of the schema, with the path that a locator found. `None` if the locator
+    /// finds none.
     pub(super) fn here(&self, schema: &Schema) -> Option<Cow<'_, Slot>> {
         let Some(locator) = &self.locator else { return Some(Cow::Borrowed(self)) };
         let (path, kind) = locator.locate(&Outline::of(schema))?;
@@ -86,7 +89,7 @@ impl Slot {
         Some(Cow::Owned(Slot { paths: vec![path], kind, locator: None }))
     }
 
-    /// The first path that the schema has, and the kind it is read in.
+    /// Returns the first path that the schema has, and the kind in which it is read.
     pub(super) fn resolve(&self, schema: &Schema) -> Result<(&Path, Kind), (&Path, Unfit)> {
         for path in &self.paths {
             match resolve(schema, path, self.kind) {
@@ -98,7 +101,7 @@ impl Slot {
         Err((&self.paths[0], Unfit::Absent))
     }
 
-    /// What [`Slot::resolve`] found, for people.
+    /// Describes what [`Slot::resolve`] found.
     pub(super) fn explain(&self, schema: &Schema, path: &Path, unfit: Unfit) -> FieldError {
         let (name, path) = (schema.name.clone(), path.to_string());
         match unfit {
@@ -114,16 +117,16 @@ impl Slot {
         }
     }
 
-    /// Its paths, for people.
+    /// The slot's paths, for messages.
     pub(super) fn text(&self) -> String {
         self.paths.iter().map(Path::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
 
-/// Whether `field` can be read from alerts of that schema: the first of its paths that the schema has decides.
+/// Checks whether `field` can be read from alerts of the schema. The first of its paths that the schema has decides.
 ///
 /// # Errors
-/// [`FieldError`], which names the nearest paths, or the kinds that don't promote, or what the path goes through.
+/// Returns a [`FieldError`] that names the nearest paths, the kinds that don't promote, or what the path leads through.
 pub fn check_field(schemas: &Schemas, schema: SchemaId, field: &Field) -> Result<(), FieldError> {
     let slot = Slot::new(field)?;
     let schema = schemas.schema(schema).map_err(|_| FieldError::Forgotten)?;

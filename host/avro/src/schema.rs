@@ -1,4 +1,5 @@
-//! A writer's schema as a graph: types by number, so that a named type is there once however often it is used.
+//! A writer's schema as a graph. Types refer to each other by number, so that a named type exists once, however often
+//! it is used.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::alert::Kind;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct TypeId(pub(super) u32);
 
-/// A record's schema, with all types that it is made of.
+/// A record's schema, with all types that it consists of.
 #[derive(Debug)]
 pub(super) struct Schema {
     /// The record's full name.
@@ -17,7 +18,7 @@ pub(super) struct Schema {
     /// The record.
     pub(super) root: TypeId,
     pub(super) types: Vec<Type>,
-    /// Its JSON, whole: for containers.
+    /// The complete JSON, which is written into containers.
     pub(super) json: Option<Box<str>>,
 }
 
@@ -26,13 +27,13 @@ impl Schema {
         &self.types[id.0 as usize]
     }
 
-    /// As [`Type::size`].
+    /// See [`Type::size`].
     pub(super) fn size(&self, id: TypeId) -> Option<usize> {
         self.get(id).size()
     }
 }
 
-/// One type. Logical types are their base types.
+/// A type of Avro's. Logical types are represented by their base types.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Type {
     Null,
@@ -43,21 +44,22 @@ pub(super) enum Type {
     Double,
     Bytes,
     Text,
-    /// So many bytes.
+    /// The number of bytes.
     Fixed(usize),
-    /// Its symbols.
+    /// The symbols.
     Enum(Arc<[String]>),
-    /// Its elements.
+    /// The type of the elements.
     Array(TypeId),
-    /// Its values.
+    /// The type of the values.
     Map(TypeId),
-    /// Its branches: at least one, none of them a union.
+    /// The branches: at least one, and none of them a union.
     Union(Vec<TypeId>),
     Record(Record),
 }
 
 impl Type {
-    /// The bytes that each value takes; `None` when they differ, and then each takes at least one.
+    /// The number of bytes that each value takes. `None` if values differ in size; each of them takes at least one byte
+    /// then.
     pub(super) fn size(&self) -> Option<usize> {
         match self {
             Type::Null => Some(0),
@@ -70,7 +72,7 @@ impl Type {
         }
     }
 
-    /// What a scalar is read as.
+    /// The kind that a scalar is read as.
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
             Type::Boolean => Some(Kind::Boolean),
@@ -84,7 +86,7 @@ impl Type {
         }
     }
 
-    /// What to call it in a message.
+    /// The name of the type in messages.
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Type::Null => "null",
@@ -105,20 +107,20 @@ impl Type {
     }
 }
 
-/// A record. The default stands for one that is still being read.
+/// A record. The default value stands for a record that is still being read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Record {
     /// Its full name.
     pub(super) name: String,
-    /// Its fields, in the order they are written.
+    /// Its fields, in the order in which they are written.
     pub(super) fields: Vec<RecordField>,
-    /// Which of its fields is called so, by name or else by alias.
+    /// The position of the field with a given name or, failing that, alias.
     pub(super) positions: HashMap<String, usize>,
-    /// Names that several of its fields have; the last one counts.
+    /// Names that several of its fields have; the last of these fields counts.
     pub(super) twice: Vec<String>,
-    /// As [`Type::size`].
+    /// See [`Type::size`].
     pub(super) size: Option<usize>,
-    /// Whether it can hold a record of its own type.
+    /// Whether it can contain a record of its own type.
     pub(super) recursive: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The schemas known, and messages taken apart with them.
+//! The known schemas, with which messages are taken apart.
 
 mod known;
 
@@ -19,10 +19,10 @@ use known::{Known, Numbered};
 
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schema/lsst");
 
-/// Schemas known: built in, from folders, and from containers and a registry. Of the latter the longest unused is forgotten
-/// when there are too many. Share it behind an [`Arc`].
+/// The known schemas: built in, from folders, from containers, and from a registry. When there are too many of the
+/// latter two, the one that was not used for longest is forgotten. Share a `Schemas` behind an [`Arc`].
 ///
-/// What a registry or a folder says of an id counts more than what is built in: the user named it.
+/// A registry's or a folder's schema for an id takes precedence over a built-in one, because the user named it.
 #[derive(Debug, Default)]
 pub struct Schemas {
     known: RwLock<Known>,
@@ -30,7 +30,7 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    /// Those of `/schema` at the repository's root.
+    /// Returns the schemas of `/schema` at the repository's root.
     pub fn builtin() -> Schemas {
         let schemas = Schemas::default();
         for file in BUILTIN.files() {
@@ -43,18 +43,19 @@ impl Schemas {
         schemas
     }
 
-    /// These, with a registry that is asked for the ids of which no folder has the schema.
+    /// Adds a registry, which is asked for ids whose schema is not in a folder.
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Schemas {
         self.resolver = Some(resolver);
         self
     }
 
-    /// Searches `folder`, and folders in it, for `lsst.vM_m.alert.avsc` beside the records that it names (Confluent id:
-    /// M × 100 + m). Returns how many were found; those of ids known already take their place.
+    /// Searches `folder` and its subfolders for `lsst.vM_m.alert.avsc` and, beside it, the files of the records that it
+    /// names (its Confluent id is M × 100 + m). Returns how many were found. They replace known schemas of the same
+    /// ids.
     ///
     /// # Errors
-    /// [`SchemaError`] when a folder or file cannot be read, a file is no schema, or there is none; then nothing has
-    /// changed.
+    /// Returns a [`SchemaError`] if a folder or file can't be read, a file is not a schema, or no schema is found.
+    /// Nothing has changed then.
     pub fn add_folder(&self, folder: &Path) -> Result<usize, SchemaError> {
         let found = folder::load(folder)?;
         let count = found.len();
@@ -68,23 +69,24 @@ impl Schemas {
         Ok(count)
     }
 
-    /// The schema of a Confluent id, in place of one known already.
+    /// Adds the schema of a Confluent id, replacing one that is known already.
     ///
     /// # Errors
-    /// [`SchemaError`] when `avsc` is not the schema of a record.
+    /// Returns a [`SchemaError`] if `avsc` is not the schema of a record.
     pub fn add(&self, id: u32, avsc: &str) -> Result<SchemaId, SchemaError> {
         let schema = parse(avsc, &mut |_| Ok(None))?;
         Ok(self.write().put_named(id, schema))
     }
 
-    /// The schema of a Confluent id, if it is known without asking the registry.
+    /// Returns the schema of a Confluent id, if it is known without asking the registry.
     pub fn by_id(&self, id: u32) -> Option<SchemaId> {
         let known = self.read();
         known.named(id).or_else(|| known.fetched(id)).or_else(|| known.builtin(id)).map(|known| known.id)
     }
 
-    /// Makes sure that a message's schema is known, where the message names it by an id. Asks the registry, if there is
-    /// one: that may take some seconds. [`Schemas::frame`] does the same; this does not look at the rest of the message.
+    /// Makes sure that a message's schema is known, if the message names it by an id. Asks the registry, if there is
+    /// one, which may take some seconds. [`Schemas::frame`] does the same; this function does not look at the rest of
+    /// the message.
     ///
     /// # Errors
     /// [`AvroError::UnknownSchema`], [`AvroError::AbsentSchema`], [`AvroError::SchemaUnavailable`],
@@ -97,14 +99,14 @@ impl Schemas {
     }
 
     /// Takes a message that holds exactly one alert out of its framing: Confluent's wire format or an Avro object
-    /// container file, told apart by their first bytes. A container's schema is remembered. Asks the registry, if there is
-    /// one, for an id that is not known: that may take some seconds.
+    /// container file, which are told apart by their first bytes. A container's schema is remembered. If an id is not
+    /// known, asks the registry, if there is one, which may take some seconds.
     ///
-    /// The alert can be read until another 1,024 schemas were met that are new, and longer where a
-    /// [`Decoder`](super::Decoder) has read it.
+    /// The alert can be read until 1,024 more new schemas have been met, and longer if a [`Decoder`](super::Decoder)
+    /// has read it.
     ///
     /// # Errors
-    /// [`AvroError`]; the framing is checked wholly, the alert itself is not read.
+    /// Returns an [`AvroError`]. The framing is checked completely, but the alert itself is not read.
     pub fn frame<'a>(&self, message: &'a [u8]) -> Result<Framed<'a>, AvroError> {
         let mut alerts = self.open(message)?;
         let only = |why: &str| container::container(message.len(), why.to_owned());
@@ -116,13 +118,13 @@ impl Schemas {
         }
     }
 
-    /// The alerts of a file: a container of any number of them, or a single one in Confluent's wire format.
+    /// Returns the alerts of a file: a container of any number of them, or a single one in Confluent's wire format.
     pub fn alerts<'a>(&self, file: &'a [u8]) -> Alerts<'a> {
         self.open(file).unwrap_or_else(|error| Alerts::once(Err(error)))
     }
 
-    /// Reads the whole alert, checking every byte of it, where a [`Decoder`](super::Decoder) stops after the last field
-    /// wanted.
+    /// Reads the whole alert and checks every byte of it, whereas a [`Decoder`](super::Decoder) stops after the last
+    /// field that is wanted.
     ///
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
@@ -131,36 +133,36 @@ impl Schemas {
         walk::check(&schema, &alert.datum).map_err(|located| datum(&schema, located))
     }
 
-    /// The schema's full name: `lsst.v11_1.alert`, `ztf.alert`. Empty for one that is forgotten.
+    /// The schema's full name: `lsst.v11_1.alert`, `ztf.alert`. Empty if the schema has been forgotten.
     pub fn name(&self, id: SchemaId) -> String {
         self.schema(id).map_or_else(|_| String::new(), |schema| schema.name.clone())
     }
 
-    /// The paths that can be read from alerts of a schema, with their kinds, in the schema's order (the first 10,000). None
-    /// of one that is forgotten.
+    /// Lists the paths that can be read from alerts of a schema, with their kinds, in the schema's order (the first
+    /// 10,000). Empty if the schema has been forgotten.
     pub fn paths(&self, id: SchemaId) -> Vec<(String, Kind)> {
         self.schema(id).map_or_else(|_| Vec::new(), |schema| hints::paths(&schema))
     }
 
-    /// Whether a schema is still among those known: it was not forgotten, nor did another take its place. Whoever keeps
-    /// something by [`SchemaId`] for long drops with this what is of no more use.
+    /// Whether a schema is still among the known ones: it has been neither forgotten nor replaced by another. Whoever
+    /// keeps something by [`SchemaId`] for a long time can use this to drop what is no longer needed.
     pub fn knows(&self, id: SchemaId) -> bool {
         self.read().knows(id)
     }
 
-    /// What a schema has, for whoever looks for a field without knowing the survey.
+    /// Describes a schema's fields, for finding a field without knowing the survey.
     pub fn outline(&self, id: SchemaId) -> Outline {
         self.schema(id).map_or_else(|_| Outline::default(), |schema| Outline::of(&schema))
     }
 
-    /// All schemas known, without those whose place another took.
+    /// Returns all known schemas, except those that were replaced by others.
     pub fn all(&self) -> Vec<SchemaId> {
         let mut all: Vec<_> = self.read().all().collect();
         all.sort_unstable();
         all
     }
 
-    /// The Confluent id that a schema has.
+    /// Returns the Confluent id of a schema.
     pub(super) fn added_as(&self, schema: SchemaId) -> Option<u32> {
         self.read().confluent_id(schema)
     }
@@ -169,7 +171,7 @@ impl Schemas {
         self.read().numbered(id).ok_or(AvroError::ForgottenSchema)
     }
 
-    /// How many schemas were forgotten so far.
+    /// How many schemas have been forgotten so far.
     pub(super) fn forgotten(&self) -> u64 {
         self.read().forgotten()
     }
@@ -187,7 +189,7 @@ impl Schemas {
         }
     }
 
-    /// The schema of a Confluent id.
+    /// Returns the schema of a Confluent id.
     fn of_id(&self, id: u32) -> Result<SchemaId, AvroError> {
         let known = self.read();
         let found = match &self.resolver {
@@ -202,8 +204,8 @@ impl Schemas {
         self.look_up(id)
     }
 
-    /// The schema of an id that is not known, from the registry. One that is built in counts once the registry has said
-    /// that it has none.
+    /// Asks the registry for the schema of an id that is not known. A built-in schema is used only once the registry
+    /// has said that it has none.
     #[cold]
     fn look_up(&self, id: u32) -> Result<SchemaId, AvroError> {
         let Some(resolver) = &self.resolver else { return Err(AvroError::UnknownSchema { id }) };
@@ -216,7 +218,7 @@ impl Schemas {
             }
             Lookup::Unavailable(why) => {
                 let mut known = self.write();
-                // What it said last holds.
+                // What the registry said last still holds.
                 let lacked = known.instead(id, false).is_some().then(|| known.put_lacked(id)).flatten();
                 return lacked.map(|known| known.id).ok_or(AvroError::SchemaUnavailable { id, why });
             }
@@ -233,7 +235,7 @@ impl Schemas {
         }
     }
 
-    /// The schema of a container.
+    /// Returns the schema of a container, and remembers it.
     fn learn(&self, avsc: &[u8]) -> Result<Numbered, SchemaError> {
         if let Some(found) = self.read().container(avsc) {
             return Ok(found.clone());
@@ -252,7 +254,7 @@ impl Schemas {
     }
 }
 
-/// A registry's schema, and the bytes of its JSON.
+/// Parses a registry's schema. Also returns the size of its JSON in bytes.
 fn fetched(avsc: &str, references: &[String]) -> Result<(Schema, usize), SchemaError> {
     if references.is_empty() {
         return Ok((parse(avsc, &mut |_| Ok(None))?, avsc.len()));

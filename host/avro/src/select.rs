@@ -1,4 +1,4 @@
-//! Single values of an alert, of any type, as JSON: for people and scripts. Whole records and arrays are values too.
+//! Single values of an alert, of any type, as JSON, for people and scripts. Whole records and arrays are values, too.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,36 +14,38 @@ use super::{AvroError, FieldError, Framed, SchemaId, Schemas};
 /// How bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlobStyle {
-    /// How many there are.
+    /// As the number of bytes.
     Length,
-    /// Text, in base64.
+    /// As text in base64.
     Base64,
 }
 
-/// A value to look for: `diaSource.psfFlux`, `prv_candidates[].magpsf`, the record `candidate`, or `*`, the alert.
+/// A value to look for: `diaSource.psfFlux`, `prv_candidates[].magpsf`, the record `candidate`, or `*` for the whole
+/// alert.
 #[derive(Clone, Debug)]
 pub struct Selector {
-    /// Alternatives. No step: the alert.
+    /// Alternatives. A path without steps means the whole alert.
     paths: Vec<Vec<Step>>,
     text: String,
 }
 
 impl Selector {
-    /// Alternatives: the first that an alert has is selected.
+    /// Takes alternative paths, of which the first that an alert has is selected.
     ///
     /// # Errors
-    /// [`FieldError::Path`] for one that no schema could have.
+    /// Returns [`FieldError::Path`] for a path that no schema could have.
     pub fn new(paths: &[&str]) -> Result<Selector, FieldError> {
         let parse = |path: &&str| if *path == "*" { Ok(Vec::new()) } else { steps(path) };
         Ok(Selector { paths: paths.iter().map(parse).collect::<Result<_, _>>()?, text: paths.join(" or ") })
     }
 
-    /// Appends the value, as JSON, to `out`. A null on the way is a null; NaN and infinities are null. `false`: the alert
-    /// has no such field, and nothing was appended. What lies behind the value is not read.
+    /// Appends the value as JSON to `out`. A null on the way gives a null; NaN and infinities are written as null.
+    /// Returns `false` if the alert has no such field; nothing has been appended then. What follows the value is not
+    /// read.
     ///
     /// # Errors
-    /// [`AvroError::Datum`] when the alert is broken, or the value has more than a million values in it, or takes more
-    /// than 64 MiB.
+    /// Returns [`AvroError::Datum`] if the alert is broken, if the value contains more than a million values, or if it
+    /// takes more than 64 MiB.
     pub fn json(
         &self,
         schemas: &Schemas,
@@ -65,10 +67,10 @@ impl Selector {
         })
     }
 
-    /// The bytes that are there, if so.
+    /// Returns the bytes at the path, if there are any.
     ///
     /// # Errors
-    /// [`AvroError::Datum`] when the alert is broken.
+    /// Returns [`AvroError::Datum`] if the alert is broken.
     pub fn bytes<'a>(&self, schemas: &Schemas, alert: &'a Framed<'_>) -> Result<Option<&'a [u8]>, AvroError> {
         let schema = schemas.schema(alert.schema)?;
         let reader = Reader { schema: &schema, data: &alert.datum };
@@ -90,7 +92,7 @@ impl Selector {
         }
     }
 
-    /// What to say of a schema that has no such field.
+    /// The error that describes that a schema has no such field.
     pub fn absent(&self, schemas: &Schemas, schema: SchemaId) -> FieldError {
         let Ok(schema) = schemas.schema(schema) else { return FieldError::Forgotten };
         let paths: Vec<Path> = self.text.split(" or ").filter_map(|path| Path::parse(path).ok()).collect();
@@ -98,7 +100,7 @@ impl Selector {
         FieldError::Absent { schema: schema.name.clone(), paths: self.text.clone(), nearest }
     }
 
-    /// The first path that the alert has.
+    /// Returns the first path that the alert has.
     fn first(&self, reader: &Reader<'_>) -> Result<Option<&[Step]>, Fault> {
         for path in &self.paths {
             if !matches!(reader.locate(reader.schema.root, 0, path)?, Place::Absent) {
@@ -117,11 +119,11 @@ struct Reader<'a> {
 
 /// Where a path leads.
 enum Place<'p> {
-    /// Nowhere: there is no such field.
+    /// Nowhere, because there is no such field.
     Absent,
     /// To a null, before its end.
     Null,
-    /// To a value of a type, which begins there. The steps that are left go on through that array.
+    /// To a value of this type, which begins at this offset. If it is an array, the remaining steps go on through it.
     At(TypeId, usize, &'p [Step]),
 }
 
@@ -160,7 +162,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Calls `each` with where every item of an array or map begins; it returns where the item ends.
+    /// Calls `each` with the offset of every item of an array or map; `each` returns where the item ends.
     fn items(&self, mut at: usize, mut each: impl FnMut(usize) -> Result<usize, Fault>) -> Result<usize, Fault> {
         loop {
             let (block, start) = wire::block(self.data, at)?;
@@ -178,14 +180,14 @@ impl Reader<'_> {
 struct Writer<'a> {
     reader: Reader<'a>,
     style: BlobStyle,
-    /// How many may still be written.
+    /// How many values may still be written.
     values: usize,
     begun: usize,
     out: &'a mut Vec<u8>,
 }
 
 impl Writer<'_> {
-    /// Writes what a path leads to.
+    /// Writes the values that a path leads to.
     fn at_path(&mut self, ty: TypeId, at: usize, steps: &[Step]) -> Result<(), Fault> {
         let Reader { schema, data } = self.reader;
         match self.reader.locate(ty, at, steps)? {
@@ -201,7 +203,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes a value; where it ends.
+    /// Writes a value, and returns where it ends.
     fn value(&mut self, ty: TypeId, at: usize, depth: usize) -> Result<usize, Fault> {
         let Reader { schema, data } = self.reader;
         if depth == MAX_DEPTH {
@@ -266,7 +268,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The items of an array or map, between two brackets.
+    /// Writes the items of an array or map between two brackets.
     fn list(
         &mut self,
         at: usize,

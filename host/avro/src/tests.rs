@@ -1,4 +1,4 @@
-//! The room through its public interface, beside apache-avro.
+//! Tests of the crate through its public interface, mostly by comparison with apache-avro.
 
 mod codecs;
 mod decoding;
@@ -25,7 +25,7 @@ use super::{Decoder, Framed, Group, Projection, SchemaId, Schemas};
 use crate::alert::{Column, Field, Kind};
 use reference::Scalar;
 
-/// One field, of one path or of several with blanks between.
+/// Makes a field from one path, or from several separated by blanks.
 fn field(paths: &str, kind: Kind) -> Field {
     Field { paths: paths.split_whitespace().map(str::to_owned).collect(), kind, optional: false }
 }

@@ -13,8 +13,8 @@ use super::wire::{self, Fault, MAX_DEPTH, What, fault};
 use super::{AvroError, Framed, Schemas};
 
 impl Schemas {
-    /// Appends the alert to `out` as one JSON object: bytes in base64, a union as what is in it, what is no number
-    /// (NaN, infinite) as null.
+    /// Appends the alert to `out` as one JSON object. Bytes are written in base64, a union as the value that it holds,
+    /// and floats that are not numbers (NaN, infinities) as null.
     ///
     /// # Errors
     /// [`AvroError::Datum`], with the field and offset.
@@ -122,7 +122,7 @@ impl<'a> Writer<'a, '_> {
 
     fn base64(&mut self, start: usize, end: usize) -> usize {
         self.out.push(b'"');
-        // Into memory, in pieces that need no padding before the last.
+        // Writing goes to memory, in pieces whose length needs no padding before the last one.
         for piece in self.walk.data[start..end].chunks(3 << 10) {
             let _ = self.out.write_all(STANDARD.encode(piece).as_bytes());
         }
@@ -131,7 +131,7 @@ impl<'a> Writer<'a, '_> {
     }
 
     fn put(&mut self, value: &(impl Serialize + ?Sized), next: usize) -> usize {
-        // Scalars into memory: neither can fail.
+        // A scalar written to memory can't fail.
         let _ = serde_json::to_writer(&mut *self.out, value);
         next
     }

@@ -1,22 +1,22 @@
-//! A plain walk over the whole of an alert that checks every byte. It finds where an alert ends, and which field is at
-//! fault in one that the plan could not read.
+//! Walks over the whole of an alert and checks every byte. This finds where an alert ends, and which field is at fault
+//! in an alert that the plan could not read.
 
 use super::schema::{Record, Schema, Type, TypeId};
 use super::wire::{self, Fault, MAX_DEPTH, What, fault};
 
-/// Steps that a walk may take beyond a number for each byte: items of no bytes cost time as well.
+/// How many steps a walk may take in addition to a number for each byte. Items without bytes cost time as well.
 const MIN_STEPS: usize = 1 << 20;
 const STEPS_PER_BYTE: usize = 64;
 
-/// A fault, and the field that it is in.
+/// A fault, and the path of the field that it is in.
 #[derive(Debug)]
 pub(super) struct Located {
     pub(super) fault: Fault,
     pub(super) field: String,
 }
 
-/// Where the alert that begins at `at` ends. What is wrong with it but does not keep it from being found (text that is not
-/// UTF-8, a symbol that its enum lacks) is for [`check`] to tell.
+/// Returns where the alert that begins at `at` ends. Faults that do not hide the end (text that is not UTF-8, a symbol
+/// that its enum lacks) are left for [`check`] to report.
 pub(super) fn end(schema: &Schema, data: &[u8], at: usize) -> Result<usize, Located> {
     whole(schema, Walk::lenient(schema, data, at), at)
 }
@@ -25,7 +25,7 @@ fn whole(schema: &Schema, mut walk: Walk<'_>, at: usize) -> Result<usize, Locate
     walk.value(schema.root, at, 0).map_err(|fault| Located { fault, field: walk.field() })
 }
 
-/// Where the value of a type that begins at `at` ends.
+/// Returns where the value of type `ty` that begins at `at` ends.
 pub(super) fn skip(schema: &Schema, data: &[u8], ty: TypeId, at: usize) -> Result<usize, Fault> {
     Walk::new(schema, data, at).value(ty, at, 0)
 }
@@ -41,31 +41,31 @@ pub(super) fn check(schema: &Schema, data: &[u8]) -> Result<(), Located> {
     }
 }
 
-/// A walk that is under way.
+/// A walk in progress.
 pub(super) struct Walk<'a> {
     pub(super) schema: &'a Schema,
     pub(super) data: &'a [u8],
     steps: usize,
-    /// Whether values are looked at, and not only how long they are.
+    /// Whether values are checked, rather than only their lengths.
     strict: bool,
-    /// The field being read; stays as it is when a fault ends the walk.
+    /// The field that is being read. It is left as it is when a fault ends the walk.
     pub(super) path: Vec<Step<'a>>,
 }
 
-/// A step of the way to a field.
+/// A step on the way to a field.
 pub(super) enum Step<'a> {
     Field(&'a str),
     Item(usize),
 }
 
 impl<'a> Walk<'a> {
-    /// A walk over what begins at `at`.
+    /// Returns a walk over the alert that begins at `at`.
     pub(super) fn new(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
         let steps = data.len().saturating_sub(at).saturating_mul(STEPS_PER_BYTE).saturating_add(MIN_STEPS);
         Walk { schema, data, steps, strict: true, path: Vec::new() }
     }
 
-    /// One that looks at nothing but how long values are.
+    /// Returns a walk that looks only at the lengths of values.
     pub(super) fn lenient(schema: &'a Schema, data: &'a [u8], at: usize) -> Walk<'a> {
         Walk { strict: false, ..Walk::new(schema, data, at) }
     }
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Where the text that begins at `at` ends.
+    /// Returns where the text that begins at `at` ends.
     fn text(&self, at: usize) -> Result<usize, Fault> {
         let (start, end) = wire::blob(self.data, at)?;
         if self.strict && std::str::from_utf8(&self.data[start..end]).is_err() {
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
         Ok(end)
     }
 
-    /// Counts a step.
+    /// Counts a step, and refuses the alert if there have been too many.
     pub(super) fn step(&mut self, at: usize) -> Result<(), Fault> {
         match self.steps.checked_sub(1) {
             Some(steps) => self.steps = steps,

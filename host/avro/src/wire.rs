@@ -1,5 +1,5 @@
-//! Avro's binary encoding, value by value
-//! ([Avro 1.12, Binary Encoding](https://avro.apache.org/docs/1.12.0/specification/#binary-encoding)).
+//! Avro's binary encoding, value by value ([Avro 1.12, Binary
+//! Encoding](https://avro.apache.org/docs/1.12.0/specification/#binary-encoding)).
 //!
 //! Each function takes the whole data and an offset, and returns what it read and the offset behind it.
 
@@ -8,7 +8,7 @@ use std::fmt;
 /// What is wrong with encoded data, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// Offset of the value at fault.
+    /// The offset of the value at fault.
     pub(super) at: usize,
     pub(super) what: What,
 }
@@ -33,9 +33,9 @@ pub(super) enum What {
 
 /// How deep values may be nested.
 pub(super) const MAX_DEPTH: usize = 64;
-/// Values that one alert may fill columns with.
+/// How many values one alert may put into columns.
 pub(super) const MAX_VALUES: usize = 1 << 20;
-/// Bytes of text and bytes that one alert may fill columns with.
+/// How many bytes of text and bytes one alert may put into columns.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
 impl fmt::Display for What {
@@ -68,7 +68,7 @@ pub(super) fn short(data: &[u8], at: usize) -> Fault {
     Fault { at, what: What::Short { left: data.len().saturating_sub(at) } }
 }
 
-/// The offset `size` bytes on.
+/// The offset that is `size` bytes further on.
 #[inline(always)]
 pub(super) fn forward(data: &[u8], at: usize, size: usize) -> Result<usize, Fault> {
     match at.checked_add(size) {
@@ -77,7 +77,7 @@ pub(super) fn forward(data: &[u8], at: usize, size: usize) -> Result<usize, Faul
     }
 }
 
-/// `N` bytes.
+/// Reads `N` bytes.
 #[inline(always)]
 pub(super) fn array<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], Fault> {
     match data.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
@@ -86,7 +86,7 @@ pub(super) fn array<const N: usize>(data: &[u8], at: usize) -> Result<[u8; N], F
     }
 }
 
-/// A long, or a count.
+/// Reads a long, or a count.
 #[inline(always)]
 pub(super) fn long(data: &[u8], at: usize) -> Result<(i64, usize), Fault> {
     match data.get(at) {
@@ -114,7 +114,7 @@ fn zigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
-/// An int.
+/// Reads an int.
 #[inline(always)]
 pub(super) fn int(data: &[u8], at: usize) -> Result<(i32, usize), Fault> {
     let (value, next) = long(data, at)?;
@@ -124,7 +124,7 @@ pub(super) fn int(data: &[u8], at: usize) -> Result<(i32, usize), Fault> {
     }
 }
 
-/// The offset behind an int or long.
+/// Returns the offset behind an int or long.
 #[inline(always)]
 pub(super) fn skip_long(data: &[u8], at: usize) -> Result<usize, Fault> {
     match data.get(at) {
@@ -133,7 +133,7 @@ pub(super) fn skip_long(data: &[u8], at: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Most numbers of more than a byte are ids, of 8 or 9 bytes: all but the last have the high bit.
+/// Most numbers of more than one byte are ids of 8 or 9 bytes, of which all but the last have the high bit set.
 fn skip_longer(data: &[u8], at: usize) -> Result<usize, Fault> {
     if let Some((word, rest)) = data.get(at..).and_then(|rest| rest.split_first_chunk()) {
         let last = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
@@ -147,7 +147,7 @@ fn skip_longer(data: &[u8], at: usize) -> Result<usize, Fault> {
     longer(data, at).map(|(_, next)| next)
 }
 
-/// A byte, 0 or 1.
+/// Reads a boolean: a byte that is 0 or 1.
 #[inline(always)]
 pub(super) fn boolean(data: &[u8], at: usize) -> Result<(u8, usize), Fault> {
     match data.get(at) {
@@ -157,7 +157,7 @@ pub(super) fn boolean(data: &[u8], at: usize) -> Result<(u8, usize), Fault> {
     }
 }
 
-/// Text or bytes: where they begin and end.
+/// Reads text or bytes: returns where they begin and end.
 #[inline(always)]
 pub(super) fn blob(data: &[u8], at: usize) -> Result<(usize, usize), Fault> {
     let (length, start) = long(data, at)?;
@@ -167,7 +167,7 @@ pub(super) fn blob(data: &[u8], at: usize) -> Result<(usize, usize), Fault> {
     }
 }
 
-/// Which of so many branches of a union follows. Where one byte suffices, one byte it must be.
+/// Reads the index of a union's branch. A small index must be encoded in one byte.
 #[inline(always)]
 pub(super) fn branch(data: &[u8], at: usize, branches: usize) -> Result<(usize, usize), Fault> {
     let (index, next) = long(data, at)?;
@@ -177,7 +177,7 @@ pub(super) fn branch(data: &[u8], at: usize, branches: usize) -> Result<(usize, 
     }
 }
 
-/// Which of so many symbols of an enum.
+/// Reads the index of an enum's symbol.
 pub(super) fn symbol(data: &[u8], at: usize, symbols: usize) -> Result<(usize, usize), Fault> {
     let (index, next) = int(data, at)?;
     match usize::try_from(index) {
@@ -188,13 +188,13 @@ pub(super) fn symbol(data: &[u8], at: usize, symbols: usize) -> Result<(usize, u
 
 /// The head of a block of an array or map.
 pub(super) struct Block {
-    /// How many items it has; 0: there are no more blocks.
+    /// The number of its items. If it is 0, there are no more blocks.
     pub(super) items: usize,
-    /// Where it ends, if it says so.
+    /// The offset where it ends, if the writer gave its size.
     pub(super) end: Option<usize>,
 }
 
-/// The head of a block of an array or map. Nothing is known of its number of items but that the writer says so.
+/// Reads the head of a block of an array or map. The number of items is only the writer's claim.
 #[inline]
 pub(super) fn block(data: &[u8], at: usize) -> Result<(Block, usize), Fault> {
     let (count, next) = long(data, at)?;

@@ -1,4 +1,4 @@
-//! Alerts put into a framing.
+//! Putting alerts into a framing.
 
 use sha2::{Digest, Sha256};
 
@@ -8,20 +8,20 @@ use super::parse::without_comments;
 use super::wire::put_long;
 use super::{SchemaId, Schemas};
 
-/// Bytes that Confluent's wire format takes.
+/// The size of the header of Confluent's wire format, in bytes.
 const WIRE: usize = 5;
 
-/// Puts alerts of one schema into a framing, each into a message of its own.
+/// Puts alerts of one schema into a framing, each in a message of its own.
 #[derive(Clone, Debug)]
 pub enum Wrapper {
     /// Confluent's wire format with this schema id.
     Wire(u32),
-    /// An object container file: what comes before the alert's length, and the sync marker behind the alert.
+    /// An object container file: the bytes before the alert's length, and the sync marker behind the alert.
     Container(Box<[u8]>, [u8; 16]),
 }
 
 impl Wrapper {
-    /// Room to leave before the alert so that a message need not grow; rather too much.
+    /// How much room to leave before the alert so that a message need not grow; this is an upper estimate.
     fn room(&self) -> usize {
         match self {
             Wrapper::Wire(_) => WIRE,
@@ -29,7 +29,7 @@ impl Wrapper {
         }
     }
 
-    /// The message that holds a bare alert.
+    /// Returns the message that holds an alert without framing.
     pub fn wrap(&self, alert: &[u8]) -> Vec<u8> {
         let mut message = Vec::with_capacity(self.room() + alert.len());
         match self {
@@ -50,14 +50,14 @@ impl Wrapper {
 }
 
 impl Schemas {
-    /// The Confluent id of a schema: the one that it was added under, else LSST's number for its name
-    /// (`lsst.v11_1.alert`: 1101).
+    /// The Confluent id of a schema: the id under which it was added or, failing that, LSST's number for its name (1101
+    /// for `lsst.v11_1.alert`).
     pub fn confluent_id(&self, schema: SchemaId) -> Option<u32> {
         self.added_as(schema).or_else(|| lsst_id(&format!("{}.avsc", self.name(schema))))
     }
 
-    /// Object container files of one alert each, not compressed. `None` when the schema's JSON is spread over files that
-    /// name each other by relative names.
+    /// Wraps alerts in object container files of one alert each, without compression. `None` if the schema's JSON is
+    /// spread over files that refer to each other by relative names.
     pub fn container(&self, schema: SchemaId) -> Option<Wrapper> {
         let schema = self.schema(schema).ok()?;
         let json = &*without_comments(schema.json.as_deref()?);
@@ -72,7 +72,7 @@ impl Schemas {
         }
         head.push(0);
         head.extend_from_slice(&sync);
-        // One alert in the block.
+        // The block has one alert.
         put_long(&mut head, 1);
         Some(Wrapper::Container(head.into(), sync))
     }

@@ -1,4 +1,4 @@
-//! A program being written: what is passed over is merged with what was passed over before.
+//! A program while it is being written. Consecutive operations that pass over values are merged.
 
 use super::{After, Want};
 use crate::path::is_list;
@@ -16,14 +16,14 @@ impl Ops {
         self.0.into_boxed_slice()
     }
 
-    /// The end of a value that was read.
+    /// Ends a value that was read.
     pub(super) fn end(&mut self, after: After) {
         if after == After::End {
             self.push(Op::End);
         }
     }
 
-    /// Passes over so many bytes.
+    /// Passes over `size` bytes.
     pub(super) fn bytes(&mut self, size: usize) {
         match self.0.last_mut() {
             _ if size == 0 => return,
@@ -44,7 +44,7 @@ impl Ops {
         self.push(Op::Bytes(size));
     }
 
-    /// Passes over a union of a null and so many bytes.
+    /// Passes over a union of a null and a value of `size` bytes.
     pub(super) fn maybe_bytes(&mut self, null: Null, size: u32) {
         let union = match null {
             Null::First => [1, 1 + size],
@@ -56,7 +56,7 @@ impl Ops {
         }
     }
 
-    /// Reads one value for one slot after another.
+    /// Reads one value for each of the given slots in turn.
     pub(super) fn reads(&mut self, null: Option<Null>, reads: &[(u32, How)]) {
         for (index, &(slot, how)) in reads.iter().enumerate() {
             let read = Read { slot, how, again: index + 1 < reads.len() };
@@ -67,13 +67,13 @@ impl Ops {
         }
     }
 
-    /// Puts the nulls of what isn't there: none through an array, which is as if it were empty.
+    /// Appends the nulls of absent fields. Through an array there are none, as if the array were empty.
     pub(super) fn nulls(&mut self, absent: &[Want<'_>]) {
         self.0.extend(absent.iter().filter(|want| !is_list(want.steps)).map(|want| Op::Null(want.slot)));
     }
 }
 
-/// A width with so many bytes more.
+/// A width increased by `size` bytes.
 fn wider(width: u32, size: usize) -> Option<u32> {
     u32::try_from(size).ok().and_then(|size| width.checked_add(size))
 }

@@ -1,12 +1,12 @@
-//! Passing over what nobody asked for. Each type has one program for it, however often it is used, so that the size of
-//! a plan is bounded by that of the schema; records that hold themselves need nothing else.
+//! Passes over values that nobody asked for. Each type has one program for this, however often it is used, so that the
+//! size of a plan is bounded by that of the schema; recursive records need no special treatment.
 
 use super::Compiler;
 use super::ops::Ops;
 use crate::plan::{Items, Op, ProgramId};
 use crate::schema::{Type, TypeId};
 
-/// The largest value that is taken into a run.
+/// The largest value that may become part of a run, in bytes.
 const MAX_WIDTH: usize = 1 << 16;
 
 impl Compiler<'_> {
@@ -54,7 +54,7 @@ impl Compiler<'_> {
         ops.push(Op::Union(branches.iter().map(|branch| self.skip_program(*branch)).collect()));
     }
 
-    /// The program that passes over a type; it is written later.
+    /// Returns the program that passes over a type; the program is written later.
     fn skip_program(&mut self, ty: TypeId) -> ProgramId {
         if let Some(known) = self.skips[ty.0 as usize] {
             return known;
@@ -65,7 +65,7 @@ impl Compiler<'_> {
         id
     }
 
-    /// Writes the programs asked for, and those that they ask for.
+    /// Writes the programs that were asked for, and those that these ask for in turn.
     pub(super) fn skip_pending(&mut self) {
         let schema = self.schema;
         while let Some((ty, id)) = self.pending.pop() {

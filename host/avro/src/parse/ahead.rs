@@ -1,4 +1,4 @@
-//! Types that are used before they are defined, as some writers' schemas have them.
+//! Types that are used before they are defined, as happens in some writers' schemas.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 use super::TypeId;
 use super::named::Name;
 
-/// The files of a schema, and what is defined in them further on.
+/// The files of a schema, and the definitions that come further on in them.
 #[derive(Default)]
 pub(super) struct Ahead {
     files: Vec<Rc<Value>>,
-    /// How many of the files were searched: that is only done when a name is not known.
+    /// How many of the files have been searched; this is done only once an unknown name is met.
     searched: usize,
-    /// The definitions in those, by full name.
+    /// The definitions in those files, by full name.
     definitions: HashMap<String, Definition>,
-    /// Definitions that were read before their turn, by where their JSON is in memory.
+    /// Definitions that were read before their turn, by the address of their JSON in memory.
     read: HashMap<usize, TypeId>,
 }
 
-/// Where a named type is defined.
+/// The place where a named type is defined.
 struct Definition {
     file: usize,
     /// A JSON pointer.
@@ -36,7 +36,7 @@ impl Ahead {
         self.files.push(Rc::clone(file));
     }
 
-    /// The definition of a name, once.
+    /// Returns the definition of a name, at most once.
     pub(super) fn find(&mut self, full: &str) -> Option<Found> {
         while self.searched < self.files.len() {
             let (file, json) = (self.searched, Rc::clone(&self.files[self.searched]));
@@ -47,17 +47,17 @@ impl Ahead {
         Some((Rc::clone(&self.files[file]), pointer, namespace))
     }
 
-    /// Takes note that a definition was read before its turn.
+    /// Records that a definition was read before its turn.
     pub(super) fn was_read(&mut self, definition: &Map<String, Value>, id: TypeId) {
         self.read.insert(address(definition), id);
     }
 
-    /// The type of a definition that was read before its turn.
+    /// Returns the type of a definition that was read before its turn.
     pub(super) fn known(&self, definition: &Map<String, Value>) -> Option<TypeId> {
         if self.read.is_empty() { None } else { self.read.get(&address(definition)).copied() }
     }
 
-    /// Takes note of the definitions in a type. As deep as the JSON, which its parser bounds.
+    /// Records the definitions within a type. The recursion is as deep as the JSON, which its parser bounds.
     fn search(&mut self, file: usize, json: &Value, pointer: &mut String, namespace: &str) {
         match json {
             Value::Array(branches) => {
@@ -100,7 +100,7 @@ impl Ahead {
     }
 }
 
-/// Stays the same as long as the file is kept.
+/// The address of a definition, which stays the same as long as the file is kept.
 fn address(definition: &Map<String, Value>) -> usize {
     std::ptr::from_ref(definition).addr()
 }

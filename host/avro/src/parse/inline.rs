@@ -1,4 +1,4 @@
-//! One JSON from the several files of a schema.
+//! Combines the several files of a schema into one JSON.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::json::read;
 use super::parse;
 
-/// The schema with the files of its types put where the types are first used. `None` when a file's relative names would
-/// mean something else there.
+/// Returns the schema in which the first use of each type is replaced by the type's file. `None` if a file has relative
+/// names that would mean something else there.
 pub(super) fn inline(avsc: &str, texts: Vec<(String, String)>) -> Option<Box<str>> {
     let mut json = read(avsc).ok()?;
     put(&mut json, &mut texts.into_iter().collect())?;
@@ -17,14 +17,14 @@ pub(super) fn inline(avsc: &str, texts: Vec<(String, String)>) -> Option<Box<str
     Some(whole.into())
 }
 
-/// The text of a type, by its full name or, as it was found by that, by the last part of it.
+/// Takes the text of a type, by its full name or by the last part of it, as which it may have been found.
 fn take(texts: &mut HashMap<String, String>, name: &str) -> Option<String> {
     let is_it = |full: &&String| full.rsplit('.').next() == Some(name);
     let full = if texts.contains_key(name) { name.to_owned() } else { texts.keys().find(is_it)?.clone() };
     texts.remove(&full)
 }
 
-/// Puts texts in place of names, each once. As deep as the parser went before.
+/// Replaces names by texts, each once. The recursion is as deep as the parser's was.
 fn put(json: &mut Value, texts: &mut HashMap<String, String>) -> Option<()> {
     match json {
         Value::String(name) => {
@@ -35,7 +35,7 @@ fn put(json: &mut Value, texts: &mut HashMap<String, String>) -> Option<()> {
         }
         Value::Array(branches) => branches.iter_mut().try_for_each(|branch| put(branch, texts))?,
         Value::Object(object) => {
-            // Where types are: not in names, symbols, defaults or documentation.
+            // Types occur under these keys, not in names, symbols, defaults or documentation.
             for key in ["type", "items", "values"] {
                 object.get_mut(key).map_or(Some(()), |ty| put(ty, texts))?;
             }

@@ -1,5 +1,5 @@
-//! A schema's JSON as its writers' own parsers take it: Java's allows comments, and Java's and Python's write defaults that
-//! JSON has no word for. Defaults play no part in reading, so that these become nulls.
+//! A schema's JSON in the form that its writers' own parsers accept: Java's allows comments, and Java's and Python's
+//! write defaults that JSON can't express. Defaults play no part in reading, so these become nulls.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 /// `1e999`).
 pub(super) fn read(text: &str) -> serde_json::Result<Value> {
     let text = text.trim_start_matches('\u{feff}');
-    // Nearly all are plain JSON: only others are gone through twice.
+    // Nearly all schemas are plain JSON; only the others are read twice.
     serde_json::from_str(text).or_else(|error| match rewritten(text, true) {
         Cow::Borrowed(_) => Err(error),
         Cow::Owned(plain) => serde_json::from_str(&plain),
     })
 }
 
-/// The same schema without comments: readers of containers don't take them.
+/// Returns the same schema without comments, because readers of containers don't accept them.
 pub(crate) fn without_comments(text: &str) -> Cow<'_, str> {
     let text = text.trim_start_matches('\u{feff}');
     if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
@@ -25,7 +25,8 @@ pub(crate) fn without_comments(text: &str) -> Cow<'_, str> {
     rewritten(text, false)
 }
 
-/// The text without comments and, if asked for, with nulls for numbers that JSON does not have. What is in quotes stays.
+/// Returns the text without comments and, if `numbers`, with nulls for numbers that JSON does not have. Quoted text
+/// stays as it is.
 fn rewritten(text: &str, numbers: bool) -> Cow<'_, str> {
     let (mut out, mut changed) = (String::with_capacity(text.len()), false);
     let mut rest = text;
@@ -54,7 +55,7 @@ fn plain(length: usize) -> (usize, Option<&'static str>) {
     (length, None)
 }
 
-/// Bytes of the quoted text that `rest` begins with.
+/// The length in bytes of the quoted text that `rest` begins with.
 fn quoted(rest: &str) -> usize {
     let mut escaped = false;
     let end = rest.bytes().skip(1).position(|byte| {
@@ -65,7 +66,7 @@ fn quoted(rest: &str) -> usize {
     end.map_or(rest.len(), |end| end + 2)
 }
 
-/// Whether it belongs to a number or a bare word.
+/// Whether the character belongs to a number or a bare word.
 fn is_word(letter: impl Into<char>) -> bool {
     let letter = letter.into();
     letter.is_ascii_alphanumeric() || matches!(letter, '+' | '-' | '.' | '_')

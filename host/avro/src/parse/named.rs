@@ -1,4 +1,4 @@
-//! Named types: what may be a name, and which records hold themselves.
+//! Named types: which names are allowed, and which records are recursive.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::TypeId;
 
-/// Bytes that a name may have between two dots.
+/// The longest part of a name between two dots, in bytes.
 const MAX_NAME: usize = 255;
 
-/// The full name of a type, and the namespace of names within it.
+/// The full name of a type, and the namespace that applies within it.
 pub(super) struct Name {
     pub(super) full: String,
     pub(super) namespace: String,
@@ -22,7 +22,8 @@ impl Name {
         self.full.rsplit('.').next().unwrap_or(&self.full)
     }
 
-    /// `name` as it is when it has dots, else in the namespace given with it, else in that around it.
+    /// Resolves `name`: if it has dots it is complete; otherwise it is in its own namespace if it has one, else in the
+    /// surrounding one.
     pub(super) fn parse(name: &str, own: Option<&str>, around: &str) -> Result<Name, String> {
         let (namespace, last) = name.rsplit_once('.').unwrap_or((own.unwrap_or(around), name));
         simple(last)?;
@@ -37,9 +38,9 @@ impl Name {
     }
 }
 
-/// Refuses what can't be shown in a message, or is too long for one. Avro's rule is stricter (letters, digits and `_`),
-/// and many writers don't keep to it: Java's reflection has a `$` in namespaces, others hyphens or letters of their
-/// language.
+/// Refuses names that can't be shown in a message, or are too long for one. Avro's rule is stricter (letters, digits
+/// and `_`), but many writers don't keep to it: Java's reflection puts a `$` into namespaces, others use hyphens or
+/// letters of their language.
 pub(super) fn simple(name: &str) -> Result<(), String> {
     let legal = |letter: char| !letter.is_control() && !matches!(letter, '"' | '\\');
     if !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(legal) {
@@ -59,17 +60,17 @@ pub(super) fn symbols(object: &Map<String, Value>) -> Result<Arc<[String]>, Stri
         }
         Ok(symbol.to_owned())
     };
-    // Any text may be one: it is a value, not a name.
+    // Any text may be a symbol: it is a value, not a name.
     symbols.iter().map(symbol).collect()
 }
 
-/// Finds records that can hold themselves, while the schema is read: a type being read ("open") that is used, directly
-/// or by a type read earlier, closes a circle of all that were opened since.
+/// Finds recursive records while the schema is read. If a type that is still being read ("open") is used, directly or
+/// by a type read earlier, this closes a circle of all types that were opened since.
 #[derive(Default)]
 pub(super) struct Recursion {
-    /// The records being read, the outermost first, each with the outermost one (its position) that it reaches.
+    /// The records being read, outermost first. Each comes with the position of the outermost record that it reaches.
     open: Vec<(TypeId, Option<usize>)>,
-    /// For records read, the outermost open record that it reaches.
+    /// For each record that has been read, the outermost open record that it reaches.
     reaches: HashMap<TypeId, TypeId>,
 }
 
@@ -78,7 +79,7 @@ impl Recursion {
         self.open.push((record, None));
     }
 
-    /// A type defined earlier is used.
+    /// Records that a type defined earlier is used.
     pub(super) fn used(&mut self, id: TypeId) {
         let outermost = self.reaches.get(&id).copied().unwrap_or(id);
         let Some(position) = self.open.iter().position(|(open, _)| *open == outermost) else { return };
@@ -87,7 +88,7 @@ impl Recursion {
         }
     }
 
-    /// The record opened last has been read. Returns whether it can hold itself.
+    /// Ends the record that was opened last. Returns whether the record is recursive.
     pub(super) fn close(&mut self) -> bool {
         let Some((record, Some(position))) = self.open.pop() else { return false };
         if let Some((outermost, _)) = self.open.get(position) {

@@ -1,7 +1,7 @@
-//! One JSON from a schema and those that it refers to in a registry.
+//! Combines a schema with those that it refers to in a registry into one JSON.
 //!
-//! Java's clients read all references, in their order, before the schema itself, and then know every type that these
-//! define, whatever a reference is called: its name may be a file's
+//! Java's clients read all references, in their order, before the schema itself. After that they know every type that
+//! the references define, whatever the name of a reference is: it may be that of a file
 //! ([references](https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#schema-references)).
 //! Here each definition is put where its type is first used, so that the schema can stand alone in a container.
 
@@ -11,13 +11,15 @@ use serde_json::{Map, Value};
 
 use super::{MAX_DEPTH, MAX_JSON, PRIMITIVES, SchemaError, json};
 
-/// Bytes of names that are written out in full: short names in a long namespace must not become many times as much.
+/// How many bytes of names may be written out in full: short names in a long namespace must not make the schema many
+/// times as large.
 const MAX_NAMES: usize = MAX_JSON;
 
-/// The schema with the definitions that it lacks, from the JSON of others.
+/// Returns the schema together with the definitions that it lacks, which are taken from the JSON of others.
 ///
 /// # Errors
-/// [`SchemaError`], when one of them is no JSON, or the types are nested too deep or named at too great length.
+/// Returns a [`SchemaError`] if one of them is not JSON, if types are nested too deep, or if their names become too
+/// long in total.
 pub(in super::super) fn whole(avsc: &str, references: &[String]) -> Result<String, SchemaError> {
     let read = |text: &str| json::read(text).map_err(|error| SchemaError::Json { why: error.to_string() });
     let schema: Value = read(avsc)?;
@@ -30,22 +32,22 @@ pub(in super::super) fn whole(avsc: &str, references: &[String]) -> Result<Strin
 }
 
 struct Whole<'a> {
-    /// By full name, with the namespace around.
+    /// Definitions by full name, each with its surrounding namespace.
     definitions: HashMap<String, (&'a Value, String)>,
-    /// Those that are there already: from then on their name will do.
+    /// Definitions that have been written already; from then on their name suffices.
     written: HashMap<String, &'a Value>,
     room: usize,
 }
 
-/// Where in a JSON further types are.
+/// Where further types are in a JSON.
 enum Parts<'a> {
     Name(&'a str),
     Union(&'a [Value]),
-    /// A record, an enum or a fixed: its full name.
+    /// A record, an enum or a fixed, with its full name.
     Definition(&'a Map<String, Value>, String),
-    /// An object around a type, which is under that key.
+    /// An object around a type, and the key that the type is under.
     Around(&'a Map<String, Value>, &'static str),
-    /// What the parser will refuse.
+    /// Anything else, which the parser will refuse.
     Other,
 }
 
@@ -70,7 +72,7 @@ impl<'a> Parts<'a> {
 }
 
 impl<'a> Whole<'a> {
-    /// Takes note of the types that are defined in a JSON. The first definition counts.
+    /// Records the types that are defined in a JSON. The first definition of a name counts.
     fn index(&mut self, json: &'a Value, namespace: &str, depth: usize) -> Result<(), SchemaError> {
         bounded(depth)?;
         match Parts::of(json, namespace) {
@@ -89,7 +91,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    /// The same type, standing alone.
+    /// Returns the same type in a form that can stand alone.
     fn ty(&mut self, json: &'a Value, namespace: &str, depth: usize) -> Result<Value, SchemaError> {
         bounded(depth)?;
         match Parts::of(json, namespace) {
@@ -111,7 +113,7 @@ impl<'a> Whole<'a> {
         if PRIMITIVES.iter().any(|(primitive, _)| *primitive == name) {
             return Ok(name.into());
         }
-        // Java looks for a name without a namespace as well.
+        // Java also looks for a name without a namespace.
         let known =
             [full(name, namespace), name.to_owned()].into_iter().find(|name| self.definitions.contains_key(name));
         let Some(known) = known else { return Ok(name.into()) };
@@ -168,7 +170,7 @@ fn fields(object: &Map<String, Value>) -> impl Iterator<Item = &Value> {
     object.get("fields").and_then(Value::as_array).into_iter().flatten()
 }
 
-/// A copy of the rest of an object: what is under the key is much, and written anew.
+/// Copies an object except for one key, whose value is large and is written anew.
 fn without(object: &Map<String, Value>, key: &str) -> Map<String, Value> {
     object.iter().filter(|(other, _)| *other != key).map(|(key, value)| (key.clone(), value.clone())).collect()
 }

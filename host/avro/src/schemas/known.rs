@@ -1,4 +1,4 @@
-//! Which schemas are known, and which of them is forgotten when there is no room for another.
+//! Which schemas are known, and which of them is forgotten when there is no room for another one.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use crate::SchemaId;
 use crate::schema::Schema;
 
-/// Schemas of containers and registries that are remembered, and their bytes of JSON. A survey has dozens; a producer
-/// whose schema differs with every start, or every message, must not keep the others from being read.
+/// How many schemas of containers and registries are remembered, and how many bytes of JSON. A survey has dozens. A
+/// producer whose schema differs after every start, or with every message, must not keep the others from being read.
 pub(super) const MAX_LEARNT: usize = 1024;
 const MAX_LEARNT_BYTES: usize = 16 << 20;
-/// Ids whose schema can't be used that are remembered, and for how long: a registry may be repaired.
+/// How many ids with an unusable schema are remembered, and for how long; a registry may be repaired.
 const MAX_UNUSABLE: usize = 1024;
 const UNUSABLE_FOR: Duration = Duration::from_secs(60);
-/// Before a registry is asked again for an id that is built in and that it did not have.
+/// How long to wait before asking a registry again for an id that it did not have, but that is built in.
 const LACKED_FOR: Duration = Duration::from_secs(60);
 
 /// A schema and its number.
@@ -25,45 +25,46 @@ pub(super) struct Numbered {
     pub(super) schema: Arc<Schema>,
 }
 
-/// A schema that is forgotten when it was not used for the longest time.
+/// A schema that may be forgotten if it has not been used for a long time.
 #[derive(Debug)]
 struct Learnt {
     numbered: Numbered,
-    /// Of its JSON, with that of the types it refers to.
+    /// The size of its JSON, including that of the types it refers to.
     bytes: usize,
-    /// What the clock said when it was last used.
+    /// The value of the clock when it was last used.
     used: AtomicU64,
     /// The registry's id; `None` for that of a container.
     registered: Option<u32>,
 }
 
-/// All that a [`Schemas`](super::Schemas) knows.
+/// Everything that a [`Schemas`](super::Schemas) knows.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     builtin: HashMap<u32, Numbered>,
-    /// Those that the user named, by id.
+    /// Schemas that the user named, by id.
     named: HashMap<u32, Numbered>,
     learnt: HashMap<SchemaId, Learnt>,
     learnt_bytes: usize,
-    /// Which of the learnt are the registry's, by its ids.
+    /// Which of the `learnt` schemas are the registry's, by the registry's ids.
     fetched: HashMap<u32, SchemaId>,
-    /// Which of the learnt are containers': by the length of their JSON, since comparing is cheaper than hashing.
+    /// Which of the `learnt` schemas are containers', by the length of their JSON: comparing texts is cheaper than
+    /// hashing them.
     containers: HashMap<usize, Vec<SchemaId>>,
-    /// Goes on with each use of a schema other than the one used last.
+    /// Advances with each use of a schema other than the one used last.
     clock: AtomicU64,
     numbers: u64,
-    /// How many were forgotten so far.
+    /// How many have been forgotten so far.
     forgotten: u64,
-    /// Those forgotten last, with their bytes: alerts that were framed before may still be on their way.
+    /// The schemas forgotten last, with the sizes of their JSON. Alerts that were framed before may still be in use.
     limbo: VecDeque<(Numbered, usize)>,
     limbo_bytes: usize,
-    /// All that somebody holds, also those that were forgotten.
+    /// All schemas that somebody holds, including forgotten ones.
     held: HashMap<SchemaId, Weak<Schema>>,
-    /// Ids whose schema was looked up and can't be used, why, and when it was looked up.
+    /// Ids whose schema was looked up but can't be used, with the reason and the time of the lookup.
     unusable: HashMap<u32, (String, Instant)>,
-    /// Ids built in that the registry lacks, and until when it is not asked for them again.
+    /// Built-in ids that the registry lacks, and the time until which it is not asked for them again.
     lacked: HashMap<u32, Instant>,
-    /// Ids built in of which was said that the user's own schema is used.
+    /// Built-in ids for which a log message has said that the user's own schema is used.
     told: HashSet<u32>,
 }
 
@@ -90,22 +91,22 @@ impl Known {
         self.used(*alike.find(|id| json(id).is_some_and(|known| known.as_bytes() == avsc))?)
     }
 
-    /// A schema by its number, as long as it is known or somebody holds it.
+    /// A schema by its number, for as long as it is known or somebody holds it.
     pub(super) fn numbered(&self, id: SchemaId) -> Option<Arc<Schema>> {
         self.held.get(&id)?.upgrade()
     }
 
-    /// Whether a schema was not forgotten, nor has another its place.
+    /// Whether a schema has been neither forgotten nor replaced by another.
     pub(super) fn knows(&self, id: SchemaId) -> bool {
         self.learnt.contains_key(&id) || self.fixed().any(|(_, known)| known.id == id)
     }
 
-    /// How many schemas were forgotten so far.
+    /// How many schemas have been forgotten so far.
     pub(super) fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// All that are known, without those whose place another took.
+    /// All known schemas, except those that were replaced by others.
     pub(super) fn all(&self) -> impl Iterator<Item = SchemaId> {
         let fixed = self.fixed().filter(|(id, _)| !self.fetched.contains_key(id));
         fixed.map(|(_, known)| known.id).chain(self.learnt.keys().copied())
@@ -117,7 +118,7 @@ impl Known {
         registered.or_else(|| self.fixed().find(|(_, known)| known.id == schema).map(|(id, _)| id))
     }
 
-    /// Those that are never forgotten.
+    /// The schemas that are never forgotten.
     fn fixed(&self) -> impl Iterator<Item = (u32, &Numbered)> {
         let builtin = self.builtin.iter().filter(|(id, _)| !self.named.contains_key(id));
         self.named.iter().chain(builtin).map(|(id, known)| (*id, known))
@@ -136,7 +137,7 @@ impl Known {
         self.builtin.insert(id, numbered);
     }
 
-    /// Takes in what the user named for an id, in place of what was there.
+    /// Adds the schema that the user named for an id, replacing an earlier one.
     pub(super) fn put_named(&mut self, id: u32, schema: Schema) -> SchemaId {
         self.tell_if_other(id, &schema, "--schemas");
         let numbered = self.number(schema);
@@ -147,7 +148,7 @@ impl Known {
         number
     }
 
-    /// Takes in what the registry gave, unless another thread did so first.
+    /// Adds the schema that the registry gave for an id, unless another thread did so first.
     pub(super) fn put_fetched(&mut self, id: u32, schema: Schema, bytes: usize) -> Numbered {
         if let Some(known) = self.fetched(id) {
             return known.clone();
@@ -158,7 +159,7 @@ impl Known {
         numbered
     }
 
-    /// Takes in a container's schema, unless another thread did so first.
+    /// Adds a container's schema, unless another thread did so first.
     pub(super) fn put_container(&mut self, avsc: &[u8], schema: Schema) -> Numbered {
         if let Some(known) = self.container(avsc) {
             return known.clone();
@@ -168,13 +169,13 @@ impl Known {
         numbered
     }
 
-    /// Why an id's schema can't be used, if it was looked up not long ago.
+    /// Why an id's schema can't be used, if it was looked up recently.
     pub(super) fn unusable(&self, id: u32) -> Option<&str> {
         let (why, at) = self.unusable.get(&id)?;
         (at.elapsed() < UNUSABLE_FOR).then_some(why)
     }
 
-    /// Takes note that an id's schema can't be used.
+    /// Remembers that an id's schema can't be used.
     pub(super) fn put_unusable(&mut self, id: u32, why: String) {
         if self.unusable.len() >= MAX_UNUSABLE
             && let Some(oldest) = self.unusable.iter().min_by_key(|(_, (_, at))| *at).map(|(id, _)| *id)
@@ -184,13 +185,15 @@ impl Known {
         self.unusable.insert(id, (why, Instant::now()));
     }
 
-    /// The schema that is built in for an id, if the registry did not have one not long ago (`lately`) or ever.
+    /// The built-in schema for an id, if the registry has said that it has none: recently if `lately`, otherwise at any
+    /// time.
     pub(super) fn instead(&self, id: u32, lately: bool) -> Option<&Numbered> {
         let until = self.lacked.get(&id)?;
         self.builtin(id).filter(|_| !lately || Instant::now() < *until)
     }
 
-    /// Takes note that the registry does not have an id, or can't be asked for it again, and what is used instead.
+    /// Remembers that the registry does not have an id, or still can't be asked for it. Returns the built-in schema to
+    /// use instead.
     pub(super) fn put_lacked(&mut self, id: u32) -> Option<&Numbered> {
         let builtin = self.builtin.get(&id)?;
         self.lacked.insert(id, Instant::now() + LACKED_FOR);
@@ -220,7 +223,7 @@ impl Known {
         numbered
     }
 
-    /// Forgets the schema that was not used for the longest time.
+    /// Forgets the schema that has not been used for the longest time.
     fn forget(&mut self) {
         let used = |learnt: &Learnt| learnt.used.load(Ordering::Relaxed);
         let Some(id) = self.learnt.iter().min_by_key(|(_, learnt)| used(learnt)).map(|(id, _)| *id) else { return };
@@ -252,7 +255,7 @@ impl Known {
         }
     }
 
-    /// Says, once an id, that a schema of the user's is used in place of another one that is built in.
+    /// Logs, once for each id, that a schema of the user's is used instead of a different built-in one.
     fn tell_if_other(&mut self, id: u32, schema: &Schema, whose: &str) {
         let Some(builtin) = self.builtin.get(&id).filter(|builtin| builtin.schema.types != schema.types) else {
             return;

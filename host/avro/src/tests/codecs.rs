@@ -1,4 +1,4 @@
-//! Containers as the writers of other languages compress them, and what does harm.
+//! Containers compressed as the writers of other languages do it, and compressed data made to do harm.
 
 use std::io::Write;
 
@@ -33,7 +33,7 @@ fn xz(content: &[u8]) -> Vec<u8> {
     finished(liblzma::write::XzEncoder::new(Vec::new(), 6), content, |it| it.finish())
 }
 
-/// The format of `.lzma`, which Python's lzma reads as well.
+/// The `.lzma` format, which Python's lzma reads as well.
 fn lzma(content: &[u8]) -> Vec<u8> {
     let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
     let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
@@ -85,7 +85,8 @@ fn what_is_behind_the_compressed_data_is_ignored() {
             assert_eq!(read(codec, &compressed), (vec![1, 2], None), "{codec}, {behind:?}");
         }
     }
-    // As Python's writers do it: zlib's format without the two bytes of its head and one of the four of its checksum.
+    // Python's writers do this: they take zlib's format without the two bytes of its header and only one of the four
+    // bytes of its checksum.
     let zlib =
         finished(flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default()), ALERTS, |it| it.finish());
     assert_eq!(read("deflate", &zlib[2..zlib.len() - 1]), (vec![1, 2], None));
@@ -107,7 +108,7 @@ fn data_that_are_cut_off_are_refused() {
     for (codec, compress) in CODECS {
         let compressed = compress(ALERTS);
         for length in [0, 1, compressed.len() / 2, compressed.len() - 1] {
-            // The last byte of a stream of deflate may hold nothing but its end.
+            // The last byte of a deflate stream may hold nothing but its end.
             let (read, error) = read(codec, &compressed[..length]);
             assert!(error.is_some(), "{codec}: {length} of {} bytes: {read:?}", compressed.len());
         }
@@ -127,7 +128,8 @@ fn a_constant_cutout_is_read_and_a_bomb_is_not() {
         let cutout = alert(2_000_000);
         let message = container(codec, 1, &compress(&cutout));
         assert_eq!(schemas.frame(&message).unwrap().datum.len(), cutout.len(), "{codec}");
-        // These two cannot inflate to a thousand times their size: only what is too large at all is refused.
+        // These two cannot inflate to a thousand times their size, so they are refused only if they are too large as a
+        // whole.
         let bomb = if matches!(codec, "snappy" | "lz4") { 65 << 20 } else { 10 << 20 };
         let bomb = container(codec, 1, &compress(&alert(bomb)));
         let refused = schemas.frame(&bomb).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Nulls, arrays, schemas that lack fields, batches.
+//! Nulls, arrays, schemas that lack fields, and batches.
 
 use super::generate::long;
 use super::*;
@@ -49,7 +49,7 @@ fn a_null_array_is_an_empty_one() {
 
 #[test]
 fn a_null_element_is_a_null() {
-    // Two elements: a null, and one of x null and t "r".
+    // Two elements: a null, and a record in which `x` is null and `t` is "r".
     let datum = [2, 4, 0, 2, 0, 2, b'r', 0];
     let column = read(LIST, "a[].x", Kind::Long, &datum);
     assert_eq!((column.values, column.present, column.ends), (vec![0; 16], vec![0, 0], u32s(&[2])));
@@ -76,7 +76,7 @@ fn numbers_promote_by_value() {
     assert_eq!(read(r#""float""#, "a", Kind::Double, &1.5_f32.to_le_bytes()).values, 1.5_f64.to_le_bytes());
 }
 
-/// Three versions of a schema: `b` is absent, an int, a text.
+/// Three versions of a schema, in which `b` is absent, an int and a text.
 fn versions() -> (Arc<Schemas>, [Framed<'static>; 3]) {
     let schemas = Arc::new(Schemas::default());
     let version = |id: u32, b: &str, datum: &'static [u8]| {
@@ -126,7 +126,7 @@ fn schemas_that_disagree_on_a_kind_do_not() {
     assert_eq!(decoded.groups[2].lacking, []);
 }
 
-/// What is there but can't be read: the slots, and why.
+/// The slots that are there but can't be read, and the reasons.
 fn unfit(lacking: &Lacking) -> Vec<String> {
     lacking.unfit.iter().map(|(slot, why)| format!("{slot}: {why}")).collect()
 }
@@ -138,7 +138,7 @@ fn what_is_null_by_its_type_is_a_null_and_not_lacking() {
         {"type": "array", "items": {"type": "record", "name": "s", "fields": [{"name": "b", "type": "null"}]}}}]}"#;
     let schema = schemas.add(1, avsc).unwrap();
     let fields = [field("a", Kind::Double), field("list[].b", Kind::Int)];
-    // Two elements of no bytes.
+    // Two elements without bytes.
     let group = decode(&schemas, schema, &fields, &[&[4, 0]]);
     assert_eq!(group.lacking, []);
     assert_eq!(values(&group.columns[0], 0), [None]);

@@ -1,4 +1,4 @@
-//! Alerts changed, as JSON and in other framings, beside apache-avro.
+//! Changed alerts, alerts as JSON, and alerts in other framings, compared with apache-avro.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::generate::{self, Choices, Ty, encode};
 use super::*;
 use crate::{AvroError, Change};
 
-/// A random schema, an alert of it, and paths of records' fields.
+/// A random schema, an alert of it, and paths of fields within records.
 struct Case {
     schemas: Schemas,
     alert: Framed<'static>,
@@ -61,7 +61,7 @@ fn record_paths(ty: &Ty, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What apache-avro's value becomes.
+/// Applies the change to apache-avro's value.
 fn changed(ty: &Ty, value: &Value, path: &[&str], change: Change) -> Value {
     match (ty, value, path) {
         (Ty::Union(branches), Value::Union(index, inner), _) => {
@@ -134,7 +134,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is named changes, and nothing else.
+    /// The named fields change, and nothing else does.
     #[test]
     fn edits_change_what_they_name(
         bytes in any_bytes(),
@@ -144,7 +144,7 @@ proptest! {
         let mut edits: Vec<(&str, Change)> = Vec::new();
         for (index, change) in wanted {
             let path = case.paths[index.index(case.paths.len())].as_str();
-            // One within another would be lost.
+            // Of two edits, one within the other, the inner one would be lost.
             if !edits.iter().any(|(other, _)| other.starts_with(path) || path.starts_with(other)) {
                 edits.push((path, change));
             }
@@ -180,11 +180,11 @@ proptest! {
         prop_assert_eq!(read, json(&case.value));
     }
 
-    /// Containers that we write hold the alert, for apache-avro and for ourselves.
+    /// Both apache-avro and this crate read the alert from the containers that this crate writes.
     #[test]
     fn containers_are_read(bytes in any_bytes()) {
         let case = Case::new(&bytes);
-        // A container can't hold what takes no room.
+        // A container can't hold alerts that take no room.
         prop_assume!(!case.alert.datum.is_empty());
         let message = case.schemas.container(case.alert.schema).unwrap().wrap(&case.alert.datum);
         let read: Vec<Value> = Reader::new(&message[..]).unwrap().map(Result::unwrap).collect();
@@ -192,7 +192,7 @@ proptest! {
         prop_assert_eq!(&case.schemas.frame(&message).unwrap().datum, &case.alert.datum);
     }
 
-    /// Broken alerts are refused where a walk refuses them, and nothing panics.
+    /// Editing refuses broken alerts where a walk refuses them, and never panics.
     #[test]
     fn broken_alerts(bytes in any_bytes(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let case = Case::new(&bytes);

@@ -1,4 +1,4 @@
-//! Which fields can be read, and what is said of those that can't.
+//! Which fields can be read, and the messages about those that can't.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! What an author is told of fields, given the schemas that were seen.
+//! The messages about an author's fields, given the schemas that were seen.
 
 use insta::assert_snapshot;
 
@@ -24,7 +24,7 @@ fn optional(paths: &str, kind: Kind) -> Field {
     Field { optional: true, ..field(paths, kind) }
 }
 
-/// What is said of the fields by one schema, or by two.
+/// Returns the messages about the fields for one schema or for two.
 fn said(versions: &[&str], fields: &[Field]) -> String {
     let schemas = Schemas::default();
     let seen: Vec<_> = (1..).zip(versions).map(|(id, avsc)| schemas.add(id, avsc).unwrap()).collect();
@@ -38,7 +38,7 @@ fn what_fits_is_not_talked_about() {
     assert_eq!(said(&[OLD], &[field("id", Kind::Long), optional("source.reliability", Kind::Double)]), "");
     assert_eq!(said(&[], &[field("no", Kind::Long), optional("nothing", Kind::Double)]), "");
     assert_eq!(said(&[OLD], &[]), "");
-    // Missing in one of the versions, either the older or the newer.
+    // The field is missing from one of the versions, either the older or the newer one.
     assert_eq!(said(&[OLD, NEW], &[field("id", Kind::Long), optional("extra", Kind::Double)]), "");
     assert_eq!(said(&[NEW, OLD], &[field("id", Kind::Long), optional("extra", Kind::Double)]), "");
     assert_eq!(said(&[NEW, OLD], &[field("id", Kind::Long), field("extra", Kind::Double)]), "");
@@ -64,7 +64,7 @@ fn an_optional_field_of_another_kind_is_refused() {
         ("history", Kind::Any),
         ("history.flux", Kind::Double),
         ("source[].flux", Kind::Double),
-        // The first of them that the schema has decides.
+        // The first path that the schema has decides.
         ("code id", Kind::Double),
         ("none code id", Kind::Double),
     ] {
@@ -72,7 +72,7 @@ fn an_optional_field_of_another_kind_is_refused() {
         assert!(said.starts_with("refused: ") && !said.contains('\n'), "{paths}: {said}");
     }
     assert_snapshot!(said(&[OLD], &[optional("source.flux", Kind::Float)]), @"refused: source.flux of v1.alert is double, which does not promote to float");
-    // A schema without the field does not make it right.
+    // Another schema that lacks the field does not make it right.
     assert!(said(&[OLD, NEW], &[id.clone(), optional("history", Kind::Any)]).starts_with("refused: "));
     assert!(said(&[NEW, OLD], &[id, optional("history", Kind::Any)]).starts_with("refused: "));
 }

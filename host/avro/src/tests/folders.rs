@@ -1,4 +1,4 @@
-//! Schemas in folders, one file a record.
+//! Schemas in folders, with one file for each record.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,8 @@ fn write(folder: &Path, version: &str, name: &str, fields: &str) {
     fs::write(folder.join(format!("lsst.v{version}.{name}.avsc")), avsc).unwrap();
 }
 
-/// An alert in three files: a source, an array of sources, an object that names a source as well.
+/// Writes an alert's schema in three files: a source, an array of sources, and an object that refers to the source as
+/// well.
 fn write_alert(folder: &Path, version: &str) {
     let fields = format!(
         r#"{{"name": "id", "type": "long"}}, {{"name": "source", "type": "lsst.v{version}.source"}},

@@ -1,4 +1,4 @@
-//! Messages and files to alerts.
+//! Taking messages and files apart into alerts.
 
 use apache_avro::types::Value;
 use apache_avro::{Codec, DeflateSettings, Schema, Writer, ZstandardSettings};
@@ -16,7 +16,7 @@ fn codecs() -> [Codec; 4] {
     [Codec::Null, deflate, Codec::Snappy, Codec::Zstandard(ZstandardSettings::default())]
 }
 
-/// A container of so many alerts a block.
+/// Makes a container whose blocks have the given numbers of alerts.
 fn container(codec: Codec, blocks: &[usize]) -> Vec<u8> {
     let schema = Schema::parse_str(SCHEMA).unwrap();
     let mut writer = Writer::with_codec(&schema, Vec::new(), codec);
@@ -32,7 +32,7 @@ fn container(codec: Codec, blocks: &[usize]) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// A container made by hand: metadata, and what follows them.
+/// Makes a container by hand from its metadata and the bytes that follow them.
 pub(super) fn by_hand(metadata: &[(&str, &[u8])], rest: &[u8]) -> Vec<u8> {
     let mut container = b"Obj\x01".to_vec();
     long(metadata.len() as i64, &mut container);
@@ -47,7 +47,7 @@ pub(super) fn by_hand(metadata: &[(&str, &[u8])], rest: &[u8]) -> Vec<u8> {
     container
 }
 
-/// A block of what `content` is, with the sync marker of sixteen 7s before and after it.
+/// Makes a block with this content, with a sync marker of sixteen 7s before and after it.
 pub(super) fn block(alerts: i64, content: &[u8]) -> Vec<u8> {
     let mut block = vec![7; 16];
     long(alerts, &mut block);
@@ -57,7 +57,7 @@ pub(super) fn block(alerts: i64, content: &[u8]) -> Vec<u8> {
     block
 }
 
-/// The ids of the alerts in a file, and what ended it.
+/// Returns the ids of the alerts in a file, and the error that ended it.
 pub(super) fn ids(schemas: &Arc<Schemas>, file: &[u8]) -> (Vec<i64>, Option<String>) {
     let mut ids = Vec::new();
     for alert in schemas.alerts(file) {
@@ -171,7 +171,7 @@ fn what_is_no_message() {
     "#);
 }
 
-/// So many zeros, deflated.
+/// Returns this number of zeros, deflated.
 fn flate2_zeros(bytes: usize) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
@@ -197,7 +197,7 @@ fn a_file_is_read_up_to_its_error() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No damage makes it panic, or makes it yield what is not there.
+    /// Damage never makes it panic, nor return alerts that are not there.
     #[test]
     fn damaged_containers(
         codec in 0..4_usize,

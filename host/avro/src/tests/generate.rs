@@ -1,11 +1,11 @@
-//! Random schemas, alerts of them, and an encoder that cuts arrays into blocks of every form.
+//! Random schemas, random alerts of them, and an encoder that cuts arrays into blocks of every form.
 
 use std::rc::Rc;
 
 use apache_avro::types::Value;
 use serde_json::json;
 
-/// Decisions, taken from random bytes: fewer or smaller bytes make smaller schemas and alerts, so that failures shrink.
+/// Decisions taken from random bytes. Fewer or smaller bytes make smaller schemas and alerts, so that failures shrink.
 pub(super) struct Choices<'a>(&'a [u8]);
 
 impl<'a> Choices<'a> {
@@ -23,7 +23,7 @@ impl<'a> Choices<'a> {
         usize::from(self.byte()) % bound
     }
 
-    /// Of any size, small ones as often as large ones.
+    /// Returns a number of any size; small ones are as frequent as large ones.
     fn number(&mut self) -> i64 {
         let bytes = self.below(9);
         let number = (0..bytes).fold(0, |number, _| number << 8 | i64::from(self.byte()));
@@ -49,14 +49,14 @@ pub(super) enum Ty {
     Record(String, Vec<(String, Rc<Ty>)>),
 }
 
-/// Makes types, and uses named ones again.
+/// Makes types, and sometimes uses named ones again.
 pub(super) struct Schemata<'a, 'c> {
     choices: &'a mut Choices<'c>,
     named: Vec<Rc<Ty>>,
     names: usize,
 }
 
-/// The type of an alert.
+/// Makes the type of an alert.
 pub(super) fn schema(choices: &mut Choices<'_>) -> Rc<Ty> {
     Schemata { choices, named: Vec::new(), names: 0 }.record(0)
 }
@@ -96,7 +96,7 @@ impl Schemata<'_, '_> {
         Rc::clone(&self.named[self.named.len() - 1])
     }
 
-    /// Two branches of which one is null more often than not.
+    /// Makes branches of a union; more often than not there are two, one of which is null.
     fn branches(&mut self, depth: usize) -> Vec<Rc<Ty>> {
         let shape = self.choices.below(8);
         let mut branches: Vec<Rc<Ty>> = Vec::new();
@@ -118,14 +118,15 @@ impl Schemata<'_, '_> {
         record
     }
 
-    /// With and without a namespace: with dots, so that it does not depend on the record around it.
+    /// Makes a name with or without a namespace. A namespace has dots, so that the name does not depend on the
+    /// surrounding record.
     fn name(&mut self) -> String {
         self.names += 1;
         format!("n{}.T{}", self.choices.below(2), self.names)
     }
 }
 
-/// What two branches of a union must not share.
+/// A key that no two branches of a union may share.
 fn key(ty: &Ty) -> String {
     match json(ty, &mut Vec::new()) {
         serde_json::Value::String(name) => name,
@@ -133,7 +134,7 @@ fn key(ty: &Ty) -> String {
     }
 }
 
-/// The schema as JSON; types of `defined` by name.
+/// Returns the schema as JSON, with types of `defined` by name.
 pub(super) fn json(ty: &Ty, defined: &mut Vec<String>) -> serde_json::Value {
     let mut first_time = |name: &String| {
         let known = defined.contains(name);
@@ -163,7 +164,7 @@ pub(super) fn json(ty: &Ty, defined: &mut Vec<String>) -> serde_json::Value {
     }
 }
 
-/// Paths that lead to a scalar through records, unions and one array at most.
+/// Collects paths that lead to a scalar through records, unions and at most one array.
 pub(super) fn paths(ty: &Ty, path: &str, found: &mut Vec<String>) {
     match ty {
         Ty::Null | Ty::Map(_) => {}
@@ -179,7 +180,7 @@ pub(super) fn paths(ty: &Ty, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A value of a type.
+/// Makes a value of a type.
 pub(super) fn value(ty: &Ty, choices: &mut Choices<'_>) -> Value {
     let text = |choices: &mut Choices<'_>| ["", "r", "\u{3b1} Cen", "a longer text"][choices.below(4)].to_owned();
     match ty {
@@ -210,7 +211,7 @@ pub(super) fn value(ty: &Ty, choices: &mut Choices<'_>) -> Value {
     }
 }
 
-/// Encodes a value, arrays and maps in blocks of random length with and without their size.
+/// Encodes a value. Arrays and maps are cut into blocks of random length, some with their size in bytes.
 pub(super) fn encode(value: &Value, choices: &mut Choices<'_>, out: &mut Vec<u8>) {
     match value {
         Value::Null => {}

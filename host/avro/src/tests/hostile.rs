@@ -7,7 +7,7 @@ use super::generate::long;
 use super::*;
 use crate::AvroError;
 
-/// Reads `path` of an alert whose one field `a` is of that type, and the whole of it.
+/// Reads `path` from an alert whose only field `a` has the given type, and also the whole alert.
 fn try_read(ty: &str, path: &str, datum: &[u8]) -> (Result<Vec<u8>, AvroError>, Result<(), AvroError>) {
     let schemas = Arc::new(Schemas::default());
     let avsc = format!(
@@ -152,7 +152,7 @@ fn text_that_nobody_asked_for_is_not_looked_at() {
     assert!(validated.unwrap_err().to_string().ends_with("a: it is not UTF-8"));
 }
 
-/// A schema of records in which each holds the one before twice, doubling what it is made of.
+/// A schema in which each record contains the one before twice, so that each level doubles its size.
 fn doubling(levels: usize, first: &str) -> String {
     let mut fields =
         vec![format!(r#"{{"name": "l0", "type": {{"type": "record", "name": "t0", "fields": [{first}]}}}}"#)];
@@ -282,7 +282,7 @@ fn what_is_no_schema() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No damage to a schema makes anything panic.
+    /// Damaging a schema never makes anything panic.
     #[test]
     fn damaged_schemas(damage in prop::collection::vec((any::<prop::sample::Index>(), 0x20..0x7f_u8), 1..8)) {
         let mut avsc = doubling(6, r#"{"name": "x", "type": ["null", {"type": "array", "items": "int"}]}"#).into_bytes();

@@ -1,4 +1,4 @@
-//! Unions of kinds that do not promote to each other, read as they are.
+//! Unions of kinds that do not promote to each other.
 
 use super::generate::long;
 use super::*;
@@ -12,7 +12,7 @@ fn schemas(ty: &str) -> (Arc<Schemas>, SchemaId) {
     (schemas, schema)
 }
 
-/// Decodes alerts whose field `a` is that; the kind of each alert's column and its values, by row.
+/// Decodes alerts whose field `a` has the given type. Returns, for each alert, the kind of its column and its values.
 fn read(ty: &str, path: &str, data: &[&[u8]]) -> Vec<(Kind, Vec<Option<Scalar>>)> {
     let (schemas, schema) = schemas(ty);
     let mut decoder = Decoder::new(schemas, projection(&[field(path, Kind::Any)]));

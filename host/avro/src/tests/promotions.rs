@@ -1,4 +1,4 @@
-//! Every type of Avro's in every shape that surveys put it in, against every kind that may be wanted.
+//! Every type of Avro's, in every shape that surveys put it in, read as every kind that may be wanted.
 
 use super::*;
 use crate::check_field;
@@ -6,7 +6,8 @@ use crate::check_field;
 const KINDS: [Kind; 8] =
     [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
 
-/// A type, a value of it as it is encoded, and the kinds that it is read in, with what is read. All others are refused.
+/// A type, an encoded value of it, and the kinds as which it can be read, with the results. All other kinds are
+/// refused.
 type Row = (&'static str, Vec<u8>, Vec<(Kind, Scalar)>);
 
 fn table() -> Vec<Row> {
@@ -53,7 +54,7 @@ fn table() -> Vec<Row> {
     ]
 }
 
-/// The type as it stands in a field `a`, the path to it, the alert with the value, and the one with a null in its place.
+/// The type of a field `a`, the path to the value, the alert with the value, and the alert with a null in its place.
 type Shape = (String, &'static str, Vec<u8>, Option<Vec<u8>>);
 
 fn shapes(ty: &str, value: &[u8]) -> Vec<Shape> {

@@ -1,4 +1,4 @@
-//! The decoder beside apache-avro, on random schemas and alerts.
+//! The decoder compared with apache-avro, on random schemas and alerts.
 
 use apache_avro::types::Value;
 use apache_avro::{Schema, from_avro_datum, to_avro_datum};
@@ -12,7 +12,7 @@ use crate::{BlobStyle, FieldError, Selector, check_field};
 const KINDS: [Kind; 8] =
     [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
 
-/// A schema, alerts, and the fields that can be read of it.
+/// A schema, alerts of it, and the fields that can be read from them.
 struct Case {
     schemas: Arc<Schemas>,
     schema: SchemaId,
@@ -55,7 +55,7 @@ impl Case {
         listed.filter(|(_, kind)| *kind == Kind::Any).map(|(path, _)| path).collect()
     }
 
-    /// The fields with a kind that they can be read in, each. Bytes as text depends on the bytes.
+    /// The fields, each with a kind as which it can be read. Whether bytes can be read as text depends on the bytes.
     fn fields(&self) -> Vec<Field> {
         let all = self.paths.iter().flat_map(|path| KINDS.map(|kind| field(path, kind)));
         let open = self.open();
@@ -76,7 +76,7 @@ fn with_kind(field: &Field, kind: Kind) -> Field {
     Field { kind, ..field.clone() }
 }
 
-/// Whether JSON says what a value is; bytes by their length.
+/// Whether JSON represents a value; bytes are compared by their length.
 fn is_same(json: &serde_json::Value, value: &Value) -> bool {
     match value {
         Value::Null => json.is_null(),
@@ -84,7 +84,7 @@ fn is_same(json: &serde_json::Value, value: &Value) -> bool {
         Value::Int(value) => json == value,
         Value::Long(value) => json == value,
         Value::Float(value) => json.as_f64().is_some_and(|json| json as f32 == *value),
-        // serde_json reads some numbers as their neighbours.
+        // serde_json reads some numbers as a neighbouring one.
         Value::Double(value) => json.as_f64().is_some_and(|json| (json - value).abs() <= value.abs() * f64::EPSILON),
         Value::Bytes(bytes) | Value::Fixed(_, bytes) => json == bytes.len(),
         Value::String(text) | Value::Enum(_, text) => json == text,
@@ -102,7 +102,7 @@ fn is_same(json: &serde_json::Value, value: &Value) -> bool {
     }
 }
 
-/// The kind that holds all of these.
+/// The narrowest kind that holds all of these.
 fn narrowest(kinds: &[Kind]) -> Kind {
     match kinds {
         [] => Kind::Double,
@@ -121,7 +121,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The generator's own encoder is right, and so is ours of what is sound.
+    /// The generator's encoder is right, and this crate accepts all sound alerts.
     #[test]
     fn encodings_agree(bytes in any_bytes()) {
         let case = Case::new(&bytes);
@@ -134,7 +134,7 @@ proptest! {
         }
     }
 
-    /// Any choice of fields has the values that apache-avro reads.
+    /// For any choice of fields, the decoder returns the values that apache-avro reads.
     #[test]
     fn columns_agree(bytes in any_bytes(), chosen in prop::collection::vec(any::<bool>(), 64)) {
         let case = Case::new(&bytes);
@@ -151,7 +151,7 @@ proptest! {
         }
     }
 
-    /// Where each alert decides on kinds, it has the values that apache-avro reads, in kinds of its own.
+    /// If each alert decides on kinds, the decoder returns the values that apache-avro reads, in the alert's own kinds.
     #[test]
     fn open_kinds_agree(bytes in any_bytes()) {
         let case = Case::new(&bytes);
@@ -172,7 +172,7 @@ proptest! {
         }
     }
 
-    /// Whole alerts and their fields print what apache-avro reads.
+    /// Whole alerts and single fields are printed with the values that apache-avro reads.
     #[test]
     fn selectors_agree(bytes in any_bytes()) {
         let case = Case::new(&bytes);
@@ -190,7 +190,7 @@ proptest! {
         }
     }
 
-    /// Broken alerts are refused without a trace in the columns, and what is sound is never refused.
+    /// Broken alerts are refused and leave no trace in the columns; sound alerts are never refused.
     #[test]
     fn broken_alerts_leave_nothing(
         bytes in any_bytes(),

@@ -1,4 +1,4 @@
-//! Real alerts, all fields of them.
+//! Real alerts, with all their fields.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

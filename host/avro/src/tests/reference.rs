@@ -1,4 +1,4 @@
-//! What a field's values are, worked out from apache-avro's `Value`.
+//! The expected values of a field, worked out from apache-avro's `Value`.
 
 use apache_avro::types::Value;
 use base64::Engine;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::alert::Kind;
 
-/// One value of a column. Floats by their bits: NaN is equal to itself here.
+/// One value of a column. Floats are compared by their bits, so that NaN is equal to itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
     Boolean(bool),
@@ -19,7 +19,7 @@ pub(super) enum Scalar {
 }
 
 impl Scalar {
-    /// From a column's buffer.
+    /// Reads a scalar from a column's buffer.
     pub(super) fn read(kind: Kind, bytes: &[u8]) -> Scalar {
         match kind {
             Kind::Boolean => Scalar::Boolean(bytes == [1]),
@@ -33,7 +33,7 @@ impl Scalar {
         }
     }
 
-    /// From a value, promoted.
+    /// Promotes a value to the kind.
     fn promoted(value: &Value, kind: Kind) -> Scalar {
         match (value, kind) {
             (Value::Boolean(value), Kind::Boolean) => Scalar::Boolean(*value),
@@ -50,7 +50,7 @@ impl Scalar {
             (Value::String(text) | Value::Enum(_, text), Kind::Text) => Scalar::Text(text.clone()),
             (Value::String(text) | Value::Enum(_, text), Kind::Bytes) => Scalar::Bytes(text.clone().into_bytes()),
             (Value::Bytes(bytes) | Value::Fixed(_, bytes), Kind::Bytes) => Scalar::Bytes(bytes.clone()),
-            // Printed, where an array has several kinds.
+            // The value is printed if an array has several kinds.
             (Value::Bytes(bytes) | Value::Fixed(_, bytes), Kind::Text) => Scalar::Text(STANDARD.encode(bytes)),
             (Value::Boolean(value), Kind::Text) => Scalar::Text(value.to_string()),
             (Value::Int(value), Kind::Text) => Scalar::Text(value.to_string()),
@@ -62,7 +62,7 @@ impl Scalar {
     }
 }
 
-/// The values that `path` has in an alert: one when it goes through no array.
+/// The values at `path` in an alert; there is exactly one if the path goes through no array.
 pub(super) fn expected(alert: &Value, path: &str, kind: Kind) -> Vec<Option<Scalar>> {
     let steps: Vec<&str> = path.split('.').collect();
     let mut found = Vec::new();
@@ -70,7 +70,7 @@ pub(super) fn expected(alert: &Value, path: &str, kind: Kind) -> Vec<Option<Scal
     found
 }
 
-/// The kinds of the values that `path` has in an alert, each once.
+/// The kinds of the values at `path` in an alert, each once.
 pub(super) fn kinds(alert: &Value, path: &str) -> Vec<Kind> {
     let mut found = Vec::new();
     visit(alert, &path.split('.').collect::<Vec<_>>(), &mut |value| {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::parse::{parse, whole};
 
-/// The paths of a schema with those that it refers to; `|` between.
+/// The paths of a schema together with those that it refers to, separated by `|`.
 fn paths(avsc: &str, references: &[&str]) -> Result<String, String> {
     let references: Vec<String> = references.iter().map(|text| (*text).to_owned()).collect();
     let whole = whole(avsc, &references).map_err(|error| error.to_string())?;
@@ -21,7 +21,7 @@ const SOURCE: &str = r#"{"type": "record", "name": "sky.source", "fields": [
 #[test]
 fn types_are_known_by_what_defines_them() {
     assert_eq!(paths(ALERT, &[SOURCE]).as_deref(), Ok("id|source.band|source.flux|before[].band|before[].flux|band"));
-    // Also those within a schema whose own record nobody uses, and those in a union.
+    // This includes definitions within a schema whose own record nobody uses, and definitions in a union.
     let around = format!(r#"{{"type": "record", "name": "unused", "fields": [{{"name": "x", "type": {SOURCE}}}]}}"#);
     let union = format!(r#"["null", {SOURCE}]"#);
     let map = format!(r#"{{"type": "map", "values": {{"type": {SOURCE}}}}}"#);
@@ -75,7 +75,7 @@ fn the_whole_goes_into_a_container() {
     assert_eq!(java.map(Result::unwrap).count(), 1);
 }
 
-/// No text, however many names it has, becomes much more.
+/// No text becomes much longer, however many names it has.
 #[test]
 fn hostile_references() {
     let long = "n".repeat(250);
@@ -87,7 +87,7 @@ fn hostile_references() {
         format!(r#"{{"type": "record", "name": "many", "namespace": "{space}", "fields": [{}]}}"#, fixed.join(", "));
     let error = paths(ALERT, &[SOURCE, &many]).unwrap_err();
     assert!(error.contains("full names have more than"), "{error}");
-    // Each level uses the next one's type.
+    // Each level uses the type of the next one.
     let level = |n: usize| {
         format!(r#"{{"type": "record", "name": "l{n}", "fields": [{{"name": "x", "type": "l{}"}}]}}"#, n + 1)
     };

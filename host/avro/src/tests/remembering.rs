@@ -1,4 +1,4 @@
-//! Schemas that are remembered and forgotten, and those of registries.
+//! Schemas that are remembered and forgotten, and schemas of registries.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,10 +8,10 @@ use super::framing::by_hand;
 use super::*;
 use crate::{AvroError, Lookup, Resolver};
 
-/// As many as are remembered.
+/// The number of schemas that are remembered.
 const MANY: usize = 1024;
 
-/// A container of one alert, of a schema of its own, with a field that is different for each.
+/// A container of one alert, whose schema has a field that is different for each index.
 fn container(index: usize) -> Vec<u8> {
     let avsc = format!(
         r#"{{"type": "record", "name": "alert", "doc": "{index}", "fields": [{{"name": "n", "type": "long"}}]}}"#
@@ -51,7 +51,7 @@ fn alerts_taken_out_before_can_be_read() {
     assert_eq!((schemas.name(alerts[0].schema), schemas.paths(alerts[0].schema)), (String::new(), Vec::new()));
 }
 
-/// A long file is read to its end, whatever other files are read beside it.
+/// A long file is read to its end, however many other files are read in the meantime.
 #[test]
 fn the_schema_of_a_file_that_is_being_read() {
     let schemas = Arc::new(Schemas::default());
@@ -86,7 +86,7 @@ fn plans_are_forgotten_with_their_schemas() {
     assert!(decoder.plans() <= MANY + 100, "{} plans", decoder.plans());
 }
 
-/// Columns of all combinations of kinds.
+/// Each schema has another combination of kinds, and so another group.
 #[test]
 fn groups_are_forgotten_with_their_schemas() {
     let schemas = Arc::new(Schemas::default());
@@ -106,14 +106,15 @@ fn groups_are_forgotten_with_their_schemas() {
         block.extend([0; 48]);
         block.extend([7; 16]);
         let message = by_hand(&[("avro.schema", avsc.as_bytes())], &block);
-        // Too long for most of the schemas: what matters is that they were prepared for.
+        // The alert is too long for most of the schemas, but all that matters is that the decoder was prepared for
+        // them.
         let _ = decoder.push(0, &schemas.frame(&message).unwrap());
         decoder.finish();
     }
     assert!(decoder.remembered() <= MANY + 2, "{} groups", decoder.remembered());
 }
 
-/// A registry with the schemas that it was given.
+/// A registry that has the schemas it was given.
 #[derive(Debug, Default)]
 struct Fake {
     answers: Mutex<HashMap<u32, Lookup>>,

@@ -27,7 +27,7 @@ fn longs(numbers: &[i64]) -> Vec<u8> {
     out
 }
 
-/// An alert with something of everything.
+/// An alert with values of every type.
 fn alert() -> Vec<u8> {
     let parts: [&[u8]; 13] = [
         &longs(&[i64::MAX, -1]),
@@ -38,7 +38,7 @@ fn alert() -> Vec<u8> {
         &longs(&[1]),
         &[&longs(&[2, 3])[..], &[0, 255, 7]].concat(),
         &[1, 2],
-        // Two points: in a block with its size, and in one without.
+        // Two points: one in a block with its size, and one in a block without.
         &[&longs(&[-1, 8, 1])[..], &1.1_f32.to_le_bytes(), &longs(&[1, 5, 0])].concat(),
         &[&longs(&[1, 0])[..], &longs(&[0]), &longs(&[0])].concat(),
         &[&longs(&[1, 4])[..], b"Gaia", &(-0.25_f64).to_le_bytes()].concat(),
@@ -54,7 +54,7 @@ fn schemas() -> (Schemas, SchemaId) {
     (schemas, schema)
 }
 
-/// A path's value; "-" when there is none.
+/// The value at a path, or "-" if there is none.
 fn select(paths: &[&str], style: BlobStyle) -> String {
     let ((schemas, schema), alert) = (schemas(), alert());
     let framed = Framed { schema, datum: alert.into() };

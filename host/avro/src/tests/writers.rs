@@ -1,4 +1,4 @@
-//! Schemas and containers as real writers have them, beside what the rules say.
+//! Schemas and containers as real writers write them, against Avro's rules.
 
 use insta::assert_snapshot;
 
@@ -40,7 +40,7 @@ fn comments() {
     let avsc = "\u{feff}// an alert: \"quoted\n{ /* \" // */ \"type\": \"record\", \"name\": \"alert\", // NaN \n \
                 \"doc\": \"http://survey.org /* no comment */ \\\\\", \"fields\": [/**/{\"name\": \"a\", \"type\": \"int\"}]} // end";
     assert_eq!(read(avsc, "a", &[2]), [Some(Scalar::Int(1))]);
-    // What is written is read by others, too.
+    // Other readers read the container that is written.
     let (schemas, schema) = schema(avsc);
     let message = schemas.container(schema).unwrap().wrap(&[2]);
     let written = apache_avro::Reader::new(&message[..]).unwrap().writer_schema().clone();
@@ -136,7 +136,7 @@ fn types_that_nest_and_repeat() {
     int(r#"["int"]"#, &[0, 2]);
     int(r#"["int", "null", "int"]"#, &[4, 2]);
     int(r#"{"type": ["null", {"type": "int"}]}"#, &[2, 2]);
-    // A namespace is looked in first, then names without one; an error is a record.
+    // A name is looked for in the namespace first, then without one. Avro's `error` type is a record.
     let avsc = r#"{"type": "error", "name": "alert", "namespace": "a", "fields": [
         {"name": "a", "type": {"type": "record", "name": "point", "namespace": "", "fields": [{"name": "x", "type": "int"}]}},
         {"name": "b", "type": "point"},
@@ -147,7 +147,7 @@ fn types_that_nest_and_repeat() {
     assert_eq!(read(avsc, "d.y", &datum), [Some(Scalar::Text("y".to_owned()))]);
 }
 
-/// A container of these alerts, a block each line.
+/// Makes a container of these alerts, with one block for each entry.
 fn container(avsc: &str, blocks: &[(i64, Vec<u8>)]) -> Vec<u8> {
     let mut rest = vec![7; 16];
     for (alerts, content) in blocks {
@@ -156,7 +156,7 @@ fn container(avsc: &str, blocks: &[(i64, Vec<u8>)]) -> Vec<u8> {
     by_hand(&[("avro.schema", avsc.as_bytes())], &rest)
 }
 
-/// The alerts of ids from `first` on; of those in `bad` the text is not UTF-8.
+/// Makes alerts with ids from `first` on; the text of those in `bad` is not UTF-8.
 fn alerts(first: i64, count: i64, bad: &[i64]) -> (i64, Vec<u8>) {
     let mut content = Vec::new();
     for id in first..first + count {
@@ -166,7 +166,7 @@ fn alerts(first: i64, count: i64, bad: &[i64]) -> (i64, Vec<u8>) {
     (count, content)
 }
 
-/// Every alert's id that is sound, and what is said of the others.
+/// Returns the ids of all sound alerts, and the messages about the others.
 fn all(file: &[u8]) -> (Vec<i64>, Vec<String>) {
     let schemas = Arc::new(Schemas::default());
     let (mut sound, mut said) = (Vec::new(), Vec::new());
@@ -232,13 +232,13 @@ fn what_can_not_be_found_is_counted_and_the_next_block_is_read() {
 #[test]
 fn broken_blocks_do_not_hide_the_next_ones() {
     let mut file = container(SCHEMA, &[alerts(0, 2, &[]), alerts(2, 2, &[]), alerts(4, 2, &[])]);
-    // The second block's size is damaged: what is there leads beyond the file.
+    // The second block's size is damaged: it leads beyond the end of the file.
     let size = file.len() - 2 * 16 - 2 * 6 - 2 - 1;
     assert_eq!(file[size], 12);
     file[size] = 0x7e;
     let (sound, said) = all(&file);
     assert_eq!((sound, said.len()), (vec![0, 1, 4, 5], 1), "{said:?}");
-    // Some of these are shorter or longer than their alerts.
+    // Some of these sizes are smaller or larger than the alerts.
     let blocks = [
         (3, alerts(0, 2, &[]).1),
         alerts(2, 1, &[]),
@@ -249,7 +249,7 @@ fn broken_blocks_do_not_hide_the_next_ones() {
     ];
     let (sound, said) = all(&container(SCHEMA, &blocks));
     assert_eq!((sound, said.len()), (vec![0, 1, 2, 3], 3), "{said:?}");
-    // So many broken blocks are no accident.
+    // That many broken blocks are no accident.
     let hostile = container(SCHEMA, &vec![(-1, vec![]); 5000]);
     assert_eq!(all(&hostile).1.len(), 1000);
 }
@@ -275,7 +275,7 @@ fn alerts_without_a_byte() {
     );
     let message = container(&avsc, &[(1, vec![])]);
     assert_eq!(Schemas::default().frame(&message).unwrap().datum.len(), 0);
-    // In arrays.
+    // Now the same in arrays.
     let avsc = record(
         r#"{"name": "a", "type": {"type": "array", "items": {"type": "record", "name": "e", "fields": [
         {"name": "n", "type": "null"}]}}}, {"name": "z", "type": "int"}"#,
