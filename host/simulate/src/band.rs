@@ -1,6 +1,6 @@
 //! Bands and fluxes.
 
-/// A filter; ZTF has the second to the fourth.
+/// A filter of the telescope. ZTF has g, r and i only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Band {
@@ -13,16 +13,16 @@ pub enum Band {
 }
 
 impl Band {
-    /// All of them, from blue to red.
+    /// All bands, from blue to red.
     pub const ALL: [Band; 6] = [Band::U, Band::G, Band::R, Band::I, Band::Z, Band::Y];
 
-    /// As alerts name it.
+    /// The band's name in alerts.
     pub fn name(self) -> &'static str {
         ["u", "g", "r", "i", "z", "y"][self as usize]
     }
 }
 
-/// An AB magnitude as a flux in nanojansky.
+/// Converts an AB magnitude to a flux in nanojansky.
 pub fn flux(magnitude: f64) -> f64 {
     (-0.4 * std::f64::consts::LN_10 * (magnitude - 31.4)).exp()
 }

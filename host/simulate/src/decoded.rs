@@ -1,8 +1,8 @@
-//! Values of decoded alerts by their paths, for tests.
+//! Reads values of decoded alerts by their paths, for tests.
 
 use apache_avro::types::Value;
 
-/// The value at a path; null when a record on the way is.
+/// Returns the value at a path, or null if a record on the way is null.
 pub fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(present(value), |value, name| match value {
         Value::Record(fields) => {
@@ -17,7 +17,7 @@ fn present(value: &Value) -> &Value {
     if let Value::Union(_, inner) = value { inner } else { value }
 }
 
-/// An int or a long.
+/// Reads an int or a long.
 pub fn long(value: &Value, path: &str) -> i64 {
     match at(value, path) {
         Value::Long(number) => *number,
@@ -26,7 +26,7 @@ pub fn long(value: &Value, path: &str) -> i64 {
     }
 }
 
-/// A float or a double.
+/// Reads a float or a double.
 pub fn double(value: &Value, path: &str) -> f64 {
     match at(value, path) {
         Value::Double(number) => *number,
@@ -35,22 +35,22 @@ pub fn double(value: &Value, path: &str) -> f64 {
     }
 }
 
-/// A string.
+/// Reads a string.
 pub fn text<'a>(value: &'a Value, path: &str) -> &'a str {
     if let Value::String(text) = at(value, path) { text } else { panic!("{path} is no text") }
 }
 
-/// Whether it is true.
+/// Reads a boolean.
 pub fn flag(value: &Value, path: &str) -> bool {
     at(value, path) == &Value::Boolean(true)
 }
 
-/// Whether it is null, or in a record that is.
+/// Whether the value, or a record that contains it, is null.
 pub fn is_null(value: &Value, path: &str) -> bool {
     at(value, path) == &Value::Null
 }
 
-/// An array's items; none of a null.
+/// Returns the items of an array, or none if the array is null.
 pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
     if let Value::Array(items) = at(value, path) { items } else { &[] }
 }

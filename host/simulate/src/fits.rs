@@ -1,10 +1,10 @@
-//! FITS files (standard 4.0, <https://fits.gsfc.nasa.gov/fits_standard.html>): headers and images, each filled up to a
+//! FITS files (standard 4.0, <https://fits.gsfc.nasa.gov/fits_standard.html>): headers and images, each padded to a
 //! multiple of 2,880 bytes.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// Headers and data come in pieces of this many bytes.
+/// Headers and data come in blocks of this many bytes.
 pub const BLOCK: usize = 2880;
 const CARD: usize = 80;
 
@@ -52,12 +52,12 @@ fn header(out: &mut Vec<u8>, cards: impl FnOnce(&mut Cards)) {
 pub struct Cards<'a>(&'a mut Vec<u8>);
 
 impl Cards<'_> {
-    /// A number, or `T` or `F`.
+    /// Adds a number, or a logical value as `T` or `F`.
     pub fn add(&mut self, name: &str, value: impl Display) {
         self.finish(format_args!("{name:<8}= {value:>20}"));
     }
 
-    /// A text, without quotes in it.
+    /// Adds a text, which must not contain quotes.
     pub fn text(&mut self, name: &str, value: &str) {
         self.finish(format_args!("{name:<8}= '{value:<8}'"));
     }

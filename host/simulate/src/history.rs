@@ -4,19 +4,20 @@ use super::object::{Measurement, Object};
 use super::random::Gaussians;
 use super::schedule::Exposure;
 
-/// Days before its first detection over which an object's flux is measured.
+/// For how many days before its first detection an object's flux is measured.
 const BEFORE_DETECTION: f64 = 30.0;
 
-/// An object's measurements in the year before an alert, oldest first; each with its index in the field's exposures.
+/// An object's measurements in the year before an alert, oldest first, each with the index of its exposure among the
+/// field's exposures.
 pub struct History {
-    /// Those that made sources.
+    /// The measurements that became sources.
     pub detections: Vec<(usize, Measurement)>,
-    /// All, from a month before the first detection.
+    /// All measurements since a month before the first detection.
     pub forced: Vec<(usize, Measurement)>,
 }
 
 impl History {
-    /// The history of an object whose field was visited in `earlier`, and which is detected in `now`.
+    /// Makes the history of an object whose field was visited in `earlier`, and which is detected in `now`.
     pub fn new(object: &Object, earlier: &[Exposure], now: &Exposure, gaussians: &Gaussians) -> History {
         let mut forced: Vec<(usize, Measurement)> =
             earlier.iter().enumerate().map(|(index, then)| (index, object.measure(then, gaussians))).collect();
@@ -27,28 +28,29 @@ impl History {
         History { detections, forced }
     }
 
-    /// Keeps only the newest so many detections and forced measurements.
+    /// Keeps only the newest detections and forced measurements, at most as many as given.
     pub fn keep(&mut self, [detections, forced]: [usize; 2]) {
         self.detections.drain(..self.detections.len().saturating_sub(detections));
         self.forced.drain(..self.forced.len().saturating_sub(forced));
     }
 }
 
-/// The sums over the measurements in one band that an object's statistics come from.
+/// Sums over the measurements in one band, from which an object's statistics are computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Statistics {
-    /// How many.
+    /// The number of measurements.
     pub count: i64,
     sum: f64,
     squares: f64,
     weights: f64,
     weighted: f64,
     errors: f64,
-    /// The least flux; NaN without measurements.
+    /// The smallest flux; NaN if there are no measurements.
     pub least: f64,
-    /// The greatest flux; NaN without measurements.
+    /// The largest flux; NaN if there are no measurements.
     pub greatest: f64,
-    /// The steepest change between two that follow each other, in nanojansky a day; NaN with fewer than two.
+    /// The steepest change between two consecutive measurements, in nanojansky per day; NaN if there are fewer than
+    /// two.
     pub slope: f64,
     last: (f64, f64),
 }
@@ -67,7 +69,7 @@ impl Statistics {
         last: (f64::NAN, f64::NAN),
     };
 
-    /// Of each band, over measurements in order of time.
+    /// Returns the statistics of each band. The measurements must be in order of time.
     pub fn by_band<'a>(measurements: impl Iterator<Item = (&'a Exposure, Measurement)>) -> [Statistics; 6] {
         let mut bands = [Statistics::NONE; 6];
         for (exposure, measurement) in measurements {
@@ -78,7 +80,8 @@ impl Statistics {
 
     fn add(&mut self, mjd: f64, Measurement { flux, error }: Measurement) {
         let slope = (flux - self.last.1) / (mjd - self.last.0);
-        // NaN at the first, and the first number is taken instead of NaN; so it is with least and greatest.
+        // The first comparison involves NaN and so takes the first slope. The smallest and the largest flux work in the
+        // same way.
         self.slope = if self.slope.abs() >= slope.abs() { self.slope } else { slope };
         self.count += 1;
         self.sum += flux;
@@ -91,17 +94,17 @@ impl Statistics {
         self.last = (mjd, flux);
     }
 
-    /// The mean, weighted by the errors; NaN without measurements, as all that follow.
+    /// The mean weighted by the errors. Like the values below, it is NaN if there are no measurements.
     pub fn mean(&self) -> f64 {
         self.weighted / self.weights
     }
 
-    /// The mean's standard error.
+    /// The standard error of the mean.
     pub fn mean_error(&self) -> f64 {
         if self.count == 0 { f64::NAN } else { self.weights.powf(-0.5) }
     }
 
-    /// The standard deviation; NaN with fewer than two.
+    /// The standard deviation; NaN if there are fewer than two measurements.
     pub fn sigma(&self) -> f64 {
         let count = self.count as f64;
         let variance = (self.squares - self.sum * self.sum / count) / (count - 1.0);

@@ -7,24 +7,24 @@ use super::random::{Gaussians, Random};
 #[derive(Clone)]
 pub struct Image<const SIDE: usize>(pub Vec<f32>);
 
-/// Light with the shape of a bell, as its values along the columns and along the rows.
+/// Light with a Gaussian shape, given by its values along the columns and along the rows.
 struct Light<const SIDE: usize> {
     columns: [f32; SIDE],
     rows: [f32; SIDE],
 }
 
 impl<const SIDE: usize> Image<SIDE> {
-    /// Of a dark sky.
+    /// Returns an image of a dark sky.
     pub fn dark() -> Self {
         Image(vec![0.0; SIDE * SIDE])
     }
 
-    /// Adds what the template has of an object, whose image has this width (sigma); all in pixels.
+    /// Adds the light of an object in the template. Its image has this width (sigma); all lengths are in pixels.
     pub fn add_steady(&mut self, middle: [f64; 2], width: f64, flux: f64) {
         self.shine(&Light::new(middle, [width; 2]), flux);
     }
 
-    /// Adds what the exposure has of an object and the template has not; a star's image has this width (sigma).
+    /// Adds the light of an object in the exposure that the template lacks. A star's image has this width (sigma).
     pub fn add_source(&mut self, object: &Object, middle: [f64; 2], width: f64, flux: f64) {
         let [x, y] = middle;
         match object.flaw {
@@ -47,7 +47,8 @@ impl<const SIDE: usize> Image<SIDE> {
         }
     }
 
-    /// Adds noise, of the sky and of the light itself, to each pixel, and tells `variances` its variance.
+    /// Adds the noise of the sky and of the light itself to each pixel, and passes each pixel's variance to
+    /// `variances`.
     pub fn expose(
         &mut self,
         noise: f64,
@@ -67,7 +68,7 @@ impl<const SIDE: usize> Image<SIDE> {
         }
     }
 
-    /// This image less another.
+    /// Subtracts another image.
     pub fn without(&self, other: &Self) -> Self {
         Image(self.0.iter().zip(&other.0).map(|(mine, others)| mine - others).collect())
     }
@@ -79,7 +80,7 @@ impl<const SIDE: usize> Light<SIDE> {
     }
 }
 
-/// A bell curve of that middle and width (sigma); the sum of an endless one is 1.
+/// A Gaussian around `middle` with this width (sigma), normalised so that its sum over all integers is 1.
 pub fn bell<const N: usize>(middle: f64, width: f64) -> [f32; N] {
     let (height, scale) = (1.0 / (width * std::f64::consts::TAU.sqrt()), -0.5 / (width * width));
     std::array::from_fn(|at| (height * ((at as f64 - middle).powi(2) * scale).exp()) as f32)

@@ -1,8 +1,8 @@
-//! Made-up alerts, the same ones for the same seed.
+//! Simulated alerts, which are the same for the same seed.
 //!
-//! A made-up survey ([`schedule`]) looks again and again at the same fields of a made-up sky ([`object`]): an object's
-//! history is what earlier visits of its field saw of its light curve ([`history`]). A survey's packets are written
-//! from that, LSST's in [`lsst`], ZTF's in [`ztf`].
+//! A simulated survey ([`schedule`]) looks again and again at the same fields of a simulated sky ([`object`]). An
+//! object's history is what earlier visits of its field saw of its light curve ([`history`]). From that, the packets of
+//! a survey are written: LSST's in [`lsst`], ZTF's in [`ztf`].
 
 mod band;
 #[cfg(test)]

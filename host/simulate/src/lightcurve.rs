@@ -1,4 +1,4 @@
-//! How bright a source is when, in each band, in nanojansky beyond what the template image has of it.
+//! How bright a source is at a given time in each band, in nanojansky beyond its flux in the template image.
 
 use std::f64::consts::TAU;
 
@@ -8,18 +8,18 @@ use super::random::Random;
 /// A light curve.
 #[derive(Clone, Debug)]
 pub enum Curve {
-    /// A star or an active galaxy: in the template with its mean flux in each band, around which it varies.
+    /// A star or an active galaxy. The template has its mean flux in each band, and it varies around that.
     Variable { mean: [f64; 6], variation: Variation },
-    /// Not in the template, bright for once.
+    /// A source that is not in the template and becomes bright once.
     Supernova(Supernova),
-    /// Not in the template: sunlight, and a rotation that changes it a little.
+    /// A source that is not in the template. It reflects sunlight, and its brightness changes a little as it rotates.
     Asteroid { bright: [f64; 6], period: f64, phase: f64 },
-    /// There at one time and never else: an artefact.
+    /// An artefact, which is there at one time only.
     Once { mjd: f64, flux: f64 },
 }
 
 impl Curve {
-    /// The flux beyond the template's at a time (MJD), in nanojansky.
+    /// The flux at a time (MJD) minus that of the template, in nanojansky.
     pub fn flux(&self, mjd: f64, band: Band) -> f64 {
         match self {
             Curve::Variable { mean, variation } => {
@@ -40,22 +40,22 @@ impl Curve {
     }
 }
 
-/// How a variable's magnitude differs from its mean.
+/// How the magnitude of a variable source differs from its mean.
 #[derive(Clone, Debug)]
 pub enum Variation {
-    /// A fast rise and a slow decline (RR Lyrae stars).
+    /// A fast rise and a slow decline, as in RR Lyrae stars.
     Sawtooth { period: f64, phase: f64, amplitude: f64 },
-    /// Long periods (Cepheids, Miras).
+    /// Long periods, as in Cepheids and Miras.
     Sine { period: f64, phase: f64, amplitude: f64 },
-    /// Two dips a period, the second shallower.
+    /// Two dips in each period, of which the second is shallower.
     Eclipses { period: f64, phase: f64, amplitude: f64 },
-    /// Active galaxies: no period, the slower the stronger, as a damped random walk is. A sum of sines (magnitudes,
-    /// days, phase).
+    /// Active galaxies. They have no period, and slower variations are stronger, as in a damped random walk. This is a
+    /// sum of sines (each of magnitudes, days, phase).
     Flicker([(f64, f64, f64); 5]),
 }
 
 impl Variation {
-    /// One that a star shows.
+    /// Draws a variation for a star.
     pub fn star(random: &mut Random) -> Variation {
         let phase = random.unit();
         match random.below(10) {
@@ -74,7 +74,7 @@ impl Variation {
         }
     }
 
-    /// One that an active galaxy shows.
+    /// Draws a variation for an active galaxy.
     pub fn flicker(random: &mut Random) -> Variation {
         let amplitude = random.between(0.1, 0.35);
         let strengths = [0.15, 0.25, 0.4, 0.6, 0.8];
@@ -109,12 +109,13 @@ impl Variation {
     }
 }
 
-/// How far a period has gone, in [0, 1).
+/// The phase of a period at a time, in [0, 1).
 fn turn(mjd: f64, period: f64, phase: f64) -> f64 {
     (mjd / period + phase).rem_euclid(1.0)
 }
 
-/// A supernova of type Ia: rise and fall after Bazin et al. 2009 (<https://doi.org/10.1051/0004-6361/200911847>, eq. 1).
+/// A supernova of type Ia, whose rise and fall follow Bazin et al. 2009 (<https://doi.org/10.1051/0004-6361/200911847>,
+/// eq. 1).
 #[derive(Clone, Debug)]
 pub struct Supernova {
     middle: f64,
@@ -124,7 +125,8 @@ pub struct Supernova {
 }
 
 impl Supernova {
-    /// One that is first bright enough to be seen some days after `start` (MJD), up to that redshift.
+    /// Draws a supernova that first becomes bright enough to be seen some days after `start` (MJD), at a redshift of at
+    /// most `farthest`.
     pub fn draw(start: f64, farthest: f64, random: &mut Random) -> Supernova {
         let redshift = farthest * random.unit().cbrt().max(0.06);
         let stretch = random.between(0.8, 1.2) * (1.0 + redshift);
@@ -142,7 +144,7 @@ impl Supernova {
 }
 
 fn bazin(days: f64, rise: f64, fall: f64) -> f64 {
-    // The same for either sign, written so that neither exponential overflows.
+    // Both branches compute the same function, written so that neither exponential overflows.
     if days < 0.0 {
         (days / rise - days / fall).exp() / (1.0 + (days / rise).exp())
     } else {
@@ -150,7 +152,7 @@ fn bazin(days: f64, rise: f64, fall: f64) -> f64 {
     }
 }
 
-/// The greatest value of [`bazin`].
+/// The maximum of [`bazin`].
 fn height(rise: f64, fall: f64) -> f64 {
     bazin(rise * (fall / rise - 1.0).ln(), rise, fall)
 }

@@ -1,4 +1,4 @@
-//! What there is in the sky: variable stars, active galaxies, supernovae, asteroids, and artefacts of the camera.
+//! The objects in the sky (variable stars, active galaxies, supernovae, asteroids) and the artefacts of the camera.
 
 use super::band::flux;
 use super::lightcurve::{Curve, Supernova, Variation};
@@ -7,7 +7,7 @@ use super::schedule::{Exposure, date};
 use super::sky::Place;
 use super::telescope::LSST;
 
-/// What an alert is of.
+/// The kind of object that an alert is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Population {
     /// Pulsating and eclipsing stars.
@@ -18,16 +18,16 @@ pub enum Population {
     Supernova,
     /// Known asteroids, which have no object of their own in the alert, but an orbit.
     Asteroid,
-    /// What is not in the sky: badly subtracted stars, cosmic rays, streaks, noise.
+    /// Sources that are not in the sky: badly subtracted stars, cosmic rays, streaks, noise.
     Artefact,
 }
 
-/// What kind of an artefact.
+/// The kind of an artefact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// A star that the template has beside where it is.
+    /// A star that is at a slightly different position in the template.
     Dipole,
-    /// A particle's hit.
+    /// The hit of a charged particle.
     CosmicRay,
     /// A satellite's trail.
     Streak,
@@ -40,59 +40,61 @@ pub enum Flaw {
 /// A source of alerts.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// What it is.
+    /// The kind of object.
     pub population: Population,
-    /// Only artefacts have one.
+    /// The kind of artefact, if it is one.
     pub flaw: Option<Flaw>,
-    /// Which of the candidates for the alert it was; with the alert's index, its name in the field.
+    /// Which of the candidates for the alert it was. Together with the alert's index, this identifies it within the
+    /// field.
     pub attempt: i64,
-    /// Which of those that follow each other in its place: supernovae, a night's asteroids.
+    /// A counter of the objects that follow each other at the same index: of supernovae, or of each night's asteroids.
     pub generation: i64,
-    /// Its own in the whole survey; seeds what is drawn for it.
+    /// A number that is unique within the whole survey, and seeds the random numbers drawn for the object.
     pub key: i64,
-    /// Where it is; of an asteroid, when its field is first looked at in that night.
+    /// Its position. For an asteroid, the position when its field is first looked at in that night.
     pub place: Place,
-    /// Degrees a day to the east and the north.
+    /// The motion to the east and to the north, in degrees per day.
     pub motion: [f64; 2],
-    /// The flux that it, or the galaxy around it, has in the template, in nanojansky for each band.
+    /// The flux of the object, or of the galaxy around it, in the template, in nanojansky for each band.
     pub template: [f64; 6],
-    /// The width (sigma) of that galaxy in arcseconds, 0 for a point.
+    /// The width (sigma) of that galaxy in arcseconds, or 0 for a point source.
     pub extent: f64,
-    /// How its flux differs from the template's.
+    /// How its flux differs from that in the template.
     pub curve: Curve,
 }
 
 /// One measurement of an object's flux in a difference image.
 #[derive(Clone, Copy, Debug)]
 pub struct Measurement {
-    /// In nanojansky.
+    /// The flux, in nanojansky.
     pub flux: f64,
-    /// Its standard error.
+    /// The standard error of the flux.
     pub error: f64,
 }
 
 impl Measurement {
-    /// Signal to noise, never negative.
+    /// The ratio of signal to noise, which is never negative.
     pub fn snr(&self) -> f64 {
         self.flux.abs() / self.error
     }
 
-    /// Whether the survey makes a source of it.
+    /// Whether it is significant enough for the survey to make it a source.
     pub fn detected(&self) -> bool {
         self.snr() >= 5.0
     }
 }
 
-/// Candidates that are tried for an alert until one is bright enough; the last is an artefact and taken anyway.
+/// How many candidates are tried for an alert until one is bright enough. The last one is an artefact and taken in any
+/// case.
 pub const ATTEMPTS: i64 = 16;
 
-/// Days after which a supernova's place in a field goes to the next. It may still be seen then; but with fewer days there
-/// are more that rise.
+/// The number of days after which the next supernova takes the place of one. The old one might still be visible then,
+/// but with shorter turns more supernovae are on their rise.
 const SUPERNOVA_TURN: f64 = 75.0;
 
 impl Object {
-    /// What the alert of that index in an exposure is of. The same objects come again in the field's other exposures,
-    /// at the same index, as often as they are bright enough.
+    /// Returns the object that the alert with this index in an exposure is about. The same objects occur again in the
+    /// field's other exposures, at the same index, whenever they are bright enough.
     pub fn detected(seed: u64, exposure: &Exposure, index: i64, gaussians: &Gaussians) -> (Object, Measurement) {
         let candidate = |population, attempt| {
             let object = Object::draw(seed, exposure, population, index, attempt);
@@ -189,7 +191,7 @@ impl Object {
         self.curve = Curve::Once { mjd: exposure.mjd, flux: sign * strength * error };
     }
 
-    /// Its flux in an exposure, with noise; whenever asked for, the same.
+    /// Its flux in an exposure, including noise. The result is always the same for the same exposure.
     pub fn measure(&self, exposure: &Exposure, gaussians: &Gaussians) -> Measurement {
         let flux = self.curve.flux(exposure.mjd, exposure.band);
         let error = error(exposure, flux + self.template[exposure.band as usize]);
@@ -202,8 +204,8 @@ impl Object {
         Random::new(&[self.key, exposure.ordinal, purpose])
     }
 
-    /// Which of the made-up asteroids it is, if it is one, as the alert of that index: another for each alert of the
-    /// night's visits of the field.
+    /// The number of the simulated asteroid that it is, if it is one, in the alert with this index. It is different for
+    /// each alert of the night's visits of the field.
     pub fn asteroid_number(&self, seed: u64, exposure: &Exposure, index: i64) -> Option<u64> {
         let first = || Random::new(&[seed as i64, exposure.field, exposure.night()]).bits() >> 32;
         (self.population == Population::Asteroid).then(|| first() + (index << 4 | self.attempt) as u64)
@@ -212,7 +214,7 @@ impl Object {
     /// The year of its discovery, if it is seen in an exposure.
     pub fn discovered(&self, exposure: &Exposure) -> i64 {
         let day = match self.population {
-            // Known for long.
+            // These have been known for a long time.
             Population::VariableStar | Population::ActiveGalaxy => return 2018 + self.key.rem_euclid(8),
             Population::Supernova => (self.generation - 1) * SUPERNOVA_TURN as i64,
             Population::Asteroid | Population::Artefact => exposure.mjd as i64,
@@ -220,14 +222,14 @@ impl Object {
         date(day) / 10_000
     }
 
-    /// Where it is in an exposure, without error.
+    /// Its position in an exposure, without error.
     pub fn place(&self, exposure: &Exposure) -> Place {
         let [east, north] = self.motion.map(|speed| speed * exposure.since_first_look());
         self.place.moved(east, north)
     }
 }
 
-/// A rough share of each, as LSST's first months had them.
+/// Draws a population; the shares are roughly those of LSST's first months.
 fn population(seed: u64, field: i64, index: i64) -> Population {
     match Random::new(&[seed as i64, field, index]).below(100) {
         0..42 => Population::VariableStar,
@@ -238,12 +240,12 @@ fn population(seed: u64, field: i64, index: i64) -> Population {
     }
 }
 
-/// Fluxes from a magnitude in r, as LSST finds it, and how much fainter the other bands are.
+/// Fluxes in all bands, from a magnitude in r as LSST finds it and from how much fainter the other bands are.
 fn spectrum(exposure: &Exposure, magnitude: f64, fainter: [f64; 6]) -> [f64; 6] {
     fainter.map(|difference| flux(magnitude - exposure.telescope.brighter + difference))
 }
 
-/// The error of a flux: the sky's noise and that of the source's own light.
+/// The error of a flux: the noise of the sky and of the source's own light.
 fn error(exposure: &Exposure, flux: f64) -> f64 {
     (exposure.noise * exposure.noise + flux.max(0.0) / exposure.electrons()).sqrt()
 }

@@ -1,4 +1,4 @@
-//! What surrounds an alert's Avro in its packet.
+//! The framing around an alert's Avro in its packet.
 
 use std::ops::Range;
 
@@ -8,28 +8,28 @@ use super::random::Random;
 /// How a packet is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
-    /// Confluent's wire format: byte 0, the schema's id in four bytes, the alert.
+    /// Confluent's wire format: a byte 0, the schema's id in four bytes, and the alert.
     Confluent,
-    /// An Avro object container file with the schema and the one alert.
+    /// An Avro object container file with the schema and a single alert.
     Container,
-    /// The alert alone.
+    /// The alert without framing.
     Bare,
 }
 
 /// Frames packets of one schema.
 pub struct Envelope {
     framing: Framing,
-    /// What all packets begin with.
+    /// The bytes that all packets begin with.
     head: Vec<u8>,
 }
 
-/// Marks the end of a container's blocks; another for each file.
+/// The size of the marker that ends a container's blocks, in bytes; its value is different in each file.
 const MARKER: usize = 16;
-/// Bytes that a block's count of alerts and its length take at most.
+/// The largest number of bytes that a block's count of alerts and its length take.
 const BLOCK_HEAD: usize = 11;
 
 impl Envelope {
-    /// For alerts of a schema, by its JSON and by its id in Confluent's wire format.
+    /// Frames alerts of a schema, which is given as JSON and by its id in Confluent's wire format.
     pub fn new(schema: &str, schema_id: u32, framing: Framing) -> Envelope {
         let head = match framing {
             Framing::Confluent => [&[0], &schema_id.to_be_bytes()[..]].concat(),
@@ -39,12 +39,12 @@ impl Envelope {
         Envelope { framing, head }
     }
 
-    /// What an alert is to be appended to.
+    /// Returns the beginning of a packet, to which the alert is to be appended.
     pub fn begin(&self) -> Vec<u8> {
         if self.framing == Framing::Container { Vec::new() } else { self.head.clone() }
     }
 
-    /// The packet of an alert, and where the alert is in it.
+    /// Completes the packet of an alert. Also returns where the alert is in it.
     pub fn seal(&self, begun: Vec<u8>, id: i64) -> (Vec<u8>, Range<usize>) {
         if self.framing != Framing::Container {
             let datum = self.head.len()..begun.len();
@@ -65,7 +65,8 @@ impl Envelope {
     }
 }
 
-/// A container's head, up to the marker (<https://avro.apache.org/docs/1.12.0/specification/#object-container-files>).
+/// The head of a container, up to the marker
+/// (<https://avro.apache.org/docs/1.12.0/specification/#object-container-files>).
 fn container(schema: &str) -> Vec<u8> {
     let schema: String = schema.lines().map(str::trim_start).collect();
     let mut head = b"Obj\x01".to_vec();

@@ -5,28 +5,28 @@
 pub struct Random(u64);
 
 impl Random {
-    /// A stream that belongs to `key` alone.
+    /// Returns a stream that belongs to `key` alone.
     pub fn new(key: &[i64]) -> Random {
         Random(key.iter().fold(0x9e37_79b9_7f4a_7c15, |state, &part| mix(state ^ part as u64)))
     }
 
-    /// 64 random bits.
+    /// Returns 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.0)
     }
 
-    /// In [0, 1).
+    /// Returns a number in [0, 1).
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// In [low, high).
+    /// Returns a number in [low, high).
     pub fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// In 0..count, for a count far below 2^64.
+    /// Returns a number in 0..count. The count must be far below 2^64.
     pub fn below(&mut self, count: usize) -> usize {
         ((self.bits() as u128 * count as u128) >> 64) as usize
     }
@@ -38,13 +38,13 @@ fn mix(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Normal deviates (mean 0, variance 1), drawn beforehand: noise at the price of a look-up.
+/// Normal deviates (mean 0, variance 1) that are drawn beforehand, so that noise costs no more than a look-up.
 pub struct Gaussians(Vec<f32>);
 
 impl Gaussians {
     const LENGTH: usize = 1 << 16;
 
-    /// Box and Muller's method.
+    /// Draws the deviates by the method of Box and Muller.
     pub fn new() -> Gaussians {
         let mut random = Random::new(&[Gaussians::LENGTH as i64]);
         let pair = |_| {
@@ -55,12 +55,12 @@ impl Gaussians {
         Gaussians((0..Gaussians::LENGTH / 2).flat_map(pair).collect())
     }
 
-    /// One deviate.
+    /// Returns one deviate.
     pub fn one(&self, random: &mut Random) -> f64 {
         f64::from(self.0[random.below(Gaussians::LENGTH)])
     }
 
-    /// Several at once, for a row of pixels.
+    /// Returns several deviates at once, for a row of pixels.
     pub fn row<const N: usize>(&self, random: &mut Random) -> [f32; N] {
         let start = random.below(Gaussians::LENGTH - N);
         let mut row = [0.0; N];

@@ -1,8 +1,8 @@
-//! When the made-up survey looks where, and in which band.
+//! When the simulated survey looks at which field, and in which band.
 //!
-//! A night has 25 blocks of 36 visits: 18 fields along the meridian, each looked at twice, 12 minutes apart and in two
-//! bands. Three nights later the same again. Every six nights the sky has moved on by one block, and after a year by 61:
-//! so a field is seen 100 times a year, in one season.
+//! A night has 25 blocks of 36 visits: 18 fields along the meridian are each looked at twice, 12 minutes apart and in
+//! two bands. Three nights later the same blocks follow again. Every six nights the sky has moved on by one block, and
+//! after a year by 61. In this way a field is seen 100 times a year, in one season.
 
 use super::band::{Band, flux};
 use super::random::Random;
@@ -12,31 +12,32 @@ const FIELDS: i64 = 18;
 const BLOCK: i64 = 2 * FIELDS;
 const BLOCKS: i64 = 25;
 const NIGHT: i64 = BLOCKS * BLOCK;
-/// Nights until a field's turn comes again.
+/// The number of nights until it is a field's turn again.
 const LANES: i64 = 3;
-/// Blocks around the sky.
+/// The number of blocks around the sky.
 const COLUMNS: i64 = 61;
-/// Turns in a year: a field stays for two in a block, then is a block earlier.
+/// The number of turns in a year: a field stays in one block for two turns, and moves to the block before it then.
 const TURNS: i64 = 2 * COLUMNS;
 
 /// One visit.
 #[derive(Clone, Debug)]
 pub struct Exposure {
-    /// What it was made with.
+    /// The telescope that it was made with.
     pub(super) telescope: &'static Telescope,
-    /// Counted from the survey's first visit; earlier ones, which only histories know, are negative.
+    /// The number of the visit, counted from the survey's first one. Earlier visits, which occur only in histories,
+    /// have negative numbers.
     pub ordinal: i64,
-    /// The visit's number: the night's date and a count, YYYYMMDDnnnnn.
+    /// The visit's public number: the date of the night and a count, as YYYYMMDDnnnnn.
     pub number: i64,
-    /// The middle of the exposure, MJD (TAI).
+    /// The middle of the exposure, as MJD (TAI).
     pub mjd: f64,
-    /// The filter.
+    /// The filter of the telescope.
     pub band: Band,
-    /// Which field, of some 3,300.
+    /// The number of the field; there are some 3,300.
     pub field: i64,
-    /// The field's centre: right ascension in degrees.
+    /// The right ascension of the field's centre, in degrees.
     pub ra: f64,
-    /// The field's centre: declination in degrees.
+    /// The declination of the field's centre, in degrees.
     pub dec: f64,
     /// The width (sigma) of a star's image, in arcseconds.
     pub seeing: f64,
@@ -45,7 +46,7 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// The survey's visit of that ordinal.
+    /// Returns the survey's visit of that ordinal.
     pub(super) fn new(telescope: &'static Telescope, seed: u64, ordinal: i64) -> Exposure {
         let (night, slot) = (ordinal.div_euclid(NIGHT), ordinal.rem_euclid(NIGHT));
         let (turn, lane) = (night.div_euclid(LANES), night.rem_euclid(LANES));
@@ -72,7 +73,7 @@ impl Exposure {
         }
     }
 
-    /// The visits of the same field in the year before this one, oldest first.
+    /// Returns the visits of the same field in the year before this one, oldest first.
     pub(super) fn earlier(&self, seed: u64) -> Vec<Exposure> {
         let turn = self.ordinal.div_euclid(NIGHT).div_euclid(LANES);
         let (column, rest) = (self.field / (LANES * FIELDS), self.field % (LANES * FIELDS));
@@ -89,24 +90,24 @@ impl Exposure {
             .collect()
     }
 
-    /// Electrons that a nanojansky leaves.
+    /// The number of electrons that a flux of one nanojansky produces.
     pub(super) fn electrons(&self) -> f64 {
         self.telescope.electrons(self.band)
     }
 
-    /// The night, counted as [`Exposure::ordinal`] is.
+    /// The number of the night, counted from that of the survey's first visit.
     pub fn night(&self) -> i64 {
         self.ordinal.div_euclid(NIGHT)
     }
 
-    /// Days since the field was first looked at in this night.
+    /// The number of days since the field was first looked at in this night.
     pub fn since_first_look(&self) -> f64 {
         let look = self.ordinal.rem_euclid(BLOCK) / FIELDS;
         (look * FIELDS) as f64 * self.telescope.cadence / 86_400.0
     }
 }
 
-/// The date of a day given as MJD, as YYYYMMDD (<https://howardhinnant.github.io/date_algorithms.html>).
+/// The date of a day given as MJD, in the form YYYYMMDD (<https://howardhinnant.github.io/date_algorithms.html>).
 pub(super) fn date(mjd: i64) -> i64 {
     let days = mjd + 678_881; // since 0000-03-01, where the calendar's 400 years begin
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));

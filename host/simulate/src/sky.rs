@@ -1,27 +1,27 @@
-//! Places: on the sky, on the camera, and from one to the other.
+//! Positions on the sky and on the camera, and conversions between them.
 
 use super::random::Random;
 use super::telescope::Camera;
 
-/// Where a source is.
+/// The position of a source.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Right ascension in degrees.
     pub ra: f64,
     /// Declination in degrees.
     pub dec: f64,
-    /// The detector that sees it.
+    /// The number of the detector that sees it.
     pub detector: i64,
-    /// Its column there, in pixels.
+    /// Its column on the detector, in pixels.
     pub x: f64,
-    /// Its row there, in pixels.
+    /// Its row on the detector, in pixels.
     pub y: f64,
-    /// The size of these pixels, in degrees.
+    /// The size of the detector's pixels, in degrees.
     pub pixel: f64,
 }
 
 impl Place {
-    /// Anywhere in the field around `centre`.
+    /// Draws a position in the field around `centre`.
     pub fn draw(camera: &Camera, centre: (f64, f64), random: &mut Random) -> Place {
         let Camera { across, pitch, sides, margin, .. } = *camera;
         let (middle, pixel) = ((across - 1) as f64 / 2.0, camera.pixel / 3600.0);
@@ -39,7 +39,7 @@ impl Place {
         }
     }
 
-    /// Moved by so many degrees (small) to the east and the north.
+    /// Returns this position moved to the east and to the north, by small angles in degrees.
     pub fn moved(&self, east: f64, north: f64) -> Place {
         Place {
             ra: (self.ra + east / self.dec.to_radians().cos()).rem_euclid(360.0),
@@ -51,7 +51,8 @@ impl Place {
     }
 }
 
-/// The place that a plane touching the sky at `centre` has at (east, north); all in degrees (gnomonic projection).
+/// The position at (east, north) on a plane that touches the sky at `centre` (gnomonic projection); all angles in
+/// degrees.
 fn offset(centre: (f64, f64), east: f64, north: f64) -> (f64, f64) {
     let (xi, eta) = (east.to_radians(), north.to_radians());
     let (sin, cos) = centre.1.to_radians().sin_cos();
@@ -64,7 +65,7 @@ fn offset(centre: (f64, f64), east: f64, north: f64) -> (f64, f64) {
 /// A direction or position in space.
 pub type Vector = [f64; 3];
 
-/// The unit vector to a place given in degrees.
+/// The unit vector towards a position given in degrees.
 pub fn unit(longitude: f64, latitude: f64) -> Vector {
     let ((sin_l, cos_l), (sin_b, cos_b)) = (longitude.to_radians().sin_cos(), latitude.to_radians().sin_cos());
     [cos_b * cos_l, cos_b * sin_l, sin_b]
@@ -80,18 +81,18 @@ pub fn dot(a: Vector, b: Vector) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-/// Rows of the rotation from equatorial (J2000) to ecliptic coordinates.
+/// The rows of the rotation from equatorial (J2000) to ecliptic coordinates.
 pub const ECLIPTIC: [Vector; 3] =
     [[1.0, 0.0, 0.0], [0.0, 0.917_482_06, 0.397_777_16], [0.0, -0.397_777_16, 0.917_482_06]];
 
-/// Rows of the rotation from equatorial (J2000) to galactic coordinates (Hipparcos catalogue, vol. 1, 1.5.3).
+/// The rows of the rotation from equatorial (J2000) to galactic coordinates (Hipparcos catalogue, vol. 1, 1.5.3).
 pub const GALACTIC: [Vector; 3] = [
     [-0.054_875_560_4, -0.873_437_090_2, -0.483_835_015_5],
     [0.494_109_427_9, -0.444_829_629_9, 0.746_982_244_5],
     [-0.867_666_149_0, -0.198_076_373_4, 0.455_983_776_2],
 ];
 
-/// A vector in the axes of `rows`.
+/// Transforms a vector to the axes given by `rows`.
 pub fn rotate(rows: &[Vector; 3], vector: Vector) -> Vector {
     rows.map(|row| dot(row, vector))
 }

@@ -1,30 +1,32 @@
-//! Where an asteroid is in the solar system, from where it is in the sky.
+//! Computes an asteroid's position in the solar system from its position in the sky.
 
 use super::sky::{ECLIPTIC, Vector, angles, dot, rotate, unit};
 
-/// Asteroid, Earth and Sun; lengths in astronomical units, angles in degrees, vectors ecliptic.
+/// The positions of asteroid, Earth and Sun. Lengths are in astronomical units, angles in degrees, and vectors
+/// ecliptic.
 #[derive(Clone, Debug, Default)]
 pub struct Geometry {
-    /// From the Sun to the asteroid.
+    /// The vector from the Sun to the asteroid.
     pub helio: Vector,
-    /// From the Earth to the asteroid.
+    /// The vector from the Earth to the asteroid.
     pub topo: Vector,
     /// The length of `helio`.
     pub helio_range: f64,
     /// The length of `topo`.
     pub topo_range: f64,
-    /// The angle at the Earth between asteroid and Sun.
+    /// The angle at the Earth between the asteroid and the Sun.
     pub elongation: f64,
-    /// The angle at the asteroid between Earth and Sun.
+    /// The angle at the asteroid between the Earth and the Sun.
     pub phase: f64,
 }
 
 impl Geometry {
-    /// Of an asteroid seen at a place (degrees) and time, this far from the Sun (more than 1.02).
+    /// The geometry of an asteroid that is seen at a position (degrees) and time, at this distance from the Sun (more
+    /// than 1.02).
     pub fn new(ra: f64, dec: f64, mjd: f64, helio_range: f64) -> Geometry {
         let towards = rotate(&ECLIPTIC, unit(ra, dec));
         let sun = sun(mjd);
-        // The sphere around the Sun is met once: the Earth is inside.
+        // The line of sight meets the sphere around the Sun only once, because the Earth is inside the sphere.
         let along = dot(sun, towards);
         let topo_range = along + (along * along - dot(sun, sun) + helio_range * helio_range).sqrt();
         let topo = towards.map(|part| part * topo_range);
@@ -39,13 +41,14 @@ impl Geometry {
         }
     }
 
-    /// The absolute magnitude of an asteroid that appears this bright (phase slope 0.04 magnitudes a degree).
+    /// The absolute magnitude of an asteroid with this apparent magnitude (the phase slope is 0.04 magnitudes per
+    /// degree).
     pub fn absolute(&self, magnitude: f64) -> f64 {
         magnitude - 5.0 * (self.helio_range * self.topo_range).log10() - 0.04 * self.phase
     }
 }
 
-/// From the Earth to the Sun (Astronomical Almanac, low precision: 0.01°).
+/// The vector from the Earth to the Sun (Astronomical Almanac, low precision: 0.01°).
 fn sun(mjd: f64) -> Vector {
     let days = mjd - 51_544.5;
     let anomaly = (357.528 + 0.985_600_3 * days).to_radians();
@@ -54,13 +57,13 @@ fn sun(mjd: f64) -> Vector {
     unit(longitude, 0.0).map(|part| part * range)
 }
 
-/// Ecliptic longitude and latitude of a place, in degrees.
+/// The ecliptic longitude and latitude of a position, in degrees.
 pub fn ecliptic(ra: f64, dec: f64) -> (f64, f64) {
     angles(rotate(&ECLIPTIC, unit(ra, dec)))
 }
 
-/// The designations of the `number`th made-up asteroid, packed and not: `K26Q13A` and `2026 QA13`
-/// (<https://www.minorplanetcenter.net/iau/info/PackedDes.html>). They begin again after some nine million.
+/// The designations of the `number`th simulated asteroid, packed and unpacked: `K26Q13A` and `2026 QA13`
+/// (<https://www.minorplanetcenter.net/iau/info/PackedDes.html>). They repeat after some nine million.
 pub fn designations(number: u64) -> (String, String) {
     const LETTERS: &[u8; 25] = b"ABCDEFGHJKLMNOPQRSTUVWXYZ";
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn distances_and_angles_close() {
-        // Opposite the Sun at the June solstice: an asteroid of the main belt, fully lit.
+        // A position opposite the Sun at the June solstice: a fully lit asteroid of the main belt.
         let opposite = Geometry::new(270.0, -23.44, 61_212.4, 2.5);
         assert!((opposite.elongation - 180.0).abs() < 1.0 && opposite.phase < 0.5, "{opposite:?}");
         assert!((opposite.topo_range - 1.484).abs() < 0.01);

@@ -1,29 +1,30 @@
-//! What surveys look with: their telescopes, cameras and habits.
+//! The telescopes and cameras of the surveys, and how they are used.
 
 use super::band::{Band, flux};
 
 /// A survey's telescope and how it is used.
 #[derive(Debug)]
 pub struct Telescope {
-    /// Seconds from one visit to the next.
+    /// The time from one visit to the next, in seconds.
     pub cadence: f64,
-    /// Start of the first night, MJD (TAI).
+    /// The start of the first night, as MJD (TAI).
     pub first_night: f64,
-    /// The first field, in degrees; it is on the observatory's meridian then.
+    /// The first field, in degrees; it is on the observatory's meridian at that time.
     pub first_field: (f64, f64),
-    /// Degrees to the north from one field along the meridian to the next.
+    /// The distance from one field along the meridian to the next, in degrees to the north.
     pub step: f64,
-    /// The bands of a turn's two looks.
+    /// The pairs of bands in which a field is looked at during one turn.
     pub pairs: &'static [[Band; 2]],
-    /// The magnitude that a visit reaches at five sigma, by band.
+    /// The magnitude that a visit reaches at five sigma, for each band.
     pub depth: [f64; 6],
-    /// Electrons that a nanojansky leaves in a visit, as the magnitude that leaves one.
+    /// The magnitude of a source that produces one electron in a visit, for each band.
     pub one_electron: [f64; 6],
-    /// The image of a star: full width at half maximum in arcseconds, from, to, and where the depth is reached.
+    /// The seeing, as full width at half maximum in arcseconds: the smallest, the largest, and the one at which the
+    /// depth is reached.
     pub seeing: [f64; 3],
-    /// Magnitudes that what it finds is brighter than what LSST finds.
+    /// How much brighter the survey's sources are than LSST's, in magnitudes.
     pub brighter: f64,
-    /// Redshift up to which it finds supernovae.
+    /// The redshift up to which the survey finds supernovae.
     pub redshift: f64,
     /// Its camera.
     pub camera: Camera,
@@ -32,23 +33,24 @@ pub struct Telescope {
 /// A camera: a square of detectors, some of which may be missing.
 #[derive(Debug)]
 pub struct Camera {
-    /// Arcseconds that a pixel covers.
+    /// The size of a pixel in arcseconds.
     pub pixel: f64,
-    /// Detectors on a side.
+    /// The number of detectors on a side.
     pub across: usize,
-    /// Degrees from one detector to the next.
+    /// The distance from one detector to the next, in degrees.
     pub pitch: f64,
     /// The radius, in degrees, beyond which nothing is seen.
     pub radius: f64,
-    /// Columns and rows of a detector.
+    /// The numbers of columns and rows of a detector, in pixels.
     pub sides: (f64, f64),
-    /// Sources keep this many pixels from a detector's edge, so that their cutouts are whole and asteroids stay on it.
+    /// The distance in pixels that sources keep from a detector's edge, so that their cutouts are complete and
+    /// asteroids stay on the detector.
     pub margin: f64,
-    /// The number of the detector in a column and row; the camera's corners may have none.
+    /// The number of the detector in a given column and row. The camera's corners may have none.
     pub detector: fn(usize, usize) -> Option<i64>,
 }
 
-/// Rubin Observatory, from 2026-05-09, 23:31 on, when the field COSMOS is on its meridian.
+/// Rubin Observatory, from 2026-05-09, 23:31 on, when the COSMOS field is on its meridian.
 pub static LSST: Telescope = Telescope {
     cadence: 39.0,
     first_night: 61_169.98,
@@ -64,7 +66,7 @@ pub static LSST: Telescope = Telescope {
     ],
     // Ivezić et al. 2019, table 2.
     depth: [23.9, 25.0, 24.7, 24.0, 23.3, 22.1],
-    // In 30 s, from the magnitude that leaves one in 1 s (Rubin's SMTN-002).
+    // The values are for 30 s, computed from the magnitude that produces one electron in 1 s (Rubin's SMTN-002).
     one_electron: [26.52, 28.51, 28.36, 28.17, 27.78, 26.82],
     seeing: [0.65, 1.1, 0.83],
     brighter: 0.0,
@@ -89,7 +91,7 @@ pub static ZTF: Telescope = Telescope {
     step: 5.9,
     pairs: &[[Band::G, Band::R], [Band::R, Band::G], [Band::G, Band::R], [Band::R, Band::I]],
     depth: [f64::NAN, 20.8, 20.6, 19.9, f64::NAN, f64::NAN],
-    // So that a source of magnitude 26.3 (i: 25.6) leaves a count of 6.2 electrons.
+    // These values are such that a source of magnitude 26.3 (i: 25.6) produces one count, which is 6.2 electrons.
     one_electron: [f64::NAN, 24.59, 24.59, 23.89, f64::NAN, f64::NAN],
     seeing: [1.6, 2.6, 2.0],
     brighter: 4.0,
@@ -106,14 +108,14 @@ pub static ZTF: Telescope = Telescope {
 };
 
 impl Telescope {
-    /// Electrons that a nanojansky leaves in 30 s.
+    /// The number of electrons that a flux of one nanojansky produces in a visit of 30 s.
     pub fn electrons(&self, band: Band) -> f64 {
         30.0 / flux(self.one_electron[band as usize])
     }
 }
 
-/// 15 × 15 detectors without the corners, 9 to a raft. Rafts are numbered row by row; the first and the last row have
-/// three of them, the others five.
+/// The detectors: 15 × 15 without the corners, 9 to a raft. Rafts are numbered row by row; the first and the last row
+/// have three of them, the others five.
 fn lsst_detector(column: usize, row: usize) -> Option<i64> {
     const FIRST_RAFTS: [usize; 5] = [0, 3, 8, 13, 18];
     let (raft_column, raft_row) = (column / 3, row / 3);
@@ -122,7 +124,7 @@ fn lsst_detector(column: usize, row: usize) -> Option<i64> {
     (!(short && edge)).then_some((raft * 9 + row % 3 * 3 + column % 3) as i64)
 }
 
-/// Readout channels: 4 × 4 detectors, each read through four corners.
+/// The readout channels: 4 × 4 detectors, each of which is read through its four corners.
 fn ztf_channel(column: usize, row: usize) -> Option<i64> {
     let (detector, corner) = (row / 2 * 4 + column / 2, row % 2 * 2 + column % 2);
     Some((detector * 4 + corner) as i64)

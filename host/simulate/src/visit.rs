@@ -1,4 +1,4 @@
-//! Made-up surveys, visit by visit.
+//! Simulated surveys, visit by visit.
 
 use std::sync::Arc;
 
@@ -9,29 +9,29 @@ use super::schedule::Exposure;
 use super::telescope::{LSST, Telescope, ZTF};
 use super::{lsst, ztf};
 
-/// The surveys that are made up.
+/// The surveys that can be simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Survey {
-    /// LSST's alerts, version 11.1. Visits are 39 seconds apart from the evening of 2026-05-09 on, 900 a night. The
-    /// first is of the COSMOS field (150.1°, 2.2°), the next 17 are 3.5° further south each.
+    /// LSST's alerts, version 11.1. Visits follow each other every 39 seconds from the evening of 2026-05-09 on, 900 in
+    /// a night. The first is of the COSMOS field (150.1°, 2.2°), and each of the next 17 is 3.5° further south.
     Lsst,
-    /// ZTF's alerts, version 4.02. Visits are 40 seconds apart from the evening of 2026-12-26 on, 900 a night. The first
-    /// is around (15.1°, -15.5°), the next 17 are 5.9° further north each.
+    /// ZTF's alerts, version 4.02. Visits follow each other every 40 seconds from the evening of 2026-12-26 on, 900 in
+    /// a night. The first is around (15.1°, -15.5°), and each of the next 17 is 5.9° further north.
     Ztf,
 }
 
 /// Which alerts to make.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The same seed makes the same alerts.
+    /// The seed of all random numbers. The same seed makes the same alerts.
     pub seed: u64,
-    /// How many visits of the survey to pass over.
+    /// How many visits of the survey to skip.
     pub skip: u32,
-    /// Whether alerts tell what was seen before.
+    /// Whether alerts contain the history of earlier detections.
     pub history: bool,
     /// Whether alerts have cutouts.
     pub stamps: bool,
-    /// What packets look like; the survey's own way when not said.
+    /// The framing of packets. If it is not given, the survey's own framing is used.
     pub framing: Option<Framing>,
 }
 
@@ -41,24 +41,24 @@ impl Default for Config {
     }
 }
 
-/// A made-up survey.
+/// A simulated survey.
 pub struct Simulator {
     shared: Arc<Shared>,
     next: i64,
 }
 
-/// What is the same for all visits.
+/// What all visits share.
 pub struct Shared {
     survey: Survey,
-    /// As asked for.
+    /// The configuration that was asked for.
     pub config: Config,
-    /// Noise.
+    /// Random deviates for noise.
     pub gaussians: Gaussians,
     envelope: Envelope,
     writer: Writer,
 }
 
-/// A survey's way to tell what it saw.
+/// The writer of a survey's alerts.
 enum Writer {
     Lsst(Arc<lsst::Writer>),
     Ztf(Arc<ztf::Writer>),
@@ -66,7 +66,8 @@ enum Writer {
 
 /// Writes the alerts of one visit.
 pub trait VisitWriter: Send + Sync {
-    /// Appends the alert of that index, which is of `object`: Avro without frame. Says the alert's id and visit.
+    /// Appends the alert with this index, which is about `object`, as Avro without framing. Returns the alert's id and
+    /// visit.
     fn write(
         &self,
         out: &mut Vec<u8>,
@@ -77,7 +78,7 @@ pub trait VisitWriter: Send + Sync {
     ) -> (i64, skysieve_survey::Visit);
 }
 
-/// The alerts of one visit, as an iterator that makes them one by one. Clones share what was prepared.
+/// The alerts of one visit, as an iterator that makes them one by one. Clones share everything that was prepared.
 #[derive(Clone)]
 pub struct SimulatedVisit {
     plan: Arc<Plan>,
@@ -86,13 +87,13 @@ pub struct SimulatedVisit {
     alerts: usize,
 }
 
-/// What is the same for all alerts of a visit.
+/// What all alerts of a visit share.
 pub struct Plan {
-    /// What is the same for all visits.
+    /// What all visits share.
     pub shared: Arc<Shared>,
     /// The visit.
     pub exposure: Exposure,
-    /// Those of its field in the year before, oldest first.
+    /// The visits of the same field in the year before, oldest first.
     pub earlier: Vec<Exposure>,
 }
 
@@ -103,15 +104,15 @@ pub struct SimulatedAlert {
     pub id: i64,
     /// Its visit.
     pub visit: skysieve_survey::Visit,
-    /// What it is of.
+    /// The kind of object that it is about.
     pub population: Population,
-    /// The packet, framed as asked for.
+    /// The packet, in the framing that was asked for.
     pub bytes: Vec<u8>,
     datum: std::ops::Range<usize>,
 }
 
 impl Survey {
-    /// The schema of its alerts, as an `.avsc` file has it.
+    /// The schema of its alerts, in the form of an `.avsc` file.
     pub fn schema(self) -> &'static str {
         match self {
             Survey::Lsst => lsst::SCHEMA,
@@ -119,7 +120,7 @@ impl Survey {
         }
     }
 
-    /// The schema's id in Confluent's framing: 100 × major + minor version.
+    /// The schema's id in Confluent's framing: 100 × the major version + the minor version.
     pub fn schema_id(self) -> u32 {
         match self {
             Survey::Lsst => 1101,
@@ -135,7 +136,7 @@ impl Survey {
         }
     }
 
-    /// Alerts that a visit can have: their ids have room for no more.
+    /// The largest number of alerts in a visit, for which the ids have room.
     pub fn most_alerts(self) -> usize {
         match self {
             Survey::Lsst => lsst::MOST_ALERTS,
@@ -152,7 +153,7 @@ impl Survey {
 }
 
 impl Simulator {
-    /// A survey about to begin.
+    /// Returns a survey before its first visit.
     pub fn new(survey: Survey, config: Config) -> Simulator {
         let next = config.skip.into();
         let envelope = Envelope::new(survey.schema(), survey.schema_id(), config.framing.unwrap_or(survey.framing()));
@@ -165,7 +166,7 @@ impl Simulator {
         Simulator { shared: Arc::new(shared), next }
     }
 
-    /// The next visit, with that many alerts, at most [`Survey::most_alerts`].
+    /// Returns the next visit, with that many alerts, but at most [`Survey::most_alerts`].
     pub fn visit(&mut self, alerts: usize) -> SimulatedVisit {
         let Shared { survey, config, writer, .. } = &*self.shared;
         let exposure = Exposure::new(survey.telescope(), config.seed, self.next);
@@ -181,19 +182,19 @@ impl Simulator {
 }
 
 impl SimulatedVisit {
-    /// When, where and in which band.
+    /// The time, direction and band of the visit.
     pub fn exposure(&self) -> &Exposure {
         &self.plan.exposure
     }
 
-    /// What the alerts are made from.
+    /// The data from which the alerts are made.
     #[cfg(test)]
     pub(super) fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The alert of that index, counted from 0 and below the visit's number of alerts; always the same one, so that
-    /// several threads can share a visit.
+    /// Returns the alert with this index, which is counted from 0 and must be less than the visit's number of alerts.
+    /// It is always the same one, so that several threads can share a visit.
     pub fn alert(&self, index: usize) -> SimulatedAlert {
         let Plan { shared, exposure, .. } = &*self.plan;
         let (object, measurement) = Object::detected(shared.config.seed, exposure, index as i64, &shared.gaussians);
@@ -205,7 +206,7 @@ impl SimulatedVisit {
 }
 
 impl SimulatedAlert {
-    /// The alert without its frame: bare Avro.
+    /// The alert without framing, as bare Avro.
     pub fn datum(&self) -> &[u8] {
         &self.bytes[self.datum.clone()]
     }

@@ -1,5 +1,5 @@
-//! DECam, as DESIRT and other programmes publish it: ZTF's layout with modified Julian dates. An exposure has no number; its
-//! alerts share its time.
+//! DECam, as published by DESIRT and other programmes: ZTF's layout with modified Julian dates. An exposure has no
+//! number, but all its alerts have the same time.
 
 use super::survey::{Cutout, Position, Recognition, Series, Survey};
 

@@ -1,12 +1,12 @@
-//! Alerts of no known survey: ids, visits, times, positions and images by the names that they usually have.
+//! Alerts of unknown surveys: ids, visits, times, positions and images are found by the names that they usually have.
 
 use skysieve_avro::alert::Kind;
 use skysieve_avro::{Outline, OutlineField};
 
 use super::layout::{self, Layout, Place};
 
-/// Names of ids, in lower case and without underscores; the best first. Alerts' own ids come before those of the objects that
-/// they are of.
+/// Names of ids, in lower case and without underscores, best first. Ids of alerts come before ids of the objects that
+/// they are about.
 const IDS: &[Usual] = &[
     Usual::anywhere("alertid"),
     Usual::anywhere("candid"),
@@ -19,7 +19,7 @@ const IDS: &[Usual] = &[
     Usual::at_top("objid"),
     Usual::at_top("name"),
 ];
-/// Names of exposures. An `exposure` is more often a duration.
+/// Names of exposures. A field called `exposure` is more often a duration.
 const VISITS: &[Usual] = &[
     Usual::anywhere("visit"),
     Usual::anywhere("visitid"),
@@ -50,13 +50,13 @@ const RA: &[Usual] = &[Usual::anywhere("ra"), Usual::anywhere("radeg"), Usual::a
 const DEC: &[Usual] =
     &[Usual::anywhere("dec"), Usual::anywhere("decl"), Usual::anywhere("decdeg"), Usual::anywhere("decj2000")];
 
-/// Words in the name of an image's field that say nothing of what it is of.
+/// Words in the name of an image's field that do not say which image it is.
 const IMAGE_WORDS: &[&str] = &["cutouts", "cutout", "stamps", "stampdata", "stamp", "image", "data", "bytes"];
 
 /// A usual name.
 struct Usual {
     name: &'static str,
-    /// In a record, it is of something else.
+    /// Whether the name counts only at the top level; in a record, it means something else.
     only_at_top: bool,
 }
 
@@ -70,14 +70,14 @@ impl Usual {
     }
 }
 
-/// Fills in what is missing.
+/// Fills in the fields that are missing from a layout.
 pub(super) fn fill(layout: &mut Layout, outline: &Outline) {
     let known = layout.survey.is_some();
     let id = |kind| matches!(kind, Kind::Int | Kind::Long | Kind::Text | Kind::Bytes);
     let time = |kind| !matches!(kind, Kind::Boolean | Kind::Bytes);
     let real = |kind| matches!(kind, Kind::Float | Kind::Double);
     put(&mut layout.id, &mut layout.ids, || find(outline, IDS, id));
-    // A known survey whose exposures are known by their time has no visits, whatever else is called so.
+    // If a known survey identifies exposures by their time, it has no visits, even if some field has a name like one.
     if !known || layout.time.is_none() {
         put(&mut layout.visit, &mut layout.visits, || find(outline, VISITS, id));
     }
@@ -99,7 +99,7 @@ fn put(place: &mut Option<Place>, all: &mut Vec<String>, find: impl FnOnce() -> 
     }
 }
 
-/// The field with the best name, at the top or in a record there.
+/// Returns the field with the best name, at the top level or in a record there.
 fn find(outline: &Outline, names: &[Usual], is: impl Fn(Kind) -> bool) -> Option<Place> {
     let rank = |field: &OutlineField| {
         if !is(field.kind) || field.path.contains('[') {
@@ -109,7 +109,7 @@ fn find(outline: &Outline, names: &[Usual], is: impl Fn(Kind) -> bool) -> Option
         let name = plain(name);
         let rank = names.iter().position(|usual| usual.name == name && (record.is_empty() || !usual.only_at_top))?;
         let depth = if record.is_empty() { 0 } else { 1 + record.matches('.').count() };
-        // What is told of an object is told of the source, too, where that is meant.
+        // Where a source's value is wanted, one in the record of its object comes last.
         (depth < 2).then(|| (rank, depth, plain(record).contains("object")))
     };
     let ranked = outline.fields.iter().filter_map(|field| Some((rank(field)?, field)));
@@ -117,7 +117,7 @@ fn find(outline: &Outline, names: &[Usual], is: impl Fn(Kind) -> bool) -> Option
     Some(Place { path: field.path.clone(), kind: field.kind, nullable: field.nullable })
 }
 
-/// The arrays of records at the top.
+/// The arrays of records at the top level.
 fn histories(outline: &Outline) -> Vec<String> {
     let arrays = outline.fields.iter().filter_map(|field| Some(field.path.split_once("[].")?.0));
     let mut arrays: Vec<String> = arrays.filter(|array| !array.contains('.')).map(str::to_owned).collect();
@@ -125,7 +125,7 @@ fn histories(outline: &Outline) -> Vec<String> {
     arrays
 }
 
-/// Bytes in fields or records that are called cutouts or stamps.
+/// Finds bytes in fields or records whose names contain "cutout" or "stamp".
 fn images(layout: &mut Layout, outline: &Outline) {
     for field in &outline.fields {
         let named = plain(&field.path);
@@ -148,7 +148,7 @@ fn is_image(name: &str) -> bool {
     ["cutout", "stamp", "thumbnail"].iter().any(|word| name.contains(word))
 }
 
-/// `cutout_science`, `cutouts.science`, `scienceStamp` are all of `science`.
+/// The name of an image: `science` for `cutout_science`, `cutouts.science` and `scienceStamp`.
 fn image_name(path: &str) -> String {
     let mut name = path.to_lowercase();
     for word in IMAGE_WORDS {
@@ -159,7 +159,7 @@ fn image_name(path: &str) -> String {
     if name.is_empty() { "cutout".to_owned() } else { name.to_owned() }
 }
 
-/// Without regard to case and underscores.
+/// The name in lower case and without underscores.
 fn plain(name: &str) -> String {
     name.chars().filter(|letter| *letter != '_').flat_map(char::to_lowercase).collect()
 }

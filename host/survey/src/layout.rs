@@ -1,4 +1,4 @@
-//! What of one schema is where: a survey's table, or a guess, or what the user said, looked up in the schema.
+//! Where the fields are in one schema, according to a survey's table, to a guess, or to the user.
 
 use skysieve_avro::Outline;
 use skysieve_avro::alert::Kind;
@@ -7,20 +7,20 @@ use super::guess;
 use super::named::NamedFields;
 use super::survey::{Series, Survey};
 
-/// Where alerts of one schema keep what Skysieve itself needs.
+/// Where alerts of one schema have the fields that Skysieve itself needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
-    /// The survey; none that is known, if `None`.
+    /// The name of the survey; `None` if it is unknown.
     pub survey: Option<&'static str>,
     /// The alert's id.
     pub id: Option<Place>,
     /// The exposure's number or name.
     pub visit: Option<Place>,
-    /// When the source was seen.
+    /// The time at which the source was seen.
     pub time: Option<Place>,
-    /// Right ascension, degrees.
+    /// The right ascension, in degrees.
     pub ra: Option<Place>,
-    /// Declination, degrees.
+    /// The declination, in degrees.
     pub dec: Option<Place>,
     /// All fields that hold the alert's id.
     pub ids: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Layout {
     pub visits: Vec<String>,
     /// All fields that hold times of the visit.
     pub times: Vec<String>,
-    /// Arrays of what was seen before.
+    /// Arrays of earlier detections.
     pub histories: Vec<String>,
     /// Images.
     pub cutouts: Vec<CutoutPlace>,
@@ -41,7 +41,7 @@ pub struct Layout {
 pub struct Place {
     /// Its path.
     pub path: String,
-    /// What its values are.
+    /// The kind of its values.
     pub kind: Kind,
     /// Whether it may be null.
     pub nullable: bool,
@@ -50,31 +50,31 @@ pub struct Place {
 /// An image in a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutoutPlace {
-    /// What it is of, in letters, digits and underscores: `science`.
+    /// The name of the image, in letters, digits and underscores: `science`.
     pub name: String,
-    /// The field that is cleared to leave it out.
+    /// The field that is cleared to leave the image out.
     pub field: String,
-    /// Where its bytes are; of several, those that an alert has.
+    /// The paths of its bytes; an alert has one or more of them.
     pub bytes: Vec<String>,
 }
 
-/// One kind of measurement, in one record or in those of one array.
+/// Measurements of one kind, in a single record or in the records of one array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesPlace {
-    /// As [`Series::name`].
+    /// See [`Series::name`].
     pub name: &'static str,
-    /// Paths of time and brightness.
+    /// The path of the time.
     pub time: String,
-    /// How bright.
+    /// The path of the brightness.
     pub value: String,
-    /// The value's uncertainty.
+    /// The path of the brightness's uncertainty.
     pub error: Option<String>,
-    /// The band.
+    /// The path of the band.
     pub band: Option<String>,
 }
 
 impl Layout {
-    /// The layout of a schema that is `survey`'s, or of no known survey.
+    /// The layout of a schema, which belongs to `survey` or to an unknown one.
     pub(super) fn of(outline: &Outline, survey: Option<&Survey>, named: &NamedFields) -> Layout {
         let mut layout = survey.map_or_else(Layout::default, |survey| of_survey(outline, survey));
         guess::fill(&mut layout, outline);
@@ -90,7 +90,7 @@ impl Layout {
                 *place = Some(found);
             }
         }
-        // Whoever names the time of an alert whose visit is a guess means that as the exposure.
+        // A user who names the time of alerts whose visit is only guessed means that the time identifies the exposure.
         let guessed = survey.is_none() && first(outline, named.visit()).is_none();
         if guessed && first(outline, named.time()).is_some() {
             layout.visit = None;
@@ -98,13 +98,13 @@ impl Layout {
         layout
     }
 
-    /// Whether an alert may tell neither visit nor time.
+    /// Whether an alert may have neither a visit nor a time.
     pub fn lacks_visit(&self) -> bool {
         self.visit.is_none() && self.time.is_none()
     }
 }
 
-/// What the survey's table says of it.
+/// The layout according to the survey's table.
 fn of_survey(outline: &Outline, survey: &Survey) -> Layout {
     let there = |paths: &[&str]| paths.iter().filter(|path| has(outline, path)).map(|path| path.to_string()).collect();
     Layout {
@@ -132,22 +132,22 @@ fn first<P: AsRef<str>>(outline: &Outline, paths: &[P]) -> Option<Place> {
     })
 }
 
-/// Whether the schema has a field of that path, or one within it.
+/// Whether the schema has a field at that path or below it.
 pub(super) fn has(outline: &Outline, path: &str) -> bool {
     outline.fields.iter().any(|field| below(&field.path, path).is_some())
 }
 
-/// What of `field` comes behind `path`, if it is that or within it.
+/// If `field` is `path` or lies below it: the part of `field` behind `path`.
 fn below<'a>(field: &'a str, path: &str) -> Option<&'a str> {
     field.strip_prefix(path).filter(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// The images in a field: bytes, or the bytes of its record.
+/// The images in a field: it is bytes itself, or a record with bytes.
 pub(super) fn at(outline: &Outline, name: &str, field: &str) -> Option<CutoutPlace> {
     let within = |path: &str| below(path, field).is_some_and(|rest| !rest.contains('['));
     let fields = outline.fields.iter().filter(|found| found.kind == Kind::Bytes && within(&found.path));
     let mut bytes: Vec<String> = fields.map(|found| found.path.clone()).collect();
-    // A record may hold more than the image; the image is called so.
+    // A record may have bytes other than the image, whose usual name is `stampData`.
     bytes.sort_by_key(|path| !path.ends_with(".stampData"));
     (!bytes.is_empty()).then(|| CutoutPlace { name: name.to_owned(), field: field.to_owned(), bytes })
 }

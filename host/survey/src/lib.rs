@@ -1,16 +1,16 @@
-//! What is known of surveys: where their alerts keep id, visit, time, position, history, images and light curve.
+//! What is known about surveys: where their alerts have the id, visit, time, position, history, images and light curve.
 //!
-//! A survey is one [`Survey`], in a file of its own. To add one, write such a file and put it into the list in `surveys`.
-//! [`Surveys`] recognises a schema and looks its survey's fields up in it; the answer is a [`Layout`]. Alerts of surveys that are
-//! not known have one too, by the names that such fields usually have.
+//! Each survey is a [`Survey`], in a file of its own. To add one, write such a file and add it to the list in
+//! `surveys`. [`Surveys`] recognises the survey of a schema and looks the survey's fields up in it; the result is a
+//! [`Layout`]. Alerts of unknown surveys have a layout, too, based on the usual names of such fields.
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `survey` | what there is to know of a survey |
-//! | `lsst`, `ztf`, `decam`, `winter`, `wise` | a survey each |
-//! | `surveys` | which surveys are known, and which of them a schema is of |
-//! | `layout`, `guess`, `named` | where a schema has it all: by its survey, by usual names, as the user says |
-//! | `visit`, `name`, `value` | which exposure an alert is from; what it is called |
+//! | `survey` | defines what there is to know about a survey |
+//! | `lsst`, `ztf`, `decam`, `winter`, `wise` | have one survey each |
+//! | `surveys` | lists the known surveys, and recognises the survey of a schema |
+//! | `layout`, `guess`, `named` | find the fields in a schema: by its survey, by usual names, and as the user says |
+//! | `visit`, `name`, `value` | have the exposure that an alert is from, exposures' names, and alerts' ids |
 
 mod decam;
 mod guess;

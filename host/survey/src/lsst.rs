@@ -1,8 +1,9 @@
 //! LSST, and those who use its layout (ELAsTiCC, LS4).
 //!
-//! Sources: the schemas of [alert_packet](https://github.com/lsst/alert_packet), of which v7.0 to v11.1 are in `/schema/lsst`.
-//! Before v8 the alert's id is called `alertId`; before v6 there is no number of the visit but one of visit and detector;
-//! before v5 fluxes are called `psFlux`, times `midPointTai`, bands `filterName`, declinations `decl`, and cutouts are records.
+//! The sources are the schemas of [alert_packet](https://github.com/lsst/alert_packet), of which v7.0 to v11.1 are in
+//! `/schema/lsst`. Before v8, the alert's id is called `alertId`. Before v6, there is no number of the visit, but one
+//! for each visit and detector. Before v5, fluxes are called `psFlux`, times `midPointTai`, bands `filterName`,
+//! declinations `decl`, and cutouts are records.
 
 use super::survey::{Cutout, Position, Recognition, Series, Survey};
 

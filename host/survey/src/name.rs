@@ -4,12 +4,12 @@ use std::fmt;
 
 use super::value::text;
 
-/// Bytes that a name has room for.
+/// The number of bytes that a name has room for.
 const ROOM: usize = 39;
-/// Bytes that are kept of a name that is longer. A hash of all of it follows.
+/// The number of bytes that are kept of a longer name; a hash of the whole name follows them.
 const KEPT: usize = ROOM - 17;
 
-/// The name of an exposure. One of more than 39 bytes is cut, and a hash stands for the rest.
+/// The name of an exposure. If it has more than 39 bytes it is cut, and a hash stands for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
     bytes: [u8; ROOM],
@@ -17,7 +17,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// From what an alert has. Bytes that are not UTF-8 are written as hexadecimal digits.
+    /// Makes a name from a value of an alert. Bytes that are not UTF-8 are written as hexadecimal digits.
     pub fn new(bytes: &[u8]) -> Name {
         let mut name = text(bytes).into_owned();
         if name.len() > ROOM {
@@ -47,7 +47,8 @@ impl fmt::Debug for Name {
     }
 }
 
-/// FNV-1a. The standard library's hashes may differ from one release to the next; this one is kept in Kafka.
+/// The FNV-1a hash. The standard library's hashes may differ from one release to the next, but this one is stored in
+/// Kafka.
 fn fnv(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,10 +1,10 @@
-//! Fields that the user names: for alerts of surveys that are not known, or where another field is meant.
+//! Fields that the user names, for alerts of unknown surveys, or if a field other than the survey's is meant.
 
 use skysieve_avro::alert::{Field, Kind};
 use skysieve_avro::{FieldError, SchemaId, Schemas, check_field};
 
-/// Where alerts keep id, visit and time, in place of where their survey keeps them. Of several fields the first that an
-/// alert's schema has counts; a schema that has none of them is read as if nothing had been named.
+/// Where alerts have the id, the visit and the time, overriding what their survey says. If there are several fields,
+/// the first that an alert's schema has counts. A schema that has none of them is read as if nothing had been named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NamedFields {
     id: Vec<String>,
@@ -13,10 +13,10 @@ pub struct NamedFields {
 }
 
 impl NamedFields {
-    /// These fields; none, where a list is empty.
+    /// Takes the named fields; an empty list means that none is named.
     ///
     /// # Errors
-    /// [`FieldError`] for a path that no schema could have, or that goes through an array.
+    /// Returns a [`FieldError`] if no schema could have a path, or if a path goes through an array.
     pub fn new(id: Vec<String>, visit: Vec<String>, time: Vec<String>) -> Result<NamedFields, FieldError> {
         for path in [&id, &visit, &time].into_iter().flatten() {
             let field = field(std::slice::from_ref(path));
@@ -29,7 +29,7 @@ impl NamedFields {
         Ok(NamedFields { id, visit, time })
     }
 
-    /// Fields that are named, but that cannot be read from alerts of a schema, and why.
+    /// Returns errors for the named fields that can't be read from alerts of a schema.
     pub fn unfit(&self, schemas: &Schemas, schema: SchemaId) -> Vec<FieldError> {
         let named = [&self.id, &self.visit, &self.time].into_iter().filter(|paths| !paths.is_empty());
         named.filter_map(|paths| check_field(schemas, schema, &field(paths)).err()).collect()

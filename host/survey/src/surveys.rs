@@ -1,4 +1,4 @@
-//! The surveys that are known, and the fields that the host itself reads of every alert.
+//! The known surveys, and the fields that the host itself reads from every alert.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::winter::WINTER;
 use super::wise::WISE;
 use super::ztf::ZTF;
 
-/// Those that are known. One whose fields are a special case of another's comes first.
+/// The known surveys. If the fields of one are a special case of another's, the special one comes first.
 static KNOWN: [Survey; 5] = [LSST, WISE, WINTER, ZTF, DECAM];
 
-/// The surveys that are known, and what the user says in their stead. Cheap to clone.
+/// The known surveys, and the fields that the user named instead of theirs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Surveys {
     shared: Arc<Shared>,
@@ -36,23 +36,23 @@ impl Default for Surveys {
 }
 
 impl Surveys {
-    /// The surveys that Skysieve knows; `named` comes before what they say.
+    /// Returns the surveys that Skysieve knows. The `named` fields take precedence over theirs.
     pub fn new(named: NamedFields) -> Surveys {
         Surveys { shared: Arc::new(Shared { surveys: KNOWN.iter().collect(), named }) }
     }
 
-    /// These, and before them one more.
+    /// Adds a survey, which comes before the others.
     pub fn with(&self, survey: &'static Survey) -> Surveys {
         let surveys = std::iter::once(survey).chain(self.shared.surveys.iter().copied()).collect();
         Surveys { shared: Arc::new(Shared { surveys, named: self.shared.named.clone() }) }
     }
 
-    /// What the user said.
+    /// The fields that the user named.
     pub fn named(&self) -> &NamedFields {
         &self.shared.named
     }
 
-    /// Where alerts of a schema keep what Skysieve itself needs.
+    /// Where alerts of a schema have the fields that Skysieve itself needs.
     pub fn layout(&self, outline: &Outline) -> Layout {
         Layout::of(outline, self.recognise(outline), &self.shared.named)
     }
@@ -65,23 +65,23 @@ impl Surveys {
         surveys.iter().find(by_name).or_else(|| surveys.iter().find(by_fields)).copied()
     }
 
-    /// Adds the field to a projection; its slot.
+    /// Adds a field to a projection, and returns its slot.
     pub fn add(&self, field: HostField, projection: &mut Projection) -> usize {
         let absent = if field == HostField::Id || field == HostField::Visit { Kind::Long } else { Kind::Double };
         projection.add_located(Arc::new(Located { surveys: self.clone(), field }), absent)
     }
 }
 
-/// What the host itself reads of alerts, whatever the filters asked for.
+/// The fields that the host itself reads from alerts, whatever the filters ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostField {
     /// The alert's id.
     Id,
     /// The exposure's number or name.
     Visit,
-    /// The exposure's time, where alerts may have no number or name of it.
+    /// The exposure's time, for alerts that may lack its number or name.
     VisitTime,
-    /// When the source was seen.
+    /// The time at which the source was seen.
     Time,
 }
 
@@ -104,8 +104,8 @@ impl Locator for Located {
     }
 }
 
-/// The kind in which a field is read. Text is read as bytes: one that is not UTF-8 must not make the alert undecodable.
-/// Numbers are read in the kind of most surveys, so that alerts of several share a batch.
+/// The kind in which a field is read. Text is read as bytes, because text that is not UTF-8 must not make the alert
+/// undecodable. Numbers are read in the kind that most surveys use, so that alerts of several surveys share a batch.
 fn read_as(kind: Kind, field: HostField) -> Kind {
     match kind {
         Kind::Text => Kind::Bytes,

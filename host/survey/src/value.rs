@@ -1,14 +1,14 @@
-//! Single values out of columns, and alerts' ids.
+//! Reading single values from columns, and alerts' ids.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use skysieve_avro::alert::{Column, Kind};
 
-/// Bytes of an id that count. Ids are keys of messages and parts of files' names.
+/// The number of an id's bytes that are used. Ids become keys of messages and parts of file names.
 const LONGEST_ID: usize = 256;
 
-/// A value of a column that is not through an array.
+/// A value from a column that does not go through an array.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// A whole number.
@@ -20,7 +20,7 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The value of the alert that is `row`-th in the column. `None`: it is null, or a boolean.
+    /// Returns the value of the alert in a row of the column. `None` if it is null or a boolean.
     pub fn of(column: &'a Column, row: usize) -> Option<Value<'a>> {
         if column.has_null(row) {
             return None;
@@ -38,17 +38,18 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What an alert is called.
+/// The id of an alert.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AlertId {
     /// A number.
     Number(i64),
-    /// Anything else; of more than 256 bytes, the first.
+    /// Anything else. If it has more than 256 bytes, only the first ones are kept.
     Text(Box<str>),
 }
 
 impl AlertId {
-    /// From what an alert has. Bytes that are not UTF-8 are written as hexadecimal digits. Empty text is no id.
+    /// Makes an id from a value of an alert. Bytes that are not UTF-8 are written as hexadecimal digits. Empty text is
+    /// not an id.
     pub fn of(value: Value<'_>) -> Option<AlertId> {
         match value {
             Value::Whole(number) => Some(AlertId::Number(number)),
@@ -61,7 +62,7 @@ impl AlertId {
         }
     }
 
-    /// The number, if it is one.
+    /// The id as a number, if it is one.
     pub fn number(&self) -> Option<i64> {
         match self {
             AlertId::Number(number) => Some(*number),
@@ -79,7 +80,7 @@ impl fmt::Display for AlertId {
     }
 }
 
-/// UTF-8 as it is, other bytes as hexadecimal digits, at most the first kilobyte of them.
+/// UTF-8 as it is, or at most the first kilobyte of other bytes as hexadecimal digits.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),

@@ -1,28 +1,28 @@
-//! Which exposure an alert is from.
+//! Identifies the exposure that an alert is from.
 
 use std::fmt;
 
 use super::name::Name;
 use super::value::Value;
 
-/// Which exposure an alert is from.
+/// Identifies the exposure that an alert is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Visit {
     /// The number of the exposure.
     Number(i64),
-    /// The exposure has no number; this is its time as the alert tells it, as the bits of the double.
+    /// The time of the exposure as the alert gives it, if the exposure has no number. These are the bits of the double.
     Time(u64),
-    /// The exposure's name, or its time as text.
+    /// The exposure's name, or its time if that is text.
     Name(Name),
-    /// The alert tells neither. It came to Kafka in this minute, counted from 1970 on: what came within a minute counts as one
-    /// visit.
+    /// The minute in which the alert arrived in Kafka, counted from 1970 on, if the alert has none of the above. All
+    /// such alerts of a minute count as one visit.
     Minute(i64),
-    /// The alert tells neither, and no one knows when it came.
+    /// The alert has none of the above, and nobody knows when it arrived.
     Unknown,
 }
 
 impl Visit {
-    /// The visit of an alert that tells these of it; the time only counts where there is no number or name.
+    /// The visit of an alert with these values. The time counts only if there is no number or name.
     pub fn of(visit: Option<Value<'_>>, time: Option<Value<'_>>) -> Visit {
         let known = |value: Value<'_>| match value {
             Value::Whole(number) => Some(Visit::Number(number)),
@@ -32,7 +32,7 @@ impl Visit {
         visit.and_then(known).or_else(|| time.and_then(known)).unwrap_or(Visit::Unknown)
     }
 
-    /// The same, but if it is not known, the minute of `timestamp` (milliseconds since 1970, as Kafka tells it).
+    /// Returns the same visit or, if it is not known, the minute of `timestamp` (Kafka's milliseconds since 1970).
     pub fn or_minute(self, timestamp: Option<i64>) -> Visit {
         match (self, timestamp) {
             (Visit::Unknown, Some(milliseconds)) => Visit::Minute(milliseconds.div_euclid(60_000)),
@@ -40,12 +40,12 @@ impl Visit {
         }
     }
 
-    /// Whether the alert itself told it.
+    /// Whether the visit comes from the alert itself.
     pub fn is_known(&self) -> bool {
         !matches!(self, Visit::Minute(_) | Visit::Unknown)
     }
 
-    /// The same as a short text, to be kept; see [`Visit::from_key`].
+    /// The visit as a short text that can be stored; see [`Visit::from_key`].
     pub fn key(&self) -> String {
         match self {
             Visit::Number(number) => format!("v{number}"),
@@ -56,7 +56,7 @@ impl Visit {
         }
     }
 
-    /// What [`Visit::key`] wrote.
+    /// Reads the text that [`Visit::key`] wrote.
     pub fn from_key(key: &str) -> Option<Visit> {
         match key.split_at_checked(1)? {
             ("v", number) => number.parse().ok().map(Visit::Number),
@@ -81,13 +81,13 @@ impl fmt::Display for Visit {
     }
 }
 
-/// A minute since 1970 as a date and time.
+/// A minute since 1970, which is displayed as a date and time.
 struct Utc(i64);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (day, minute) = (self.0.div_euclid(1440), self.0.rem_euclid(1440));
-        // Days to a date, by eras of 400 years that begin in March
+        // Days are converted to a date by eras of 400 years that begin in March
         // (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
         let day = day + 719_468;
         let (era, day) = (day.div_euclid(146_097), day.rem_euclid(146_097));

@@ -1,6 +1,6 @@
-//! WINTER, and other instruments whose alerts the pipeline [mirar](https://github.com/winter-telescope/mirar) writes: ZTF's
-//! layout, but cutouts are called otherwise and are plain bytes. An exposure has no number; its alerts share the Julian date of
-//! its start.
+//! WINTER, and other instruments whose alerts are written by the pipeline
+//! [mirar](https://github.com/winter-telescope/mirar): ZTF's layout, except that cutouts have other names and are plain
+//! bytes. An exposure has no number, but all its alerts have the Julian date of its start.
 
 use super::survey::{Cutout, Position, Recognition, Series, Survey};
 

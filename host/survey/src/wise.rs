@@ -1,6 +1,6 @@
 //! WISE: ZTF's layout with the names of the [single-exposure source
-//! table](https://wise2.ipac.caltech.edu/docs/release/neowise/expsup/sec2_1a.html). Its two bands are measured at once. A frame
-//! is known by its time.
+//! table](https://wise2.ipac.caltech.edu/docs/release/neowise/expsup/sec2_1a.html). Its two bands are measured at the
+//! same time. A frame is identified by its time.
 
 use super::survey::{Cutout, Position, Recognition, Series, Survey};
 

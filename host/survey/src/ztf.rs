@@ -1,5 +1,5 @@
-//! ZTF. Source: [ztf-avro-alert](https://github.com/ZwickyTransientFacility/ztf-avro-alert). An exposure has no number; its
-//! alerts share the Julian date of its start.
+//! ZTF. The source is [ztf-avro-alert](https://github.com/ZwickyTransientFacility/ztf-avro-alert). An exposure has no
+//! number, but all its alerts have the Julian date of its start.
 
 use super::survey::{Cutout, Position, Recognition, Series, Survey};
 

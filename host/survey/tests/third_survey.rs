@@ -1,4 +1,4 @@
-//! A survey that nobody knew, added in one file.
+//! Adding an unknown survey takes a single file.
 
 mod third_survey {
     pub mod made_up;
@@ -17,7 +17,7 @@ struct Read {
     time: Option<Value<'static>>,
 }
 
-/// What a host reads of one alert.
+/// Reads the fields of one alert as a host does.
 fn read(surveys: &Surveys, avsc: &str, datum: &[u8]) -> (Read, Layout, Arc<Schemas>) {
     let schemas = Arc::new(Schemas::default());
     let schema = schemas.add(7, avsc).unwrap();

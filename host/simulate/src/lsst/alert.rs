@@ -17,11 +17,11 @@ use skysieve_survey::Visit;
 
 /// The schema, version 11.1.
 pub const SCHEMA: &str = include_str!("../../../../schema/lsst/lsst.v11_1.alert.avsc");
-/// Previous and forced sources that an alert has at most; the newest.
+/// The largest number of previous sources and of forced sources in an alert; the newest are kept.
 const MOST_PREVIOUS: usize = 60;
 const MOST_FORCED: usize = 100;
 
-/// What an alert's fields hold, in the schema's order.
+/// The kind of value of each of an alert's fields, in the schema's order.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Id,
@@ -35,10 +35,10 @@ enum Part {
     Null,
 }
 
-/// Alerts that a visit can have.
+/// The largest number of alerts in a visit.
 pub const MOST_ALERTS: usize = 1 << 24;
 
-/// Writes alerts as the schema has them.
+/// Writes alerts in the form of the schema.
 pub struct Writer {
     parts: Vec<Part>,
     source: Record<Source>,
@@ -55,23 +55,23 @@ pub struct InVisit {
     stamps: Stamps,
 }
 
-/// All that an alert tells.
+/// Everything that is in an alert.
 struct Alert<'a> {
     plan: &'a Plan,
     stamps: &'a Stamps,
     index: i64,
     object: &'a Object,
     source: Source,
-    /// Not of asteroids.
+    /// The object, except in alerts of asteroids.
     dia_object: Option<DiaObject>,
-    /// Only of asteroids.
+    /// The asteroid, in alerts of asteroids only.
     asteroid: Option<Asteroid>,
     history: History,
     cutouts: Option<Cutouts>,
 }
 
 impl Writer {
-    /// By the built-in schema.
+    /// Returns a writer for the built-in schema.
     pub fn new() -> Writer {
         let schema: Json = serde_json::from_str(SCHEMA).expect("the built-in schema is JSON");
         Writer {
@@ -87,7 +87,7 @@ impl Writer {
 }
 
 impl InVisit {
-    /// For the alerts of `exposure`.
+    /// Returns a writer for the alerts of `exposure`.
     pub fn new(writer: Arc<Writer>, exposure: &Exposure) -> InVisit {
         InVisit { writer, stamps: Stamps::new(exposure) }
     }
@@ -138,7 +138,7 @@ impl Writer {
     }
 
     fn source(&self, out: &mut Vec<u8>, source: &Source) {
-        // Half of the fields are of use to few sources: not to ask the others for them is twice as fast.
+        // Half of the fields apply to few sources only. Leaving them out for the other sources is twice as fast.
         let record = if source.is_special() { &self.source } else { &self.plain_source };
         record.write(out, source);
     }
@@ -188,7 +188,7 @@ impl<'a> Alert<'a> {
         })
     }
 
-    /// About the bytes that the packet takes, rather too many.
+    /// An upper estimate of the packet's size in bytes.
     fn size(&self) -> usize {
         let cutouts = self.cutouts.as_ref().map_or(0, |_| 3 * (Stamps::FILE + 4));
         1400 + cutouts + 400 * self.history.detections.len() + 100 * self.history.forced.len()
@@ -218,18 +218,18 @@ fn whole_object(
     }
 }
 
-// Ids are made of what they stand for, so that none comes twice: a visit's ordinal has 22 bits (histories begin a year
-// before the first), an index 24, an attempt 4.
+// Ids are composed of the numbers that identify a source, so that none occurs twice: a visit's ordinal has 22 bits
+// (histories begin a year before the first visit), an index 24, and an attempt 4.
 const FIRST_VISIT: i64 = 1 << 19;
 const OBJECT: i64 = 1 << 60;
 const FORCED: i64 = 1 << 61;
 
-/// Of the source that the visit's alert of this index is about.
+/// The id of the source that the visit's alert with this index is about.
 fn source_id(exposure: &Exposure, index: i64, object: &Object) -> i64 {
     (exposure.ordinal + FIRST_VISIT) << 28 | index << 4 | object.attempt
 }
 
-/// Of the object; what is seen once only has its source's.
+/// The id of the object. An object that is seen only once has the id of its source.
 fn object_id(exposure: &Exposure, index: i64, object: &Object) -> i64 {
     if object.population == Population::Artefact {
         return source_id(exposure, index, object);
@@ -237,7 +237,7 @@ fn object_id(exposure: &Exposure, index: i64, object: &Object) -> i64 {
     OBJECT | exposure.field << 40 | index << 16 | object.attempt << 12 | object.generation & 0xfff
 }
 
-/// What the top field of that name holds; nothing when it is not one of those that are made up.
+/// The kind of value in the top-level field of that name; none if the field is not simulated.
 fn part(field: &Json) -> Part {
     match field["name"].as_str() {
         Some("diaSourceId") => Part::Id,

@@ -6,25 +6,25 @@ use super::super::encode::Value::{self, Real, Whole};
 use super::super::history::Statistics;
 use super::super::sky::Place;
 
-/// An object with all that was seen of it, the alert's own source included.
+/// An object with everything that was seen of it, including the alert's own source.
 pub struct DiaObject {
     /// Its id.
     pub id: i64,
-    /// Where it is.
+    /// Its position.
     pub place: Place,
-    /// The error of that, in arcseconds.
+    /// The error of the position, in arcseconds.
     pub place_error: f64,
     /// The fluxes of its sources, by band.
     pub sources: [Statistics; 6],
-    /// The fluxes measured where it is, by band.
+    /// The fluxes measured at its position, by band.
     pub forced: [Statistics; 6],
     /// Its flux in the template, by band.
     pub template: [f64; 6],
-    /// When its first and its newest source were seen.
+    /// The times at which its first and its newest source were seen.
     pub seen: [f64; 2],
 }
 
-/// The fields of `diaObject`. Angles are in degrees and fluxes in nanojansky, their errors too.
+/// The fields of `diaObject`. Angles are in degrees, fluxes in nanojansky, and so are their errors.
 pub fn dia_object(name: &str) -> Option<Getter<DiaObject>> {
     match name {
         "diaObjectId" => get(|o| Whole(o.id)),
@@ -44,7 +44,7 @@ pub fn dia_object(name: &str) -> Option<Getter<DiaObject>> {
     }
 }
 
-/// A field that there is once for each band.
+/// A field that exists once for each band.
 fn band_field(band: usize, name: &str) -> Option<Getter<DiaObject>> {
     match name {
         "psfFluxMean" => get(move |o| Real(o.sources[band].mean())),

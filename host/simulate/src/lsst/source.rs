@@ -7,19 +7,19 @@ use super::super::random::Gaussians;
 use super::super::schedule::Exposure;
 use super::super::sky::Place;
 
-/// Trails shorter than this (arcseconds) are not noticed.
+/// Trails shorter than this (in arcseconds) are not noticed.
 const SHORTEST_TRAIL: f64 = 0.7;
-/// Pixels that a flux is fitted to.
+/// The number of pixels that a flux is fitted to.
 const FITTED: i64 = 41 * 41;
 
-/// What names a source, its object and its asteroid.
+/// The ids of a source, its object and its asteroid.
 #[derive(Clone, Copy, Debug)]
 pub struct Ids {
-    /// The source's own.
+    /// The id of the source itself.
     pub source: i64,
-    /// Its object's, if it has one.
+    /// The id of its object, if it has one.
     pub object: Option<i64>,
-    /// Its asteroid's, if it is one.
+    /// The id of its asteroid, if it is one.
     pub asteroid: Option<i64>,
 }
 
@@ -28,27 +28,27 @@ pub struct Ids {
 pub struct Source {
     ids: Ids,
     exposure: Exposure,
-    /// Where it was found, with error.
+    /// The position where it was found, including the error.
     pub place: Place,
-    /// The error of that, in arcseconds.
+    /// The error of the position, in arcseconds.
     pub place_error: f64,
     measurement: Measurement,
-    /// In the template, in nanojansky.
+    /// The flux in the template, in nanojansky.
     template: f64,
     flaw: Option<Flaw>,
-    /// In an aperture, in nanojansky.
+    /// The flux in an aperture, in nanojansky.
     aperture: f64,
     reliability: f64,
     extendedness: f64,
     chi2: f64,
     /// The width (sigma) along columns and rows, in arcseconds.
     shape: [f64; 2],
-    /// Its length in arcseconds and its angle in degrees; NaN without.
+    /// The length of its trail in arcseconds and the trail's angle in degrees; NaN if it has no trail.
     trail: [f64; 2],
 }
 
 impl Source {
-    /// What a measurement of an object gives.
+    /// Makes the source that results from a measurement of an object.
     pub fn new(
         ids: Ids,
         object: &Object,
@@ -92,12 +92,12 @@ impl Source {
         self.flaw == Some(flaw)
     }
 
-    /// A value that only trailed sources have.
+    /// Returns a value that only trailed sources have, or NaN.
     fn trailed(&self, value: f64) -> f64 {
         if self.trail[0].is_nan() { f64::NAN } else { value }
     }
 
-    /// A value that only dipoles have.
+    /// Returns a value that only dipoles have, or NaN.
     fn dipole(&self, value: f64) -> f64 {
         if self.has(Flaw::Dipole) { value } else { f64::NAN }
     }
@@ -118,12 +118,12 @@ fn trail(object: &Object) -> [f64; 2] {
     }
 }
 
-/// The fields of `diaSource`. Angles are in degrees and fluxes in nanojansky, their errors too.
+/// The fields of `diaSource`. Angles are in degrees, fluxes in nanojansky, and so are their errors.
 pub fn dia_source(name: &str) -> Option<Getter<Source>> {
     trail_field(name).or_else(|| dipole_field(name)).or_else(|| flag(name)).or_else(|| plain_source(name))
 }
 
-/// As [`dia_source`], but without what only [special](Source::is_special) sources have.
+/// The same as [`dia_source`], but without the fields that only [special](Source::is_special) sources have.
 pub fn plain_source(name: &str) -> Option<Getter<Source>> {
     match name {
         "diaSourceId" => get(|s| Whole(s.ids.source)),
@@ -219,23 +219,23 @@ fn get(getter: impl Fn(&Source) -> Value<'_> + Send + Sync + 'static) -> Option<
     Some(Getter::Of(Box::new(getter)))
 }
 
-/// A flux measured where an object is, whether it was found there or not.
+/// A flux that was measured at an object's position, whether or not a source was found there.
 pub struct Forced {
-    /// The measurement's own id.
+    /// The id of the measurement.
     pub id: i64,
-    /// The object's.
+    /// The id of the object.
     pub object: i64,
-    /// When.
+    /// The exposure that was measured.
     pub exposure: Exposure,
-    /// Where.
+    /// The position that was measured.
     pub place: Place,
-    /// What.
+    /// The flux and its error.
     pub measurement: Measurement,
-    /// In the template, in nanojansky.
+    /// The flux in the template, in nanojansky.
     pub template: f64,
 }
 
-/// The fields of `diaForcedSource`, units as in [`dia_source`].
+/// The fields of `diaForcedSource`, in the same units as [`dia_source`].
 pub fn forced_source(name: &str) -> Option<Getter<Forced>> {
     match name {
         "diaForcedSourceId" => forced(|f| Whole(f.id)),

@@ -1,4 +1,4 @@
-//! `ssSource` and `mpc_orbits`: what is known of an asteroid.
+//! `ssSource` and `mpc_orbits`: what is known about an asteroid.
 
 use super::super::encode::Getter;
 use super::super::encode::Value::{self, Real, Text, Whole};
@@ -10,18 +10,18 @@ use super::super::solar::{Geometry, designations, ecliptic};
 
 /// An asteroid as it was seen, and its orbit.
 pub struct Asteroid {
-    /// Its `ssObjectId`: the packed designation's letters as one number.
+    /// Its `ssObjectId`: the characters of its packed designation as one number.
     pub id: i64,
     source: i64,
     packed: String,
     designation: String,
-    /// Where it was found.
+    /// The position where it was found.
     found: Place,
-    /// Where its orbit has it.
+    /// The position predicted by its orbit.
     expected: Place,
     geometry: Geometry,
     magnitude: f64,
-    /// Degrees a day to the east and the north.
+    /// The motion to the east and to the north, in degrees per day.
     motion: [f64; 2],
     orbit: Orbit,
 }
@@ -37,7 +37,7 @@ struct Orbit {
 }
 
 impl Asteroid {
-    /// The asteroid that `object` is; `number` is its own in the field and the night.
+    /// Makes the asteroid that `object` is. `number` is unique within the field and the night.
     pub fn new(object: &Object, exposure: &Exposure, number: u64, flux: f64) -> Asteroid {
         let (packed, designation) = designations(number);
         let mut random = Random::new(&[object.key]);
@@ -69,18 +69,18 @@ impl Asteroid {
         }
     }
 
-    /// With the source that it was found as.
+    /// Adds the source as which it was found, and its position.
     pub fn found(self, source: i64, found: Place) -> Asteroid {
         Asteroid { source, found, ..self }
     }
 
-    /// How far it was found from where it was expected, to the east and the north, in arcseconds.
+    /// The offset of the found position from the predicted one, to the east and to the north, in arcseconds.
     fn offset(&self) -> [f64; 2] {
         let east = (self.found.ra - self.expected.ra + 540.0).rem_euclid(360.0) - 180.0;
         [east * self.expected.dec.to_radians().cos() * 3600.0, (self.found.dec - self.expected.dec) * 3600.0]
     }
 
-    /// The offset along its path and to the left of it.
+    /// The same offset, along the asteroid's path and to the left of it.
     fn offset_on_path(&self) -> [f64; 2] {
         let ([east, north], [x, y]) = (self.motion, self.offset());
         let speed = east.hypot(north);
@@ -88,8 +88,8 @@ impl Asteroid {
     }
 }
 
-/// The fields of `ssSource`: angles in degrees, offsets in arcseconds, ranges in astronomical units, rates in degrees a
-/// day.
+/// The fields of `ssSource`: angles are in degrees, offsets in arcseconds, ranges in astronomical units, and rates in
+/// degrees per day.
 pub fn ss_source(name: &str) -> Option<Getter<Asteroid>> {
     match name {
         "diaSourceId" => get(|a| Whole(a.source)),
@@ -127,7 +127,7 @@ pub fn ss_source(name: &str) -> Option<Getter<Asteroid>> {
     }
 }
 
-/// The fields of `mpc_orbits`: a plain ellipse.
+/// The fields of `mpc_orbits`, for a plain ellipse.
 pub fn orbit(name: &str) -> Option<Getter<Asteroid>> {
     match name {
         "id" => get(|a| Whole(a.id & 0x7fff_ffff)),

@@ -1,4 +1,4 @@
-//! Cutouts: a source as the exposure, the template and their difference have it.
+//! Cutouts: a source in the exposure, in the template and in their difference.
 
 use super::super::fits;
 use super::super::image::{Image, bell};
@@ -8,28 +8,28 @@ use super::super::schedule::Exposure;
 use super::super::sky::Place;
 use super::super::telescope::LSST;
 
-/// Pixels on a cutout's side.
+/// The number of pixels on a cutout's side.
 pub const SIDE: usize = 30;
-/// Arcseconds that a pixel covers.
+/// The size of a pixel in arcseconds.
 const PIXEL: f64 = LSST.camera.pixel;
 const AREA: usize = SIDE * SIDE;
-/// Pixels on the side of the image of the point spread function.
+/// The number of pixels on a side of the image of the point spread function.
 const PSF_SIDE: usize = 25;
 
-/// The cutouts of an exposure: what is the same for all its alerts.
+/// What the cutouts of all alerts of an exposure have in common.
 pub struct Stamps {
     /// The width (sigma) of a star's image, in pixels.
     width: f64,
     /// The noise of a pixel, in nanojansky.
     noise: f64,
-    /// Header of the variance.
+    /// The header of the variance.
     variance: Vec<u8>,
-    /// Header and data of the point spread function.
+    /// The header and the data of the point spread function.
     psf: Vec<u8>,
 }
 
-/// The three cutouts of an alert, in nanojansky. The difference is the science image without the template, which is
-/// as sharp.
+/// The three cutouts of an alert, in nanojansky. The difference is the science image minus the template, which is
+/// equally sharp.
 pub struct Cutouts {
     header: Vec<u8>,
     science: Exposed,
@@ -37,28 +37,29 @@ pub struct Cutouts {
     difference: Exposed,
 }
 
-/// Pixels and their variance.
+/// An image and its variance.
 struct Exposed {
     image: Image<SIDE>,
     variance: Vec<f32>,
 }
 
-/// Which of an alert's cutouts.
+/// One of an alert's three cutouts.
 #[derive(Clone, Copy, Debug)]
 pub enum Cutout {
-    /// What is new.
+    /// The difference image, which shows what is new.
     Difference,
-    /// The exposure.
+    /// The science image.
     Science,
-    /// What was there before.
+    /// The template, which shows what was there before.
     Template,
 }
 
 impl Stamps {
-    /// Bytes of a cutout's file: three headers, image and variance of two blocks each, the PSF of one.
+    /// The size of a cutout's file in bytes: three headers, two blocks each for the image and its variance, and one for
+    /// the point spread function.
     pub const FILE: usize = 8 * fits::BLOCK;
 
-    /// For the alerts of `exposure`.
+    /// Prepares the cutouts for the alerts of `exposure`.
     pub fn new(exposure: &Exposure) -> Stamps {
         let width = exposure.seeing / PIXEL;
         let mut variance = Vec::new();
@@ -68,12 +69,12 @@ impl Stamps {
         let mut psf = Vec::new();
         fits::extension(&mut psf, "PSFIMAGE", [PSF_SIDE; 2], |_| {});
         fits::pixels(&mut psf, &values);
-        // A star's flux is measured over 4 π σ² pixels.
+        // A star's flux is measured over an area of 4 π σ² pixels.
         let noise = exposure.noise / (4.0 * std::f64::consts::PI * width * width).sqrt();
         Stamps { width, noise, variance, psf }
     }
 
-    /// The cutouts of an object measured at a place.
+    /// Draws the cutouts of an object that was measured at a position.
     pub fn draw(
         &self,
         exposure: &Exposure,
@@ -94,7 +95,7 @@ impl Stamps {
         let mut science = template.clone();
         science.add_source(object, middle, self.width, measurement.flux);
 
-        // Noise differs a little from alert to alert, so that no two cutouts have the same bytes.
+        // The noise differs a little from alert to alert, so that no two cutouts have the same bytes.
         let noise = self.noise * random.between(0.97, 1.03);
         let electrons = exposure.electrons();
         let science = Exposed::new(science, noise, electrons, gaussians, &mut random);
@@ -103,7 +104,7 @@ impl Stamps {
         Cutouts { header, science, template, difference }
     }
 
-    /// Appends one of the cutouts as a FITS file: image, variance, point spread function.
+    /// Appends one of the cutouts as a FITS file: image, variance and point spread function.
     pub fn write(&self, out: &mut Vec<u8>, cutouts: &Cutouts, which: Cutout) {
         let exposed = match which {
             Cutout::Difference => &cutouts.difference,
@@ -118,7 +119,7 @@ impl Stamps {
     }
 }
 
-/// The primary header: where the cutout is on the detector and in the sky.
+/// The primary header, which gives the position of the cutout on the detector and in the sky.
 fn header(corner: [f64; 2], middle: [f64; 2], place: &Place) -> Vec<u8> {
     let degrees = PIXEL / 3600.0;
     let mut header = Vec::with_capacity(2880);

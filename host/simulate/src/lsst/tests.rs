@@ -1,4 +1,4 @@
-//! Alerts as a reader gets them, by apache-avro.
+//! Alerts as a reader gets them, decoded by apache-avro.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ static SCHEMA: LazyLock<Schema> = LazyLock::new(|| {
     Schema::parse_str(avsc).unwrap()
 });
 
-/// The packet's content; it must be framed, and decoded to its last byte.
+/// Decodes a packet. It must be framed, and decode to its last byte.
 fn decode(alert: &SimulatedAlert) -> Value {
     let (head, mut datum) = alert.bytes.split_at(5);
     assert_eq!(head, [0, 0, 0, 0x04, 0x4d]);
@@ -30,7 +30,7 @@ fn lsst(config: Config) -> Simulator {
     Simulator::new(Survey::Lsst, config)
 }
 
-/// A survey that begins with that visit, without cutouts.
+/// A survey that begins with the given visit, without cutouts.
 fn survey(skip: u32) -> Simulator {
     lsst(Config { seed: 7, skip, stamps: false, ..Config::default() })
 }

@@ -18,12 +18,12 @@ use skysieve_survey::Visit;
 
 /// The schema, version 4.02.
 pub const SCHEMA: &str = include_str!("../../../../schema/ztf/ztf.v4_02.alert.avsc");
-/// Alerts that a visit can have.
+/// The largest number of alerts in a visit.
 pub const MOST_ALERTS: usize = 60_000;
-/// Days that an alert's history goes back.
+/// How many days an alert's history goes back.
 const HISTORY: f64 = 30.0;
 
-/// What an alert's fields hold, in the schema's order.
+/// The kind of value of each of an alert's fields, in the schema's order.
 #[derive(Clone, Copy, Debug)]
 enum Part {
     Text(&'static str),
@@ -35,7 +35,7 @@ enum Part {
     Cutout(Cutout),
 }
 
-/// Writes alerts as the schema has them.
+/// Writes alerts in the form of the schema.
 pub struct Writer {
     parts: Vec<Part>,
     candidate: Record<Candidate>,
@@ -45,19 +45,19 @@ pub struct Writer {
     coders: [Coder; 3],
 }
 
-/// All that an alert tells.
+/// Everything that is in an alert.
 struct Alert<'a> {
     plan: &'a Plan,
     index: i64,
     object: &'a Object,
     candidate: Candidate,
-    /// What the month before has of it, oldest first.
+    /// The measurements of the month before, oldest first.
     history: Vec<Epoch>,
     cutouts: Option<Cutouts>,
 }
 
 impl Writer {
-    /// By the built-in schema.
+    /// Returns a writer for the built-in schema.
     pub fn new(gaussians: &Gaussians) -> Writer {
         let schema: Json = serde_json::from_str(SCHEMA).expect("the built-in schema is JSON");
         Writer {
@@ -83,7 +83,7 @@ impl Writer {
                     None => self.limit.write(out, epoch),
                 })
             }),
-            // The newest first.
+            // The newest comes first.
             Part::Forced => optional(out, history, |out, epochs| {
                 array(out, epochs.rev(), |out, epoch| self.forced.write(out, epoch));
             }),
@@ -142,14 +142,15 @@ impl<'a> Alert<'a> {
         Alert { plan, index, object, candidate, history, cutouts }
     }
 
-    /// The source that an earlier image has of it.
+    /// The source as it was found on an earlier image.
     fn found(&self, epoch: &Epoch) -> Option<Detection> {
         let Epoch { frame, measurement, .. } = epoch;
         let gaussians = &self.plan.shared.gaussians;
         measurement.detected().then(|| Detection::new(frame.clone(), self.index, self.object, *measurement, gaussians))
     }
 
-    /// ZTF names objects by the year and seven letters. So few that, of a million objects, some share theirs.
+    /// ZTF names objects by the year and seven letters. These are so few that among a million objects some share a
+    /// name.
     fn name(&self) -> Vec<u8> {
         const LETTERS: u64 = 26;
         let year = self.object.discovered(&self.plan.exposure) % 100;
@@ -163,23 +164,23 @@ impl<'a> Alert<'a> {
         name
     }
 
-    /// About the bytes that the alert takes, rather too many.
+    /// An upper estimate of the alert's size in bytes.
     fn size(&self) -> usize {
         let cutouts = self.cutouts.as_ref().map_or(0, |_| 3 * Cutouts::FILE);
         1200 + cutouts + 600 * self.history.len()
     }
 }
 
-/// What was in an asteroid's place before it came: nothing.
+/// The object that was at the same position before. For an asteroid, there was nothing.
 fn before(object: &Object) -> Option<Object> {
     let dark = Curve::Once { mjd: 0.0, flux: 0.0 };
     (object.population == Population::Asteroid).then(|| Object { curve: dark, ..object.clone() })
 }
 
-/// What the top field of that name holds.
+/// The kind of value in the top-level field of that name.
 ///
 /// # Panics
-/// When it is not one of those that are made up.
+/// Panics if the field is not simulated.
 fn part(field: &Json) -> Part {
     match field["name"].as_str() {
         Some("schemavsn") => Part::Text("4.02"),

@@ -8,34 +8,34 @@ use super::catalogue::Catalogue;
 use super::detection::{Detection, source_field};
 use super::frame::Frame;
 
-/// What fields of text and number hold where there is nothing to tell.
+/// The values of text and number fields without information.
 const NO_NAME: &str = "null";
 const NO_NUMBER: f64 = -999.0;
 
-/// A source and what is known around it.
+/// A source, and what is known about its surroundings.
 pub struct Candidate {
     /// The source.
     pub detection: Detection,
-    /// What is near.
+    /// The known sources near it.
     pub catalogue: Catalogue,
-    /// The asteroid that it is.
+    /// The asteroid, if it is one.
     pub asteroid: Option<Asteroid>,
-    /// How often it was found, this time included, and how often its place was looked at.
+    /// How often it was found, including this time, and how often its position was looked at.
     pub counts: [i64; 2],
-    /// The Julian date when it was first found.
+    /// The Julian date at which it was first found.
     pub first: f64,
 }
 
 /// A known asteroid.
 pub struct Asteroid {
     name: String,
-    /// Arcseconds from where it was expected.
+    /// The distance from its predicted position, in arcseconds.
     distance: f64,
     magnitude: f64,
 }
 
 impl Asteroid {
-    /// The asteroid of that number, which `object` is and was found as.
+    /// Makes the asteroid with that number, which `object` is, and as which it was found.
     pub fn new(number: u64, object: &Object, found: &Detection) -> Asteroid {
         let Detection { frame, place, measurement, .. } = found;
         let expected = object.place(&frame.exposure);
@@ -49,7 +49,7 @@ impl Asteroid {
 }
 
 impl Candidate {
-    /// A value that only asteroids have.
+    /// Returns a value that only asteroids have, or a number for "none".
     fn asteroids(&self, value: impl Fn(&Asteroid) -> f64) -> f64 {
         self.asteroid.as_ref().map_or(NO_NUMBER, value)
     }
@@ -58,7 +58,7 @@ impl Candidate {
         &self.detection.frame
     }
 
-    /// How much the image varies, in counts.
+    /// The scatter of the image, in counts.
     fn spread(&self) -> f64 {
         self.detection.measurement.snr() * self.frame().noise()
     }
@@ -74,12 +74,12 @@ pub fn candidate(name: &str) -> Option<Getter<Candidate>> {
     })
 }
 
-/// The fields of a `prv_candidate`: asteroids are not looked for again.
+/// The fields of a `prv_candidate`, for which asteroids are not looked up again.
 pub fn previous(name: &str) -> Option<Getter<Detection>> {
     source_field(name)
 }
 
-/// Pan-STARRS' sources, named by their rank.
+/// Fields about Pan-STARRS' sources, which are numbered by their rank.
 fn neighbour(name: &str) -> Option<Getter<Candidate>> {
     let (name, rank) = name.split_at_checked(name.len().checked_sub(1)?)?;
     let rank = rank.parse::<usize>().ok().filter(|rank| (1..=3).contains(rank))? - 1;
@@ -95,7 +95,7 @@ fn neighbour(name: &str) -> Option<Getter<Candidate>> {
     }
 }
 
-/// Asteroids and stars.
+/// Fields about known asteroids and stars.
 fn known(name: &str) -> Option<Getter<Candidate>> {
     match name {
         "ssnamenr" => get(|c| Text(c.asteroid.as_ref().map_or(NO_NAME, |asteroid| &asteroid.name))),
@@ -116,7 +116,7 @@ fn history(name: &str) -> Option<Getter<Candidate>> {
         "ncovhist" => get(|c| Whole(c.counts[1])),
         "jdstarthist" => get(|c| Real(c.first)),
         "jdendhist" => get(|c| Real(c.frame().start)),
-        // The reference was made long before.
+        // The reference image was made long before.
         "jdstartref" => get(|c| Real(c.first - 900.0)),
         "jdendref" => get(|c| Real(c.first - 600.0)),
         "nframesref" => Some(Getter::Same(Whole(20))),
@@ -124,7 +124,7 @@ fn history(name: &str) -> Option<Getter<Candidate>> {
     }
 }
 
-/// What the difference image and the stars on it are like.
+/// Fields about the difference image and the stars on it.
 fn image(name: &str) -> Option<Getter<Candidate>> {
     match name {
         "drb" => get(|c| Real(if c.detection.real < 0.5 { 0.5 * c.detection.real } else { c.detection.real.sqrt() })),

@@ -8,10 +8,11 @@ use super::super::random::Random;
 use super::super::sky::Place;
 use super::frame::magnitude;
 
-/// Pan-STARRS looks this far around a source, in arcseconds; the fewest and the most sources that it may find.
+/// The radius around a source in which Pan-STARRS is searched, in arcseconds, and the smallest and largest number of
+/// sources found there.
 const AROUND: f64 = 30.0;
 const MATCHES: (f64, f64) = (3.0, 15.0);
-/// Gaia has no fainter stars.
+/// The magnitude of the faintest stars in Gaia.
 const GAIA: f64 = 20.7;
 
 /// What other surveys have near a source.
@@ -19,29 +20,29 @@ const GAIA: f64 = 20.7;
 pub struct Catalogue {
     /// The three nearest sources of Pan-STARRS.
     pub nearest: [Neighbour; 3],
-    /// How many there are within 30 arcseconds.
+    /// The number of sources within 30 arcseconds.
     pub matches: i64,
-    /// Gaia's nearest star: arcseconds to it, and its magnitude.
+    /// Gaia's nearest star: its distance in arcseconds, and its magnitude.
     pub gaia: [f64; 2],
-    /// The same of the nearest brighter than magnitude 14.
+    /// The same for the nearest star brighter than magnitude 14.
     pub gaia_bright: [f64; 2],
 }
 
 /// A source of Pan-STARRS.
 #[derive(Clone, Copy, Debug)]
 pub struct Neighbour {
-    /// Its id, made of its place.
+    /// Its id, which is composed from its position.
     pub id: i64,
     /// Its magnitudes in g, r, i, z.
     pub magnitudes: [f64; 4],
-    /// How surely it is a star, 0 to 1.
+    /// The probability that it is a star, from 0 to 1.
     pub star: f64,
-    /// Arcseconds to it.
+    /// Its distance from the source in arcseconds.
     pub distance: f64,
 }
 
 impl Catalogue {
-    /// Around an object at `place`; always the same.
+    /// Returns the surroundings of an object at `place`, which are always the same.
     pub fn new(object: &Object, place: &Place) -> Catalogue {
         let mut random = Random::new(&[object.key, 5]);
         let itself = Neighbour::itself(object, place, &mut random);
@@ -67,7 +68,7 @@ impl Catalogue {
 }
 
 impl Neighbour {
-    /// The object, or the galaxy that it is in.
+    /// The object itself, or the galaxy that it is in.
     fn itself(object: &Object, place: &Place, random: &mut Random) -> Option<Neighbour> {
         let star = match object.population {
             Population::VariableStar => random.between(0.85, 1.0),
@@ -82,7 +83,7 @@ impl Neighbour {
         Some(Neighbour { id: id(place, distance, random), magnitudes, star, distance })
     }
 
-    /// What happens to be near.
+    /// A source that happens to be near.
     fn other(place: &Place, distance: f64, random: &mut Random) -> Neighbour {
         let red = random.between(18.0, 22.0);
         let magnitudes = [0.6, 0.0, -0.2, -0.3].map(|colour| red + colour * random.between(0.8, 1.2));
@@ -91,7 +92,7 @@ impl Neighbour {
     }
 }
 
-/// As Pan-STARRS makes them: the number of a strip of half an arcminute, and the right ascension.
+/// An id as Pan-STARRS composes it: from the number of a strip of half an arcminute, and from the right ascension.
 fn id(place: &Place, distance: f64, random: &mut Random) -> i64 {
     let angle = TAU * random.unit();
     let there = place.moved(distance / 3600.0 * angle.cos(), distance / 3600.0 * angle.sin());

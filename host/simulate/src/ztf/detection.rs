@@ -8,11 +8,11 @@ use super::super::random::{Gaussians, Random};
 use super::super::sky::Place;
 use super::frame::{Frame, frame_field, magnitude};
 
-/// What candidates of an image are counted from.
+/// The number of an image's first candidate.
 const FIRST: i64 = 10_000;
-/// Candidates that an image can have, and what is left of it for the rest of an id.
+/// How many candidates an image can have; the rest of an id identifies the image.
 const CANDIDATES: i64 = 1_000_000;
-/// Magnitudes in a relative error of one.
+/// The error of a magnitude if the relative error of the flux is one.
 const MAGNITUDES: f64 = 1.0857;
 
 /// A source found in a difference image.
@@ -20,13 +20,13 @@ const MAGNITUDES: f64 = 1.0857;
 pub struct Detection {
     /// The image.
     pub frame: Frame,
-    /// The source's own number.
+    /// The id of the source.
     pub id: i64,
-    /// Where it was found, with error.
+    /// The position where it was found, including the error.
     pub place: Place,
     /// Its flux.
     pub measurement: Measurement,
-    /// How surely it is real, 0 to 1.
+    /// The probability that it is real, from 0 to 1.
     pub real: f64,
     number: i64,
     magnitude: f64,
@@ -37,7 +37,7 @@ pub struct Detection {
     /// The full width at half maximum, in pixels.
     width: f64,
     elongation: f64,
-    /// Flux of all pixels, over that of their sizes.
+    /// The sum of all pixels, divided by the sum of their absolute values.
     sum: f64,
     bad: i64,
     negative: i64,
@@ -47,7 +47,7 @@ pub struct Detection {
 /// The nearest source in the reference image.
 #[derive(Clone, Copy, Debug)]
 pub struct Reference {
-    /// Pixels to it.
+    /// Its distance in pixels.
     distance: f64,
     place: Place,
     magnitude: f64,
@@ -55,18 +55,18 @@ pub struct Reference {
     sharpness: f64,
 }
 
-/// The number, among an image's candidates, of what an alert of this index is of.
+/// The number that the object of the alert with this index has among an image's candidates.
 pub fn number(index: i64, object: &Object) -> i64 {
     index << 4 | object.attempt
 }
 
-/// The id of the source that is this image's candidate of that number.
+/// The id of the source that is the image's candidate with that number.
 pub fn id(frame: &Frame, number: i64) -> i64 {
     frame.id * CANDIDATES + FIRST + number
 }
 
 impl Detection {
-    /// What a measurement of an object, the alert of that index, gives.
+    /// Makes the source that results from a measurement of an object in the alert with that index.
     pub fn new(
         frame: Frame,
         index: i64,
@@ -116,7 +116,7 @@ impl Detection {
         x.min(y).min(columns - x).min(rows - y)
     }
 
-    /// The width (sigma) of the long or the short axis, in pixels.
+    /// The width (sigma) along the long or the short axis, in pixels.
     fn axis(&self, long: bool) -> f64 {
         let root = self.elongation.sqrt();
         self.width / 2.355 * if long { root } else { root.recip() }
@@ -136,7 +136,7 @@ impl AsRef<Reference> for Detection {
 }
 
 impl Reference {
-    /// The object itself, or its galaxy, if the band's reference image has it.
+    /// The object itself, or its galaxy, if it is in the band's reference image.
     pub fn new(object: &Object, band: Band) -> Reference {
         let mut random = Random::new(&[object.key, 4]);
         let flux = object.template[band as usize];
@@ -157,7 +157,7 @@ impl Reference {
     }
 }
 
-/// Fields that tell of the nearest source in the reference image.
+/// Fields about the nearest source in the reference image.
 pub fn reference_field<T: AsRef<Reference> + 'static>(name: &str) -> Option<Getter<T>> {
     fn get<T: AsRef<Reference>>(getter: impl Fn(&Reference) -> f64 + Send + Sync + 'static) -> Option<Getter<T>> {
         Some(Getter::Of(Box::new(move |of: &T| Real(getter(of.as_ref())))))

@@ -1,4 +1,4 @@
-//! What earlier images have where an object is: forced photometry, and limits where nothing was found.
+//! Earlier images at an object's position: forced photometry, and limits where nothing was found.
 
 use super::super::encode::Getter;
 use super::super::encode::Value::{self, Real, Text};
@@ -8,18 +8,18 @@ use super::super::schedule::Exposure;
 use super::detection::{Reference, reference_field};
 use super::frame::{Frame, frame_field};
 
-/// What an earlier image has where an object is.
+/// The measurement of an earlier image at an object's position.
 #[derive(Clone, Debug)]
 pub struct Epoch {
     /// The image.
     pub frame: Frame,
-    /// The flux there.
+    /// The flux at the position.
     pub measurement: Measurement,
     reference: Reference,
 }
 
 impl Epoch {
-    /// What an exposure has of an object.
+    /// Measures an object on an exposure.
     pub fn new(exposure: &Exposure, object: &Object, gaussians: &Gaussians) -> Epoch {
         Epoch {
             frame: Frame::new(exposure, object),
@@ -41,7 +41,7 @@ impl AsRef<Reference> for Epoch {
     }
 }
 
-/// The fields of a `fp_hist`. Fluxes are in counts.
+/// The fields of an `fp_hist`. Fluxes are in counts.
 pub fn forced(name: &str) -> Option<Getter<Epoch>> {
     match name {
         "forcediffimflux" => get(|e| Real(e.measurement.flux * e.frame.counts())),
@@ -56,7 +56,7 @@ pub fn forced(name: &str) -> Option<Getter<Epoch>> {
     }
 }
 
-/// The fields that a `prv_candidate` has where nothing was found.
+/// The fields of a `prv_candidate` without a detection.
 pub fn limit(name: &str) -> Option<Getter<Epoch>> {
     frame_field(name)
 }

@@ -1,4 +1,4 @@
-//! One readout channel's image of an exposure.
+//! The image of an exposure in one readout channel.
 
 use super::super::band::Band;
 use super::super::encode::Getter;
@@ -6,41 +6,41 @@ use super::super::encode::Value::{self, Real, Text, Whole};
 use super::super::object::Object;
 use super::super::schedule::Exposure;
 
-/// Night 0 is this day, MJD.
+/// The day of night 0, as MJD.
 const FIRST_DAY: f64 = 57_754.0;
-/// Seconds from the start to the middle of an exposure, and from UTC to TAI.
+/// The time from the start to the middle of an exposure, and the difference between TAI and UTC, in seconds.
 const TO_MIDDLE: f64 = 15.0;
 const TO_TAI: f64 = 37.0;
-/// Electrons a count.
+/// The number of electrons per count.
 pub const GAIN: f64 = 6.2;
 
 /// One readout channel's image.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The exposure that it is of.
+    /// The exposure.
     pub exposure: Exposure,
-    /// When that began: Julian date (UTC), to a hundredth of a second.
+    /// The start of the exposure: the Julian date (UTC), to a hundredth of a second.
     pub start: f64,
-    /// The image's number: night, time in it, channel.
+    /// The image's number, composed of the night, the time in it, and the channel.
     pub id: i64,
-    /// The magnitude that a source at the limit of detection has.
+    /// The magnitude of a source at the detection limit.
     pub limit: f64,
-    /// The magnitude of a source that leaves one count.
+    /// The magnitude of a source that produces one count.
     pub zero_point: f64,
     night: i64,
-    /// The readout channel, 0 to 63.
+    /// The number of the readout channel, 0 to 63.
     channel: i64,
     /// The name of the difference image's file.
     file: String,
 }
 
-/// An AB magnitude from a flux in nanojansky, which is positive.
+/// The AB magnitude of a flux in nanojansky, which must be positive.
 pub fn magnitude(flux: f64) -> f64 {
     31.4 - 2.5 * flux.log10()
 }
 
 impl Frame {
-    /// The image that `object` is on.
+    /// Returns the image that `object` is on.
     pub fn new(exposure: &Exposure, object: &Object) -> Frame {
         let channel = object.place.detector;
         let mjd = exposure.mjd - (TO_MIDDLE + TO_TAI) / 86_400.0;
@@ -66,7 +66,7 @@ impl Frame {
         }
     }
 
-    /// Counts that a nanojansky leaves.
+    /// The number of counts that a flux of one nanojansky produces.
     pub fn counts(&self) -> f64 {
         self.exposure.electrons() / GAIN
     }
@@ -76,18 +76,18 @@ impl Frame {
         2.355 * self.exposure.seeing / self.exposure.telescope.camera.pixel
     }
 
-    /// The noise of a pixel, in counts: a star's flux is measured over 4 π σ² of them.
+    /// The noise of a pixel, in counts. A star's flux is measured over an area of 4 π σ² pixels.
     pub fn noise(&self) -> f64 {
         let sigma = self.width() / 2.355;
         self.counts() * self.exposure.noise / (4.0 * std::f64::consts::PI * sigma * sigma).sqrt()
     }
 
-    /// The sky's brightness in counts, from which a quarter of that noise's variance comes.
+    /// The brightness of the sky in counts, which causes a quarter of the noise's variance.
     pub fn sky(&self) -> f64 {
         0.25 * GAIN * self.noise().powi(2)
     }
 
-    /// The number that the band has: 1 for g, 2 for r, 3 for i.
+    /// The number of the band in alerts: 1 for g, 2 for r, 3 for i.
     fn band(&self) -> i64 {
         self.exposure.band as i64 - Band::G as i64 + 1
     }
@@ -96,18 +96,18 @@ impl Frame {
         self.exposure.field + 1
     }
 
-    /// The correction of magnitudes for a star's colour.
+    /// The correction of magnitudes for the colour of a star.
     fn colour(&self) -> f64 {
         [f64::NAN, -0.06, 0.1, 0.02, f64::NAN, f64::NAN][self.exposure.band as usize]
     }
 
-    /// The reference image's number: field, channel, band.
+    /// The number of the reference image, composed of the field, the channel and the band.
     pub fn reference(&self) -> i64 {
         self.field() * 1_000_000 + 120_000 + self.band() * 100 + self.channel
     }
 }
 
-/// Fields that tell of the image a source is on.
+/// Fields about the image that a source is on.
 pub fn frame_field<T: AsRef<Frame> + 'static>(name: &str) -> Option<Getter<T>> {
     match name {
         "jd" => get(|f| Real(f.start)),

@@ -1,6 +1,7 @@
-//! Cutouts compressed fast: gzip (RFC 1952) whose pixels are coded by one Huffman code made beforehand (RFC 1951).
+//! Compresses cutouts fast: as gzip (RFC 1952) whose pixels are coded by a single Huffman code made beforehand (RFC
+//! 1951).
 //!
-//! Noise hardly repeats itself, so looking for repetitions would cost ten times as much and save nothing; what can be
+//! Noise hardly repeats itself, so looking for repetitions would cost ten times as much and save nothing. What can be
 //! saved lies in the signs and exponents of floats.
 
 use std::cmp::Reverse;
@@ -9,50 +10,50 @@ use std::collections::BinaryHeap;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 
-/// Bytes and the end of a block.
+/// The number of symbols: all bytes, and the end of a block.
 const SYMBOLS: usize = 257;
 const END: usize = 256;
-/// Bits that a symbol's code takes at most: four of them and what is left over fit into 64.
+/// The largest number of bits in a symbol's code: four codes and what is left over from before must fit into 64 bits.
 const LONGEST: u32 = 14;
 
 /// Compresses files that have the same head and tail around their pixels.
 pub struct Coder {
     codes: [Code; SYMBOLS],
-    /// The compressed head, and the whole bytes of what introduces the pixels.
+    /// The compressed head, and the complete bytes of the header of the pixels' block.
     prefix: Bits,
     /// The compressed tail.
     suffix: Vec<u8>,
-    /// Of the head.
+    /// The checksum of the head.
     checksum: Hasher,
     tail: Vec<u8>,
-    /// Bytes of head and tail.
+    /// The number of bytes in head and tail together.
     around: usize,
 }
 
-/// What is written for a symbol, the first bit lowest.
+/// The code that is written for a symbol, lowest bit first.
 #[derive(Clone, Copy, Debug, Default)]
 struct Code {
     bits: u16,
     length: u8,
 }
 
-/// Bits put together to bytes, the first bit lowest.
+/// Bits that are combined into bytes, lowest bit first.
 #[derive(Clone, Default)]
 struct Bits {
     bytes: Vec<u8>,
-    /// Less than 8 bits that are still to be written.
+    /// Fewer than 8 bits that have yet to be written.
     pending: u64,
     count: u32,
 }
 
 impl Coder {
-    /// For files between `head` and `tail`, with pixels like those of `sample`.
+    /// Makes a coder for files that consist of `head`, pixels like those of `sample`, and `tail`.
     pub fn new(head: &[u8], tail: &[u8], sample: impl Iterator<Item = f32>) -> Coder {
         let mut counts = [0u64; SYMBOLS];
         sample.flat_map(f32::to_be_bytes).for_each(|byte| counts[usize::from(byte)] += 1);
         counts[END] = 1;
         let lengths = lengths(&counts);
-        // Magic, deflate, no flags, no time, no extra flags, made on Unix.
+        // The magic number, deflate, no flags, no time, no extra flags, made on Unix.
         let mut prefix = Bits { bytes: vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3], ..Bits::default() };
         prefix.bytes.extend(deflate(head, FlushCompress::Sync));
         prefix.block_head(&lengths);
@@ -62,7 +63,7 @@ impl Coder {
         Coder { codes: codes(&lengths), prefix, suffix, checksum, tail: tail.to_vec(), around: head.len() + tail.len() }
     }
 
-    /// Compresses a file; its pixels are written big-endian.
+    /// Compresses a file. Its pixels are written in big-endian order.
     pub fn encode(&self, pixels: impl ExactSizeIterator<Item = f32>) -> Vec<u8> {
         let mut plain = vec![0; pixels.len() * 4];
         plain.chunks_exact_mut(4).zip(pixels).for_each(|(bytes, pixel)| bytes.copy_from_slice(&pixel.to_be_bytes()));
@@ -82,7 +83,7 @@ impl Coder {
 }
 
 impl Bits {
-    /// Up to 14 bits.
+    /// Appends up to 14 bits.
     fn push(&mut self, bits: u64, count: u32) {
         self.pending |= bits << self.count;
         self.count += count;
@@ -93,8 +94,8 @@ impl Bits {
         }
     }
 
-    /// The codes of many bytes. They are put together by four and written as eight bytes at once, of which the next
-    /// overwrite what is too much: three times as fast as one by one.
+    /// Appends the codes of many bytes. Four codes at a time are combined and written as eight bytes, of which the next
+    /// write overwrites the surplus. This is three times as fast as writing the codes one by one.
     fn push_all(&mut self, plain: &[[u8; 4]], codes: &[Code; SYMBOLS]) {
         let (mut pending, mut count, mut at) = (self.pending, self.count, self.bytes.len());
         self.bytes.resize(at + plain.len() * (4 * LONGEST as usize).div_ceil(8) + 8, 0);
@@ -113,12 +114,12 @@ impl Bits {
         (self.pending, self.count) = (pending, count);
     }
 
-    /// What introduces a block, not the last one, with codes of these lengths (RFC 1951, 3.2.7).
+    /// Appends the header of a block, not the last one, whose codes have these lengths (RFC 1951, 3.2.7).
     fn block_head(&mut self, lengths: &[u32; SYMBOLS]) {
         self.push(0b100, 3);
         self.push(SYMBOLS as u64 - 257, 5);
         self.push(0, 5);
-        // All lengths are written in four bits: a code of 16 symbols that stand for themselves.
+        // All lengths are written in four bits, by a code of 16 symbols that stand for themselves.
         self.push(19 - 4, 4);
         (0..19).for_each(|at| self.push(if at < 3 { 0 } else { 4 }, 3));
         let distances = [1];
@@ -128,7 +129,7 @@ impl Bits {
         });
     }
 
-    /// The bytes, behind them an empty block, not the last one, that fills up the last.
+    /// Returns the bytes. An empty block, not the last one, fills up the last byte.
     fn aligned(mut self) -> Vec<u8> {
         self.push(0, 3);
         self.push(0, (8 - self.count) % 8);
@@ -138,13 +139,13 @@ impl Bits {
 }
 
 impl Code {
-    /// Codes are told by their first bit as the highest.
+    /// In deflate, the first bit of a code is its highest.
     fn new(code: u32, length: u32) -> Code {
         Code { bits: (code.reverse_bits() >> (32 - length)) as u16, length: length as u8 }
     }
 }
 
-/// How long codes of symbols with these counts are to be; those that were not counted have one, too.
+/// The lengths of the codes for symbols with these counts. Symbols with a count of zero get a code, too.
 fn lengths(counts: &[u64; SYMBOLS]) -> [u32; SYMBOLS] {
     let mut rare = counts.iter().sum::<u64>() / (1 << (LONGEST - 2)) + 1;
     loop {
@@ -156,8 +157,8 @@ fn lengths(counts: &[u64; SYMBOLS]) -> [u32; SYMBOLS] {
     }
 }
 
-/// Huffman's code (<https://doi.org/10.1109/JRPROC.1952.273898>): the two rarest are told apart by their last bit, then
-/// taken together.
+/// Huffman's code (<https://doi.org/10.1109/JRPROC.1952.273898>): the two rarest symbols are distinguished by their
+/// last bit, and count as one symbol from then on.
 fn huffman(weights: [u64; SYMBOLS]) -> [u32; SYMBOLS] {
     const ROOT: usize = 2 * SYMBOLS - 2;
     let mut left: BinaryHeap<Reverse<(u64, usize)>> = weights.into_iter().zip(0..).map(Reverse).collect();
@@ -215,7 +216,7 @@ mod tests {
         let coder = Coder::new(b"head", b"tail", noise.iter().copied());
         let size = check(&coder, &noise);
         assert!(size < noise.len() * 4 * 95 / 100, "{size} bytes of {}", noise.len() * 4);
-        // What the code was not made for is longer, but there.
+        // Pixels unlike the sample take more room, but can be coded.
         check(&coder, &[f32::NAN, f32::MIN, f32::MAX, 0.0, -0.0, f32::MIN_POSITIVE]);
         check(&coder, &[]);
     }

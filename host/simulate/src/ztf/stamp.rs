@@ -8,13 +8,13 @@ use super::super::sky::Place;
 use super::frame::{Frame, GAIN};
 use super::gzip::Coder;
 
-/// Pixels on a cutout's side.
+/// The number of pixels on a cutout's side.
 const SIDE: usize = 63;
-/// The reference image has less noise, and a sky of its own.
+/// The noise of the reference image, relative to that of the science image; its sky is different, too.
 const REFERENCE_NOISE: f64 = 0.3;
 const REFERENCE_SKY: f64 = 0.7;
 
-/// The three cutouts of an alert, in counts. The difference is the science image without the template.
+/// The three cutouts of an alert, in counts. The difference is the science image minus the template.
 pub struct Cutouts {
     science: Image<SIDE>,
     template: Image<SIDE>,
@@ -22,19 +22,19 @@ pub struct Cutouts {
     sky: f32,
 }
 
-/// Which of an alert's cutouts.
+/// One of an alert's three cutouts.
 #[derive(Clone, Copy, Debug)]
 pub enum Cutout {
-    /// The exposure.
+    /// The science image.
     Science,
-    /// What was there before.
+    /// The template, which shows what was there before.
     Template,
-    /// What is new.
+    /// The difference image, which shows what is new.
     Difference,
 }
 
 impl Cutout {
-    /// The name of the file that it is cut from, in an alert of that id on an image of that number.
+    /// The name of the cutout's file, in the alert with that id on that image.
     pub fn file(self, id: i64, frame: &Frame) -> String {
         match self {
             Cutout::Science => format!("candid{id}_pid{}_targ_sci.fits.gz", frame.id),
@@ -45,10 +45,10 @@ impl Cutout {
 }
 
 impl Cutouts {
-    /// Bytes that a cutout takes, rather too many.
+    /// An upper estimate of a cutout's size in bytes.
     pub const FILE: usize = 17_000;
 
-    /// Of an object that was found at `place`.
+    /// Draws the cutouts of an object that was found at `place`.
     pub fn draw(
         frame: &Frame,
         object: &Object,
@@ -67,7 +67,7 @@ impl Cutouts {
         let mut science = template.clone();
         science.add_source(object, middle, width, measurement.flux * counts);
 
-        // Noise differs a little from alert to alert, so that no two cutouts have the same bytes.
+        // The noise differs a little from alert to alert, so that no two cutouts have the same bytes.
         let noise = frame.noise() * random.between(0.97, 1.03);
         science.expose(noise, GAIN, gaussians, &mut random, |_| {});
         template.expose(REFERENCE_NOISE * noise, 20.0 * GAIN, gaussians, &mut random, |_| {});
@@ -75,7 +75,7 @@ impl Cutouts {
         Cutouts { science, template, difference, sky: frame.sky() as f32 }
     }
 
-    /// One of them as a file.
+    /// Returns one of the cutouts as a file.
     pub fn file(&self, which: Cutout, coders: &[Coder; 3]) -> Vec<u8> {
         let (image, sky) = match which {
             Cutout::Science => (&self.science, self.sky),
@@ -86,9 +86,9 @@ impl Cutouts {
     }
 }
 
-/// What compresses each of the cutouts.
+/// Makes the coders for the three cutouts.
 pub fn coders(gaussians: &Gaussians) -> [Coder; 3] {
-    // The darkest and the brightest sky, and the noise, as visits have them.
+    // The darkest and the brightest sky, and the noise, that occur in visits.
     let looks = [(100.0, 320.0, 10.0), (70.0, 220.0, 3.0), (0.0, 0.0, 10.0)];
     let mut head = Vec::new();
     fits::primary(&mut head, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));

@@ -1,4 +1,4 @@
-//! Alerts as a reader gets them, by apache-avro.
+//! Alerts as a reader gets them, decoded by apache-avro.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -20,12 +20,12 @@ fn ztf(config: Config) -> Simulator {
     Simulator::new(Survey::Ztf, config)
 }
 
-/// A survey that begins with that visit, without cutouts.
+/// A survey that begins with the given visit, without cutouts.
 fn survey(skip: u32) -> Simulator {
     ztf(Config { seed: 7, skip, stamps: false, ..Config::default() })
 }
 
-/// The alert's content, which must be decoded to its last byte.
+/// Decodes an alert. It must decode to its last byte.
 fn decode(alert: &SimulatedAlert) -> Value {
     let mut datum = alert.datum();
     let value = from_avro_datum(&PARSED, &mut datum, None).unwrap();

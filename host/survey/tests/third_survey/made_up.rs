@@ -1,4 +1,4 @@
-//! A survey that does not exist, unlike all that do.
+//! A survey that does not exist, and that is unlike all existing ones.
 
 use skysieve_survey::{Cutout, Position, Recognition, Series, Survey};
 
@@ -32,7 +32,7 @@ pub const SCHEMA: &str = r#"{"type": "record", "name": "madeup.packet", "fields"
         {"name": "colour", "type": "string"}, {"name": "counts", "type": "float"}]}},
     {"name": "before", "type": ["null", {"type": "array", "items": "shot"}]}]}"#;
 
-/// An alert of [`SCHEMA`]: `obs-1`, an image, a shot of 2 counts, one before it of 1.
+/// An alert of [`SCHEMA`]: `obs-1`, an image, a shot of 2 counts, and an earlier one of 1 count.
 pub const ALERT: &[u8] = b"\x0aobs-1\x02\x02t\x0cSIMPLE\
     \x0enight 7\x00\x00\x00\x00\x10\x4c\xed\x40\x02r\x00\x00\x00\x40\
     \x02\x02\x0enight 6\x00\x00\x00\x00\xf0\x4b\xed\x40\x02r\x00\x00\x80\x3f\x00";
