@@ -1,6 +1,6 @@
 //! An alert as a struct of fields, read row by row from the columns of a batch.
 
-/// What the values of a field are. Same names and order as `kind` in `wit/filter.wit`.
+/// The kind of the values of a field. The names and their order are those of `kind` in `wit/filter.wit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The kind that the alert's schema has: [`Value`](crate::Value).
@@ -24,34 +24,34 @@ pub enum Kind {
 /// One field that a filter reads; see `field` in `wit/filter.wit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// The name in the author's struct.
+    /// The field's name in the author's struct.
     pub name: &'static str,
-    /// Where the field is in an alert; the first path that the alert's schema has is read.
+    /// The paths of the field in an alert; the first that the alert's schema has is read.
     pub paths: &'static [&'static str],
-    /// The kind wanted.
+    /// The kind that the filter wants.
     pub kind: Kind,
-    /// Whether nulls are shown.
+    /// Whether the filter is shown nulls.
     pub optional: bool,
-    /// Whether an alert has any number of values of it.
+    /// Whether an alert may have any number of values of the field.
     pub list: bool,
 }
 
-/// One field over a batch, as it comes from the host; see `column` in `wit/filter.wit`.
+/// One field over a batch, as the host passes it; see `column` in `wit/filter.wit`.
 #[derive(Clone, Copy, Debug)]
 pub struct RawColumn<'a> {
-    /// Never [`Kind::Any`].
+    /// The kind of the values; never [`Kind::Any`].
     pub kind: Kind,
     /// The values, little-endian, one after another.
     pub values: &'a [u8],
-    /// For text and bytes: where each value ends.
+    /// For text and bytes, where each value ends.
     pub offsets: &'a [u8],
-    /// A byte for each value, 0 for null; or empty.
+    /// A byte for each value, which is 0 for a null. Empty if there are no nulls.
     pub present: &'a [u8],
-    /// For a path through an array: how many values there are up to each row's end.
+    /// For a path through an array, how many values there are up to the end of each row.
     pub ends: &'a [u8],
 }
 
-/// A struct of fields. Derive it: `#[derive(Alert)]`, with `#[field("where.it.is")]` on every field.
+/// A struct of fields. Use `#[derive(Alert)]`, with `#[field("where.it.is")]` on every field.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a struct of an alert's fields",
     label = "put `#[derive(Alert)]` on it",
@@ -60,18 +60,18 @@ pub struct RawColumn<'a> {
 pub trait Alert {
     /// The struct, with the lifetime of a batch.
     type Row<'a>;
-    /// Readers of all its fields.
+    /// The readers of all its fields.
     #[doc(hidden)]
     type Columns<'a>;
 
     /// Its fields, in the order of the struct.
     fn fields() -> Vec<Field>;
 
-    /// Checks the columns once, so that rows can be read without checks.
+    /// Checks the columns once, so that rows can be read without further checks.
     #[doc(hidden)]
     fn open<'a>(columns: &[RawColumn<'a>], rows: usize) -> Result<Self::Columns<'a>, String>;
 
-    /// One alert.
+    /// Reads the alert of one row.
     #[doc(hidden)]
     fn row<'a>(columns: &Self::Columns<'a>, row: usize) -> Self::Row<'a>;
 }

@@ -1,4 +1,4 @@
-//! What wit-bindgen makes of `wit/`.
+//! The code that wit-bindgen generates from `wit/`.
 
 #![allow(missing_docs)]
 #![allow(unsafe_code, reason = "generated: how values cross the boundary of a component")]

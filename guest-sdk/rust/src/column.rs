@@ -1,4 +1,4 @@
-//! A history: the values of one alert through an array.
+//! A history: the values of one alert at a path through an array.
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -6,10 +6,10 @@ use std::iter::FusedIterator;
 use crate::element::Element;
 use crate::view::View;
 
-/// The values of one field through an array (`prv_candidates[].magpsf`), in the packet's order: a slice of the host's
-/// buffer, free to copy. An array that is null is empty.
+/// The values of one field through an array (`prv_candidates[].magpsf`), in the packet's order. It is a slice of the
+/// host's buffer and cheap to copy. A null array counts as empty.
 ///
-/// All fields through the same array are of one length, so that they can be zipped:
+/// All fields through the same array have the same length, so that they can be zipped:
 ///
 /// ```
 /// # use skysieve_sdk::Column;
@@ -18,14 +18,14 @@ use crate::view::View;
 /// # }
 /// ```
 ///
-/// In tests, make one of an array: `Column::from(&[Some(17.5), None])`.
+/// In tests, a column can be made from an array: `Column::from(&[Some(17.5), None])`.
 pub struct Column<'a, T: Element<'a>> {
     values: Source<'a, T>,
 }
 
 enum Source<'a, T: Element<'a>> {
     Packed(T::View),
-    /// For tests. The guest has the other variant alone, so it pays for no choice.
+    /// For tests. In WebAssembly the enum has only the other variant, so that it costs nothing there.
     #[cfg(not(target_family = "wasm"))]
     Slice(&'a [T]),
 }
@@ -35,7 +35,7 @@ impl<'a, T: Element<'a>> Column<'a, T> {
         Column { values: Source::Packed(view) }
     }
 
-    /// How many values there are, nulls included.
+    /// The number of values, including nulls.
     #[inline]
     pub fn len(&self) -> usize {
         match self.values {
@@ -51,7 +51,7 @@ impl<'a, T: Element<'a>> Column<'a, T> {
         self.len() == 0
     }
 
-    /// The value at `index`, counted from 0. `None` past the end.
+    /// The value at `index`, counted from 0. `None` if there is no such value.
     #[inline]
     pub fn get(&self, index: usize) -> Option<T> {
         (index < self.len()).then(|| match self.values {
@@ -102,7 +102,7 @@ impl<'a, T: Element<'a>> fmt::Debug for Column<'a, T> {
     }
 }
 
-/// No values.
+/// A column without values.
 impl<'a, T: Element<'a>> Default for Column<'a, T> {
     fn default() -> Self {
         Column::packed(View::empty())
@@ -145,7 +145,7 @@ impl<'a, T: Element<'a>> IntoIterator for &Column<'a, T> {
     }
 }
 
-/// The values of a [`Column`], from either end.
+/// An iterator over the values of a [`Column`], from either end.
 #[derive(Clone, Debug)]
 pub struct Iter<'a, T: Element<'a>> {
     column: Column<'a, T>,

@@ -15,9 +15,9 @@ use crate::view::{Blobs, Nullable, Numbers, Texts, View};
 pub trait Element<'a>: Copy + fmt::Debug {
     /// The kind that the host is asked for.
     const KIND: Kind;
-    /// Whether a value of it can be null.
+    /// Whether a value of this type can be null.
     const OPTIONAL: bool;
-    /// How values of it are read.
+    /// How values of this type are read.
     #[doc(hidden)]
     type View: View<'a, Item = Self>;
 }

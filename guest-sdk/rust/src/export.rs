@@ -1,4 +1,4 @@
-//! The filter's side of the contract, in WebAssembly.
+//! The filter's side of the contract in WebAssembly.
 
 use std::panic;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use crate::log::{Level, log};
 use crate::run::Filter;
 use crate::verdict::Annotation;
 
-/// The contract's `describe`; keeps the config for `evaluate`.
+/// The contract's `describe`. Keeps the config for `evaluate`.
 pub fn describe<F: Filter>(state: &OnceLock<F::Config>, config: &str) -> Result<types::Manifest, String> {
     panic::set_hook(Box::new(|panic| log(Level::Error, &panic.to_string())));
     let config = F::configure(config)?;

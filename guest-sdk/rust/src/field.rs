@@ -1,4 +1,4 @@
-//! The types that a field may have: one value, or a history of them.
+//! The types that a field may have: a single value, or a history of values.
 
 use crate::alert::{Kind, RawColumn};
 use crate::column::Column;
@@ -18,9 +18,9 @@ pub trait FieldType<'a>: Sized {
     const KIND: Kind;
     /// Whether the filter is shown nulls.
     const OPTIONAL: bool;
-    /// Whether an alert has any number of values of it.
+    /// Whether an alert may have any number of values of the field.
     const LIST: bool;
-    /// A column, checked.
+    /// A column that has been checked.
     #[doc(hidden)]
     type Reader;
 
@@ -28,7 +28,7 @@ pub trait FieldType<'a>: Sized {
     #[doc(hidden)]
     fn open(column: &RawColumn<'a>, rows: usize) -> Result<Self::Reader, String>;
 
-    /// The field of one alert.
+    /// Reads the field of one alert.
     #[doc(hidden)]
     fn read(reader: &Self::Reader, row: usize) -> Self;
 }

@@ -1,4 +1,4 @@
-//! Write a Skysieve filter: a struct of the fields and a function of one alert.
+//! Write a Skysieve filter as a struct of fields and a function of one alert.
 //!
 //! ```
 //! use serde::Deserialize;
@@ -41,8 +41,8 @@
 //! # }
 //! ```
 //!
-//! The host reads the fields of a whole batch as columns; the SDK takes one alert at a time out of them. The function is
-//! an ordinary one: `cargo test` runs it natively.
+//! The host passes the fields of a whole batch as columns, and the SDK takes one alert at a time out of them. The
+//! function is an ordinary one, so `cargo test` runs it natively.
 
 mod alert;
 #[cfg(target_family = "wasm")]
@@ -71,7 +71,7 @@ pub use skysieve_sdk_macros::{Alert, filter};
 pub use value::Value;
 pub use verdict::{Annotation, IntoVerdict, Verdict};
 
-/// What the macros write code with. Not for authors: it may change at any time.
+/// What the generated code uses. It is not meant for authors, and may change at any time.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::alert::RawColumn;

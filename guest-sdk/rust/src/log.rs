@@ -1,25 +1,25 @@
-//! Messages to the filter's author. The host keeps a bounded number of them.
+//! Messages to the filter's author. The host keeps a limited number of them.
 
-/// How much a message matters.
+/// The importance of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// For whoever looks for a mistake.
+    /// Details for finding a mistake.
     Debug,
-    /// Worth knowing.
+    /// Something worth knowing.
     Info,
-    /// Something is not as it should be.
+    /// Something looks wrong.
     Warn,
     /// Something went wrong.
     Error,
 }
 
-/// Hands a message to the host; natively it goes to stderr.
+/// Passes a message to the host; in native builds it goes to stderr.
 #[cfg(not(target_family = "wasm"))]
 pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
-/// Hands a message to the host.
+/// Passes a message to the host.
 #[cfg(target_family = "wasm")]
 pub fn log(level: Level, message: &str) {
     use crate::bindings::skysieve::filter::logging;

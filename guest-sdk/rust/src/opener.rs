@@ -1,4 +1,4 @@
-//! The columns of a batch, opened as the fields of an alert.
+//! Opens the columns of a batch as the fields of an alert.
 
 use crate::alert::{Kind, RawColumn};
 use crate::field::FieldType;
@@ -10,7 +10,7 @@ pub struct Opener<'c, 'a> {
 }
 
 impl<'c, 'a> Opener<'c, 'a> {
-    /// Begins with the first column of a batch of `rows` alerts, for a struct of `fields` fields.
+    /// Begins with the first column of a batch of `rows` alerts, for a struct with `fields` fields.
     pub fn new(columns: &'c [RawColumn<'a>], rows: usize, fields: usize) -> Result<Opener<'c, 'a>, String> {
         if columns.len() != fields {
             return Err(format!("the host passed {} columns, the manifest has {fields} fields", columns.len()));
@@ -18,7 +18,7 @@ impl<'c, 'a> Opener<'c, 'a> {
         Ok(Opener { columns: columns.iter(), rows })
     }
 
-    /// The next column as one of `T`; errors contain `name`.
+    /// Opens the next column as a field of type `T`; errors contain `name`.
     pub fn next<T: FieldType<'a>>(&mut self, name: &str) -> Result<T::Reader, String> {
         let column = self.columns.next().ok_or("the host passed too few columns")?;
         if column.kind != T::KIND && T::KIND != Kind::Any {

@@ -3,7 +3,7 @@
 use crate::alert::{Alert, Field, RawColumn};
 use crate::verdict::{Annotation, Verdict};
 
-/// What `#[filter]` makes of a function.
+/// What `#[filter]` makes from a function.
 pub trait Filter {
     /// The author's config.
     type Config: 'static;
@@ -11,10 +11,10 @@ pub trait Filter {
     /// Parses and checks the config.
     fn configure(text: &str) -> Result<Self::Config, String>;
 
-    /// What the filter is.
+    /// Describes the filter.
     fn manifest() -> Result<Manifest, String>;
 
-    /// Judges `rows` alerts and hands those that it accepts to `accept`, with their annotations.
+    /// Judges `rows` alerts, and passes those that it accepts to `accept`, with their annotations.
     fn evaluate(
         config: &Self::Config,
         rows: u32,
@@ -23,19 +23,19 @@ pub trait Filter {
     ) -> Result<(), String>;
 }
 
-/// What a filter is; see `manifest` in `wit/filter.wit`.
+/// What a filter says about itself; see `manifest` in `wit/filter.wit`.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// One line for people.
+    /// A description in one line, for people.
     pub description: &'static str,
-    /// The fields it reads.
+    /// The fields that it reads.
     pub fields: Vec<Field>,
 }
 
 /// The manifest of a filter that reads `A`.
 pub fn manifest<A: Alert>(description: &'static str) -> Result<Manifest, String> {
     let fields = A::fields();
-    // The macro sees `Column` only by its name; here it is known for sure.
+    // The macro recognises `Column` only by its name; here the field's type is known for certain.
     for Field { name, paths, list, .. } in &fields {
         match (list, paths.iter().find(|path| path.contains("[]") != *list)) {
             (_, None) => {}
@@ -46,7 +46,7 @@ pub fn manifest<A: Alert>(description: &'static str) -> Result<Manifest, String>
     Ok(Manifest { description, fields })
 }
 
-/// Reads the alerts of a batch one by one and hands on those that `judge` accepts.
+/// Reads the alerts of a batch one by one, and passes on those that `judge` accepts.
 #[inline]
 pub fn judge_all<A: Alert>(
     rows: u32,
@@ -65,7 +65,8 @@ pub fn judge_all<A: Alert>(
     Ok(())
 }
 
-/// Exports a filter from the author's crate, which is where a component's functions have to be. Natively this does nothing.
+/// Exports a filter from the author's crate, where the functions of a component have to be. In native builds it does
+/// nothing.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {

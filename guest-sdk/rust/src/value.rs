@@ -5,9 +5,10 @@ use std::ops::Range;
 use crate::alert::{Kind, RawColumn};
 use crate::view::{Blobs, Numbers, Texts, View};
 
-/// A value of the kind that the alert's schema has. Where the schema has a union of several kinds, it is that of the value
-/// in the alert. Through an array all values of an alert are of one kind: the narrowest that holds them, or text, with
-/// numbers printed and bytes in base64, where none does (an int and a string, say).
+/// A value of the kind that the alert's schema has. If the schema has a union of several kinds, it is the kind of the
+/// value in the alert. At a path through an array, all values of an alert have the same kind: the narrowest that holds
+/// them all or, if no kind does (for an int and a string, say), text, in which numbers are printed and bytes are in
+/// base64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     /// Avro's boolean.
@@ -20,13 +21,13 @@ pub enum Value<'a> {
     Float(f32),
     /// Avro's double.
     Double(f64),
-    /// Avro's string, and the symbol of an enum.
+    /// Avro's string, or the symbol of an enum.
     Text(&'a str),
-    /// Avro's bytes and fixed.
+    /// Avro's bytes or fixed.
     Bytes(&'a [u8]),
 }
 
-/// A column of them: all are of one kind.
+/// A column of such values, all of the same kind.
 #[derive(Clone, Copy, Debug)]
 pub enum Values<'a> {
     Boolean(Numbers<'a, bool, 1>),
@@ -38,7 +39,7 @@ pub enum Values<'a> {
     Bytes(Blobs<'a>),
 }
 
-/// The same expression whatever the kind is.
+/// Evaluates the same expression for whichever kind the column has.
 macro_rules! each {
     ($values:expr, $view:ident => $do:expr) => {
         match $values {

@@ -1,35 +1,35 @@
-//! What a filter says of an alert.
+//! The verdict of a filter on an alert.
 
 use std::fmt::Display;
 
-/// A name and a value that travel with an accepted alert, as a header of its Kafka message.
+/// A name and a value that travel with an accepted alert as a header of its Kafka message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Annotation {
-    /// Its name.
+    /// The header's name.
     pub name: String,
-    /// Its value.
+    /// The header's value.
     pub value: String,
 }
 
-/// What a filter says of an alert.
+/// The verdict of a filter on an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The alert is not published.
     Reject,
     /// The alert is published on the filter's topic.
     Accept,
-    /// The alert is published with annotations. Made by [`Verdict::with`].
+    /// The alert is published with annotations. [`Verdict::with`] makes this variant.
     Annotated(Vec<Annotation>),
 }
 
 impl Verdict {
-    /// Accepts the alert if `condition` holds.
+    /// Accepts the alert if `condition` holds, and rejects it otherwise.
     #[inline]
     pub fn accept_if(condition: bool) -> Verdict {
         if condition { Verdict::Accept } else { Verdict::Reject }
     }
 
-    /// Annotates the alert, if it is accepted. The value is formatted only then.
+    /// Adds an annotation if the alert is accepted. The value is formatted only in that case.
     #[inline]
     pub fn with(self, name: impl Into<String>, value: impl Display) -> Verdict {
         let mut annotations = match self {
@@ -46,7 +46,7 @@ impl Verdict {
         *self != Verdict::Reject
     }
 
-    /// The value of an annotation.
+    /// The value of the annotation with this name.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         match self {
             Verdict::Reject | Verdict::Accept => None,
@@ -61,17 +61,17 @@ impl From<bool> for Verdict {
     }
 }
 
-/// What a filter function may return: a [`Verdict`], a `bool`, or a `Result` of one of these. An error makes the alert a
-/// fault: it goes to the dead letters with the error's text.
+/// The types that a filter function may return: a [`Verdict`], a `bool`, or a `Result` of one of these. If it returns
+/// an error, the alert is a fault: it goes to the dead letters with the error's text.
 #[diagnostic::on_unimplemented(
     message = "a filter cannot return `{Self}`",
     label = "return `Verdict`, `bool`, `Result<Verdict, E>` or `Result<bool, E>`, where `E` implements `Display`"
 )]
 pub trait IntoVerdict {
-    /// The verdict, or the reason why there is no verdict.
+    /// The verdict, or the reason why there is none.
     ///
     /// # Errors
-    /// The author's own, as text.
+    /// Returns the author's own error as text.
     fn into_verdict(self) -> Result<Verdict, String>;
 }
 

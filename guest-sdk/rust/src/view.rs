@@ -1,4 +1,4 @@
-//! Columns of values in the host's buffers, checked once, then read in place.
+//! Columns of values in the host's buffers, which are checked once and then read in place.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,33 +6,33 @@ use std::ops::Range;
 
 use crate::alert::RawColumn;
 
-/// A run of packed values of one type.
+/// A sequence of packed values of one type.
 pub trait View<'a>: Copy + fmt::Debug {
     /// One value.
     type Item;
 
-    /// No values.
+    /// Returns a view without values.
     fn empty() -> Self;
 
-    /// Checks the buffers of a column.
+    /// Checks the buffers of a column, and returns a view of them.
     fn open(column: &RawColumn<'a>) -> Result<Self, String>;
 
-    /// How many values there are.
+    /// The number of values.
     fn len(&self) -> usize;
 
-    /// One of them.
+    /// The value at `index`.
     ///
     /// # Panics
-    /// When `index` is not below `len`.
+    /// Panics if `index` is not less than `len`.
     fn at(&self, index: usize) -> Self::Item;
 
-    /// Some of them.
+    /// The values in a range.
     fn slice(&self, range: Range<usize>) -> Self;
 }
 
 /// A value of `N` bytes.
 pub trait Fixed<const N: usize>: Copy + fmt::Debug {
-    /// From little-endian bytes.
+    /// Decodes a value from little-endian bytes.
     fn decode(bytes: [u8; N]) -> Self;
 }
 
@@ -103,7 +103,7 @@ impl<'a, T: Fixed<N>, const N: usize> View<'a> for Numbers<'a, T, N> {
     }
 }
 
-/// Cumulative counts: where each entry ends; it begins where the one before does.
+/// Cumulative counts. They say where each entry ends; it begins where the previous one ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends<'a> {
     start: usize,
@@ -113,7 +113,7 @@ pub struct Ends<'a> {
 impl<'a> Ends<'a> {
     const EMPTY: Ends<'static> = Ends { start: 0, ends: &[] };
 
-    /// Of entries within `total` things. Their last end must be the total.
+    /// Checks a buffer of entries over `total` things. The last entry must end at `total`.
     pub fn open(buffer: &'a [u8], total: usize) -> Result<Ends<'a>, String> {
         let (ends, rest) = buffer.as_chunks();
         let ascending = ends.is_sorted_by_key(|end| u32::from_le_bytes(*end));
@@ -124,18 +124,18 @@ impl<'a> Ends<'a> {
         Ok(Ends { start: 0, ends })
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// What belongs to one of them.
+    /// The range that belongs to one entry.
     #[inline(always)]
     pub fn of(&self, index: usize) -> Range<usize> {
         self.start_of(index)..u32::from_le_bytes(self.ends[index]) as usize
     }
 
-    /// Some of the entries.
+    /// The entries in a range.
     #[inline(always)]
     pub fn slice(&self, range: Range<usize>) -> Ends<'a> {
         Ends { start: self.start_of(range.start), ends: &self.ends[range] }
@@ -225,11 +225,11 @@ impl<'a> View<'a> for Texts<'a> {
     }
 }
 
-/// Values of which some may be null.
+/// Values that may be null.
 #[derive(Clone, Copy, Debug)]
 pub struct Nullable<'a, V> {
     values: V,
-    /// Empty: all are present.
+    /// Empty if there are no nulls.
     present: &'a [u8],
 }
 

@@ -1,9 +1,9 @@
-//! A filter as the host calls it: columns in, accepted rows out.
+//! A filter as the host calls it: it is passed columns, and returns accepted rows.
 
 use skysieve_sdk::__private::{Annotation, RawColumn};
 use skysieve_sdk::{Alert, Column, Field, Kind, Value, Verdict};
 
-/// The buffers of a column, as a host makes them.
+/// The buffers of a column, as a host fills them.
 struct Buffers {
     kind: Kind,
     values: Vec<u8>,
@@ -54,7 +54,7 @@ struct Source<'a> {
     bands: Column<'a, &'a str>,
 }
 
-/// The whole of a batch, one line an alert.
+/// The results for the whole batch, one line for each accepted alert.
 fn shown(rows: u32, columns: &[Buffers]) -> Result<Vec<String>, String> {
     let columns: Vec<RawColumn<'_>> = columns.iter().map(Buffers::raw).collect();
     let mut lines = Vec::new();
@@ -102,7 +102,7 @@ fn fields_are_declared_as_they_are_typed() {
     );
 }
 
-/// Breaks one column of the batch; the error must name the field.
+/// Breaks one column of the batch, and checks that the error names the field.
 fn breaks(column: usize, name: &str, change: impl FnOnce(&mut Buffers)) {
     let mut columns = batch();
     change(&mut columns[column]);
@@ -118,7 +118,7 @@ fn broken_columns_are_errors_that_name_the_field() {
     breaks(1, "name", |column| column.present = vec![1]);
     breaks(1, "name", |column| column.values[0] = 0xff);
     breaks(1, "name", |column| column.offsets[0] = 200);
-    // Within a letter.
+    // The offset lies within a letter.
     breaks(1, "name", |column| (column.offsets[0], column.offsets[4]) = (6, 6));
     breaks(2, "earlier", |column| column.ends[0] = 3);
     breaks(2, "earlier", |column| column.ends[8] = 2);

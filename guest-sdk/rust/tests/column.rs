@@ -1,4 +1,4 @@
-//! Histories as tests make them.
+//! Histories as authors' tests make them.
 
 use skysieve_sdk::Column;
 

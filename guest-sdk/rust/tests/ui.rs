@@ -1,4 +1,4 @@
-//! What an author is told who uses the macros wrongly.
+//! The errors that authors get when they use the macros wrongly.
 
 #[test]
 fn wrong_use_says_what_to_write() {

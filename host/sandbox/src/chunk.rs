@@ -1,11 +1,11 @@
-//! How many alerts fit a call of a filter.
+//! How many alerts fit into one call of a filter.
 
 use super::limits::CALL_ALERTS;
 
-/// Calls of full size that must succeed before a larger one is tried.
+/// How many calls of the current size must succeed before a larger size is tried.
 const STREAK: u32 = 32;
 
-/// How many alerts fit a call of this filter: what is remembered from one batch to the next.
+/// How many alerts fit into one call of this filter. This is remembered from one batch to the next.
 #[derive(Debug)]
 pub struct Chunk {
     pub(super) size: usize,
@@ -19,7 +19,7 @@ impl Default for Chunk {
 }
 
 impl Chunk {
-    /// A call of `rows` succeeded.
+    /// Records that a call of `rows` alerts succeeded.
     pub(super) fn fitted(&mut self, rows: usize) {
         if rows < self.size || self.size == CALL_ALERTS {
             return;
@@ -30,7 +30,7 @@ impl Chunk {
         }
     }
 
-    /// A call of `rows` failed though no alert of it fails alone.
+    /// Records that a call of `rows` alerts failed, although none of its alerts fails alone.
     pub(super) fn too_large(&mut self, rows: usize) {
         *self = Chunk { size: self.size.min(rows.div_ceil(2)), streak: 0 };
     }

@@ -1,4 +1,4 @@
-//! The engine: compiles modules, holds the pool of instances, ticks the clock of deadlines.
+//! The engine: it compiles modules, holds the pool of instances, and runs the clock for deadlines.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,13 +17,13 @@ use super::module::{Compiled, Module};
 use super::refusal::Refusal;
 use super::state::{self, State};
 
-/// How often the clock of deadlines ticks.
+/// The time between two ticks of the clock for deadlines.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Address space of a memory with which no access needs a bounds check: all that 32 bits reach.
+/// The address space of a memory for which no access needs a bounds check: everything that 32 bits can reach.
 const UNCHECKED: u64 = 4 << 30;
 
-/// The process's WebAssembly engine. Clones share it.
+/// The WebAssembly engine of the process. Clones share it.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -34,21 +34,21 @@ struct Shared {
     modules: Mutex<HashMap<[u8; 32], Arc<Slot>>>,
 }
 
-/// One module: locked while it is compiled, empty once nobody uses it.
+/// The slot of one module. It is locked while the module is compiled, and empty once nobody uses the module.
 type Slot = Mutex<Weak<Compiled>>;
 
-/// Why there is no engine.
+/// Why the engine can't be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot set up WebAssembly: {0}")]
 pub struct SandboxError(String);
 
 impl Engine {
-    /// Reserves the pool (address space, not memory) and starts the clock.
+    /// Reserves the pool (of address space, not memory) and starts the clock.
     ///
     /// # Errors
-    /// [`SandboxError`] when the address space doesn't hold the pool, or no thread can be started.
+    /// Returns a [`SandboxError`] if the address space has no room for the pool, or if no thread can be started.
     pub fn new(pool: &PoolConfig) -> Result<Engine, SandboxError> {
-        // Where address space is short (`ulimit -v`, very many filters), memory accesses are checked instead.
+        // If address space is scarce (`ulimit -v`, very many filters), every memory access is checked instead.
         let engine = wasmtime::Engine::new(&config(pool, UNCHECKED))
             .or_else(|_| wasmtime::Engine::new(&config(pool, pool.memory as u64)))
             .map_err(|error| SandboxError(format!("{error:#}")))?;
@@ -65,11 +65,11 @@ impl Engine {
         Ok(Engine(Arc::new(Shared { engine, linker, pool: pool.clone(), modules: Mutex::default() })))
     }
 
-    /// Inspects and compiles a module. Equal bytes give the same module, compiled once while any clone of it lives.
-    /// Takes up to seconds.
+    /// Inspects and compiles a module. The same bytes give the same module, which is compiled only once while any clone
+    /// of it exists. This can take seconds.
     ///
     /// # Errors
-    /// [`Refusal`] says what is wrong with it, and where.
+    /// Returns a [`Refusal`] that says what is wrong with the module, and where.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
         if limits.memory > self.0.pool.memory {
             return Err(Refusal::MemoryLimit { limit: limits.memory, pool: self.0.pool.memory });
@@ -89,7 +89,7 @@ impl Engine {
         Ok(Module(compiled))
     }
 
-    /// The slot of a hash; those of modules that nobody uses are forgotten on the way.
+    /// Returns the slot of a hash. Slots of modules that nobody uses any more are dropped along the way.
     fn slot(&self, sha256: [u8; 32]) -> Arc<Slot> {
         let mut modules = self.0.modules.lock();
         modules.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.lock().strong_count() > 0);
@@ -112,7 +112,7 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// Clock ticks after which a deadline has surely passed.
+/// The number of clock ticks after which a deadline has certainly passed.
 pub fn ticks(deadline: Duration) -> u64 {
     let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos());
     u64::try_from(ticks).unwrap_or(u64::MAX / 2).min(u64::MAX / 2) + 1
@@ -146,7 +146,7 @@ fn config(pool: &PoolConfig, reservation: u64) -> Config {
     config
 }
 
-/// Counts and sizes of the pool. Only memories and tables take address space; the other numbers are mere bounds.
+/// The counts and sizes of the pool. Only memories and tables take address space; the other numbers are mere limits.
 fn pooling(pool: &PoolConfig) -> PoolingAllocationConfig {
     let filters = pool.filters.saturating_add(SPARE_FILTERS);
     let mut pooling = PoolingAllocationConfig::new();

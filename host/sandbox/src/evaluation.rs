@@ -1,24 +1,24 @@
-//! What came of a batch.
+//! The result of a batch.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift};
 
-/// What a filter made of a batch. Alerts that are neither in `accepted` nor in `faults` are rejected.
+/// The verdicts of a filter on a batch. Alerts that are neither in `accepted` nor in `faults` are rejected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evaluation {
-    /// Accepted alerts, by row.
+    /// Accepted alerts, in order of their rows.
     pub accepted: Vec<Accepted>,
-    /// Alerts on which the filter failed, by row. None of them is in `accepted`.
+    /// Alerts on which the filter failed, in order of their rows. None of them is in `accepted`.
     pub faults: Vec<Fault>,
-    /// What the filter said in the calls that counted, a bounded number.
+    /// The filter's messages in the calls that counted; their number is limited.
     pub logs: Vec<Log>,
-    /// Fuel spent in all calls, those included that were halved and repeated.
+    /// The fuel spent in all calls, including those that failed and were repeated in halves.
     pub fuel: u64,
-    /// Calls made: 1 unless the batch was cut.
+    /// The number of calls: 1 unless the batch was split.
     pub calls: u32,
-    /// Fuel of each call that held a single alert, in order of the calls.
+    /// The fuel of each call with a single alert, in the order of the calls.
     pub single_fuel: Vec<u64>,
 }
 
@@ -26,9 +26,9 @@ pub struct Evaluation {
 #[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
 #[component(record)]
 pub struct Accepted {
-    /// Counted from 0 within the batch.
+    /// The number of the row, counted from 0 within the batch.
     pub row: u32,
-    /// What the filter attached.
+    /// The annotations that the filter added.
     pub annotations: Vec<Annotation>,
 }
 
@@ -45,13 +45,13 @@ pub struct Annotation {
 /// One alert on which the filter failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Counted from 0 within the batch.
+    /// The number of the row, counted from 0 within the batch.
     pub row: u32,
     /// How it failed.
     pub kind: FaultKind,
-    /// What happened, for people.
+    /// A description of what happened, for people.
     pub message: String,
-    /// Where in the module, innermost call first, a line each.
+    /// Where it happened in the module: one line for each frame, innermost first.
     pub backtrace: Option<String>,
 }
 
@@ -59,21 +59,21 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultKind {
-    /// It stopped itself or did what WebAssembly forbids.
+    /// It stopped itself, or did something that WebAssembly forbids.
     Trap,
-    /// It used the fuel of an alert up.
+    /// It used up the fuel of an alert.
     Fuel,
     /// It failed after it was denied memory beyond its limit.
     Memory,
-    /// It took longer than a call may.
+    /// It took longer than a call may take.
     Deadline,
     /// It returned an error.
     Error,
     /// It returned something that breaks the contract.
     Output,
-    /// The alert's schema lacks a field that the filter can't do without. Found before the filter is called.
+    /// The alert's schema lacks a field that the filter requires. This is found before the filter is called.
     Field,
-    /// The host itself failed on the alert while this filter judged it: a bug of the host's, not the filter's.
+    /// The host itself failed on the alert while this filter judged it. This is a bug of the host, not of the filter.
     Host,
 }
 
@@ -95,28 +95,28 @@ impl fmt::Display for FaultKind {
 /// A message from a filter to its author.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
-    /// How much it matters.
+    /// The importance of the message.
     pub level: Level,
-    /// The text, cut at the limit.
+    /// The text, cut to the limit.
     pub message: String,
 }
 
-/// How much a message matters.
+/// The importance of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ComponentType, Lift)]
 #[serde(rename_all = "lowercase")]
 #[component(enum)]
 #[repr(u8)]
 pub enum Level {
-    /// For the author's debugging.
+    /// Details for finding a mistake.
     #[component(name = "debug")]
     Debug,
-    /// Worth knowing.
+    /// Something worth knowing.
     #[component(name = "info")]
     Info,
     /// Something looks wrong.
     #[component(name = "warn")]
     Warn,
-    /// Something is wrong.
+    /// Something went wrong.
     #[component(name = "error")]
     Error,
 }

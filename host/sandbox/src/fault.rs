@@ -1,4 +1,4 @@
-//! What a failed call is called, and where in the module it failed.
+//! Classifies failed calls, and finds out where in the module they failed.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::limits::{BACKTRACE_BYTES, FRAMES, MESSAGE_BYTES};
 use super::state::State;
 use super::text::{Bounded, show};
 
-/// What a call, or a start, may take.
+/// The limits of one call or start.
 #[derive(Clone, Copy)]
 pub struct Bounds {
     pub fuel: u64,
     pub deadline: Duration,
 }
 
-/// A call that failed, or a start.
+/// A call or a start that failed.
 #[derive(Clone, Debug)]
 pub struct Failure {
     pub kind: FaultKind,
@@ -26,14 +26,14 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure that is no trap.
+    /// A failure that is not a trap.
     pub fn new(kind: FaultKind, message: impl fmt::Display) -> Failure {
         Failure { kind, message: show(message, MESSAGE_BYTES), backtrace: None }
     }
 
-    /// From what the engine says of a call within `bounds`.
+    /// The failure for an error of the engine in a call within `bounds`.
     pub fn trapped(error: &wasmtime::Error, state: &State, bounds: &Bounds) -> Failure {
-        // The error's own text would be its backtrace, demangled without bounds.
+        // The error's own text would contain its backtrace, demangled to an unlimited length.
         let cause = error.root_cause().to_string();
         let kind = kind(error.downcast_ref(), &cause, state.memory.denied);
         let message = match kind {
@@ -50,20 +50,22 @@ impl Failure {
     }
 }
 
-/// Which kind of fault an error of the engine is.
+/// The kind of fault for an error of the engine.
 fn kind(trap: Option<&Trap>, cause: &str, denied: bool) -> FaultKind {
     match trap {
         Some(Trap::OutOfFuel) => FaultKind::Fuel,
         Some(Trap::Interrupt) => FaultKind::Deadline,
         _ if denied => FaultKind::Memory,
         Some(_) => FaultKind::Trap,
-        // Passing columns failed in the filter's own `cabi_realloc`; anything else is about what came back.
+        // If passing the columns failed, the fault is in the filter's own `cabi_realloc`; any other error is about the
+        // result.
         None if cause.starts_with("realloc return") => FaultKind::Trap,
         None => FaultKind::Output,
     }
 }
 
-/// A line a frame, innermost first: offset in the core module, and the function's name, of Rust's without its mangling.
+/// One line for each frame, innermost first: the offset in the core module, and the function's name. Rust's names are
+/// demangled.
 fn backtrace(trace: &WasmBacktrace) -> Option<String> {
     let mut out = Bounded { text: String::new(), limit: BACKTRACE_BYTES };
     for frame in trace.frames().iter().take(FRAMES) {

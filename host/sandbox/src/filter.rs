@@ -1,4 +1,4 @@
-//! One filter: a module with a config, and an instance of it as long as it behaves.
+//! One filter: a module with a config, and an instance of it for as long as it behaves well.
 
 use std::fmt;
 
@@ -11,24 +11,24 @@ use super::module::Module;
 use super::refusal::Refusal;
 use super::stack::with_room;
 
-/// One filter: an instance of a module with a config. Moves between threads, works on one at a time.
+/// One filter: an instance of a module with a config. It can move between threads, but works on one at a time.
 pub struct Filter {
     module: Module,
     config: String,
     limits: Limits,
     pub(super) manifest: Manifest,
-    /// `None` after a failure, until it is needed again.
+    /// `None` after a failure, until an instance is needed again.
     pub(super) instance: Option<Instance>,
     pub(super) chunk: Chunk,
     pub(super) memory_peak: usize,
-    /// Messages of its start that no evaluation has handed on yet.
+    /// Messages from its start that no evaluation has returned yet.
     pub(super) start_logs: (Vec<Log>, u64),
 }
 
 impl Filter {
     /// Instantiates the module and asks it to describe itself.
     ///
-    /// # Errors
+    /// Returns a [`Refusal`] if it can't start, or if its description breaks the rules.
     /// [`Refusal`] when it can't start, or describes itself as no filter may.
     pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<Filter, Refusal> {
         module.0.needs().within(limits)?;
@@ -45,17 +45,17 @@ impl Filter {
         })
     }
 
-    /// What it says of itself.
+    /// What it says about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Bytes of linear memory, the most so far.
+    /// The largest size of its linear memory so far, in bytes.
     pub fn memory_peak(&self) -> usize {
         self.memory_peak
     }
 
-    /// SHA-256 of the module, in hex.
+    /// The SHA-256 hash of the module, in hexadecimal.
     pub fn sha256(&self) -> &str {
         self.module.sha256()
     }
@@ -64,7 +64,7 @@ impl Filter {
         &self.limits
     }
 
-    /// The instance, or a fresh one in place of one that failed. For as long as the caller has it, there is none.
+    /// Takes the instance, or a new one if the last one failed. The filter has none until the caller puts it back.
     pub(super) fn take_instance(&mut self) -> Result<Instance, Refusal> {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);

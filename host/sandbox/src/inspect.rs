@@ -1,4 +1,4 @@
-//! What can be said of a module without compiling it: a pure function of its bytes.
+//! Checks that need no compilation: a pure function of a module's bytes.
 
 mod contract;
 mod signature;
@@ -18,26 +18,26 @@ use tally::Tally;
 pub const LOGGING: &str = "skysieve:filter/logging@0.1.0";
 
 /// What toolchains emit for plain 32-bit code (WebAssembly 2.0 without `externref`, and constant expressions for
-/// position-independent code), and components. No threads, memory64, exceptions, garbage collection or stack switching;
-/// no relaxed SIMD, whose results differ between processors.
+/// position-independent code), and components. Threads, memory64, exceptions, garbage collection and stack switching
+/// are excluded, and so is relaxed SIMD, whose results differ between processors.
 pub const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::GC_TYPES)
     .union(WasmFeatures::EXTENDED_CONST)
     .union(WasmFeatures::COMPONENT_MODEL);
 
-/// Bytes that are shown of what is no WebAssembly.
+/// How many bytes are shown of something that is not WebAssembly.
 const BEGINS: usize = 12;
 
-/// What an instance takes from its beginning.
+/// What an instance needs from the beginning.
 #[derive(Debug, Default)]
 pub struct Needs {
-    /// Core instances.
+    /// The number of core instances.
     pub core_instances: u32,
     memory: Initial,
     elements: Initial,
 }
 
-/// The sum of what memories or tables begin with, and where the largest is declared.
+/// The sum of the initial sizes of memories or tables, and where the largest is declared.
 #[derive(Debug, Default)]
 struct Initial {
     sum: u64,
@@ -55,7 +55,7 @@ impl Initial {
 }
 
 impl Needs {
-    /// Whether the limits let an instance begin.
+    /// Checks whether the limits allow an instance to start.
     pub fn within(&self, limits: &Limits) -> Result<(), Refusal> {
         let Initial { sum, offset, .. } = self.memory;
         if sum > limits.memory as u64 {
@@ -69,10 +69,10 @@ impl Needs {
     }
 }
 
-/// Checks bytes without compiling them: a pure function of bytes and limits.
+/// Checks bytes without compiling them. This is a pure function of the bytes and the limits.
 ///
 /// # Errors
-/// [`Refusal`] says what is wrong, and where.
+/// Returns a [`Refusal`] that says what is wrong, and where.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
     if bytes.len() > limits.module_size {
         return Err(Refusal::Size { size: bytes.len(), limit: limits.module_size });
@@ -80,7 +80,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<(), Refusal> {
     examine(bytes)?.within(limits)
 }
 
-/// Validates a component, and says what an instance of it needs.
+/// Validates a component, and determines what an instance of it needs.
 pub fn examine(bytes: &[u8]) -> Result<Needs, Refusal> {
     if !bytes.starts_with(b"\0asm") {
         return Err(Refusal::NotWasm { what: looks_like(bytes) });
@@ -100,7 +100,7 @@ fn invalid(error: wasmparser::BinaryReaderError) -> Refusal {
     Refusal::Invalid { offset: error.offset(), message: one_line(error.message()) }
 }
 
-/// What bytes that are no WebAssembly look like, and what to do with them.
+/// Describes bytes that are not WebAssembly, and suggests what to do with them.
 fn looks_like(bytes: &[u8]) -> String {
     let text = bytes.trim_ascii_start();
     match bytes {
@@ -123,7 +123,7 @@ struct Examiner<'a> {
     validator: Validator,
     allocations: FuncValidatorAllocations,
     tally: Tally,
-    /// Names of what the outermost component imports.
+    /// The names of the outermost component's imports.
     imports: Vec<&'a str>,
     functions: u32,
     needs: Needs,
@@ -199,7 +199,8 @@ fn check_size(body: &FunctionBody<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Names of functions, as every frame of a backtrace copies one. A name section that can't be read names nothing.
+/// Checks the lengths of functions' names, because every frame of a backtrace copies one. A name section that can't be
+/// read has no names.
 fn check_names(section: &CustomSectionReader<'_>) -> Result<(), Refusal> {
     let KnownCustom::Name(names) = section.as_known() else { return Ok(()) };
     let functions = names.into_iter().filter_map(|name| match name {

@@ -1,4 +1,4 @@
-//! One instance: what is thrown away when a filter fails.
+//! One instance: the part that is thrown away when a filter fails.
 
 use std::ops::Range;
 
@@ -30,7 +30,7 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Instantiates and describes, within the limits of a start.
+    /// Instantiates the module and calls `describe`, within the limits of a start.
     pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<(Instance, Manifest), Refusal> {
         let bounds = Bounds { fuel: limits.start_fuel, deadline: limits.start_deadline };
         let mut store = Store::new(module.0.instance.engine(), State::new(limits));
@@ -45,10 +45,10 @@ impl Instance {
         Ok((Instance { store, evaluate, bounds, limits: limits.clone() }, manifest.try_into()?))
     }
 
-    /// Calls the filter with the alerts of `rows`. Rows of what it accepts are counted from `rows.start`.
+    /// Calls the filter with the alerts of `rows`. The rows that it accepts are counted from `rows.start`.
     ///
     /// # Errors
-    /// Whatever the filter did wrong. The instance must not be called again then.
+    /// Returns a [`Failure`] for whatever the filter did wrong. The instance must not be called again then.
     pub fn evaluate(&mut self, rows: Range<usize>, columns: &[&Column]) -> Result<Vec<Accepted>, Failure> {
         let views: Vec<_> = columns.iter().map(|column| column.slice(rows.clone())).collect();
         let columns: Vec<_> = views.iter().map(WireColumn::from).collect();
@@ -65,17 +65,17 @@ impl Instance {
         }
     }
 
-    /// Fuel that the last call used.
+    /// The fuel that the last call used.
     pub fn fuel(&self) -> u64 {
         self.bounds.fuel - self.store.get_fuel().unwrap_or(0).min(self.bounds.fuel)
     }
 
-    /// Bytes of linear memory: the most so far, as it never shrinks.
+    /// The size of linear memory in bytes. It is also the largest size so far, because memory never shrinks.
     pub fn memory(&self) -> usize {
         self.store.data().memory.used
     }
 
-    /// Messages of the last call, and how many more were not kept.
+    /// The messages of the last call, and the number of those that were not kept.
     pub fn take_logs(&mut self) -> (Vec<Log>, u64) {
         let logs = &mut self.store.data_mut().logs;
         (std::mem::take(&mut logs.kept), std::mem::take(&mut logs.dropped))
@@ -102,7 +102,7 @@ fn refused(error: &wasmtime::Error, state: &State, bounds: &Bounds) -> Refusal {
     Refusal::Start { kind, message, backtrace }
 }
 
-/// Gives a call its fuel and its time.
+/// Gives a call its fuel and its deadline.
 fn arm(store: &mut Store<State>, bounds: Bounds) {
     store.set_fuel(bounds.fuel).expect("the engine meters fuel");
     store.set_epoch_deadline(ticks(bounds.deadline));

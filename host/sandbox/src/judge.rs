@@ -1,4 +1,5 @@
-//! Batches never change a verdict: calls that fail are halved until they succeed or one alert stands alone.
+//! The division into batches never changes a verdict: calls that fail are halved until they succeed or consist of one
+//! alert.
 
 use std::ops::Range;
 
@@ -11,23 +12,23 @@ use super::stack::with_room;
 use skysieve_avro::alert::Column;
 
 impl Filter {
-    /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields, each of `rows` rows, and
-    /// none of a field that is not `optional` has a null.
+    /// Judges a batch of `rows` alerts. `columns` are in the order of the manifest's fields and have `rows` rows each.
+    /// A column of a field that is not `optional` must not have nulls.
     ///
-    /// Every misbehaviour of the filter ends as a fault of the alerts to blame and of no other. Fast on a thread of
-    /// [`spawn`](super::spawn).
+    /// Any misbehaviour of the filter becomes a fault of the alerts that are to blame, and of no others. This is fast
+    /// on a thread started by [`spawn`](super::spawn).
     pub fn evaluate(&mut self, rows: usize, columns: &[&Column]) -> Evaluation {
         self.evaluate_by(usize::MAX, rows, columns)
     }
 
-    /// As [`Filter::evaluate`], in calls of at most `chunk` alerts each.
+    /// The same as [`Filter::evaluate`], in calls of at most `chunk` alerts each.
     pub fn evaluate_by(&mut self, chunk: usize, rows: usize, columns: &[&Column]) -> Evaluation {
         debug_assert_eq!(columns.len(), self.manifest.fields.len(), "a column for each field");
         with_room(|| Judge::new(self, chunk, columns).judge_all(rows))
     }
 }
 
-/// One batch on its way through a filter.
+/// The evaluation of one batch by a filter.
 struct Judge<'a> {
     filter: &'a mut Filter,
     asked: usize,
@@ -64,7 +65,7 @@ impl<'a> Judge<'a> {
         self.evaluation
     }
 
-    /// Whether an alert of `rows` failed on its own.
+    /// Judges some rows. Returns whether one of the alerts failed on its own.
     fn judge(&mut self, rows: Range<usize>) -> bool {
         let mut blamed = false;
         let mut rest = rows;
@@ -77,7 +78,7 @@ impl<'a> Judge<'a> {
         blamed
     }
 
-    /// As [`Judge::judge`], in one call if that works.
+    /// The same as [`Judge::judge`], in a single call if that succeeds.
     fn judge_together(&mut self, rows: Range<usize>) -> bool {
         if self.gave_up.is_some() {
             return self.blame(rows);
@@ -107,7 +108,7 @@ impl<'a> Judge<'a> {
         first || second
     }
 
-    /// One call. The instance is kept only if it behaved.
+    /// Makes one call. The instance is kept only if it behaved well.
     fn call(&mut self, mut instance: Instance, rows: Range<usize>) -> Result<(), Failure> {
         let result = instance.evaluate(rows.clone(), self.columns);
         self.evaluation.calls += 1;
@@ -156,14 +157,14 @@ impl<'a> Judge<'a> {
         self.evaluation.logs.extend(logs.into_iter().take(room));
     }
 
-    /// The alert in `row` failed. Always true.
+    /// Records that the alert in `row` failed. Always returns true.
     fn blame_one(&mut self, row: usize, failure: Failure) -> bool {
         let Failure { kind, message, backtrace } = failure;
         self.evaluation.faults.push(Fault { row: row as u32, kind, message, backtrace });
         true
     }
 
-    /// The rest fails for what made the host give up. Always true.
+    /// Records that the rest failed for the reason that made the host give up. Always returns true.
     fn blame(&mut self, rows: Range<usize>) -> bool {
         rows.for_each(|row| {
             if let Some(failure) = self.gave_up.clone() {

@@ -1,8 +1,10 @@
-//! WebAssembly: one engine a process, one compiled module a content hash, one instance a filter, limits on all of it.
+//! WebAssembly: one engine for the process, one compiled module for each content hash, one instance for each filter,
+//! and limits on all of it.
 //!
-//! Bytes from outside are inspected ([`inspect()`]), compiled once ([`Engine::load`]) and instantiated per filter
-//! ([`Filter::start`]). A filter is called with batches ([`Filter::evaluate`]); whatever it does in there, the outcome is
-//! an [`Evaluation`] that says of every alert whether it was accepted, rejected (neither named) or a [`Fault`].
+//! Bytes from outside are inspected ([`inspect()`]), compiled once ([`Engine::load`]) and instantiated for each filter
+//! ([`Filter::start`]). A filter is called with batches ([`Filter::evaluate`]). Whatever it does, the result is an
+//! [`Evaluation`], which says for every alert whether it was accepted, rejected (if it is not mentioned) or a
+//! [`Fault`].
 
 mod chunk;
 mod engine;

@@ -1,87 +1,88 @@
-//! What one filter may use, and how many of them fit: every bound of the sandbox, each once. `docs/limits.md` has them
-//! for readers, and a test compares the two.
+//! What one filter may use, and how many filters there is room for: every limit of the sandbox, each in one place.
+//! `docs/limits.md` lists them for readers, and a test compares the two.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a module. CPython as a component has 17 MB; half as much again and more is left for what is bundled with it.
+/// The largest module, in bytes. CPython as a component has 17 MB; the limit leaves ample room for what is bundled with
+/// it.
 pub const MODULE_BYTES: usize = 64 << 20;
-/// Functions of a component, over all its core modules. CPython has some 20,000.
+/// The largest number of functions of a component, over all its core modules. CPython has some 20,000.
 pub const FUNCTIONS: u32 = 200_000;
-/// Bytes of a function. Compilers take more than linear time.
+/// The largest function, in bytes. Compilers take more than linear time.
 pub const FUNCTION_BYTES: usize = 1 << 20;
-/// Bytes of a function's name: each frame of a backtrace copies one.
+/// The longest name of a function, in bytes. Each frame of a backtrace copies one.
 pub const FUNCTION_NAME_BYTES: usize = 16 << 10;
-/// Components in components.
+/// How deep components may be nested.
 pub const NESTING: usize = 8;
-/// Instances that one component may come to, of its own and of what it nests, before the pool is asked: a few hundred
-/// bytes can ask for billions.
+/// How many instances one component may make, including those of the components nested in it, before the pool is asked:
+/// a few hundred bytes can ask for billions.
 pub const INSTANCES: u32 = 1000;
-/// Core instances of a component that the pool has room for: 1 to 3 for most, 38 for CPython.
+/// How many core instances of a component the pool has room for. Most components have 1 to 3; CPython has 38.
 pub const CORE_INSTANCES: u32 = 40;
-/// Elements of all tables of a filter together.
+/// How many elements all tables of a filter may have together.
 pub const TABLE_ELEMENTS: usize = 1 << 16;
-/// Memories and tables that a component may have. It has one memory as a rule, and two tables: its own, and that of the
-/// shim for its imports. For each filter the pool reserves address space for the half of them.
+/// How many memories and tables a component may have. It usually has one memory, and two tables: its own, and that of
+/// the shim for its imports. For each filter the pool reserves address space for half of them.
 pub const MEMORIES: u32 = 4;
 /// See [`MEMORIES`].
 pub const TABLES: u32 = 8;
-/// Bytes of linear memory that a filter's limit may go up to: what a language runner with its libraries takes, twice.
+/// The highest memory limit that a filter may have, in bytes: twice what a language runtime with its libraries takes.
 pub const MOST_MEMORY: usize = 64 << 20;
-/// Instances beyond [`PoolConfig::filters`] that the pool has room for: new versions are tried out while the old ones
-/// run, and a filter that is replaced is there twice for a moment.
+/// How many instances beyond [`PoolConfig::filters`] the pool has room for. New versions are tried out while the old
+/// ones run, and a filter that is being replaced exists twice for a moment.
 pub const SPARE_FILTERS: u32 = 64;
 
-/// Bytes of a filter's description.
+/// The longest description of a filter, in bytes.
 pub const DESCRIPTION_BYTES: usize = 4 << 10;
-/// Fields of a filter.
+/// How many fields a filter may have.
 pub const FIELDS: usize = 256;
-/// Alternative paths of a field.
+/// How many alternative paths a field may have.
 pub const PATHS: usize = 16;
-/// Bytes of a path.
+/// The longest path, in bytes.
 pub const PATH_BYTES: usize = 1 << 10;
 
-/// Bytes of stack that a filter may use.
+/// How many bytes of stack a filter may use.
 pub const STACK_BYTES: usize = 2 << 20;
-/// Alerts of one call, at most: it bounds what a call can make the host hold.
+/// The largest number of alerts in one call. It limits what a call can make the host hold.
 pub const CALL_ALERTS: usize = 1024;
-/// Calls of one evaluation that may overrun their deadline. Finding one culprit among 256 takes 9. Without the bound a
-/// filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
+/// How many calls of one evaluation may overrun their deadline. Finding one culprit among 256 alerts takes 9. Without
+/// this limit, a filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
 pub const OVERRUNS: u32 = 20;
-/// Frames of a backtrace.
+/// The largest number of frames in a backtrace.
 pub const FRAMES: usize = 20;
-/// Bytes of a backtrace.
+/// The largest length of a backtrace, in bytes.
 pub const BACKTRACE_BYTES: usize = 8 << 10;
-/// Bytes of what is said of a fault.
+/// The longest message about a fault, in bytes.
 pub const MESSAGE_BYTES: usize = 2 << 10;
 
-/// Limits of one filter.
+/// The limits of one filter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Fuel that one alert may use: instructions, and bytes copied or filled by the one instruction that does so. A
-    /// call gets as much, however many alerts are in it.
+    /// The fuel that one alert may use. Each instruction costs one unit; instructions that copy or fill memory cost one
+    /// for each byte. A call gets the same amount, however many alerts it has.
     pub fuel: u64,
-    /// Bytes of linear memory, over all memories of the component. At most [`PoolConfig::memory`].
+    /// The size of linear memory in bytes, over all memories of the component. At most [`PoolConfig::memory`].
     pub memory: usize,
-    /// Wall-clock time of one call, in milliseconds when serialized.
+    /// The wall-clock time of one call, serialized in milliseconds.
     #[serde(rename = "deadline_ms", with = "millis")]
     pub deadline: Duration,
-    /// Fuel to start: instantiate and `describe`.
+    /// The fuel for a start, which consists of instantiation and `describe`.
     pub start_fuel: u64,
-    /// Wall-clock time to start, in milliseconds when serialized.
+    /// The wall-clock time of a start, serialized in milliseconds.
     #[serde(rename = "start_deadline_ms", with = "millis")]
     pub start_deadline: Duration,
-    /// Bytes of the module.
+    /// The size of the module in bytes.
     pub module_size: usize,
-    /// Annotations of one accepted alert.
+    /// The number of annotations of one accepted alert.
     pub annotations: usize,
-    /// Bytes of the annotations of one accepted alert, names and values together.
+    /// The size of the annotations of one accepted alert in bytes, names and values together.
     pub annotation_bytes: usize,
-    /// Log messages kept of one evaluation; those beyond are counted.
+    /// The number of log messages that are kept from one evaluation; further ones are only counted.
     pub logs: usize,
-    /// Bytes kept of one log message, and of the text of an error.
+    /// The number of bytes that are kept of one log message, and of the text of an error.
     pub log_bytes: usize,
 }
 
@@ -102,14 +103,14 @@ impl Default for Limits {
     }
 }
 
-/// How many instances there can be, and how large; for the engine's life.
+/// How many instances there can be, and how large they can be. This holds for the whole life of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Filters that run at the same time.
+    /// The number of filters that run at the same time.
     pub filters: u32,
-    /// Bytes of linear memory that a filter's limit may go up to.
+    /// The highest memory limit that a filter may have, in bytes.
     pub memory: usize,
-    /// Core instances of one component; see [`CORE_INSTANCES`].
+    /// The number of core instances of one component; see [`CORE_INSTANCES`].
     pub core_instances: u32,
 }
 
@@ -120,13 +121,13 @@ impl Default for PoolConfig {
 }
 
 impl PoolConfig {
-    /// Room for so many filters; [`SPARE_FILTERS`] come on top.
+    /// A pool with room for this many filters, plus [`SPARE_FILTERS`].
     pub fn for_filters(filters: usize) -> PoolConfig {
         PoolConfig { filters: u32::try_from(filters).unwrap_or(u32::MAX), ..PoolConfig::default() }
     }
 }
 
-/// A [`Duration`] as a number of milliseconds.
+/// Serializes a [`Duration`] as a number of milliseconds.
 mod millis {
     use super::{Deserialize, Duration};
 

@@ -1,20 +1,20 @@
-//! What a filter says of itself, and what it may say.
+//! What a filter says about itself, and what it may say.
 
 use super::limits::{DESCRIPTION_BYTES, FIELDS, PATH_BYTES, PATHS};
 use super::refusal::Refusal;
 use super::wire::WireManifest;
 use skysieve_avro::alert::Field;
 
-/// Host memory that a manifest may take while it is read: one that keeps the limits above fits, whatever a hostile one
-/// makes its lists point at.
+/// How much host memory a manifest may take while it is read. A manifest within the limits above fits, whatever a
+/// hostile one makes its lists point at.
 pub const MANIFEST_BYTES: usize = DESCRIPTION_BYTES + FIELDS * (64 + PATHS * (PATH_BYTES + 64)) + (64 << 10);
 
-/// What a filter says of itself.
+/// What a filter says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Manifest {
-    /// One line for people.
+    /// A description in one line, for people.
     pub description: String,
-    /// The columns that [`Filter::evaluate`](super::Filter::evaluate) wants, in this order.
+    /// The columns that [`Filter::evaluate`](super::Filter::evaluate) needs, in this order.
     pub fields: Vec<Field>,
 }
 

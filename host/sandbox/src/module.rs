@@ -15,7 +15,7 @@ use super::text::one_line;
 pub struct Module(pub(super) Arc<Compiled>);
 
 impl Module {
-    /// SHA-256 of its bytes, in hex: the version of a filter.
+    /// The SHA-256 hash of its bytes, in hexadecimal. This is the version of a filter.
     pub fn sha256(&self) -> &str {
         &self.0.sha256
     }
@@ -27,20 +27,20 @@ impl fmt::Debug for Module {
     }
 }
 
-/// What clones of a [`Module`] share.
+/// What the clones of a [`Module`] share.
 pub struct Compiled {
-    /// Linked and type-checked, so that starting an instance is all that is left.
+    /// The module, linked and type-checked, so that only an instance has to be started.
     pub instance: InstancePre<State>,
-    /// Where its `describe` is.
+    /// The index of its `describe`.
     pub describe: ComponentExportIndex,
-    /// Where its `evaluate` is.
+    /// The index of its `evaluate`.
     pub evaluate: ComponentExportIndex,
     sha256: String,
     needs: Needs,
 }
 
 impl Compiled {
-    /// Compiles bytes that were inspected.
+    /// Compiles bytes that have been inspected.
     pub fn new(
         engine: &wasmtime::Engine,
         linker: &Linker<State>,
@@ -60,7 +60,7 @@ impl Compiled {
         })
     }
 
-    /// What an instance takes from its beginning.
+    /// What an instance needs from the beginning.
     pub fn needs(&self) -> &Needs {
         &self.needs
     }

@@ -4,15 +4,16 @@ use super::evaluation::{Accepted, Annotation, FaultKind};
 use super::fault::Failure;
 use super::limits::{CALL_ALERTS, Limits};
 
-/// Host memory that the result of a call may take while it is read: what keeps the limits fits, whatever a hostile
-/// filter makes its lists point at. The same for calls of every size, or the size would decide verdicts.
+/// How much host memory the result of a call may take while it is read. A result within the limits fits, whatever a
+/// hostile filter makes its lists point at. It is the same for calls of every size, because otherwise the size would
+/// decide verdicts.
 pub fn host_bytes(limits: &Limits) -> usize {
     let annotations =
         limits.annotations.saturating_mul(size_of::<Annotation>()).saturating_add(limits.annotation_bytes);
     annotations.saturating_add(size_of::<Accepted>()).saturating_mul(CALL_ALERTS).saturating_add(64 << 10)
 }
 
-/// Checks what a call of `rows` alerts accepted.
+/// Checks the rows that a call of `rows` alerts accepted.
 pub fn check(accepted: &[Accepted], rows: usize, limits: &Limits) -> Result<(), Failure> {
     let mut least = 0;
     for alert in accepted {

@@ -2,34 +2,35 @@
 
 use super::evaluation::FaultKind;
 
-/// Why a module was refused: one variant per way of being wrong. Offsets are in bytes from the module's beginning.
+/// Why a module was refused, with one variant for each possible fault. Offsets are in bytes from the module's
+/// beginning.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say what the fields are")]
 pub enum Refusal {
-    /// More bytes than allowed.
+    /// It is larger than allowed.
     #[error("the module has {size} bytes; the limit is {limit}")]
     Size { size: usize, limit: usize },
 
-    /// The limit on memory is above what the engine was made for.
+    /// The memory limit is higher than what the engine was made for.
     #[error("the memory limit of {limit} bytes is above the {pool} bytes that this host has for a filter")]
     MemoryLimit { limit: usize, pool: usize },
 
-    /// Not WebAssembly at all.
+    /// It is not WebAssembly at all.
     #[error("this is not a WebAssembly module: {what}")]
     NotWasm { what: String },
 
-    /// WebAssembly that is broken, or of a kind that is not run here.
+    /// It is WebAssembly that is invalid, or that uses features which are not supported here.
     #[error("the module is not valid, at offset {offset:#x}: {message}")]
     Invalid { offset: usize, message: String },
 
-    /// A core module, not a component.
+    /// It is a core module, not a component.
     #[error(
         "this is a core module, not a component: build it with `skysieve build`, or wrap it with \
          `wasm-tools component new`"
     )]
     CoreModule,
 
-    /// Imports that no filter may have.
+    /// It has imports that no filter may have.
     #[error(
         "the module imports {}: a filter may import skysieve:filter/logging@0.1.0 and nothing else{}",
         list(names),
@@ -37,69 +38,69 @@ pub enum Refusal {
     )]
     Imports { names: Vec<String> },
 
-    /// An import of the contract with another type.
+    /// An import of the contract has another type.
     #[error("the import {name} is {found}; the contract has {wanted}")]
     ImportType { name: String, found: String, wanted: String },
 
-    /// An export that every filter has is missing.
+    /// An export that every filter must have is missing.
     #[error("the module does not export `{name}`: it was not built for the world skysieve:filter/filter@0.1.0")]
     MissingExport { name: &'static str },
 
-    /// An export of the contract with another type.
+    /// An export of the contract has another type.
     #[error("the export `{name}` is {found}; the contract has {wanted}")]
     ExportType { name: &'static str, found: String, wanted: String },
 
-    /// Its memories begin larger than the limit.
+    /// Its memories are larger than the limit from the beginning.
     #[error(
         "the module begins with {bytes} bytes of memory (the largest is declared at offset {offset:#x}); the limit is \
          {limit}"
     )]
     Memory { offset: usize, bytes: u64, limit: usize },
 
-    /// Its tables begin larger than the limit.
+    /// Its tables are larger than the limit from the beginning.
     #[error(
         "the module begins with {elements} table elements (the largest table is declared at offset {offset:#x}); the \
          limit is {limit}"
     )]
     Table { offset: usize, elements: u64, limit: u64 },
 
-    /// Too many functions.
+    /// It has too many functions.
     #[error("the module has more functions than {limit}, at offset {offset:#x}")]
     Functions { offset: usize, limit: u32 },
 
-    /// A function that would take too long to compile.
+    /// A function would take too long to compile.
     #[error("the function at offset {offset:#x} has {size} bytes; the limit is {limit}")]
     Function { offset: usize, size: usize, limit: usize },
 
-    /// A function's name that no backtrace could show.
+    /// A function's name is too long to be shown in a backtrace.
     #[error("the name of a function, at offset {offset:#x}, has {size} bytes; the limit is {limit}")]
     Name { offset: usize, size: usize, limit: usize },
 
-    /// Components in components, too deep.
+    /// Its components are nested too deep.
     #[error("components are nested deeper than {limit}, at offset {offset:#x}")]
     Nesting { offset: usize, limit: usize },
 
-    /// Too many instances come of it.
+    /// It makes too many instances.
     #[error("the module makes {count} core instances; the limit is {limit}")]
     Instances { count: u32, limit: u32 },
 
-    /// Components that are passed around as values, so that it can't be said how many instances come of it.
+    /// It passes components around as values, so that the number of its instances can't be determined.
     #[error("a component is imported or taken from an instance, at offset {offset:#x}: nest it instead")]
     Component { offset: usize },
 
-    /// The compiler or linker refused it.
+    /// The compiler or the linker refused it.
     #[error("the module can't be compiled: {0}")]
     Compile(String),
 
-    /// It failed while it started.
+    /// It failed to start.
     #[error("the filter can't start ({kind}): {message}")]
     Start { kind: FaultKind, message: String, backtrace: Option<String> },
 
-    /// As many filters run as the engine was made for.
+    /// As many filters run already as the engine was made for.
     #[error("no room for another filter: {0}")]
     Full(String),
 
-    /// Its `describe` returned an error: usually the config is wrong.
+    /// Its `describe` returned an error; usually the config is wrong.
     #[error("the filter refuses its config: {0}")]
     Config(String),
 
@@ -107,29 +108,29 @@ pub enum Refusal {
     #[error("the filter's description has {size} bytes; the limit is {limit}")]
     Description { size: usize, limit: usize },
 
-    /// Too many fields.
+    /// It has too many fields.
     #[error("the filter reads {count} fields; the limit is {limit}")]
     Fields { count: usize, limit: usize },
 
-    /// A field without a path, or with too many.
+    /// A field has no path, or too many.
     #[error("field {field} of the filter has {count} paths; it must have 1 to {limit}")]
     Paths { field: usize, count: usize, limit: usize },
 
-    /// A path that is empty or too long.
+    /// A path is empty or too long.
     #[error("a path of field {field} has {size} bytes; it must have 1 to {limit}")]
     Path { field: usize, size: usize, limit: usize },
 
-    /// Paths of one field of which some go through an array.
+    /// Some paths of a field go through an array, and others do not.
     #[error("field {field} has the paths {first:?} and {other:?}: all of them must go through an array, or none")]
     MixedPaths { field: usize, first: String, other: String },
 
-    /// It described itself otherwise than when it was first started.
+    /// It describes itself differently than at its first start.
     #[error("the filter describes itself otherwise than before, for the same config")]
     Changed,
 }
 
 impl Refusal {
-    /// The refusal as a fault: a filter that ran, failed and can't be started again.
+    /// The kind of fault for a filter that ran, failed, and can't be started again for this reason.
     pub(super) fn kind(&self) -> FaultKind {
         match self {
             Refusal::Start { kind, .. } => *kind,
@@ -140,7 +141,7 @@ impl Refusal {
     }
 }
 
-/// The first names, and how many more there are.
+/// Lists the first names, and says how many more there are.
 fn list(names: &[String]) -> String {
     const SHOWN: usize = 10;
     let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -1,7 +1,7 @@
-//! Threads with room for a filter's stack.
+//! Threads with enough room for a filter's stack.
 //!
-//! WebAssembly runs on the thread's own stack. The engine stops a filter whose frames take more than [`STACK_BYTES`], but
-//! it trusts that the thread has as much: on a smaller stack a deep recursion would end the process.
+//! WebAssembly runs on the thread's own stack. The engine stops a filter whose frames take more than [`STACK_BYTES`],
+//! but it relies on the thread having that much: on a smaller stack, a deep recursion would end the process.
 
 use std::cell::Cell;
 use std::io;
@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::limits::STACK_BYTES;
 
-/// Bytes of stack of a thread that runs filters: theirs, and the host's above and below.
+/// The stack size of a thread that runs filters, in bytes: the filter's own, and that of the host's frames around it.
 const THREAD_STACK: usize = STACK_BYTES + (2 << 20);
 
 thread_local! {
@@ -17,11 +17,11 @@ thread_local! {
     static ROOMY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Starts a thread that runs filters at full speed. On any other thread each start and each evaluation of a filter costs
-/// a thread of its own (tens of microseconds).
+/// Starts a thread that runs filters at full speed. On any other thread, each start and each evaluation of a filter
+/// needs a thread of its own (tens of microseconds).
 ///
 /// # Errors
-/// When the system can't start a thread.
+/// Returns an error if the system can't start a thread.
 pub fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> io::Result<JoinHandle<T>> {
     Builder::new().name(name.to_owned()).stack_size(THREAD_STACK).spawn(move || {
         ROOMY.set(true);
@@ -29,7 +29,7 @@ pub fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'st
     })
 }
 
-/// Runs where a filter's stack fits: here, or on a thread made for it.
+/// Runs a function where a filter's stack fits: on this thread, or on one made for it.
 pub fn with_room<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     if ROOMY.get() {
         return run();

@@ -1,4 +1,4 @@
-//! What the host keeps beside an instance: its memory's limit and its log.
+//! What the host keeps for each instance: the limit of its memory, and its log.
 
 use wasmtime::component::WasmStr;
 use wasmtime::{ResourceLimiter, StoreContextMut};
@@ -21,7 +21,7 @@ impl State {
         }
     }
 
-    /// Forgets what was noted of the call before.
+    /// Resets what was recorded during the previous call.
     pub fn begin_call(&mut self) {
         self.memory.denied = false;
         self.logs.kept.clear();
@@ -29,15 +29,15 @@ impl State {
     }
 }
 
-/// All memories and tables of an instance, together.
+/// All memories and tables of an instance together.
 pub struct Memory {
-    /// Bytes that its memories may have.
+    /// How many bytes its memories may have.
     pub limit: usize,
-    /// Bytes of its memories. They never shrink.
+    /// How many bytes its memories have. Memories never shrink.
     pub used: usize,
-    /// Elements of its tables.
+    /// How many elements its tables have.
     elements: usize,
-    /// Whether it was denied more in this call.
+    /// Whether it was denied more during this call.
     pub denied: bool,
 }
 
@@ -64,12 +64,12 @@ impl Memory {
     }
 }
 
-/// Whether the module's own maximum, or the pool's, is against it.
+/// Whether the size exceeds the maximum, which is the module's own or the pool's.
 fn exceeds(desired: usize, maximum: Option<usize>) -> bool {
     maximum.is_some_and(|maximum| desired > maximum)
 }
 
-/// Messages of one call.
+/// The messages of one call.
 pub struct Logs {
     limit: usize,
     bytes: usize,
@@ -78,7 +78,7 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// The newest message, if it is an error: why a filter traps is often said right before.
+    /// The newest message if it is an error, because filters often say why they trap right before they do.
     pub fn last_words(&self) -> Option<&str> {
         self.kept.last().filter(|log| log.level == Level::Error).map(|log| log.message.as_str())
     }
@@ -91,7 +91,7 @@ pub fn log(mut store: StoreContextMut<'_, State>, (level, message): (Level, Wasm
         store.data_mut().logs.dropped += 1;
         return Ok(());
     }
-    // Not an error: one beyond the bound is not looked at, and the bound must not decide a verdict.
+    // This is not an error: messages beyond the limit are not looked at, and the limit must not decide a verdict.
     let message = match message.to_str(&store) {
         Ok(text) => cut(&text, logs.bytes).to_owned(),
         Err(_) => "(a message that is not UTF-8)".to_owned(),

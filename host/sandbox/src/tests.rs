@@ -1,4 +1,4 @@
-//! Filters in text, small enough to be read, each wrong in one way.
+//! Filters in text form, small enough to be read, each of which is wrong in one way.
 
 mod calls;
 mod isolation;
@@ -13,31 +13,32 @@ use std::time::Duration;
 use super::*;
 use skysieve_avro::alert::{Column, Kind};
 
-/// A filter of one double field `a`, as core WebAssembly in text; whatever a test is not about has a default.
+/// A filter with one double field `a`, as core WebAssembly in text form. Everything that a test is not about has a
+/// default.
 struct Guest {
     /// The function `evaluate`.
     evaluate: String,
     /// The function `describe`.
     describe: String,
-    /// What is done before the result is given, once the global `$error` was set: by default, an error is returned
-    /// instead. The local `$count` is how many rows are accepted.
+    /// What is done before the result is returned if the global `$error` is set; by default, an error is returned
+    /// instead. The local `$count` is the number of accepted rows.
     on_error: String,
     /// The function `cabi_realloc`, in the module that owns the memory.
     realloc: String,
-    /// More items of the module that has the functions above.
+    /// Further items of the module that has the functions above.
     items: String,
-    /// More items of the module that owns the memory.
+    /// Further items of the module that owns the memory.
     owner_items: String,
-    /// Type of the memory.
+    /// The type of the memory.
     memory: String,
-    /// More of the component.
+    /// Further items of the component.
     component: String,
 }
 
-/// Answers with the manifest in memory at 1024: of the description `test` and one double field `a`.
+/// Returns the manifest at 1024 in memory, which has the description `test` and one double field `a`.
 const DESCRIBE: &str = r#"(func (export "describe") (param i32 i32) (result i32) (i32.const 1024))"#;
 
-/// Asks `$judge` for every alert, with its row and the value of its first column; those accepted have no annotations.
+/// Calls `$judge` for every alert, with its row and the value of its first column. Accepted alerts have no annotations.
 const EVALUATE: &str = r#"
 (func (export "evaluate") (param $rows i32) (param $columns i32) (param $count i32) (result i32)
   (local $row i32) (local $out i32)
@@ -56,7 +57,7 @@ const EVALUATE: &str = r#"
   (call $accept (i32.div_u (i32.sub (local.get $out) (i32.const 32768)) (i32.const 12))))
 "#;
 
-/// Takes memory from 65536 upwards, and more of it as needed. `reset` gives it all back, after each call.
+/// Allocates memory from 65536 upwards, growing it as needed. `reset` frees everything after each call.
 const REALLOC: &str = r#"
 (func $realloc (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32) (result i32)
   (local $at i32)
@@ -78,19 +79,19 @@ impl Default for Guest {
 }
 
 impl Guest {
-    /// Runs `bad` for alerts of the value 666, and accepts all.
+    /// Runs `bad` for alerts with the value 666, and accepts all alerts.
     fn bad(bad: &str) -> Guest {
         Guest::judging(&format!("(if (f64.eq (local.get $value) (f64.const 666)) (then {bad})) (i32.const 1)"))
     }
 
-    /// Accepts the alerts for which `body` gives 1; `$row` and `$value` are the alert's.
+    /// Accepts the alerts for which `body` returns 1; `$row` and `$value` are the alert's.
     fn judging(body: &str) -> Guest {
         Guest::evaluating(&format!(
             "(func $judge (param $row i32) (param $value f64) (result i32) (local $i i32) {body}) {EVALUATE}"
         ))
     }
 
-    /// With another function `evaluate`.
+    /// Uses another function `evaluate`.
     fn evaluating(evaluate: &str) -> Guest {
         Guest {
             evaluate: evaluate.to_owned(),
@@ -104,7 +105,7 @@ impl Guest {
         }
     }
 
-    /// The component in text.
+    /// The component in text form.
     fn text(&self) -> String {
         let Guest { evaluate, describe, on_error, realloc, items, owner_items, memory, component } = self;
         format!(
@@ -212,7 +213,7 @@ fn doubles(values: &[f64]) -> Column {
     column
 }
 
-/// 256 alerts of value 1, but for some.
+/// A batch of 256 alerts with the value 1, except for `others`.
 fn batch(others: &[(usize, f64)]) -> Column {
     let mut values = [1.0; 256];
     others.iter().for_each(|(row, value)| values[*row] = *value);
@@ -227,7 +228,8 @@ fn faults(evaluation: &Evaluation) -> Vec<(u32, FaultKind)> {
     evaluation.faults.iter().map(|fault| (fault.row, fault.kind)).collect()
 }
 
-/// A batch in which row 77 has the value 666; the other 255 are accepted, and all of the next batch.
+/// Evaluates a batch in which row 77 has the value 666. The other 255 alerts must be accepted, and all of the next
+/// batch.
 #[track_caller]
 fn only_the_culprit_fails(guest: &Guest, limits: &Limits, kind: FaultKind, message: &str) -> Fault {
     let mut filter = guest.start_with(limits);
@@ -242,7 +244,7 @@ fn only_the_culprit_fails(guest: &Guest, limits: &Limits, kind: FaultKind, messa
     fault
 }
 
-/// Limits with deadlines short enough for a test, and fuel that outlasts them.
+/// Limits with deadlines that are short enough for a test, and with fuel that outlasts them.
 fn impatient() -> Limits {
     Limits {
         fuel: 1 << 50,

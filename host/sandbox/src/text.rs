@@ -1,29 +1,29 @@
-//! Text from filters, kept short.
+//! Shortens text from filters.
 
 use std::fmt::{self, Write};
 
-/// The text up to `limit` bytes, cut between characters.
+/// Cuts the text to at most `limit` bytes, between characters.
 pub fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// Bytes that are kept of what a tool says.
+/// How many bytes are kept of a tool's message.
 const TOLD: usize = 500;
 
-/// What a tool says of a module, in one line and cut: some tools print whole structures.
+/// Reduces a tool's message about a module to one line and cuts it, because some tools print whole structures.
 pub fn one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     cut(&words.join(" "), TOLD).to_owned()
 }
 
-/// Shows a value in at most `limit` bytes; what would follow is never made.
+/// Formats a value to at most `limit` bytes; the rest is never produced.
 pub fn show(value: impl fmt::Display, limit: usize) -> String {
     let mut out = Bounded { text: String::new(), limit };
     let _ = write!(out, "{value}");
     out.text
 }
 
-/// A string that takes no more than so many bytes.
+/// A string with a limited number of bytes.
 pub struct Bounded {
     pub text: String,
     pub limit: usize,

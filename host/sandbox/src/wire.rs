@@ -1,4 +1,4 @@
-//! The contract's types as they cross into a filter and back; names and order are those of `wit/filter.wit`.
+//! The contract's types as they are passed into a filter and back. Names and order are those of `wit/filter.wit`.
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
@@ -57,7 +57,7 @@ impl From<WireKind> for Kind {
     }
 }
 
-/// `column`. Borrows, so that passing it is a copy of each buffer into the filter's memory and nothing else.
+/// `column`. It borrows its buffers, so that passing it only copies each buffer into the filter's memory.
 #[derive(ComponentType, Lower)]
 #[component(record)]
 pub struct WireColumn<'a> {

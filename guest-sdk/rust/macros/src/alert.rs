@@ -14,17 +14,17 @@ struct Field<'i> {
     name: &'i Ident,
     kind: &'i Type,
     paths: Vec<LitStr>,
-    /// Whether the compiler refuses its type by itself: a column of what can't be a value.
+    /// Whether the compiler will refuse the type without our help: it is a column of something that can't be a value.
     is_refused: bool,
 }
 
-/// The implementation; or what is wrong, with an implementation that only keeps the compiler from complaining that there is
-/// none wherever the struct is used.
+/// Returns the implementation or, in case of errors, the errors with a placeholder implementation. The placeholder
+/// keeps the compiler from complaining wherever the struct is used that it has no implementation.
 pub fn derive(input: &DeriveInput) -> TokenStream {
     match parts(input) {
         Ok((lifetime, fields)) => match fields.iter().find(|field| field.is_refused) {
             None => implementation(&input.ident, lifetime, &fields),
-            // The compiler itself says what is wrong with it.
+            // The compiler reports this error itself.
             Some(refused) => placeholder(input, refused.kind.span()),
         },
         Err(error) => {
@@ -40,13 +40,14 @@ fn parts(input: &DeriveInput) -> Result<(Option<&Lifetime>, Vec<Field<'_>>)> {
 }
 
 fn implementation(ident: &Ident, lifetime: Option<&Lifetime>, fields: &[Field<'_>]) -> TokenStream {
-    // The struct's own lifetime names the batch's in what follows, so the fields' types can be written as they are.
+    // In the generated code, the struct's own lifetime is that of the batch, so that the fields' types can be used as
+    // written.
     let (batch, of_any, of_batch) = match lifetime {
         Some(lifetime) => (lifetime.clone(), quote!(<'_>), quote!(<#lifetime>)),
         None => (Lifetime::new("'a", Span::call_site()), quote!(), quote!()),
     };
     let count = fields.len();
-    // Errors about a field's type are marked at that type: it is the place of all that is written for it.
+    // Errors about a field's type are shown at that type, because all code generated for the field has its span.
     let mut columns = Vec::new();
     let (mut declared, mut opened, mut read) = (Vec::new(), Vec::new(), Vec::new());
     for (at, Field { name, kind, paths, .. }) in fields.iter().enumerate() {
@@ -89,7 +90,7 @@ fn implementation(ident: &Ident, lifetime: Option<&Lifetime>, fields: &[Field<'_
     }
 }
 
-/// An implementation of any struct or enum, never called: it comes with an error at `span`.
+/// A dummy implementation for any struct or enum. It is never called, because it always comes with an error at `span`.
 fn placeholder(input: &DeriveInput, span: Span) -> TokenStream {
     let ident = &input.ident;
     let batch = Lifetime::new("'batch", Span::call_site().located_at(span));
@@ -124,7 +125,7 @@ fn placeholder(input: &DeriveInput, span: Span) -> TokenStream {
     }
 }
 
-/// A parameter as it is named where the type is used.
+/// A generic parameter as an argument, as it appears where the type is used.
 fn argument(parameter: &GenericParam, lifetime: Option<&Lifetime>) -> TokenStream {
     match parameter {
         GenericParam::Lifetime(own) => lifetime.unwrap_or(&own.lifetime).to_token_stream(),

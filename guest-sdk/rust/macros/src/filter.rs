@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Error, Expr, ExprPath, FnArg, GenericArgument, Ident, ItemFn, Lifetime, Lit, LitStr, MetaNameValue};
 use syn::{PathArguments, Result, ReturnType, Signature, Token, Type, punctuated::Punctuated};
 
-/// What stands between the parentheses of `#[filter(…)]`.
+/// The arguments in the parentheses of `#[filter(…)]`.
 struct Arguments {
     description: LitStr,
     check: Option<ExprPath>,
@@ -65,7 +65,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
         }
         None => (quote!(()), quote!(::skysieve_sdk::__private::none(text)), quote!(#name(alert))),
     };
-    // What is wrong with the alert's type is marked at the parameter.
+    // Errors about the alert's type are shown at the parameter.
     let manifest = quote_spanned!(alert.span()=> sdk::manifest::<#alert>(#description));
     let judge = quote!(|alert| ::skysieve_sdk::IntoVerdict::into_verdict(#call));
     let judge_all = quote_spanned!(alert.span()=> sdk::judge_all::<#alert>(rows, columns, #judge, accept));
@@ -101,7 +101,7 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
 
             ::skysieve_sdk::__export!(Exported);
 
-            // Natively nothing calls a filter but its tests; this keeps it from looking unused.
+            // In native builds only the tests call a filter; this keeps it from looking unused.
             #[cfg(not(target_family = "wasm"))]
             #[allow(dead_code)]
             fn used(config: &#config_type) {
@@ -137,7 +137,7 @@ fn parameters(signature: &Signature) -> Result<(Option<Type>, Type)> {
     }
 }
 
-/// `T` of a parameter `&T`.
+/// The type `T` of a parameter `&T`.
 fn referenced(input: &FnArg, usage: &str) -> Result<Type> {
     let error = || Error::new(input.span(), format!("a filter's parameters are shared references: {usage}"));
     let FnArg::Typed(input) = input else { return Err(error()) };
@@ -147,7 +147,7 @@ fn referenced(input: &FnArg, usage: &str) -> Result<Type> {
     }
 }
 
-/// The type with its lifetimes left to the compiler, as those that the function declares are not known outside of it.
+/// The type with anonymous lifetimes: the lifetimes that the function declares are not known outside of it.
 fn anonymous(mut kind: Type) -> Type {
     if let Type::Path(path) = &mut kind {
         for segment in &mut path.path.segments {

@@ -1,9 +1,10 @@
-//! Types of fields, as far as their names show what they are. A wrong type is thus reported once, at the field, with what to
-//! write instead. Other names may be an author's own for right types: the compiler judges them.
+//! Recognises types of fields by their names, as far as that is possible. In this way a wrong type is reported once, at
+//! the field, together with what to write instead. Other names may be an author's aliases of right types, so they are
+//! left to the compiler.
 
 use syn::{GenericArgument, PathArguments, PathSegment, Type};
 
-/// The last part of a type's path.
+/// The last segment of a type's path.
 fn last(kind: &Type) -> Option<&PathSegment> {
     match kind {
         Type::Path(path) => path.path.segments.last(),
@@ -32,12 +33,12 @@ pub fn is_column(kind: &Type) -> bool {
     is_named(kind, &["Column"])
 }
 
-/// Whether it is surely a single value.
+/// Whether it is certainly a single value.
 pub fn is_value(kind: &Type) -> bool {
     matches!(kind, Type::Reference(_)) || is_named(kind, &["bool", "i32", "i64", "f32", "f64", "Option", "Value"])
 }
 
-/// What to write instead of a type that a field surely can't have.
+/// What to write instead of a type that certainly can't be a field's.
 pub fn wrong_value(kind: &Type) -> Option<String> {
     match inner(kind, "Option") {
         Some(inner) => {
@@ -54,12 +55,12 @@ fn message(name: &str, instead: &str) -> String {
     )
 }
 
-/// Whether it is a column of something that surely is not a value.
+/// Whether it is a column of a type that certainly can't be a value's.
 pub fn wrong_column(kind: &Type) -> bool {
     inner(kind, "Column").is_some_and(|value| wrong(inner(value, "Option").unwrap_or(value)).is_some())
 }
 
-/// The name of a type that surely is not a value's, and what to write instead.
+/// The name of a type that certainly can't be a value's, and what to write instead.
 fn wrong(kind: &Type) -> Option<(String, &'static str)> {
     let Some(segment) = last(kind) else {
         return matches!(kind, Type::Tuple(_) | Type::Array(_) | Type::Slice(_))

@@ -1,4 +1,4 @@
-//! Where a field is in an alert: `candidate.magpsf`, `prv_candidates[].magpsf`.
+//! The path of a field in an alert: `candidate.magpsf`, `prv_candidates[].magpsf`.
 
 use syn::{LitStr, Result};
 
@@ -23,7 +23,7 @@ pub fn check(path: &LitStr) -> Result<()> {
     Ok(())
 }
 
-/// Whether it goes through an array.
+/// Whether the path goes through an array.
 pub fn is_list(path: &LitStr) -> bool {
     path.value().contains("[]")
 }

@@ -1,4 +1,4 @@
-//! A type that the macro does not know by its name: the compiler refuses it, at the field.
+//! The macro does not know this type by its name, but the compiler refuses it at the field.
 
 use skysieve_sdk::{Alert, filter};
 

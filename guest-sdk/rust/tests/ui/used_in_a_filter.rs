@@ -1,4 +1,4 @@
-//! What is wrong with a struct is told once, also where a filter uses it.
+//! An error in a struct is reported once, even if a filter uses the struct.
 
 use skysieve_sdk::{Alert, Column, filter};
 

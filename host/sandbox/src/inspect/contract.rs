@@ -1,4 +1,4 @@
-//! Whether imports and exports are those of the world `filter` in `wit/filter.wit`.
+//! Checks whether imports and exports are those of the world `filter` in `wit/filter.wit`.
 
 use wasmparser::component_types::{ComponentEntityType, ComponentInstanceTypeId};
 use wasmparser::types::TypesRef;
@@ -7,7 +7,7 @@ use super::super::refusal::Refusal;
 use super::super::text::cut;
 use super::signature;
 
-/// Bytes of an import's name that are shown.
+/// How many bytes of an import's name are shown.
 const NAME: usize = 200;
 
 const DESCRIBE: &str = "func(config: string) -> result<record { description: string, fields: list<record { paths: \
@@ -19,7 +19,7 @@ const EVALUATE: &str = "func(rows: u32, columns: list<record { kind: enum { any,
                         string>";
 const LOG: &str = "func(level: enum { debug, info, warn, error }, message: string)";
 
-/// Checks the outermost component, which has the given imports.
+/// Checks the outermost component, which has these imports.
 pub fn check(types: TypesRef<'_>, imports: &[&str]) -> Result<(), Refusal> {
     check_imports(types, imports)?;
     check_export(types, "describe", DESCRIBE)?;
@@ -38,7 +38,8 @@ fn check_imports(types: TypesRef<'_>, imports: &[&str]) -> Result<(), Refusal> {
     if foreign.is_empty() { Ok(()) } else { Err(Refusal::Imports { names: foreign }) }
 }
 
-/// An imported interface: of types alone, or the one for messages, in any version that this host serves.
+/// Checks an imported interface: it may have only types, or be the one for messages, in any version that this host
+/// serves.
 fn check_interface(
     types: TypesRef<'_>,
     name: &str,

@@ -1,4 +1,4 @@
-//! Types of functions as text, to compare them with the contract and to show what is wrong.
+//! Types of functions as text, for comparing them with the contract and for showing what is wrong.
 
 use std::fmt::{self, Write};
 
@@ -7,10 +7,10 @@ use wasmparser::types::TypesRef;
 
 use super::super::text::Bounded;
 
-/// Bytes of a type as text. The contract's take some 300.
+/// The largest length of a type as text, in bytes. The contract's types take some 300.
 const LENGTH: usize = 2 << 10;
 
-/// A function's type in WIT's syntax, records and enums written out; cut when it is long.
+/// A function's type in WIT's syntax, with records and enums written out. It is cut if it is long.
 pub fn function(types: TypesRef<'_>, id: ComponentFuncTypeId) -> String {
     let mut out = Writer { types, out: Bounded { text: String::new(), limit: LENGTH } };
     let _ = out.function(id);

@@ -1,5 +1,5 @@
-//! How many instances come of a component. Nested components can be instantiated again and again, each time with all
-//! that they nest: a few hundred bytes can ask for billions.
+//! How many instances a component makes. Nested components can be instantiated again and again, each time with
+//! everything that is nested in them: a few hundred bytes can ask for billions of instances.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind, Encoding, Instance, Payload,
@@ -10,13 +10,13 @@ use super::super::limits::{INSTANCES, NESTING};
 use super::super::refusal::Refusal;
 use super::invalid;
 
-/// Counts along a component's payloads.
+/// Counts instances while going through a component's payloads.
 #[derive(Default)]
 pub struct Tally {
     levels: Vec<Level>,
 }
 
-/// What one instance of a component makes.
+/// The instances that one instance of a component makes.
 #[derive(Clone, Copy, Default)]
 struct Made {
     core: u32,
@@ -43,12 +43,13 @@ struct Level {
 }
 
 impl Tally {
-    /// Levels that are being read.
+    /// The number of nested levels that are being read.
     pub fn depth(&self) -> usize {
         self.levels.len()
     }
 
-    /// Follows one payload, which is valid. At the end of the outermost component: the core instances made.
+    /// Processes one payload, which must be valid. At the end of the outermost component, returns the number of core
+    /// instances.
     pub fn payload(&mut self, payload: &Payload<'_>) -> Result<Option<u32>, Refusal> {
         match payload {
             Payload::Version { encoding, range, .. } => self.begin(*encoding, range.start)?,
@@ -100,7 +101,7 @@ impl Tally {
                 _ => Ok(()),
             }),
             Payload::ComponentImportSection(section) => each(section, |offset, import| match import.ty.kind() {
-                // At the outermost level it is refused with all other imports, by name.
+                // At the outermost level it is refused together with all other imports, by name.
                 ComponentExternalKind::Component if self.levels.len() > 1 => Err(Refusal::Component { offset }),
                 _ => Ok(()),
             }),
@@ -122,7 +123,7 @@ impl Tally {
         self.levels.last_mut().expect("sections come after a version").components.push(component);
     }
 
-    /// The component of an index, `out` levels outwards.
+    /// Returns the component with that index, `out` levels outwards.
     fn component(&self, out: u32, index: u32) -> Made {
         let level = self.levels.iter().rev().nth(out as usize);
         level.and_then(|level| level.components.get(index as usize)).copied().unwrap_or_default()

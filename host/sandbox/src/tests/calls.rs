@@ -1,4 +1,4 @@
-//! What passes between host and filter when all is well.
+//! What is passed between host and filter when nothing goes wrong.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn manifest_is_what_describe_says() {
 
 #[test]
 fn every_buffer_of_a_column_arrives() {
-    // Accepts the row if the kind and the lengths of the four buffers add up to what the column below has.
+    // Accepts the row if the kind and the lengths of the four buffers add up to those of the column below.
     let guest = Guest::evaluating(
         r#"(func (export "evaluate") (param i32) (param $c i32) (param i32) (result i32)
              (i32.store (i32.const 32768) (i32.const 0))
@@ -59,7 +59,7 @@ fn fuel_of_single_alerts_is_told() {
     assert!(filter.evaluate(3, &[&column]).single_fuel.is_empty());
 }
 
-/// Counts up to the alert's value, then accepts.
+/// Counts up to the alert's value, then accepts it.
 const COST: &str =
     "(loop $l (br_if $l (f64.lt (f64.convert_i32_u (local.tee $i (i32.add (local.get $i) (i32.const 1))))
                       (local.get $value)))) (i32.const 1)";

@@ -1,4 +1,5 @@
-//! One alert of 256 makes the filter fail: it alone fails, the others' verdicts stand, the next batch works.
+//! One of 256 alerts makes the filter fail. Only this alert fails: the verdicts on the others stand, and the next batch
+//! works.
 
 use super::*;
 
@@ -24,7 +25,7 @@ const FILL: &str = "(loop $l (memory.fill (i32.const 65536) (i32.const 0) (i32.c
 
 #[test]
 fn a_bomb_of_memory_fills() {
-    // A byte filled costs as much fuel as an instruction.
+    // Filling a byte costs as much fuel as an instruction.
     let guest = Guest { memory: "256".to_owned(), ..Guest::bad(FILL) };
     only_the_culprit_fails(&guest, &Limits::default(), FaultKind::Fuel, "10000000 fuel");
 }
@@ -34,7 +35,7 @@ fn a_deadline_missed() {
     let guest = Guest { memory: "256".to_owned(), ..Guest::bad(FILL) };
     let mut filter = guest.start_with(&impatient());
     let evaluation = filter.evaluate(256, &[&batch(&[(77, 666.0)])]);
-    // On a busy machine another alert may miss so short a deadline.
+    // On a busy machine, another alert may also miss such a short deadline.
     let fault = evaluation.faults.iter().find(|fault| fault.row == 77).unwrap();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::Deadline, "takes longer than 20 ms"));
     assert!(evaluation.accepted.len() > 200);
@@ -80,7 +81,7 @@ fn a_read_beyond_a_column() {
 
 #[test]
 fn more_values_than_memory() {
-    // One alert brings 40 MB of them.
+    // One alert has 40 MB of values.
     let mut column = Column::new(Kind::Double, true);
     let ends = (0..256u32).map(|row| if row < 77 { row } else { 5_000_000 + row });
     column.ends = ends.flat_map(|end| end.to_le_bytes()).collect();
@@ -116,7 +117,7 @@ fn several_culprits() {
 
 #[test]
 fn nothing_is_remembered_of_a_failed_instance() {
-    // The second alert of an instance that has seen a 666 is rejected; a fresh instance has seen none.
+    // An instance that has seen a 666 rejects the next alert; a new instance has not seen any.
     let guest = Guest {
         items: "(global $seen (mut i32) (i32.const 0))".to_owned(),
         ..Guest::judging(
@@ -144,7 +145,7 @@ fn a_filter_that_cannot_start_again_fails_on_all() {
     let start = || Filter::start(&module, "", &Limits::default());
     let mut filter = start().unwrap();
     assert_eq!(filter.evaluate(1, &[&doubles(&[666.0])]).faults.len(), 1);
-    // Its instance is gone, and others take all the room.
+    // The filter's instance is gone, and other filters take up all the room.
     let others: Vec<Filter> = std::iter::from_fn(|| start().ok()).collect();
     let evaluation = filter.evaluate(256, &[&batch(&[])]);
     assert_eq!(evaluation.faults.len(), 256);

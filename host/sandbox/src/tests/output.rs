@@ -1,8 +1,8 @@
-//! Filters that return what they may not.
+//! Filters that return something they must not return.
 
 use super::*;
 
-/// Does `on_error` to the result of every call that has the value 666.
+/// Applies `on_error` to the result of every call that contains the value 666.
 fn returning(on_error: &str) -> Guest {
     Guest { on_error: on_error.to_owned(), ..Guest::bad("(global.set $error (i32.const 1))") }
 }
@@ -12,7 +12,7 @@ fn refused(on_error: &str, message: &str) {
     only_the_culprit_fails(&returning(on_error), &Limits::default(), FaultKind::Output, message);
 }
 
-/// Makes the first accepted row the value of an address, with annotations.
+/// Gives the first accepted row `count` annotations, which are read from some address.
 fn annotations(count: u32) -> String {
     format!("(i32.store (i32.const 32772) (i32.const 8192)) (i32.store (i32.const 32776) (i32.const {count}))")
 }
@@ -31,7 +31,7 @@ fn a_row_twice() {
 
 #[test]
 fn rows_that_descend() {
-    // Two alerts are to blame together; alone neither can be out of order, so both verdicts stand.
+    // Two alerts are to blame together. Alone, neither of them can be out of order, so both verdicts stand.
     let swap = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
         (i32.store (i32.const 32768) (i32.const 1)) (i32.store (i32.const 32780) (i32.const 0))))";
     let mut filter = returning(swap).start();
@@ -69,7 +69,7 @@ fn annotations_that_are_too_long() {
 
 #[test]
 fn a_result_that_multiplies_itself() {
-    // A thousand rows, each with the same 65,536 annotations, each with the same 60 kB of text: 4 TB if it were read.
+    // A thousand rows have the same 65,536 annotations, which all have the same 60 kB of text: 4 TB if they were read.
     let mut guest = returning(
         "(local.set $count (i32.const 1000))
          (loop $l
@@ -117,7 +117,7 @@ fn an_error_of_any_length() {
     assert_eq!(fault(18_000_000)[0].kind, FaultKind::Output);
 }
 
-/// A batch of which row 77 brings a thousand values, so that a `cabi_realloc` can tell it.
+/// A batch in which row 77 has a thousand values, so that `cabi_realloc` can recognise it.
 #[track_caller]
 fn reallocating(nonsense: &str, kind: FaultKind, message: &str) {
     let guest = Guest {
@@ -171,7 +171,7 @@ fn a_realloc_that_is_not_aligned() {
 
 #[test]
 fn a_realloc_that_gives_null() {
-    // Null is an address like any other: the filter's own memory is overwritten, and nobody else's.
+    // Null is an address like any other: the filter's own memory is overwritten, but nobody else's.
     let realloc = REALLOC.replace("(local.get $at))", "(i32.const 0))");
     let mut filter = Guest { realloc, ..Guest::judging("(i32.const 1)") }.start();
     let evaluation = filter.evaluate(3, &[&doubles(&[0.0; 3])]);

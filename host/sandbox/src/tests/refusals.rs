@@ -9,7 +9,7 @@ fn refused(bytes: &[u8]) -> Refusal {
     inspect(bytes, &Limits::default()).unwrap_err()
 }
 
-/// The default guest with a part of its text replaced.
+/// The default guest, with a part of its text replaced.
 #[track_caller]
 fn changed(from: &str, to: &str) -> Vec<u8> {
     let text = Guest::default().text();
@@ -17,7 +17,7 @@ fn changed(from: &str, to: &str) -> Vec<u8> {
     binary(&text.replace(from, to))
 }
 
-/// The default guest with more in it.
+/// The default guest, with additional items in the component.
 fn with(component: &str) -> Vec<u8> {
     Guest { component: component.to_owned(), ..Guest::default() }.bytes()
 }
@@ -73,7 +73,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = byte;
         }
-        // Whatever passes must compile, or be refused; and start, or be refused.
+        // Whatever passes must compile or be refused, and start or be refused.
         if let Ok(module) = engine().load(&bytes, &impatient()) {
             let _ = Filter::start(&module, "", &impatient());
         }
@@ -182,7 +182,7 @@ fn components_in_components() {
     let nested = |depth: usize| with(&("(component ".repeat(depth) + &")".repeat(depth)));
     inspect(&nested(6), &Limits::default()).unwrap();
     assert!(matches!(refused(&nested(10)), Refusal::Nesting { .. }));
-    // Each of twenty components instantiates the one before twice: a million instances.
+    // Each of twenty components instantiates the previous one twice, which gives a million instances.
     let mut text = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
     for level in 1..=20 {
         let below = level - 1;

@@ -1,10 +1,10 @@
-//! The size of calls never changes a verdict, and is remembered.
+//! The size of calls never changes a verdict, and it is remembered.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Counts up to the alert's value, some 7 fuel each, then accepts if the row's value is odd.
+/// Counts up to the alert's value, using some 7 fuel for each step, then accepts if the row's value is odd.
 const COST: &str = "
     (if (f64.gt (local.get $value) (f64.const 0)) (then
       (loop $l (br_if $l (f64.lt (f64.convert_i32_u (local.tee $i (i32.add (local.get $i) (i32.const 1))))
@@ -16,12 +16,12 @@ fn costly() -> Module {
     MODULE.get_or_init(|| Guest::judging(COST).load()).clone()
 }
 
-/// Limits of which an alert of a value beyond some 10,000 uses up the fuel.
+/// Limits under which an alert with a value beyond some 10,000 uses up the fuel.
 fn poor() -> Limits {
     Limits { fuel: 100_000, ..Limits::default() }
 }
 
-/// Verdicts and faults in calls of at most `chunk`.
+/// Returns the verdicts and faults of calls of at most `chunk` alerts.
 fn verdicts(values: &[f64], chunk: usize) -> (Vec<u32>, Vec<(u32, FaultKind)>) {
     let mut filter = Filter::start(&costly(), "", &poor()).unwrap();
     let evaluation = filter.evaluate_by(chunk, values.len(), &[&doubles(values)]);
@@ -30,7 +30,7 @@ fn verdicts(values: &[f64], chunk: usize) -> (Vec<u32>, Vec<(u32, FaultKind)>) {
 
 #[test]
 fn uneven_costs_have_the_same_verdicts_in_any_calls() {
-    // Most are cheap, every 16th takes much, every 50th too much.
+    // Most alerts are cheap, every 16th is expensive, and every 50th is too expensive.
     let values: Vec<f64> = (0..256)
         .map(|row| match row {
             row if row % 50 == 49 => 1_000_001.0,
@@ -64,7 +64,7 @@ proptest! {
 #[test]
 fn the_size_that_fits_is_remembered() {
     let mut filter = Filter::start(&costly(), "", &poor()).unwrap();
-    // Some ten alerts use up the fuel: calls of 8 fit.
+    // Some ten alerts use up the fuel, so calls of 8 alerts succeed.
     let column = doubles(&[1001.0; 256]);
     let first = filter.evaluate(256, &[&column]);
     let second = filter.evaluate(256, &[&column]);

@@ -1,4 +1,4 @@
-//! Loading and starting: what is shared, what is refused once the filter runs.
+//! Loading and starting filters: what they share, and what is refused only when the filter runs.
 
 use super::*;
 
@@ -7,13 +7,14 @@ fn start_refused(guest: &Guest, config: &str, limits: &Limits) -> Refusal {
     Filter::start(&guest.load(), config, limits).unwrap_err()
 }
 
-/// With another `describe`: `body` is of a function with config's address and length, giving the result's address.
+/// A guest with another `describe`: `body` is its body, which has the config's address and length, and returns that of
+/// the result.
 fn describing(body: &str) -> Guest {
     let describe = format!(r#"(func (export "describe") (param $config i32) (param $length i32) (result i32) {body})"#);
     Guest { describe, ..Guest::default() }
 }
 
-/// Whose manifest is changed by `body` before it is returned.
+/// The refusal of a guest whose `body` changes the manifest before it is returned.
 fn manifest(body: &str) -> Refusal {
     let guest = describing(&format!("(local $i i32) {body} (i32.const 1024)"));
     start_refused(&Guest { memory: "200".to_owned(), ..guest }, "", &Limits::default())
@@ -97,7 +98,7 @@ fn memories_that_are_many_count_together() {
 #[test]
 fn manifests_that_no_filter_may_have() {
     let list = |field: u32, count: u32| format!("(i32.store (i32.const {field}) (i32.const {count}))");
-    // The list of fields, and that of paths, moved to where there is room, and repeated.
+    // The list of fields (or of paths) is copied to where there is room, and repeated.
     let repeated = |field: u32, from: u32, size: u32, count: u32| {
         format!(
             "(loop $l (memory.copy (i32.add (i32.const 1000000) (i32.mul (local.get $i) (i32.const {size})))
@@ -152,7 +153,7 @@ fn a_pool_that_is_full() {
 
 #[test]
 fn components_of_forty_core_instances() {
-    // Two of the forty are the guest's own.
+    // Two of the forty instances are the guest's own.
     let with = |count: usize| Guest {
         component: "(core module $small (func (export \"f\")))".to_owned()
             + &"(core instance (instantiate $small))".repeat(count),
