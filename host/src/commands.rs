@@ -1,4 +1,4 @@
-//! The subcommands: each puts the parts together.
+//! The subcommands. Each of them puts the parts of the library together.
 
 #![allow(
     rustdoc::broken_intra_doc_links,
@@ -28,7 +28,7 @@ mod serve;
 
 pub use common::UsageError;
 
-/// Many users' filters over a sky survey's alert stream: WebAssembly, one decode for all.
+/// Run many users' filters, as WebAssembly, over a sky survey's alert stream that is decoded once for all of them.
 #[derive(Debug, Parser)]
 #[command(
     name = "skysieve",
@@ -61,7 +61,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the subcommand. Errors go to stderr; exit code 2 for wrong usage, 1 for other failures.
+    /// Runs the subcommand. Errors are printed on stderr. The exit code is 2 for wrong usage and 1 for other failures.
     pub fn run(self) -> ExitCode {
         heap::keep();
         common::start_log();

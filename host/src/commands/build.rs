@@ -1,4 +1,4 @@
-//! `skysieve build`: compiles filters' projects to components.
+//! `skysieve build`: compiles the projects of filters into components.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ mod compile;
 mod project;
 mod toolchain;
 
-/// Compile filters to components.
+/// Compile filters into components.
 ///
 /// Needs Rust with its target wasm32-unknown-unknown (`rustup target add wasm32-unknown-unknown`), or Debian's packages
 /// rustc-web, cargo-web and rust-web-src.
@@ -26,7 +26,7 @@ Examples:
   skysieve build my-filter                the project in my-filter, to my-filter/target/filters/my-filter.wasm
   skysieve build examples/* --out /tmp    all of them")]
 pub struct BuildArgs {
-    /// Folders of filters' projects
+    /// Folders with filters' projects
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
     /// Folder for the components [default: target/filters of the project, or of its workspace]
@@ -61,7 +61,7 @@ pub fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file completely or not at all.
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().context("it has no folder")?;
     std::fs::create_dir_all(folder)?;
@@ -71,7 +71,7 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The path as seen from the working directory, if it is below.
+/// The path relative to the working directory, if it lies below that.
 fn shown(path: &Path) -> &Path {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path)

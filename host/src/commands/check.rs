@@ -1,4 +1,4 @@
-//! `skysieve check`: a filter over archived alerts, with the production engine and limits.
+//! `skysieve check`: runs a filter over archived alerts, with the production engine and limits.
 
 use std::fs::File;
 use std::io::Read;
@@ -27,13 +27,13 @@ mod settings;
 
 /// Run a filter over archived alerts, with the production engine and limits.
 ///
-/// Every alert is judged twice: in batches, as the host does, and one by one in reverse order. A filter that keeps
-/// something between alerts gives itself away by different verdicts.
+/// Every alert is judged twice: in batches, as the host does it, and one by one in reverse order. If a filter remembers
+/// something from one alert to the next, its verdicts differ between the two.
 ///
-/// Fields that none of the alerts has are told as warnings, with the nearest that there are.
+/// Fields that none of the alerts has are reported as warnings, together with the nearest existing ones.
 ///
-/// Exit code 0: every packet was decoded, no alert faulted, the verdicts agree, a host would take the filter. 1: otherwise,
-/// and with --strict if there is a warning. 2: wrong usage.
+/// The exit code is 0 if every packet was decoded, no alert faulted, the verdicts agree, and a host would accept the
+/// filter. Otherwise it is 1, and with --strict also if there are warnings. It is 2 for wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,21 +42,22 @@ Examples:
   skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/
   skysieve check my.wasm --strict night/      fails if a field's path is in none of the alerts")]
 pub struct CheckArgs {
-    /// The filter: a component
+    /// The filter, a WebAssembly component
     #[arg(value_name = "FILTER.wasm")]
     filter: PathBuf,
-    /// Packets: files or folders (searched for *.avro, *.avro.gz); object containers of one or many alerts, or raw wire
-    /// packets, either gzipped. Containers' codecs: null, deflate, snappy, zstandard, bzip2, xz, lz4
+    /// Packets: files or folders (searched for *.avro, *.avro.gz) with object containers of one or many alerts or raw
+    /// wire packets, either of them possibly gzipped. The codecs of containers can be null, deflate, snappy, zstandard,
+    /// bzip2, xz and lz4
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// The filter's config
     #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
     config: Option<String>,
-    /// A file with the filter's config, or a host's file of settings (NAME.toml, as `skysieve new` writes it: config, quota,
-    /// [limits]); the report says which it was taken for
+    /// A file with the filter's config, or a host's settings file (NAME.toml, as written by `skysieve new`, with
+    /// config, quota and [limits]). The report says which of the two it was read as
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
-    /// Warnings are failures, too: of fields that none of the alerts has
+    /// Treat warnings as failures; they are about fields that none of the alerts has
     #[arg(long)]
     strict: bool,
     #[command(flatten)]
@@ -65,14 +66,14 @@ pub struct CheckArgs {
     named: FieldArgs,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Accepted alerts per visit that a host would publish, unless the file of settings says
+    /// Accepted alerts per visit that a host would publish, unless the settings file sets a quota
     #[arg(long, value_name = "N", default_value_t = crate::pipeline::DEFAULT_QUOTA,
           value_parser = clap::value_parser!(u32).range(1..))]
     quota: u32,
-    /// Threads [default: one a core]
+    /// Number of threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
-    /// Print one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -80,7 +81,7 @@ pub struct CheckArgs {
 /// Runs the check and prints its report.
 ///
 /// # Errors
-/// When the filter is refused, or a file that was named can't be read.
+/// Returns an error if the filter is refused, or if a file that was named can't be read.
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let files = packets::find(&args.paths)?;
     let schemas = Arc::new(args.schemas.load_patiently(Arc::default())?);
@@ -93,7 +94,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    // Each thread judges in batches and alone.
+    // Each thread has one instance for batches and one for single alerts.
     let engine = Engine::new(&PoolConfig::for_filters(2 * jobs))?;
     let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
     let config = settings.config;
@@ -122,12 +123,12 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if report.is_clean() && tolerable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A module's bytes: of an ordinary file, no larger than any host takes.
+/// Reads a module, which must be an ordinary file that is no larger than any host accepts.
 fn read_module(path: &Path) -> anyhow::Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
     let mut bytes = Vec::new();
     let file = File::open(path).with_context(cannot)?;
-    // One byte more than is allowed: the sandbox says what the limit is.
+    // One byte more than allowed is read, so that the sandbox reports the limit.
     file.take(MODULE_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(cannot)?;
     Ok(bytes)
 }

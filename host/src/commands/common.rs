@@ -1,4 +1,4 @@
-//! What several subcommands need.
+//! What several subcommands share.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -16,44 +16,45 @@ use skysieve_avro::{Resolver, Schemas};
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::MOST_MEMORY;
 
-/// How long a command that has an end waits for a schema registry that can't be asked.
+/// How long a command that comes to an end waits for a schema registry that can't be asked.
 const OUTAGE: Duration = Duration::from_secs(30);
 
-/// The command line asks for something impossible: exit code 2.
+/// The command line asks for something impossible. The exit code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Where schemas beyond the built-in ones are.
+/// Where to find schemas other than the built-in ones.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {
-    /// A folder of Avro schemas, searched through: lsst.vM_m.alert.avsc beside the records that it names
+    /// A folder of Avro schemas, searched with its subfolders for lsst.vM_m.alert.avsc and the records that it names
+    /// beside it
     #[arg(long = "schemas", value_name = "DIR", env = "SKYSIEVE_SCHEMAS", value_delimiter = ':')]
     pub schemas: Vec<PathBuf>,
-    /// A schema registry (Confluent's REST protocol), asked for the schemas of ids that no --schemas folder has; what is
-    /// built in counts where the registry has nothing: http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]
+    /// A schema registry (Confluent's REST protocol) that is asked for ids whose schema is in no --schemas folder.
+    /// Built-in schemas are used for ids that the registry does not have. http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]
     #[arg(long, value_name = "URL", env = "SKYSIEVE_SCHEMA_REGISTRY", hide_env_values = true)]
     pub schema_registry: Option<String>,
-    /// The registry's user and password, unless its address has them
+    /// The registry's user and password, unless its address contains them
     #[arg(long, value_name = "USER:PASSWORD", env = "SKYSIEVE_SCHEMA_REGISTRY_USER", hide_env_values = true)]
     pub schema_registry_user: Option<String>,
 }
 
 impl SchemaArgs {
-    /// The built-in schemas, those of the folders, and a registry to ask for others. Whoever uses them waits while the
-    /// registry can't be asked ([`AvroError::may_pass`](skysieve_avro::AvroError::may_pass)).
+    /// Loads the built-in schemas and those of the folders, and sets up a registry to ask for others. Callers have to
+    /// wait while the registry can't be asked ([`AvroError::may_pass`](skysieve_avro::AvroError::may_pass)).
     ///
     /// # Errors
-    /// Returns an error if a folder or a schema in it can't be read, or the registry's address is malformed.
+    /// Returns an error if a folder or a schema in it can't be read, or if the registry's address is malformed.
     pub fn load(&self) -> anyhow::Result<Schemas> {
         self.load_with(|registry| Arc::new(registry))
     }
 
-    /// As [`SchemaArgs::load`], but the registry itself waits while it can't be asked: up to half a minute for each outage,
-    /// and only until `stop` is set.
+    /// The same as [`SchemaArgs::load`], but the registry itself waits while it can't be asked: up to half a minute for
+    /// each outage, and only until `stop` is set.
     ///
     /// # Errors
-    /// As [`SchemaArgs::load`].
+    /// See [`SchemaArgs::load`].
     pub fn load_patiently(&self, stop: Arc<AtomicBool>) -> anyhow::Result<Schemas> {
         self.load_with(|registry| Arc::new(Waiting::new(registry, OUTAGE, stop)))
     }
@@ -74,10 +75,10 @@ impl SchemaArgs {
     }
 }
 
-/// Limits of the sandbox.
+/// The limits of the sandbox.
 #[derive(Debug, Args)]
 pub struct LimitArgs {
-    /// Fuel that one alert may use (about one unit an instruction)
+    /// Fuel that one alert may use (about one unit for each instruction)
     #[arg(long, value_name = "N", env = "SKYSIEVE_FUEL", default_value_t = Limits::default().fuel,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub fuel: u64,
@@ -92,7 +93,7 @@ pub struct LimitArgs {
 }
 
 impl LimitArgs {
-    /// The limits in the sandbox's form.
+    /// The limits in the form of the sandbox.
     pub fn limits(&self) -> Limits {
         Limits {
             fuel: self.fuel,
@@ -103,23 +104,23 @@ impl LimitArgs {
     }
 }
 
-/// Reads a time of up to a day.
+/// Parses a time in seconds, of up to a day.
 pub fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
 }
 
-/// Log lines go to stderr; `RUST_LOG` chooses which (warnings unless set).
+/// Sends log lines to stderr. `RUST_LOG` selects which ones; by default, these are warnings and errors.
 pub fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,skysieve=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Where stderr is closed, nobody is to be told that it is: the log's own complaint would be a panic.
+    // If stderr is closed, nobody can be told about it: the logger's own complaint would be a panic.
     let log = log.log_internal_errors(false);
-    // A second start (tests) leaves the first in place.
+    // A second call (in tests) leaves the first logger in place.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
 }
 
-/// Reads a file, with its name in the error.
+/// Reads a file. An error contains its name.
 ///
 /// # Errors
 /// Returns an error if it can't be read.
@@ -127,7 +128,7 @@ pub fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// A progress bar on stderr; invisible unless that is a terminal.
+/// A progress bar on stderr, which is invisible unless stderr is a terminal.
 pub fn progress(length: u64, what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}");
     let bar = ProgressBar::new(length).with_message(what.to_owned());

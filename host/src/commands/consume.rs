@@ -1,4 +1,4 @@
-//! `skysieve consume`: subscribes to topics of alerts. Prints, watches, counts, or saves.
+//! `skysieve consume`: subscribes to topics of alerts, and prints, watches, counts or saves them.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,11 +23,12 @@ mod view;
 
 /// Subscribe to topics of alerts: print, watch, count or save them.
 ///
-/// An alert a line, until Ctrl-C. Members of a consumer group share the stream: two with the same --group get different
-/// alerts, two with different ones get all of them. The group remembers how far it has read.
+/// Prints one line for each alert, until Ctrl-C. Members of a consumer group share the stream: two with the same
+/// --group get different alerts, two with different groups each get all of them. The group remembers how far it has
+/// read.
 ///
-/// Messages that are not alerts are told on stderr, and the stream goes on; the exit code is then 1 in the end. A batch of
-/// messages that can't be read ends the command with exit code 1. Exit code 2 means wrong usage.
+/// Messages that are not alerts are reported on stderr and the stream goes on, but the exit code is 1 in the end. A
+/// batch of messages that can't be read ends the command with exit code 1. Exit code 2 means wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -41,59 +42,59 @@ pub struct ConsumeArgs {
     /// Topics, or patterns that begin with ^
     #[arg(value_name = "TOPIC", required = true)]
     topics: Vec<String>,
-    /// Kafka brokers to begin with, host:port, separated by commas
+    /// Kafka brokers to connect to first, host:port, separated by commas
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
     brokers: String,
-    /// What to print of an alert: fields (candidate.magpsf), whole records (diaSource), fields through arrays
+    /// What to print of each alert: fields (candidate.magpsf), whole records (diaSource), fields through arrays
     /// (prv_candidates[].magpsf), or * for everything; separated by commas
     #[arg(long, value_name = "FIELD,…", value_delimiter = ',')]
     fields: Vec<String>,
-    /// Print JSON, one object a line, instead of a table. NaN is null
+    /// Print JSON, one object on each line, instead of a table. NaN becomes null
     #[arg(long)]
     json: bool,
     /// How to print bytes, such as cutouts
     #[arg(long, value_name = "HOW", default_value = "length")]
     bytes: BytesArg,
-    /// Take only every Nth message, and pass over the others
+    /// Take only every Nth message, and skip the others
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     every: u64,
-    /// Save cutouts there: ID_science.fits.gz, ID_template…, ID_difference…, gzipped as they came
+    /// Save cutouts in this folder as ID_science.fits.gz, ID_template…, ID_difference…, gzipped as in the alert
     #[arg(long, value_name = "DIR")]
     stamps: Option<PathBuf>,
-    /// Gunzip cutouts: ID_science.fits
+    /// Gunzip cutouts, and save them as ID_science.fits
     #[arg(long, requires = "stamps")]
     fits: bool,
-    /// Save packets there, as they came: TOPIC-PARTITION-OFFSET.avro, which `skysieve check` reads
+    /// Save packets in this folder, unchanged, as TOPIC-PARTITION-OFFSET.avro, which `skysieve check` can read
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
-    /// Print nothing but how many messages there were, in the end
+    /// Print only the number of messages, at the end
     #[arg(long, conflicts_with_all = ["fields", "monitor"])]
     count: bool,
-    /// Don't decode: print where messages are, and their size
+    /// Don't decode alerts: print the positions and sizes of messages
     #[arg(long, conflicts_with_all = ["fields", "stamps"])]
     decode_off: bool,
-    /// Print only when the end of a partition is reached, with offset and time
+    /// Print only when the end of a partition is reached, with its offset and time
     #[arg(long, conflicts_with_all = ["fields", "json", "stamps", "save", "every", "decode_off"])]
     monitor: bool,
     /// The consumer group [default: this machine's name]
     #[arg(long, env = "SKYSIEVE_GROUP")]
     group: Option<String>,
-    /// Where to begin, whatever the group has read: earliest, latest, a time (2026-11-22T03:00:00Z, or seconds since
-    /// 1970), or -N for the last N messages of each partition. It holds once for a group: a member that joins others
-    /// goes on where they are [default: where the group left off, or earliest]
+    /// Where to begin, however far the group has read: earliest, latest, a time (2026-11-22T03:00:00Z, or seconds since
+    /// 1970), or -N for the last N messages of each partition. This applies once for a group: a member that joins
+    /// others continues where they are [default: where the group left off, or earliest]
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
     from: Option<StartAt>,
-    /// End once every partition was read to its end
+    /// End when every partition has been read to its end
     #[arg(long)]
     until_end: bool,
     /// End after N messages
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// End when no message has come for so long
+    /// End when no message has arrived for this long
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<std::time::Duration>,
-    /// When to commit a message's offset: after it was printed (after a crash some come again), before (after a crash some
-    /// are lost), or never
+    /// When to commit a message's offset: after it was printed (after a crash, some messages are repeated), before
+    /// (after a crash, some are lost), or never
     #[arg(long, value_name = "WHEN", default_value = "after")]
     commit: CommitArg,
     #[command(flatten)]
@@ -113,9 +114,9 @@ enum CommitArg {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum BytesArg {
-    /// How many there are
+    /// The number of bytes
     Length,
-    /// Their content
+    /// The bytes in base64
     Base64,
 }
 
@@ -133,22 +134,22 @@ fn parse_seconds(text: &str) -> Result<std::time::Duration, String> {
     std::time::Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// Follows the topics until told to stop, or the end that was asked for.
+/// Follows the topics until it is told to stop, or until the end that was asked for.
 ///
 /// # Errors
-/// When the topics can't be read, or what is to be saved can't be written.
+/// Returns an error if the topics can't be read, or if what is to be saved can't be written.
 pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let options = args.properties.options(&args.brokers, &stop, Options::check)?;
     let taker = take::Taker::new(&args)?;
     let follower = match Follower::new(&options, &args.follow()?) {
-        // Told to stop before there was anything to read.
+        // It was told to stop before there was anything to read.
         Err(Error::Stopped(_)) => return Ok(ExitCode::SUCCESS),
         follower => follower?,
     };
     let total = stream::follow(&args, follower, taker, &stop)?;
     if args.count {
-        // Whoever closed the pipe does not want to know.
+        // Writing fails if the reader has closed the pipe and does not want to know.
         let _ = std::io::stdout().write_all(total.report(args.json).as_bytes());
     }
     Ok(if total.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -169,14 +170,14 @@ impl ConsumeArgs {
         })
     }
 
-    /// Whether every message gets a line.
+    /// Whether a line is printed for every message.
     fn prints(&self) -> bool {
         let saves = self.stamps.is_some() || self.save.is_some();
         !self.count && !self.monitor && (!saves || self.json || !self.fields.is_empty())
     }
 }
 
-/// This machine's name, as the shell knows it.
+/// The name of this machine, as the shell knows it.
 fn machine_name() -> anyhow::Result<String> {
     let files = ["/proc/sys/kernel/hostname", "/etc/hostname"].map(|path| std::fs::read_to_string(path).ok());
     let names = [std::env::var("HOSTNAME").ok()].into_iter().chain(files).flatten();

@@ -1,4 +1,4 @@
-//! `skysieve demo`: broker, survey, host and subscribers in one process, and an accounting at the end.
+//! `skysieve demo`: broker, survey, host and subscribers in one process, with an accounting at the end.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,14 +28,14 @@ mod visits;
 const INPUT: &str = "alerts";
 const DEAD_LETTERS: &str = "dead-letters";
 const PARTITIONS: i32 = 4;
-/// Filters beyond the demo's own that may be uploaded while it keeps running.
+/// How many filters besides the demo's own can be uploaded while it keeps running.
 const UPLOADS: usize = 8;
 
-/// Run the whole system in one process: an embedded broker, visits of alerts, filters, a subscriber for each.
+/// Run the whole system in one process: an embedded broker, visits of alerts, and filters with a subscriber for each.
 ///
-/// Ends with what happened, visit by visit, and an accounting: every alert that a filter saw was accepted, rejected,
-/// over the quota or a fault, and every accepted one reached its subscriber, once and byte for byte. Exit code 1 if it
-/// does not add up.
+/// Ends with a summary of each visit and an accounting: every alert that a filter saw was accepted, rejected, over the
+/// quota or a fault, and every accepted alert reached its subscriber exactly once and byte for byte. The exit code is 1
+/// if it does not add up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,37 +43,38 @@ Examples:
   skysieve demo --packets alerts/ztf/visits         real packets instead
   skysieve demo --keep-running                      visits until Ctrl-C, status page on http://127.0.0.1:8080")]
 pub struct DemoArgs {
-    /// How many filters: the examples, each with many configs
+    /// Number of filters: the examples, each with many configs
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=2000))]
     filters: usize,
-    /// How many visits to simulate
+    /// Number of visits to simulate
     #[arg(long, value_name = "N", default_value_t = 3)]
     visits: usize,
-    /// Alerts of a simulated visit
+    /// Alerts in each simulated visit
     #[arg(long, value_name = "N", default_value_t = 10_000,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     alerts_per_visit: usize,
-    /// Seconds from one visit's start to the next (LSST: 39); a visit that takes longer delays the next
+    /// Seconds from the start of one visit to that of the next (LSST: 39). A visit that takes longer delays the next
+    /// one
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = parse_seconds)]
     interval: f64,
-    /// The same seed makes the same alerts
+    /// Seed of the simulation; the same seed makes the same alerts
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Packets to replay instead: a folder of files of one alert each
+    /// Packets to replay instead: a folder of files with one alert each
     #[arg(long, value_name = "DIR", conflicts_with_all = ["visits", "alerts_per_visit", "seed"])]
     packets: Option<PathBuf>,
     #[command(flatten)]
     schemas: SchemaArgs,
     #[command(flatten)]
     named: FieldArgs,
-    /// The folder of the examples' modules (`make filters` builds them)
+    /// The folder with the examples' modules (`make filters` builds them)
     #[arg(long, value_name = "DIR", default_value = "target/filters")]
     modules: PathBuf,
-    /// Go on with visits until Ctrl-C, with the HTTP API on
+    /// Continue with further visits until Ctrl-C, and serve the HTTP API
     #[arg(long)]
     keep_running: bool,
-    /// Where the HTTP API listens, with --keep-running
+    /// Address of the HTTP API, with --keep-running
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
 }
@@ -81,7 +82,7 @@ pub struct DemoArgs {
 /// Runs the demo.
 ///
 /// # Errors
-/// When a part of it can't be started or fails.
+/// Returns an error if a part of it can't be started, or fails.
 pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let schemas = Arc::new(args.schemas.load_patiently(stop.clone())?);
@@ -123,7 +124,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let (fed, received) = std::thread::scope(|scope| {
         let host = scope.spawn(|| -> anyhow::Result<()> {
             let ran = pipeline.run(source, sinks, &ended);
-            // Whoever waits for the host learns that it is no more.
+            // Threads that wait for the host learn that it has ended.
             ended.store(true, Ordering::Relaxed);
             Ok(ran?)
         });

@@ -1,4 +1,4 @@
-//! `skysieve host`: the filter host. Kafka in and out, an HTTP API beside.
+//! `skysieve host`: the filter host, with Kafka as input and output and an HTTP API.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,14 +40,15 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let pool = PoolConfig::for_filters(args.max_filters);
     let (pipeline, handle) =
         Pipeline::new(args.pipeline(open_topic(topics.clone()), surveys), Engine::new(&pool)?, schemas)?;
-    // Answers from here on, while filters are compiled and Kafka is asked. Uploads wait until the stream is read.
+    // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
+    // read.
     let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
     let ended = start_and_read(&args, &options, &topics, (pipeline, &handle), uploads);
     api.stop();
     match ended {
-        // What was being waited for at the start is not wanted any more.
+        // What the start was waiting for is no longer needed.
         Err(error) if stop.load(Ordering::Relaxed) && !error.is::<PipelineError>() => {
             tracing::info!("stopped before the stream was read");
             Ok(ExitCode::SUCCESS)
@@ -73,8 +74,8 @@ fn start_and_read(
         tracing::info!(loaded = filters.len(), of, folder = %folder.display(), "filters");
     }
     handle.starting("asking Kafka for topics, counters and positions");
-    // From here on no other host of this name can publish. Before topics are made: while a cluster makes a thousand of
-    // them, it does not say soon who coordinates a name.
+    // From here on, no other host of this name can publish. This happens before topics are created, because a cluster
+    // that is busy creating a thousand topics takes long to say who coordinates a name.
     let mut lock = HostLock::new(options, &args.name)?;
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;

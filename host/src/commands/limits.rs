@@ -1,4 +1,5 @@
-//! `docs/limits.md` says what the code does: each limit is one constant, and the table there has no other numbers.
+//! Checks that `docs/limits.md` says what the code does: each limit is one constant, and the tables there have no other
+//! numbers.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use skysieve_sandbox::limits::*;
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/limits.md"));
 
-/// A number with commas.
+/// Formats a number with commas.
 fn count(number: impl TryInto<u64>) -> String {
     let digits = number.try_into().unwrap_or(u64::MAX).to_string();
     let groups: Vec<&str> =
@@ -19,7 +20,7 @@ fn count(number: impl TryInto<u64>) -> String {
     groups.join(",")
 }
 
-/// Bytes in the largest unit that divides them.
+/// Formats a number of bytes in the largest unit that divides it.
 fn bytes(number: usize) -> String {
     match number {
         _ if number.is_multiple_of(1 << 20) => format!("{} MiB", number >> 20),
@@ -28,7 +29,7 @@ fn bytes(number: usize) -> String {
     }
 }
 
-/// What the table should say: the limit, and its value.
+/// The limits and values that the tables should have.
 fn limits() -> Vec<(&'static str, String)> {
     let (sandbox, faults) = (Limits::default(), FaultLimits::default());
     vec![

@@ -1,4 +1,4 @@
-//! `skysieve new`: a filter's project that builds and passes its tests.
+//! `skysieve new`: writes a project for a filter, which builds and passes its tests.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use super::output::print_line;
 
 mod sdk;
 
-/// Write a filter's project: a function of one alert with its tests, and the SDK that it is compiled with.
+/// Write a project for a filter: a function of one alert, its tests, and the SDK that it is compiled with.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -20,10 +20,10 @@ Examples:
   skysieve new my-filter --survey ztf      for ZTF alerts
   cd my-filter && cargo test && skysieve build")]
 pub struct NewArgs {
-    /// The folder to write, named as the filter
+    /// The folder to write, which has the name of the filter
     #[arg(value_name = "NAME")]
     folder: PathBuf,
-    /// Whose alerts it is for
+    /// The survey whose alerts the filter is for
     #[arg(long, value_enum, default_value_t = Survey::Lsst)]
     survey: Survey,
 }
@@ -35,7 +35,7 @@ enum Survey {
 }
 
 impl Survey {
-    /// The filter's source, and the magnitude in its config.
+    /// The source of the filter, and the magnitude in its config.
     fn template(self) -> (&'static str, &'static str) {
         match self {
             Survey::Lsst => (include_str!("template/lsst.rs"), "21.0"),
@@ -44,10 +44,10 @@ impl Survey {
     }
 }
 
-/// Writes the project, whole or not at all.
+/// Writes the project, completely or not at all.
 ///
 /// # Errors
-/// Returns an error if the name can't be a filter's, or something of that name exists.
+/// Returns an error if the name can't be a filter's, or if something with that name exists.
 pub fn run(args: NewArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -62,7 +62,7 @@ pub fn run(args: NewArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The project's files: path below its folder, and text.
+/// The project's files: their paths relative to its folder, and their texts.
 fn files(name: &str, survey: Survey) -> anyhow::Result<Vec<(String, String)>> {
     let (filter, magnitude) = survey.template();
     let fill = |text: &str| text.replace("{name}", name).replace("{magnitude}", magnitude);
@@ -77,9 +77,9 @@ fn files(name: &str, survey: Survey) -> anyhow::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// Writes beside the folder first: nobody finds it half done.
+/// Writes to a temporary folder beside the final one first, so that nobody finds it half done.
 fn write(folder: &Path, parent: &Path, files: &[(String, String)]) -> anyhow::Result<()> {
-    // The umask takes away what it does of any new folder.
+    // The umask removes permissions as it does for any new folder.
     let permissions = Permissions::from_mode(0o777);
     let beside = tempfile::Builder::new().prefix(".skysieve-new-").permissions(permissions).tempdir_in(parent)?;
     for (path, text) in files {
@@ -88,12 +88,12 @@ fn write(folder: &Path, parent: &Path, files: &[(String, String)]) -> anyhow::Re
         fs::write(path, text)?;
     }
     fs::rename(beside.path(), folder)?;
-    // Nothing is left to remove.
+    // The temporary folder has been renamed, so that nothing is left to remove.
     let _ = beside.keep();
     Ok(())
 }
 
-/// Cargo's rules for a package, and a host's for a filter: those that hold for both.
+/// Checks that a name meets the rules of cargo for a package and those of a host for a filter.
 fn check_name(name: &str) -> anyhow::Result<()> {
     let mut letters = name.chars();
     let well_formed = letters.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -107,7 +107,7 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keywords, crates that a filter is compiled with, and what cargo keeps for itself.
+/// Rust's keywords, the crates that a filter is compiled with, and names that cargo reserves.
 const RESERVED: &str = "\
     abstract alloc as async await become box break const continue core crate do dyn else enum extern false final fn for gen \
     if impl in let loop macro match mod move mut override priv proc_macro pub ref return self serde skysieve-sdk \

@@ -1,12 +1,12 @@
-//! What commands print. Where the reader has gone (`skysieve check … | head`), the process ends quietly, as other programs
-//! do, instead of panicking as `println!` does.
+//! Printing for commands. If the reader has gone (`skysieve check … | head`), the process ends quietly as other
+//! programs do, instead of panicking as `println!` does.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::exit;
 
-/// What a shell reports for a program that SIGPIPE has ended: 128 + 13. Rust programs ignore that signal, and a host has
-/// to: OpenSSL writes to sockets that brokers may have closed.
+/// The code that a shell reports for a program that was ended by SIGPIPE: 128 + 13. Rust programs ignore that signal,
+/// and a host has to: OpenSSL writes to sockets that brokers may have closed.
 const READER_GONE: i32 = 141;
 
 /// Prints a line on stdout.
@@ -28,7 +28,7 @@ pub fn print(text: impl Display) {
     }
 }
 
-/// Prints a line on stderr. If nobody reads that, there is nobody to tell.
+/// Prints a line on stderr. If nobody reads that, nobody can be told.
 pub fn tell(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

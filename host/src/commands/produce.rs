@@ -1,4 +1,4 @@
-//! `skysieve produce`: visits of alerts, from files or simulated, at a survey's cadence.
+//! `skysieve produce`: publishes visits of alerts, from files or simulated, at a survey's cadence.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -26,11 +26,11 @@ mod tests;
 
 /// Publish visits of alerts on a Kafka topic, from files or simulated, at a survey's cadence.
 ///
-/// A file of many alerts is a visit; files of one alert are grouped by the visit that the alert tells. Keys are the
-/// alerts' ids. Every delivery report is looked at. Every flag can also be set in the environment, as SKYSIEVE_ and its
-/// name. Ctrl-C waits for what is on its way, and reports.
+/// A file with many alerts is one visit; files with one alert each are grouped by the visit in the alert. Messages have
+/// the alerts' ids as keys. Every delivery report is checked. Every flag can also be set in the environment, as
+/// SKYSIEVE_ and its name. Ctrl-C waits for messages that are on their way, and prints the report.
 ///
-/// Exit code 0: everything was read and delivered. 1: otherwise. 2: wrong usage.
+/// The exit code is 0 if everything was read and delivered, otherwise 1. It is 2 for wrong usage.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -38,20 +38,21 @@ Examples:
   skysieve produce --brokers localhost:9092 --topic ztf alerts/ztf/visits --repeat --align
   skysieve produce --brokers localhost:9092 --topic small --simulate lsst --no-stamps --no-history --rate 250")]
 pub struct ProduceArgs {
-    /// Packets: files or folders (searched for *.avro, *.avro.gz); object containers of one or many alerts, or raw wire
-    /// packets, either gzipped. Containers' codecs: null, deflate, snappy, zstandard, bzip2, xz, lz4
+    /// Packets: files or folders (searched for *.avro, *.avro.gz) with object containers of one or many alerts or raw
+    /// wire packets, either of them possibly gzipped. The codecs of containers can be null, deflate, snappy, zstandard,
+    /// bzip2, xz and lz4
     #[arg(value_name = "PATH", required_unless_present = "simulate", conflicts_with = "simulate")]
     paths: Vec<PathBuf>,
-    /// Make alerts up instead
+    /// Simulate the alerts of a survey instead
     #[arg(long, value_name = "SURVEY", env = "SKYSIEVE_SIMULATE")]
     simulate: Option<Survey>,
-    /// The same seed makes the same alerts
+    /// Seed of the simulation; the same seed makes the same alerts
     #[arg(long, value_name = "N", env = "SKYSIEVE_SEED", default_value_t = 1)]
     seed: u64,
-    /// Kafka brokers to begin with, host:port, separated by commas
+    /// Kafka brokers to connect to first, host:port, separated by commas
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
     brokers: String,
-    /// The topic
+    /// The topic to publish on
     #[arg(long, env = "SKYSIEVE_TOPIC")]
     topic: String,
     #[command(flatten)]
@@ -64,11 +65,11 @@ pub struct ProduceArgs {
     visits: VisitArgs,
     #[command(flatten)]
     packets: PacketArgs,
-    /// Producers that share a visit, each with connections of its own
+    /// Number of producers that share a visit, each with its own connections
     #[arg(long, value_name = "N", env = "SKYSIEVE_PRODUCERS", default_value_t = 1,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
     producers: usize,
-    /// How messages are compressed
+    /// Compression of messages
     #[arg(long, env = "SKYSIEVE_COMPRESSION", default_value = "none",
           value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
     compression: String,
@@ -77,38 +78,39 @@ pub struct ProduceArgs {
     json: bool,
 }
 
-/// When and how much.
+/// When to publish, and how much.
 #[derive(Debug, Args)]
 struct VisitArgs {
-    /// Alerts of a visit; more in a file are left out
+    /// Largest number of alerts in a visit; further alerts in a file are left out
     #[arg(long, value_name = "N", env = "SKYSIEVE_ALERTS_PER_VISIT", default_value_t = 10_000,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     alerts_per_visit: usize,
-    /// Visits to publish in all [default: those of the files, or one simulated; with --repeat as often as that says]
+    /// Number of visits to publish in total [default: those of the files, or one if simulated; with --repeat, that
+    /// number times the repeats]
     #[arg(long, value_name = "N", env = "SKYSIEVE_VISITS", value_parser = clap::value_parser!(u64).range(1..))]
     visits: Option<u64>,
-    /// Seconds from one visit's start to the next; a visit that takes longer delays the next
+    /// Seconds from the start of one visit to that of the next. A visit that takes longer delays the next one
     #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_INTERVAL", default_value = "39", value_parser = parse_seconds)]
     interval: f64,
-    /// Start visits when the clock (UTC) shows a multiple of the interval
+    /// Start visits when the clock (UTC) is at a multiple of the interval
     #[arg(long, env = "SKYSIEVE_ALIGN", value_parser = FalseyValueParser::new())]
     align: bool,
-    /// Alerts a second, at most
+    /// Largest number of alerts per second
     #[arg(long, value_name = "N", env = "SKYSIEVE_RATE", value_parser = parse_rate)]
     rate: Option<f64>,
-    /// Begin again after the last visit; a simulated survey goes on with its next visit
+    /// Start again after the last visit; a simulated survey continues with its next visit
     #[arg(long, env = "SKYSIEVE_REPEAT", value_parser = FalseyValueParser::new())]
     repeat: bool,
-    /// How often to begin again
+    /// How many times to start again
     #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_REPEATS", default_value_t = 2215)]
     max_repeats: u64,
-    /// Leave ids, visits and times as they are on repeats. Otherwise an alert gets a new id each time, and its visit a new
-    /// number and whole days more; its history stays
+    /// Leave ids, visits and times as they are on repeats. Otherwise each repeat gives an alert a new id and its visit
+    /// a new number and a time that is whole days later; the alert's history stays the same
     #[arg(long, env = "SKYSIEVE_AS_IS", value_parser = FalseyValueParser::new())]
     as_is: bool,
 }
 
-/// What becomes of each alert.
+/// What to do with each alert.
 #[derive(Debug, Args)]
 struct PacketArgs {
     /// Leave out cutouts
@@ -117,13 +119,14 @@ struct PacketArgs {
     /// Leave out previous and forced sources
     #[arg(long, env = "SKYSIEVE_NO_HISTORY", value_parser = FalseyValueParser::new())]
     no_history: bool,
-    /// Send JSON instead of Avro: an object an alert, bytes in base64
+    /// Send JSON instead of Avro: an object for each alert, with bytes in base64
     #[arg(long, env = "SKYSIEVE_ENCODE_OFF", value_parser = FalseyValueParser::new(), conflicts_with = "framing")]
     encode_off: bool,
-    /// Confluent's wire format or an object container each [default: as they are; simulated: as the survey does]
+    /// Send each alert in Confluent's wire format or in an object container [default: as it is; simulated: as the
+    /// survey does]
     #[arg(long, env = "SKYSIEVE_FRAMING")]
     framing: Option<Framing>,
-    /// The schema's id in Confluent's wire format [default: LSST's number, major × 100 + minor]
+    /// The schema id for Confluent's wire format [default: LSST's number, major × 100 + minor]
     #[arg(long, value_name = "ID", env = "SKYSIEVE_SCHEMA_ID", requires = "framing")]
     schema_id: Option<u32>,
 }
@@ -158,10 +161,10 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Publishes visit after visit.
+/// Publishes the visits one after the other.
 ///
 /// # Errors
-/// When nothing can be read, or Kafka can't be reached or refuses.
+/// Returns an error if nothing can be read, or if Kafka can't be reached or refuses the messages.
 pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let options = args.properties.options(&args.brokers, &stop, Options::check)?;

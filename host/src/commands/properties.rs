@@ -1,5 +1,5 @@
-//! Properties for librdkafka: on the command line, in the environment, or in a file. Some of them are passwords, so no
-//! help, error or log shows a value.
+//! Properties for librdkafka, from the command line, the environment or a file. Some of them are passwords, so no help
+//! text, error or log shows a value.
 
 use std::fmt;
 use std::fs::File;
@@ -13,25 +13,25 @@ use clap::Args;
 use super::common::UsageError;
 use crate::kafka::{Error, Options};
 
-/// Bytes that a file of properties may have; certificates may be in it.
+/// The largest file of properties, in bytes; it may contain certificates.
 const LARGEST: u64 = 1 << 20;
-/// What names of properties contain whose values are secrets.
+/// Parts of the names of properties whose values are secret.
 const SECRET: [&str; 7] = ["password", "secret", "token", "credential", ".pem", "jaas", "oauthbearer.config"];
 
-/// How every client of Kafka is set up.
+/// The settings of every Kafka client.
 #[derive(Debug, Args)]
 pub struct PropertyArgs {
-    /// A property handed to librdkafka; may be given several times (in the environment: one a line). It wins over that of
-    /// --kafka-config
+    /// A property for librdkafka; may be given several times (in the environment: one on each line). It takes
+    /// precedence over --kafka-config
     #[arg(short = 'X', value_name = "KEY=VALUE", env = "SKYSIEVE_X", hide_env_values = true, value_parser = Text::new)]
     given: Vec<Text>,
-    /// A file of such properties, KEY=VALUE a line, # before comments: the place for passwords, which other users of this
-    /// machine can read in a command line
+    /// A file of such properties, with KEY=VALUE on each line, and # before comments. It is the right place for
+    /// passwords, because other users of this machine can read command lines
     #[arg(long, value_name = "FILE", env = "SKYSIEVE_KAFKA_CONFIG")]
     kafka_config: Option<PathBuf>,
 }
 
-/// What was given for a property. It is looked at later than clap would: clap's errors show what is wrong.
+/// The text given for a property. It is not parsed by clap, whose errors would show the text.
 #[derive(Clone)]
 struct Text(String);
 
@@ -48,10 +48,10 @@ impl fmt::Debug for Text {
 }
 
 impl PropertyArgs {
-    /// Options for a client of `brokers`, found right by `check`.
+    /// Returns the options for a client of `brokers`, after checking them with `check`.
     ///
     /// # Errors
-    /// [`UsageError`] when a property is malformed or refused, or the file can't be read.
+    /// Returns a [`UsageError`] if a property is malformed or refused, or if the file can't be read.
     pub fn options(
         &self,
         brokers: &str,
@@ -66,7 +66,7 @@ impl PropertyArgs {
         }
     }
 
-    /// The properties of the file, then those given.
+    /// Loads the properties of the file, followed by those of the command line.
     fn load(&self) -> Result<Vec<(String, String)>, UsageError> {
         let mut properties = match &self.kafka_config {
             None => Vec::new(),
@@ -102,19 +102,19 @@ fn parse_file(text: &str) -> Result<Vec<(String, String)>, String> {
     }
 }
 
-/// One property a line. Empty lines and comments are passed over.
+/// Parses one property from each line. Empty lines and comments are skipped.
 fn parse(text: &str, value_of: impl Fn(&str) -> String) -> Result<Vec<(String, String)>, String> {
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '!']));
     let property = |(number, line): (usize, &str)| match line.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value_of(value))),
-        // The line stays out of it: it may hold a password.
+        // The error does not show the line, because it may contain a password.
         _ => Err(format!("line {} is not KEY=VALUE", number + 1)),
     };
     lines.map(property).collect()
 }
 
-/// The text without the values of secret properties: librdkafka may have put them into it.
+/// Removes the values of secret properties from a text, into which librdkafka may have put them.
 fn without_secrets(text: String, properties: &[(String, String)]) -> String {
     let is_secret = |key: &str| SECRET.iter().any(|word| key.contains(word));
     let secrets = properties.iter().filter(|(key, value)| is_secret(key) && !value.is_empty());

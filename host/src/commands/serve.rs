@@ -1,4 +1,4 @@
-//! The HTTP API beside a pipeline, and signals.
+//! The HTTP API of a pipeline, and the handling of signals.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use super::output::tell;
 use crate::api::{ApiConfig, serve};
 use crate::filters::Control;
 
-/// An API that is being served, on a thread of its own.
+/// An API that is being served on a thread of its own.
 pub struct Api {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
 impl Api {
-    /// Begins to listen.
+    /// Starts to listen.
     ///
     /// # Errors
-    /// Returns an error if the address is malformed or taken.
+    /// Returns an error if the address is malformed or in use.
     pub fn start(listen: &str, control: Arc<dyn Control>) -> anyhow::Result<Api> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -42,21 +42,21 @@ impl Api {
             if let Err(error) = runtime.block_on(serve(listener, control, ApiConfig::default(), shutdown)) {
                 tracing::error!(%error, "the API has ended");
             }
-            // A module that is being compiled for an upload is not waited for.
+            // A module that is being compiled for an upload must not delay the end.
             runtime.shutdown_background();
         });
         Ok(Api { address, stop, thread })
     }
 
-    /// Answers what is being asked, and ends.
+    /// Answers the requests that have begun, and ends.
     pub fn stop(self) {
-        // The server may have ended by itself.
+        // Sending fails if the server has already ended.
         let _ = self.stop.send(());
         let _ = self.thread.join();
     }
 }
 
-/// A flag that SIGINT and SIGTERM set. A second signal ends the process at once.
+/// Returns a flag that SIGINT and SIGTERM set. A second signal ends the process at once.
 ///
 /// # Errors
 /// Returns an error if signals can't be handled.

@@ -1,9 +1,9 @@
-//! What filters depend on, compiled, for the next project.
+//! Keeps the compiled dependencies of filters for the next project.
 //!
-//! Each project compiles in a folder of its own: cargo names a filter's module after the project alone, so that in one
-//! folder for all of them two projects of the same name would get each other's modules. A project's first build begins
-//! with a copy of what an earlier project of this user has compiled of its dependencies; cargo finds out by its own
-//! fingerprints what of that it can use.
+//! Each project is compiled in a folder of its own: cargo names a filter's module after the project alone, so that in a
+//! shared folder two projects of the same name would get each other's modules. A project's first build begins with a
+//! copy of the dependencies that an earlier project of this user has compiled; cargo decides by its own fingerprints
+//! which of them it can use.
 
 use std::fs::{self, File, FileTimes};
 use std::io;
@@ -15,22 +15,22 @@ use sha2::{Digest, Sha256};
 use super::compile::{Compiled, PROFILE};
 use super::toolchain::Toolchain;
 
-/// Toolchains whose artifacts are kept.
+/// The number of toolchains whose artifacts are kept.
 const TOOLCHAINS: usize = 3;
-/// Bytes of the largest folder that is kept. A filter's dependencies have some 200 MB.
+/// The size of the largest folder that is kept, in bytes. A filter's dependencies have some 200 MB.
 const LARGEST: u64 = 1 << 30;
 
-/// Artifacts of one toolchain.
+/// The artifacts of one toolchain.
 #[derive(Debug)]
 pub struct Cache {
-    /// Holds a folder for each toolchain.
+    /// The folder that contains a folder for each toolchain.
     all: PathBuf,
-    /// The one of this toolchain.
+    /// The folder of this toolchain.
     folder: PathBuf,
 }
 
 impl Cache {
-    /// In the user's folder for caches; `None` if there is no such folder.
+    /// Finds the cache in the user's folder for caches; `None` if there is no such folder.
     pub fn of(toolchain: &Toolchain) -> Option<Cache> {
         let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let base = base.or_else(|| Some(std::env::home_dir().filter(|home| home.is_absolute())?.join(".cache")))?;
@@ -43,12 +43,12 @@ impl Cache {
         Cache { all, folder }
     }
 
-    /// Fills the folder that cargo is about to compile in, if it is not there yet.
+    /// Fills the folder in which cargo is about to compile, if it does not exist yet.
     pub fn seed(&self, target: &Path) {
         if target.exists() || !self.folder.is_dir() {
             return;
         }
-        // Without the copy everything is compiled, so a failure is no reason to stop.
+        // Without the copy everything is compiled anew, so a failure is no reason to stop.
         if let Err(error) = self.try_seed(target) {
             tracing::debug!(%error, cache = %self.folder.display(), "the cache is not used");
         }
@@ -60,11 +60,11 @@ impl Cache {
         let beside = tempfile::Builder::new().prefix(".skysieve-build-").tempdir_in(parent)?;
         let mut room = u64::MAX;
         copy(&self.folder, &beside.path().join("guest"), &|_| true, &mut room)?;
-        // Another build of the project may have been faster; then this fails, and its folder stays.
+        // Another build of the project may have been faster. Then this fails, and the other build's folder stays.
         fs::rename(beside.path().join("guest"), target)
     }
 
-    /// Keeps what was compiled for a project, but not what is the project's own.
+    /// Keeps what was compiled for a project, except the project's own artifacts.
     pub fn keep(&self, target: &Path, compiled: &Compiled) {
         if let Err(error) = self.try_keep(target, &compiled.own) {
             tracing::debug!(%error, cache = %self.folder.display(), "the cache is not written");
@@ -77,7 +77,7 @@ impl Cache {
         let (new, old) = (beside.path().join("new"), beside.path().join("old"));
         let mut room = LARGEST;
         copy(target, &new, &|name| !own.iter().any(|own| belongs(name, own)), &mut room)?;
-        // A build that is just reading the old one goes on without a cache.
+        // A build that is reading the old folder at this moment continues without a cache.
         if self.folder.exists() {
             fs::rename(&self.folder, old)?;
         }
@@ -85,7 +85,7 @@ impl Cache {
         self.forget()
     }
 
-    /// Removes all but the newest.
+    /// Removes all folders but the newest.
     fn forget(&self) -> io::Result<()> {
         let entries = fs::read_dir(&self.all)?.collect::<io::Result<Vec<_>>>()?;
         let mut found: Vec<(SystemTime, PathBuf)> =
@@ -99,7 +99,8 @@ impl Cache {
     }
 }
 
-/// Whether a file or folder of cargo's is made of the package or crate `own`: `libown-HASH.rlib`, `own.wasm`, `own-HASH`.
+/// Whether a file or folder of cargo's belongs to the package or crate `own`: `libown-HASH.rlib`, `own.wasm`,
+/// `own-HASH`.
 fn belongs(name: &str, own: &str) -> bool {
     [name, name.strip_prefix("lib").unwrap_or(name)]
         .iter()
@@ -107,7 +108,7 @@ fn belongs(name: &str, own: &str) -> bool {
         .any(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
 }
 
-/// Copies a folder with the files' times, by which cargo knows what is older than what.
+/// Copies a folder. The files keep their times, by which cargo knows what is older than what.
 fn copy(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool, room: &mut u64) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -1,4 +1,4 @@
-//! Compiles packages to core modules with cargo, and wraps core modules as components.
+//! Compiles packages into core modules with cargo, and wraps core modules as components.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -13,7 +13,7 @@ use super::cache::Cache;
 use super::project::Workspace;
 use super::toolchain::Toolchain;
 
-/// What a filter is compiled with, whatever its workspace says: fast, and with the names of functions for backtraces.
+/// The profile for filters, whatever their workspace says: optimised, and with the names of functions for backtraces.
 pub const PROFILE: [&str; 7] = [
     "profile.release.opt-level=3",
     "profile.release.lto='fat'",
@@ -24,12 +24,12 @@ pub const PROFILE: [&str; 7] = [
     "profile.release.incremental=false",
 ];
 
-/// A line of cargo's output, as far as it is needed.
+/// A line of cargo's output, with the parts that are needed.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
     package_id: Option<String>,
-    /// Whether it was there already.
+    /// Whether the artifact was there already.
     #[serde(default)]
     fresh: bool,
     target: Option<ArtifactTarget>,
@@ -42,14 +42,14 @@ struct ArtifactTarget {
     name: String,
 }
 
-/// What cargo has compiled.
+/// The results of cargo.
 #[derive(Debug, Default)]
 pub struct Compiled {
-    /// The core modules by package id.
+    /// The core modules, by package id.
     pub modules: HashMap<String, PathBuf>,
-    /// Names of packages and crates that come with the project.
+    /// The names of packages and crates that belong to the project.
     pub own: Vec<String>,
-    /// How many artifacts of other packages had to be made.
+    /// The number of artifacts of other packages that had to be compiled.
     pub dependencies: usize,
 }
 
@@ -60,7 +60,8 @@ impl Compiled {
         else {
             return;
         };
-        // `path+file:///home/me/my-filter#0.1.0`, or `…/rust#skysieve-sdk@0.1.0` where folder and package differ.
+        // The id is `path+file:///home/me/my-filter#0.1.0`, or `…/rust#skysieve-sdk@0.1.0` if folder and package differ
+        // in name.
         if let Some((path, rest)) = package.strip_prefix("path+").and_then(|path| path.split_once('#')) {
             let named = rest.split_once('@').map(|(name, _)| name);
             let name = named.or_else(|| path.rsplit_once('/').map(|(_, folder)| folder)).unwrap_or_default();
@@ -73,12 +74,12 @@ impl Compiled {
     }
 }
 
-/// Compiles a workspace's projects. Cargo's own output goes to stderr.
+/// Compiles the projects of a workspace. Cargo's own output goes to stderr.
 ///
 /// # Errors
 /// Returns an error if a project does not compile.
 pub fn modules(toolchain: &Toolchain, workspace: &Workspace) -> anyhow::Result<HashMap<String, PathBuf>> {
-    // Not the folder of the workspace's own builds, which another cargo may be holding.
+    // This is not the folder of the workspace's own builds, which another cargo may have locked.
     let target = workspace.target.join("guest");
     let cache = Cache::of(toolchain);
     if let Some(cache) = &cache {
@@ -101,7 +102,7 @@ fn compile(toolchain: &Toolchain, workspace: &Workspace, target: &Path) -> anyho
     let mut running = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
     let mut compiled = Compiled::default();
     for line in BufReader::new(running.stdout.take().context("cargo has no output")?).lines() {
-        // Build scripts may print anything.
+        // Build scripts may print anything, so lines that are not messages are skipped.
         if let Ok(message) = serde_json::from_str(&line.context("cargo's output")?) {
             compiled.add(message);
         }
@@ -112,10 +113,10 @@ fn compile(toolchain: &Toolchain, workspace: &Workspace, target: &Path) -> anyho
     Ok(compiled)
 }
 
-/// A core module as a component.
+/// Wraps a core module as a component.
 ///
 /// # Errors
-/// Returns an error if it does not have the contract's imports and exports.
+/// Returns an error if the module does not have the contract's imports and exports.
 pub fn component(module: &[u8]) -> anyhow::Result<Vec<u8>> {
     let encoded = ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
     encoded.context("it exports no filter: is there a function with #[filter(description = \"…\")]?")

@@ -1,4 +1,4 @@
-//! A filter's project: a cargo package with a cdylib.
+//! A filter's project, which is a cargo package with a cdylib.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -11,26 +11,26 @@ use super::toolchain::Toolchain;
 /// One package to compile.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// The package's name, and the module's.
+    /// The name of the package, and of the module.
     pub name: String,
-    /// The package as cargo identifies it.
+    /// The package's id in cargo.
     pub id: String,
 }
 
 /// Packages that are compiled together.
 #[derive(Debug)]
 pub struct Workspace {
-    /// Its folder.
+    /// The workspace's folder.
     pub root: PathBuf,
-    /// Where cargo puts what it makes.
+    /// The folder for cargo's output.
     pub target: PathBuf,
     /// The packages that were asked for.
     pub projects: Vec<Project>,
-    /// All of its packages.
+    /// All packages of the workspace.
     packages: Vec<Package>,
 }
 
-/// What `cargo metadata` prints, as far as it is needed.
+/// The output of `cargo metadata`, with the parts that are needed.
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -51,10 +51,10 @@ struct Target {
     crate_types: Vec<String>,
 }
 
-/// The projects in these folders, by workspace.
+/// Finds the projects in these folders, grouped by workspace.
 ///
 /// # Errors
-/// Returns an error if a folder does not hold a filter's project.
+/// Returns an error if a folder does not contain a filter's project.
 pub fn find(toolchain: &Toolchain, folders: &[PathBuf]) -> anyhow::Result<Vec<Workspace>> {
     let mut workspaces: Vec<Workspace> = Vec::new();
     for folder in folders {
@@ -89,7 +89,7 @@ impl Workspace {
     }
 }
 
-/// The project's Cargo.toml, as cargo names it.
+/// The path of the project's Cargo.toml in the form that cargo uses.
 fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {
     let named = folder.file_name().is_some_and(|name| name == "Cargo.toml");
     let manifest = if named { folder.to_owned() } else { folder.join("Cargo.toml") };

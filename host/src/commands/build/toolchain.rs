@@ -1,8 +1,8 @@
-//! What compiles filters: cargo and rustc with Rust's target `wasm32-unknown-unknown`.
+//! The compiler for filters: cargo and rustc with Rust's target `wasm32-unknown-unknown`.
 //!
-//! Rustup has that target to download. Where the download is refused, Debian's packages rustc-web, cargo-web and
-//! rust-web-src compile the target's standard library along with the filter; the linker is rustup's.
-//! `scripts/guest-toolchain` looks in the same places.
+//! Rustup can download that target. If the download is blocked, Debian's packages rustc-web, cargo-web and rust-web-src
+//! can compile the target's standard library along with the filter; the linker is rustup's. `scripts/guest-toolchain`
+//! looks in the same places.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::bail;
 
-/// What filters are compiled for.
+/// The target that filters are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// One way to compile filters.
@@ -18,15 +18,15 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 pub struct Toolchain {
     cargo: OsString,
     rustc: OsString,
-    /// The linker, where the standard library has to be compiled too.
+    /// The linker, if the standard library has to be compiled as well.
     from_source: Option<PathBuf>,
 }
 
 impl Toolchain {
-    /// The first that works: the active one, else Debian's.
+    /// Finds the first toolchain that works: the active one or, failing that, Debian's.
     ///
     /// # Errors
-    /// Returns an error that says what to install if there is no toolchain.
+    /// If there is no toolchain, returns an error that says what to install.
     pub fn find() -> anyhow::Result<Toolchain> {
         let variable = |name, default: &str| std::env::var_os(name).unwrap_or_else(|| default.into());
         let active = (variable("CARGO", "cargo"), variable("RUSTC", "rustc"));
@@ -45,30 +45,30 @@ impl Toolchain {
         )
     }
 
-    /// Which one it is: what it has compiled, another one cannot use.
+    /// Identifies the toolchain. Another one can't use what it has compiled.
     pub fn identity(&self) -> String {
         let version = Command::new(&self.rustc).arg("-vV").env_remove("LD_LIBRARY_PATH").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         format!("{version}\n{:?}\n{:?}", self.rustc, self.from_source)
     }
 
-    /// A cargo command. It compiles for filters with the [`Toolchain::target_arguments`].
+    /// Returns a cargo command. With the [`Toolchain::target_arguments`] it compiles for filters.
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new(&self.cargo);
         command.arg(subcommand);
-        // Meant for the host's own code, or left behind by the cargo that started this process.
+        // These are meant for the host's own code, or were set by the cargo that started this process.
         for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "LD_LIBRARY_PATH"] {
             command.env_remove(name);
         }
         command.env("RUSTC", &self.rustc);
         if let Some(linker) = &self.from_source {
-            // `-Zbuild-std` is not stable yet.
+            // This enables `-Zbuild-std`, which is not stable yet.
             command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
         command
     }
 
-    /// What has cargo compile for filters.
+    /// The arguments that make cargo compile for filters.
     pub fn target_arguments(&self) -> Vec<&'static str> {
         let mut arguments = vec!["--target", TARGET];
         arguments.extend(self.from_source.is_some().then_some("-Zbuild-std=std,panic_abort"));
@@ -76,7 +76,7 @@ impl Toolchain {
     }
 }
 
-/// What rustc prints, if it runs at all.
+/// The path that rustc prints, if rustc runs at all.
 fn print(rustc: &OsString, arguments: &[&str]) -> Option<PathBuf> {
     let output = Command::new(rustc).args(arguments).env_remove("LD_LIBRARY_PATH").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -97,7 +97,7 @@ fn has_source(rustc: &OsString) -> bool {
         .is_some_and(|sysroot| sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
 }
 
-/// A linker of WebAssembly: one that rustup brought, else one on the path.
+/// Finds a linker for WebAssembly: one that came with rustup or, failing that, one on the path.
 fn linker<'r>(rustcs: impl Iterator<Item = &'r OsString>) -> Option<PathBuf> {
     let home = std::env::var_os("RUSTUP_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".rustup")));

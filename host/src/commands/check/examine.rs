@@ -1,4 +1,4 @@
-//! Files through the decoder and the filter, on several threads.
+//! Sends files through the decoder and the filter, on several threads.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ use skysieve_avro::{Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_fi
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 use skysieve_survey::Surveys;
 
-/// Files that a thread takes at a time.
+/// How many files a thread takes at a time.
 const FILES: usize = 64;
 
-/// Makes an instance of the filter.
+/// Starts an instance of the filter.
 pub type Start = dyn Fn() -> Result<Filter, Refusal> + Send + Sync;
 
 /// Judges every alert in the files.
 ///
 /// # Errors
-/// When the filter can't be started.
+/// Returns an error if the filter can't be started.
 pub fn all(
     files: Vec<PathBuf>,
     schemas: &Arc<Schemas>,
@@ -55,7 +55,7 @@ pub fn all(
     Ok(total)
 }
 
-/// What the threads share: each takes the next block of files until there are no more.
+/// What the threads share. Each of them takes the next block of files until there are no more.
 struct Work {
     files: Vec<PathBuf>,
     next: AtomicUsize,
@@ -63,7 +63,7 @@ struct Work {
 }
 
 impl Work {
-    /// What was found, by block.
+    /// Returns the findings of one thread, by block.
     fn run(&self, examiner: &mut Examiner) -> BTreeMap<usize, Findings> {
         let mut found = BTreeMap::new();
         loop {
@@ -74,7 +74,7 @@ impl Work {
     }
 }
 
-/// One thread's decoder and instances.
+/// The decoder and the instances of one thread.
 struct Examiner {
     schemas: Arc<Schemas>,
     decoder: Decoder,
@@ -82,11 +82,11 @@ struct Examiner {
     in_batches: Judge,
     alone: Judge,
     limits: BatchLimits,
-    /// By schema, why the filter can't judge its alerts.
+    /// The reasons that the filter can't judge alerts of a schema.
     lacks: HashMap<SchemaId, String>,
 }
 
-/// Alerts waiting to be judged: by row, the file.
+/// Alerts that are waiting to be judged, and the file of each row.
 #[derive(Default)]
 struct Open<'a> {
     paths: Vec<&'a Path>,
@@ -140,7 +140,8 @@ impl Examiner {
         findings: &mut Findings,
     ) -> Result<(), skysieve_avro::AvroError> {
         let row = open.paths.len() as u32;
-        // A host stops behind the last field that a filter reads; an archive's packets are looked at to their end.
+        // A host stops reading behind the last field that a filter needs, but an archive's packets are checked to their
+        // end.
         self.schemas.validate(alert)?;
         let started = Instant::now();
         self.decoder.push(row, alert)?;
@@ -154,7 +155,7 @@ impl Examiner {
         Ok(())
     }
 
-    /// Judges the open alerts.
+    /// Judges the waiting alerts.
     fn close(&mut self, open: Open<'_>, findings: &mut Findings) {
         let decoded = self.decoder.finish();
         let alerts = Identities::of(&decoded, open.paths.len(), self.slots);
@@ -192,7 +193,8 @@ impl Examiner {
         findings.add_logs(verdicts.logs);
     }
 
-    /// Which field the alert's schema lacks, and what it has that is near. Looked up once for each schema.
+    /// Says which field the alert's schema lacks, and which similar ones it has. This is looked up once for each
+    /// schema.
     fn explain(&mut self, decoded: &Decoded, fault: &Fault) -> String {
         let schema = decoded.groups.iter().find_map(|group| {
             let at = group.rows.binary_search(&fault.row).ok()?;
@@ -208,7 +210,7 @@ impl Examiner {
     }
 }
 
-/// The same alerts, the last first.
+/// The same alerts in reverse order.
 fn reversed(decoded: &Decoded) -> Decoded {
     let groups = decoded.groups.iter().map(|group| {
         let order: Vec<u32> = (0..group.rows.len() as u32).rev().collect();

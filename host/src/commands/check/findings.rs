@@ -1,4 +1,4 @@
-//! What a check found, to be added up over files and threads.
+//! The findings of a check, which are added up over files and threads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,88 +11,88 @@ use skysieve_avro::SchemaId;
 use skysieve_sandbox::{Annotation, FaultKind, Log};
 use skysieve_survey::{AlertId, Visit};
 
-/// Found in some of the files.
+/// The findings in some of the files.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Alerts decoded.
+    /// The number of alerts decoded.
     pub alerts: u64,
-    /// The accepted ones.
+    /// The accepted alerts.
     pub accepted: Vec<AcceptedFound>,
-    /// How many were rejected.
+    /// The number of alerts rejected.
     pub rejected: u64,
-    /// Alerts that the filter failed on.
+    /// The alerts on which the filter failed.
     pub faults: Vec<FaultFound>,
-    /// What is no alert.
+    /// Packets that are not alerts.
     pub undecodable: Vec<UndecodableFound>,
-    /// By exposure.
+    /// The counts for each exposure.
     pub visits: BTreeMap<Visit, VisitFound>,
-    /// Fuel of each alert judged alone.
+    /// The fuel of each alert that was judged alone.
     pub fuel: Vec<u64>,
-    /// Bytes of linear memory, the most.
+    /// The largest size of linear memory, in bytes.
     pub memory_peak: usize,
-    /// Alerts judged otherwise alone than in a batch.
+    /// Alerts whose verdict differed between a batch and a call of their own.
     pub inconsistent: Vec<AlertNamed>,
-    /// What the filter said, the first [`LOGS`] messages.
+    /// The filter's messages, of which the first [`LOGS`] are kept.
     pub logs: Vec<Log>,
-    /// How many messages it said beyond those.
+    /// The number of messages beyond those.
     pub more_logs: u64,
-    /// The schemas of the alerts, as they were met.
+    /// The schemas of the alerts, in the order in which they were met.
     pub schemas: Vec<SchemaId>,
-    /// Wall-clock time of decoding.
+    /// The wall-clock time of decoding.
     pub decode_time: Duration,
-    /// Wall-clock time of judging, in batches.
+    /// The wall-clock time of judging in batches.
     pub judge_time: Duration,
 }
 
-/// Messages of the filter that are kept.
+/// How many of the filter's messages are kept.
 pub const LOGS: usize = 1000;
 
-/// An accepted alert, and where it is.
+/// An accepted alert, and the file that it is in.
 #[derive(Clone, Debug)]
 pub struct AcceptedFound {
-    /// The alert's number.
+    /// The alert's id.
     pub id: Option<AlertId>,
     /// The file.
     pub path: String,
-    /// What the filter attached.
+    /// The annotations that the filter added.
     pub annotations: Vec<Annotation>,
 }
 
-/// A fault, and where the alert is.
+/// A fault, and the file that the alert is in.
 #[derive(Clone, Debug, Serialize)]
 pub struct FaultFound {
     /// The file.
     pub path: String,
-    /// The alert.
+    /// The alert's id.
     pub id: String,
     /// How it failed.
     pub kind: FaultKind,
-    /// What is wrong.
+    /// A description of the fault.
     pub message: String,
 }
 
-/// A packet that is no alert.
+/// A packet that is not an alert.
 #[derive(Clone, Debug, Serialize)]
 pub struct UndecodableFound {
     /// The file.
     pub path: String,
-    /// Which of the file's alerts, counted from 1; `None` if it is the file as a whole.
+    /// Which of the file's alerts it is, counted from 1; `None` if the file as a whole is at fault.
     pub alert: Option<u64>,
-    /// Where in the file, and what is wrong.
+    /// The place in the file, and what is wrong there.
     pub error: String,
-    /// What is wrong.
+    /// What is wrong, without the place.
     #[serde(skip)]
     pub why: String,
 }
 
 impl UndecodableFound {
-    /// In a file, at an alert of it.
+    /// Makes the finding for a file, or for one of its alerts.
     pub fn new(path: &Path, alert: Option<u64>, why: &str) -> UndecodableFound {
         let error = alert.map_or_else(|| why.to_owned(), |number| format!("alert {number} of the file: {why}"));
         UndecodableFound { path: path.display().to_string(), alert, error, why: why.to_owned() }
     }
 
-    /// Where it is, for people.
+    /// Describes the place in a form for people.
     pub fn place(&self) -> String {
         match self.alert {
             Some(number) => format!("{}, alert {number} of the file", self.path),
@@ -101,17 +101,17 @@ impl UndecodableFound {
     }
 }
 
-/// One exposure.
+/// The counts of one exposure.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VisitFound {
-    /// Its alerts.
+    /// The number of its alerts.
     pub seen: u64,
-    /// Those accepted.
+    /// The number of those accepted.
     pub accepted: u64,
 }
 
 impl Findings {
-    /// Adds what was found in files that come after.
+    /// Adds the findings from later files.
     pub fn merge(&mut self, other: Findings) {
         self.alerts += other.alerts;
         self.accepted.extend(other.accepted);
@@ -135,14 +135,14 @@ impl Findings {
         self.judge_time += other.judge_time;
     }
 
-    /// Keeps what the filter said, up to the bound.
+    /// Keeps the filter's messages, up to the limit.
     pub fn add_logs(&mut self, logs: Vec<Log>) {
         let room = LOGS - self.logs.len();
         self.more_logs += logs.len().saturating_sub(room) as u64;
         self.logs.extend(logs.into_iter().take(room));
     }
 
-    /// Takes note of an alert's schema.
+    /// Records an alert's schema.
     pub fn add_schema(&mut self, schema: SchemaId) {
         if self.schemas.last() != Some(&schema) && !self.schemas.contains(&schema) {
             self.schemas.push(schema);

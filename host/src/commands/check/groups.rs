@@ -1,4 +1,4 @@
-//! Faults, broken packets and messages that say the same, put together.
+//! Groups faults, broken packets and messages that have the same text.
 
 use std::collections::HashMap;
 
@@ -7,38 +7,38 @@ use serde::Serialize;
 use super::findings::{FaultFound, UndecodableFound};
 use skysieve_sandbox::{FaultKind, Log};
 
-/// Alerts named in a group.
+/// How many alerts of a group are named.
 const NAMED: usize = 5;
 
-/// Faults of one kind that say the same but for the numbers in it.
+/// Faults of one kind whose messages differ only in their numbers.
 #[derive(Debug, Serialize)]
 pub struct FaultGroup {
     pub kind: FaultKind,
-    /// What the first of them says.
+    /// The message of the first fault.
     pub message: String,
-    /// How many there are.
+    /// The number of faults.
     pub count: u64,
-    /// The first few.
+    /// The first few alerts.
     pub alerts: Vec<AlertNamed>,
 }
 
-/// An alert, and where it is.
+/// An alert, and the file that it is in.
 #[derive(Clone, Debug, Serialize)]
 pub struct AlertNamed {
     pub id: String,
     pub path: String,
 }
 
-/// The same of packets that are no alerts.
+/// The same for packets that are not alerts.
 #[derive(Debug)]
 pub struct PacketGroup<'a> {
     pub error: &'a str,
     pub count: u64,
-    /// The first few, with their places.
+    /// The first few packets, each with its place.
     pub places: Vec<String>,
 }
 
-/// Groups in the order of their first faults.
+/// Groups faults, in the order of each group's first fault.
 pub fn of_faults(faults: &[FaultFound]) -> Vec<FaultGroup> {
     let mut groups: Vec<FaultGroup> = Vec::new();
     let mut known = HashMap::new();
@@ -56,7 +56,7 @@ pub fn of_faults(faults: &[FaultFound]) -> Vec<FaultGroup> {
     groups
 }
 
-/// Groups in the order of their first packets.
+/// Groups packets, in the order of each group's first packet.
 pub fn of_packets(packets: &[UndecodableFound]) -> Vec<PacketGroup<'_>> {
     let mut groups: Vec<PacketGroup<'_>> = Vec::new();
     let mut known = HashMap::new();
@@ -73,15 +73,15 @@ pub fn of_packets(packets: &[UndecodableFound]) -> Vec<PacketGroup<'_>> {
     groups
 }
 
-/// Messages of one level that say the same but for the numbers in them.
+/// Messages of one level that differ only in their numbers.
 #[derive(Debug)]
 pub struct LogGroup<'a> {
-    /// The first of them.
+    /// The first message.
     pub first: &'a Log,
     pub count: u64,
 }
 
-/// Groups in the order of their first messages.
+/// Groups messages, in the order of each group's first message.
 pub fn of_logs(logs: &[Log]) -> Vec<LogGroup<'_>> {
     let mut groups: Vec<LogGroup<'_>> = Vec::new();
     let mut known = HashMap::new();
@@ -95,7 +95,7 @@ pub fn of_logs(logs: &[Log]) -> Vec<LogGroup<'_>> {
     groups
 }
 
-/// The text with every number in it replaced: ids and values differ from alert to alert.
+/// The text with every number replaced, because ids and values differ from alert to alert.
 fn without_numbers(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {

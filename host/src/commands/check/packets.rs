@@ -1,4 +1,4 @@
-//! Files of packets: which there are, and what is in them.
+//! Finds files of packets, and reads them.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,14 +8,14 @@ use skysieve_avro::{gunzip, is_gzip};
 
 use crate::commands::UsageError;
 
-/// The most that a file may hold, gunzipped. More than the largest visit on record would need.
+/// The largest content of a file after gunzipping, in bytes. This is more than the largest visit on record would need.
 const LARGEST: u64 = 4 << 30;
 
-/// The files named, and those in the folders named: in a folder, every `.avro` or `.avro.gz`, at any depth. Sorted
-/// within a folder.
+/// Returns the files that were named, and all `.avro` and `.avro.gz` files at any depth of the folders that were named.
+/// They are sorted within each folder.
 ///
 /// # Errors
-/// [`UsageError`] for a path that is not there or can't be read, and when there is no file at all.
+/// Returns a [`UsageError`] if a path does not exist or can't be read, or if there are no files at all.
 pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, UsageError> {
     let mut files = Vec::new();
     for path in paths {
@@ -30,7 +30,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<PathBuf>, UsageError> {
 }
 
 fn search(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    // Links are followed when named only, so that a loop of them ends.
+    // Only links that were named are followed, so that a loop of links ends.
     let meta = if named { path.metadata()? } else { path.symlink_metadata()? };
     if meta.is_dir() {
         let mut entries: Vec<PathBuf> =
@@ -40,12 +40,12 @@ fn search(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result
     } else {
         let name = path.to_string_lossy();
         if named {
-            // Whatever it is: `<(…)` of a shell is a pipe.
+            // A file that was named may be of any type: the shell's `<(…)` is a pipe.
             files.push(path.to_owned());
         } else if name.ends_with(".avro") || name.ends_with(".avro.gz") {
             match path.metadata() {
                 Ok(meta) if meta.is_file() => files.push(path.to_owned()),
-                // Nobody may ever write into a pipe that is found in a folder.
+                // A pipe that is found in a folder is skipped, because nobody may ever write into it.
                 _ => tracing::warn!(path = %path.display(), "skipped: not a file"),
             }
         }
@@ -53,10 +53,10 @@ fn search(path: &Path, named: bool, files: &mut Vec<PathBuf>) -> std::io::Result
     }
 }
 
-/// A file's bytes, gunzipped if they are gzip.
+/// Reads a file, and gunzips it if it is gzipped.
 ///
 /// # Errors
-/// When it can't be read, is broken gzip, or holds too much.
+/// Returns an error if it can't be read, is broken gzip, or is too large.
 pub fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! A check's report, as JSON; `text` prints it for people.
+//! A check's report as JSON; `text` prints it for people.
 
 mod text;
 
@@ -11,15 +11,15 @@ use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
 use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
 
-/// Bytes of annotations that a report keeps, over all accepted alerts.
+/// How many bytes of annotations a report keeps, over all accepted alerts.
 const ANNOTATIONS: usize = 16 << 20;
 
-/// What `--json` prints.
+/// The object that `--json` prints.
 #[derive(Debug, Serialize)]
 pub struct Report {
     filter: FilterReport,
     alerts: u64,
-    /// Ids, ascending.
+    /// The ids of accepted alerts, in ascending order.
     accepted: Vec<String>,
     /// The same alerts in the same order, with their files and annotations.
     accepted_alerts: Vec<AcceptedReport>,
@@ -32,13 +32,13 @@ pub struct Report {
     memory_peak: usize,
     consistent: bool,
     inconsistent: Vec<AlertNamed>,
-    /// The first messages of the filter.
+    /// The filter's first messages.
     logs: Vec<Log>,
-    /// How many more there were.
+    /// The number of further messages.
     more_logs: u64,
-    /// Why a host that has seen these alerts refuses the filter.
+    /// The reason that a host which has seen these alerts would refuse the filter.
     refused: Option<String>,
-    /// What is probably a mistake.
+    /// Probable mistakes.
     warnings: Vec<String>,
     #[serde(skip)]
     memory_limit: usize,
@@ -51,7 +51,7 @@ struct FilterReport {
     description: String,
     sha256: String,
     fields: Vec<Field>,
-    /// Where its config is from.
+    /// Where the filter's config comes from.
     config: String,
 }
 
@@ -67,13 +67,13 @@ struct AcceptedReport {
 struct VisitReport {
     visit: String,
     seen: u64,
-    /// All that the filter accepts.
+    /// The number of alerts that the filter accepts.
     accepted: u64,
-    /// Those of them that a host would not publish.
+    /// The number of those that a host would not publish.
     over_quota: u64,
 }
 
-/// Per alert, judged alone. Zeros when no alert was.
+/// Statistics over alerts that were judged alone; zeros if there were none.
 #[derive(Debug, Serialize)]
 struct Fuel {
     min: u64,
@@ -83,7 +83,7 @@ struct Fuel {
     limit: u64,
 }
 
-/// How a filter was checked.
+/// The conditions of the check.
 pub struct Checked<'a> {
     pub manifest: &'a Manifest,
     pub sha256: &'a str,
@@ -93,14 +93,14 @@ pub struct Checked<'a> {
 }
 
 impl Report {
-    /// Adds up what was found.
+    /// Sums up the findings.
     pub fn new(checked: &Checked<'_>, mut findings: Findings, fit: &Fit) -> Report {
         let accepted = accepted(std::mem::take(&mut findings.accepted));
         let visits = findings.visits.iter().map(|(visit, found)| VisitReport {
             visit: visit.to_string(),
             seen: found.seen,
             accepted: found.accepted,
-            // What came of a visit that nobody knows is not held to the quota of one visit.
+            // The quota of a visit does not apply to alerts whose visit is unknown.
             over_quota: if visit.is_known() { found.accepted.saturating_sub(checked.quota.into()) } else { 0 },
         });
         let per_alert = |time: std::time::Duration| time.as_nanos() as f64 / findings.alerts.max(1) as f64;
@@ -132,18 +132,18 @@ impl Report {
         }
     }
 
-    /// Whether there is nothing to complain of, warnings apart.
+    /// Whether there is nothing to complain about, except for warnings.
     pub fn is_clean(&self) -> bool {
         self.faults.is_empty() && self.undecodable.is_empty() && self.consistent && self.refused.is_none()
     }
 
-    /// How many warnings there are.
+    /// The number of warnings.
     pub fn warnings(&self) -> usize {
         self.warnings.len()
     }
 }
 
-/// The accepted alerts by id. Annotations beyond the bound are left out.
+/// The accepted alerts in order of their ids. Annotations beyond the limit are left out.
 fn accepted(mut found: Vec<AcceptedFound>) -> Vec<AcceptedReport> {
     let size = |annotation: &Annotation| annotation.name.len() + annotation.value.len();
     let mut room = ANNOTATIONS;

@@ -1,4 +1,4 @@
-//! What is set for the filter: from flags, or from a file of either kind.
+//! The filter's settings, from flags or from a file of either form.
 
 use std::fmt;
 use std::path::Path;
@@ -8,23 +8,23 @@ use anyhow::Context;
 use crate::commands::common::{UsageError, read_file};
 use crate::filters::Settings;
 
-/// The filter's settings, and where they are from.
+/// The filter's settings, and where they come from.
 #[derive(Debug)]
 pub struct Chosen {
     pub settings: Settings,
     pub from: Origin,
 }
 
-/// Where settings are from.
+/// Where settings come from.
 #[derive(Debug)]
 pub enum Origin {
-    /// Nobody gave any.
+    /// No settings were given.
     Nowhere,
     /// `--config`.
     Flag,
-    /// A file that is the config as it is.
+    /// A file that consists of the config alone.
     Config(String),
-    /// A file as hosts read it beside a module: config, quota and limits.
+    /// A file like those that hosts read beside a module, with config, quota and limits.
     Settings(String),
 }
 
@@ -44,7 +44,8 @@ impl fmt::Display for Origin {
 /// Reads the settings that the command line asks for.
 ///
 /// # Errors
-/// When the file can't be read, is not UTF-8, or is a host's and a host would refuse it.
+/// Returns an error if the file can't be read or is not UTF-8, or if it is a host's settings file that a host would
+/// refuse.
 pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
     let bare = |config: &str| Settings { config: config.to_owned(), ..Settings::default() };
     let (settings, from) = match (config, file) {

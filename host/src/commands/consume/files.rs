@@ -1,4 +1,4 @@
-//! Files of packets and cutouts: whole or not there, and in their folder.
+//! Writes files of packets and cutouts: completely or not at all, and only into their folder.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -8,29 +8,29 @@ use std::path::{Path, PathBuf};
 
 use skysieve_avro::{Framed, Schemas, Selector, gunzip, is_gzip};
 
-/// Bytes that a cutout may gunzip to. Real ones have some 17 KB.
+/// The largest size of a cutout after gunzipping, in bytes. Real ones have some 17 KB.
 const MAX_STAMP: usize = 16 << 20;
-/// What a FITS file begins with ([FITS 4.0](https://fits.gsfc.nasa.gov/fits_standard.html), 4.4.1).
+/// The beginning of a FITS file ([FITS 4.0](https://fits.gsfc.nasa.gov/fits_standard.html), 4.4.1).
 const FITS: &[u8] = b"SIMPLE  =";
 
-/// A folder to put files in.
+/// A folder for saved files.
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// A folder, which is made if it is not there.
+    /// Opens a folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// Returns an error if it can't be created.
     pub fn open(path: &Path) -> io::Result<Folder> {
         fs::create_dir_all(path)?;
         Ok(Folder(path.to_owned()))
     }
 
-    /// Writes a file, in place of one of that name. A link of that name is replaced, not followed, and whoever looks sees
-    /// the whole file or none.
+    /// Writes a file, replacing one with the same name. A link with that name is replaced, not followed. Readers see
+    /// either the complete file or none.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// Returns an error if the file can't be written.
     pub fn put(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix(".").suffix(".part").permissions(Permissions::from_mode(0o666));
@@ -51,16 +51,16 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// Into that folder; gunzipped or as they came.
+    /// Saves cutouts in a folder, gunzipped or as they are in the alert.
     pub fn new(folder: Folder, gunzip: bool) -> Stamps {
         Stamps { folder, gunzip, saved: 0, empty: 0, missing: 0 }
     }
 
-    /// Saves an alert's cutouts as `ID_science.fits` and so on; what is wrong with those that are none. Those without a byte are
-    /// only counted.
+    /// Saves an alert's cutouts as `ID_science.fits` and so on. Returns what is wrong with those that are not images.
+    /// Empty cutouts are only counted.
     ///
     /// # Errors
-    /// When one can't be written.
+    /// Returns an error if a cutout can't be written.
     pub fn save(
         &mut self,
         schemas: &Schemas,
@@ -98,7 +98,7 @@ impl Stamps {
         Ok(complaints)
     }
 
-    /// What to write, if not the cutout as it is, and how to end the file's name.
+    /// The bytes to write, unless they are those of the cutout itself, and the ending of the file's name.
     fn content(&self, stamp: &[u8]) -> Result<(Option<Vec<u8>>, &'static str), String> {
         let gzipped = is_gzip(stamp);
         if gzipped && !self.gunzip {

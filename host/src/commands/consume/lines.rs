@@ -1,4 +1,4 @@
-//! A line for each alert: columns of a table, or a JSON object.
+//! Prints a line for each alert: the columns of a table, or a JSON object.
 
 use super::ConsumeArgs;
 use super::table::Table;
@@ -9,22 +9,22 @@ use skysieve_survey::AlertId;
 
 /// How alerts are printed.
 pub struct Lines {
-    /// None: where the message is, and what the alert is.
+    /// The fields to print. If there are none, the message's position and the alert's id and summary are printed.
     fields: Vec<(String, Selector)>,
-    /// Whether what an alert is is printed, too.
+    /// Whether alerts are decoded to print what they are.
     decode: bool,
     style: BlobStyle,
-    /// None: JSON.
+    /// The table, or `None` to print JSON.
     table: Option<Table>,
-    /// Fields that the last alert lacked.
+    /// The fields that the last alert lacked.
     lacking: Vec<usize>,
 }
 
 impl Lines {
-    /// Lines with these fields, or with what identifies an alert.
+    /// Prints these fields or, if there are none, what identifies an alert.
     ///
     /// # Errors
-    /// Never for the fields of known surveys.
+    /// Returns no error for the fields of known surveys.
     pub fn new(args: &ConsumeArgs, fields: Vec<Selector>) -> Result<Lines, FieldError> {
         let mut lines = Lines {
             fields: args.fields.iter().cloned().zip(fields).collect(),
@@ -46,15 +46,15 @@ impl Lines {
         place.chain(alert).map(str::to_owned).collect()
     }
 
-    /// The line of a message that is not decoded.
+    /// Appends the line of a message that is not decoded.
     pub fn undecoded(&mut self, message: &Message, out: &mut Vec<u8>) {
         self.put(place(message), out);
     }
 
-    /// The line of an alert.
+    /// Appends the line of an alert.
     ///
     /// # Errors
-    /// When a field can't be printed, as it is too large.
+    /// Returns an error if a field is too large to be printed.
     pub fn alert(
         &mut self,
         message: &Message,
@@ -67,7 +67,7 @@ impl Lines {
         let mut values = Vec::new();
         if self.fields.is_empty() {
             values = place(message);
-            // Text: most readers of JSON take numbers for doubles, which don't hold every id.
+            // Ids are printed as text: most readers of JSON convert numbers to doubles, which can't hold every id.
             values.push(id.map_or_else(
                 || b"null".to_vec(),
                 |id| serde_json::Value::from(id.to_string()).to_string().into_bytes(),
@@ -89,7 +89,7 @@ impl Lines {
         Ok(())
     }
 
-    /// The fields that the last alert's schema has not, by their numbers.
+    /// The fields that the last alert's schema lacks, with their numbers.
     pub fn lacking(&self) -> impl Iterator<Item = (usize, &Selector)> {
         self.lacking.iter().map(|index| (*index, &self.fields[*index].1))
     }
@@ -98,7 +98,7 @@ impl Lines {
         let names = self.names();
         match &mut self.table {
             Some(table) => table.row(&values, out),
-            // The alert itself, an object already.
+            // The alert is an object already.
             None if names == ["*"] => out.extend(values.concat()),
             None => {
                 for (index, (name, value)) in names.iter().zip(&values).enumerate() {
@@ -114,7 +114,7 @@ impl Lines {
     }
 }
 
-/// Where a message is, and its size.
+/// The position of a message, and its size.
 fn place(message: &Message) -> Vec<Vec<u8>> {
     let Message { topic, partition, offset, bytes, .. } = message;
     let numbers = [i64::from(*partition), *offset, bytes.len() as i64];

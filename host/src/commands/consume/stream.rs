@@ -1,4 +1,4 @@
-//! The loop: fetch, take, print, acknowledge.
+//! The main loop: fetch messages, take them, print them, acknowledge them.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,27 +13,27 @@ use crate::commands::output;
 use crate::kafka::{FetchLimits, Follower, PartitionEnd};
 use crate::pipeline::Message;
 
-/// Messages and bytes that are taken between two looks at everything else.
+/// How many messages and bytes are taken before everything else is looked after.
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 32 << 20;
-/// How long to wait for a message before that.
+/// How long to wait for a message before everything else is looked after.
 const WAIT: Duration = Duration::from_millis(100);
-/// How much longer than asked for `--timeout` waits when the group gives this member nothing to read.
+/// How much longer `--timeout` waits if the group gives this member nothing to read.
 const JOINING: Duration = Duration::from_secs(30);
 
-/// What there was.
+/// What was read.
 #[derive(Default)]
 pub struct Total {
-    /// Messages.
+    /// The number of messages.
     pub messages: u64,
-    /// Their bytes.
+    /// The number of their bytes.
     pub bytes: u64,
-    /// Messages that are not alerts, or of which not everything could be saved.
+    /// The number of messages that are not alerts, or that could not be saved completely.
     pub bad: u64,
 }
 
 impl Total {
-    /// A line for people, or for programs.
+    /// Formats the totals, for people or as JSON.
     pub fn report(&self, json: bool) -> String {
         let Total { messages, bytes, bad } = self;
         match json {
@@ -43,10 +43,10 @@ impl Total {
     }
 }
 
-/// Follows the stream to the end that was asked for.
+/// Follows the stream until the end that was asked for.
 ///
 /// # Errors
-/// When it can't go on.
+/// Returns an error if the stream can't go on.
 pub fn follow(args: &ConsumeArgs, follower: Follower, taker: Taker, stop: &AtomicBool) -> anyhow::Result<Total> {
     let before = matches!(args.commit, CommitArg::Before);
     let mut stream =
@@ -79,7 +79,7 @@ struct Stream<'a> {
     taker: Taker,
     total: Total,
     bar: ProgressBar,
-    /// Whether someone still reads what is printed.
+    /// Whether the output still has a reader.
     open: bool,
     /// Why the stream can't go on.
     failure: Option<anyhow::Error>,
@@ -90,13 +90,13 @@ impl Stream<'_> {
         self.args.limit.is_some_and(|limit| self.total.messages >= limit)
     }
 
-    /// Takes the messages that are there, or waits for one. Whether there was any.
+    /// Takes the messages that have arrived, or waits for one. Returns whether there were any.
     fn step(&mut self) -> anyhow::Result<bool> {
         let left = self.args.limit.map_or(BATCH as u64, |limit| limit - self.total.messages);
         let limits = FetchLimits { count: BATCH.min(left as usize), bytes: BATCH_BYTES, wait: WAIT };
         let mut messages = Vec::new();
         self.follower.fetch(&mut messages, limits)?;
-        // When the group's partitions are shared out again, the messages come again, here or to another member.
+        // If the group's partitions are being reassigned, these messages come again, here or to another member.
         if self.before && !self.follower.acknowledge(&messages)? {
             return Ok(true);
         }
@@ -123,12 +123,12 @@ impl Stream<'_> {
         Ok(!messages.is_empty())
     }
 
-    /// Waits while the registry can't be asked for a message's schema. `false`: told to stop before, or no answer came within
-    /// `--timeout`.
+    /// Waits while the registry can't be asked for a message's schema. Returns `false` if it was told to stop, or if
+    /// `--timeout` passed without an answer.
     fn await_schema(&mut self, message: &Message) -> anyhow::Result<bool> {
         let (begun, mut told) = (Instant::now(), false);
         while let Some(obstacle) = self.taker.obstacle(message) {
-            // What was taken before is not held back, nor taken again.
+            // What was taken before must not be held back, nor taken again.
             self.print()?;
             if self.stop.load(Ordering::Relaxed) || !self.open {
                 return Ok(false);
@@ -164,7 +164,7 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Prints what was taken.
+    /// Prints the lines of the messages that were taken.
     fn print(&mut self) -> anyhow::Result<()> {
         let out = &mut self.taker.out;
         if out.is_empty() {
@@ -176,7 +176,7 @@ impl Stream<'_> {
         });
         out.clear();
         match printed {
-            // `| head` has had enough. What it did not read is not committed.
+            // A reader such as `| head` has had enough. Messages that it did not read are not committed.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => self.open = false,
             printed => printed?,
         }
@@ -184,14 +184,14 @@ impl Stream<'_> {
     }
 }
 
-/// An end of a partition in the prototype's form.
+/// The line for the end of a partition, in the form of the prototype.
 fn monitor_line(end: &PartitionEnd) -> String {
     let PartitionEnd { topic, partition, offset, time } = end;
     let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     format!("topic:{topic}, partition:{partition}, status:end, offset:{offset}, key:None, time:{time:.3}\n")
 }
 
-/// Rate and lag on a terminal.
+/// Shows rate and lag on a terminal.
 fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {human_pos} messages, {per_sec}, {msg}");
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))

@@ -1,12 +1,12 @@
-//! Columns that line up, printed as rows come.
+//! A table with aligned columns, which is printed as rows arrive.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A column is no wider. Longer values stand out.
+/// The widest a column becomes. Longer values stick out.
 const WIDEST: usize = 60;
 
-/// A table whose rows are not known beforehand: a column grows when a longer value comes.
+/// A table whose rows are not known beforehand. A column grows when a longer value arrives.
 pub struct Table {
     names: Vec<String>,
     widths: Vec<usize>,
@@ -14,13 +14,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these columns.
+    /// Makes a table with these columns.
     pub fn new(names: Vec<String>) -> Table {
         let widths = names.iter().map(|name| name.chars().count().min(WIDEST)).collect();
         Table { names, widths, begun: false }
     }
 
-    /// Appends a row of JSON values, without a line's end; before the first one the columns' names.
+    /// Appends a row of JSON values, without a line break. The first row is preceded by the names of the columns.
     pub fn row(&mut self, values: &[Vec<u8>], out: &mut Vec<u8>) {
         let cells: Vec<String> = values.iter().map(|json| cell(json)).collect();
         for (width, cell) in self.widths.iter_mut().zip(&cells) {
@@ -37,14 +37,14 @@ impl Table {
         let mut line = String::new();
         for ((cell, width), json) in cells.iter().zip(&self.widths).zip(values) {
             let number = json.first().is_some_and(|first| matches!(first, b'-' | b'0'..=b'9'));
-            // Writing to a string does not fail.
+            // Writing to a string can't fail.
             let _ = if number { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:<width$}  ") };
         }
         out.extend_from_slice(line.trim_end().as_bytes());
     }
 }
 
-/// A JSON value as a person reads it: text without quotes; what would move a terminal's cursor, or worse, escaped.
+/// A JSON value as shown to people: text without quotes, with everything escaped that a terminal would obey.
 fn cell(json: &[u8]) -> String {
     let text = match json.first() {
         Some(b'"') => serde_json::from_slice(json).map_or_else(|_| String::from_utf8_lossy(json), Cow::Owned),

@@ -1,4 +1,4 @@
-//! What becomes of one message.
+//! Processes one message.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -14,15 +14,15 @@ use crate::pipeline::Message;
 use skysieve_avro::{AvroError, Framed, SchemaId, Schemas, Selector};
 use skysieve_survey::{AlertId, Surveys};
 
-/// Letters of an alert's id that a file's name has room for.
+/// How many characters of an alert's id are used in a file's name.
 const LONGEST_NAME: usize = 200;
 
-/// How often it is told that a schema lacks a field: each message may have a schema of its own.
+/// How many times missing fields are reported. Each message may have a schema of its own, so this needs a limit.
 const MAX_TOLD: usize = 1000;
 
-/// Takes messages apart: lines, files, complaints.
+/// Takes messages apart, prints lines, saves files, and reports problems.
 pub struct Taker {
-    /// Lines to be printed.
+    /// The lines to be printed.
     pub out: Vec<u8>,
     schemas: Schemas,
     decode: bool,
@@ -31,15 +31,15 @@ pub struct Taker {
     save: Option<Folder>,
     surveys: Surveys,
     views: HashMap<SchemaId, Rc<View>>,
-    /// Fields that a schema lacks, told once.
+    /// Missing fields that have been reported, once for each schema.
     told: HashSet<(SchemaId, usize)>,
 }
 
 impl Taker {
-    /// What the command line asks for.
+    /// Sets up what the command line asks for.
     ///
     /// # Errors
-    /// When a field's path is malformed, a folder can't be made, or schemas can't be read.
+    /// Returns an error if a field's path is malformed, a folder can't be created, or schemas can't be read.
     pub fn new(args: &ConsumeArgs) -> anyhow::Result<Taker> {
         let folder = |path: &std::path::PathBuf| Folder::open(path).with_context(|| path.display().to_string());
         let fields = args.fields.iter().map(|path| Selector::new(&[path])).collect::<Result<Vec<_>, _>>();
@@ -58,15 +58,15 @@ impl Taker {
         })
     }
 
-    /// Why a message can't be taken yet: nobody can say now what its schema is.
+    /// Why a message can't be taken yet: its schema can't be determined at the moment.
     pub fn obstacle(&self, message: &Message) -> Option<AvroError> {
         self.decode.then(|| self.schemas.resolve(&message.bytes).err()).flatten().filter(AvroError::may_pass)
     }
 
-    /// Takes one message; what is wrong with it.
+    /// Takes one message, and returns what is wrong with it.
     ///
     /// # Errors
-    /// When it can't be saved.
+    /// Returns an error if the message can't be saved.
     pub fn take(&mut self, message: &Message) -> anyhow::Result<Vec<String>> {
         if let Some(folder) = &self.save {
             let Message { topic, partition, offset, .. } = message;
@@ -106,7 +106,7 @@ impl Taker {
         Ok(complaints)
     }
 
-    /// What was saved, for the end.
+    /// Describes what was saved, for the end of the command.
     pub fn saved(&self) -> Option<String> {
         self.stamps.as_ref().map(Stamps::to_string)
     }
@@ -126,7 +126,7 @@ impl Taker {
     }
 }
 
-/// An alert's id as part of a file's name. Ids that differ have names that differ.
+/// An alert's id in a form for file names. Different ids have different names.
 fn file_name(id: &AlertId) -> String {
     let mut name = String::new();
     for byte in id.to_string().bytes() {
@@ -137,7 +137,7 @@ fn file_name(id: &AlertId) -> String {
         }
     }
     if name.len() > LONGEST_NAME {
-        // Only ids that are no one's name are so long. What tells them apart may be at either end.
+        // No survey has ids as long as this. They may differ at either end, so both ends are kept.
         let end = name.split_off(name.len() - LONGEST_NAME / 2);
         name.truncate(LONGEST_NAME / 2);
         name.push_str(&end);
@@ -145,7 +145,8 @@ fn file_name(id: &AlertId) -> String {
     name
 }
 
-/// A topic's name as part of a file's. Kafka allows no other letters; a broker that does must not choose the folder.
+/// A topic's name in a form for file names. Kafka allows only these characters; a broker that allows others must not be
+/// able to choose the folder.
 fn plain(topic: &str) -> String {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     topic.chars().take(200).map(|letter| if allowed(letter) { letter } else { '_' }).collect()

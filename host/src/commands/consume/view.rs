@@ -1,25 +1,25 @@
-//! Where alerts of one schema have what is shown and saved of them.
+//! Finds what is shown and saved of alerts in one schema.
 
 use skysieve_avro::{BlobStyle, FieldError, Framed, SchemaId, Schemas, Selector};
 use skysieve_survey::{AlertId, Layout, Place, Surveys, Value};
 
-/// What is shown of an alert, if nothing else is asked for, besides its id.
+/// The values that are shown besides an alert's id if no fields are asked for.
 pub const SUMMARY: [&str; 3] = ["visit", "ra", "dec"];
 
 /// The selectors for one schema.
 pub struct View {
     id: Option<Selector>,
-    /// As [`SUMMARY`] has them.
+    /// The values of [`SUMMARY`].
     pub summary: [Option<Selector>; 3],
-    /// Cutouts: what they are of, and where their bytes are.
+    /// The cutouts: their names, and where their bytes are.
     pub cutouts: Vec<(String, Selector)>,
 }
 
 impl View {
-    /// For alerts of that schema. What the user named and the schema lacks is told.
+    /// Finds the fields of a schema. Logs which fields that the user named are missing from it.
     ///
     /// # Errors
-    /// [`FieldError`] for a schema whose fields have names that no path can have.
+    /// Returns a [`FieldError`] if the schema's fields have names that can't be in a path.
     pub fn new(schemas: &Schemas, schema: SchemaId, surveys: &Surveys) -> Result<View, FieldError> {
         for error in surveys.named().unfit(schemas, schema) {
             tracing::warn!("a field that was named is not read: {error}");
@@ -44,7 +44,7 @@ impl View {
         })
     }
 
-    /// The alert's id, if it tells one.
+    /// The alert's id, if it has one.
     pub fn id(&self, schemas: &Schemas, alert: &Framed<'_>) -> Option<AlertId> {
         let id = self.id.as_ref()?;
         if let Ok(Some(bytes)) = id.bytes(schemas, alert) {

@@ -1,4 +1,4 @@
-//! The demo's end: what happened visit by visit, and whether every alert is accounted for.
+//! The end of the demo: what happened in each visit, and whether every alert is accounted for.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::commands::output::print_line;
 use crate::filters::{Counts, Status};
 use crate::health::Health;
 
-/// The accepted alert whose arrival is timed: a full quota.
+/// The accepted alert whose arrival is timed: with it, a quota is full.
 const TIMED: usize = 20;
 
-/// Prints the table and the accounting; whether it adds up.
+/// Prints the table and the accounting. Returns whether it adds up.
 pub fn report(fed: &Fed, received: &Subscribed, filters: &[Status], health: &Health) -> bool {
     let mut complaints = Vec::new();
     let arrivals = sort_out(fed, received, &mut complaints);
@@ -30,7 +30,7 @@ pub fn report(fed: &Fed, received: &Subscribed, filters: &[Status], health: &Hea
     complaints.is_empty()
 }
 
-/// Arrivals by visit and filter. What came twice, changed, or from nowhere is a complaint.
+/// Sorts arrivals by visit and filter. Alerts that arrived twice, were changed, or were never sent are complaints.
 fn sort_out<'a>(
     fed: &Fed,
     received: &'a Subscribed,
@@ -50,7 +50,7 @@ fn sort_out<'a>(
         if !met.insert((&*arrival.topic, arrival.origin)) {
             complaints.push(format!("{}: the alert of {:?} came twice", arrival.topic, arrival.origin));
         }
-        // A visit that was cut short by Ctrl-C has no line.
+        // A visit that was cut short by Ctrl-C has no line in the table.
         if let Some(filters) = sorted.get_mut(visit) {
             filters.entry(&arrival.topic).or_default().push(arrival);
         }
@@ -92,7 +92,8 @@ fn print_visits(fed: &Fed, arrivals: &[HashMap<&str, Vec<&Arrival>>]) {
     }
 }
 
-/// Every filter saw every alert, its counts add up in all and by visit, and its subscriber got what it accepted.
+/// Checks that every filter saw every alert, that its counts add up in total and by visit, and that its subscriber got
+/// what it accepted.
 fn check_filters(filters: &[Status], health: &Health, received: &Subscribed, complaints: &mut Vec<String>) {
     let mut got: HashMap<&str, u64> = HashMap::new();
     for arrival in &received.arrivals {

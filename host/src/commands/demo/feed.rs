@@ -1,4 +1,4 @@
-//! Publishes the demo's visits at their cadence, and waits for each to be done.
+//! Publishes the demo's visits at their cadence, and waits until each of them has been processed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,46 +13,46 @@ use crate::filters::Control;
 use crate::kafka::Feeder;
 use crate::pipeline::Handle;
 
-/// How long the host may need for what it was sent.
+/// How much time the host may need for what it was sent.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One packet that was published, known by partition and offset.
+/// A packet that was published; it is identified by partition and offset.
 pub struct Sent {
-    /// Which of the visits.
+    /// The number of its visit.
     pub visit: usize,
-    /// CRC-32 of the packet.
+    /// The CRC-32 of the packet.
     pub checksum: u32,
 }
 
-/// One visit that was published.
+/// A visit that was published.
 pub struct FedVisit {
-    /// The visit, for people.
+    /// The name of the visit, for people.
     pub label: String,
-    /// Its packets.
+    /// The number of its packets.
     pub packets: u64,
     /// When its first packet was sent.
     pub started: Instant,
-    /// From there to the last packet's acknowledgement.
+    /// The time from there to the acknowledgement of the last packet.
     pub sending: Duration,
-    /// From there until the host had published everything.
+    /// The time from there until the host had published everything.
     pub lag: Duration,
 }
 
 /// Everything that was published.
 #[derive(Default)]
 pub struct Fed {
-    /// By visit.
+    /// The visits, in order.
     pub visits: Vec<FedVisit>,
-    /// By partition and offset.
+    /// The packets, by partition and offset.
     pub sent: Vec<Vec<Sent>>,
-    /// Bytes of packets.
+    /// The number of bytes in all packets.
     pub bytes: u64,
 }
 
-/// Publishes visit after visit, until there are no more, `stop` is set, or the host has `ended`.
+/// Publishes one visit after the other until there are no more, `stop` is set, or the host has `ended`.
 ///
 /// # Errors
-/// When a packet can't be read or delivered, or the host does not get on.
+/// Returns an error if a packet can't be read or delivered, or if the host makes no progress.
 pub fn feed(
     survey: &mut Survey,
     mut feeder: Feeder,
@@ -117,7 +117,7 @@ fn tell(fed: &Fed, host: &Handle) {
     ));
 }
 
-/// Waits until everything that was sent is done with.
+/// Waits until the host has processed everything that was sent.
 fn await_host(host: &Handle, sent: u64, ended: &AtomicBool) -> anyhow::Result<()> {
     let (mut before, mut moved) = (0, Instant::now());
     loop {

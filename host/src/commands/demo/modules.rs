@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::commands::UsageError;
 use crate::filters::{Settings, Upload};
 
-/// An example, and what makes its config number `step`; `x` is the same from 0 to 1.
+/// The name of an example, and the function that makes its config number `step`. `x` is that number scaled to a range
+/// from 0 to 1.
 type Example = (&'static str, fn(step: usize, x: f64) -> String);
 
 const LSST: [Example; 5] = [
@@ -26,10 +27,10 @@ const ZTF: [Example; 7] = [
     ("cone", |_, x| format!("radius = {:?}", 0.5 + 5.0 * x)),
 ];
 
-/// `count` filters in turn from the survey's examples, no two with the same config.
+/// Takes `count` filters from the survey's examples in turn, no two with the same config.
 ///
 /// # Errors
-/// [`UsageError`] when a module is not in the folder.
+/// Returns a [`UsageError`] if a module is not in the folder.
 pub fn choose(folder: &Path, ztf: bool, count: usize) -> Result<Vec<(String, Upload)>, UsageError> {
     let examples: &[Example] = if ztf { &ZTF } else { &LSST };
     let modules: Vec<Vec<u8>> = examples.iter().map(|(name, _)| read(folder, name)).collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! The demo's subscribers: they read every filter's topic as anyone would.
+//! The demo's subscribers. They read every filter's topic as anyone would.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,34 +11,34 @@ use crate::filters::Control;
 use crate::kafka::{Received, Subscriber};
 use crate::pipeline::Handle;
 
-/// How long after the host's end messages may still come.
+/// How long messages may still arrive after the host has ended.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An accepted alert as its subscriber got it.
+/// An accepted alert as its subscriber received it.
 pub struct Arrival {
     /// The filter's topic.
     pub topic: Arc<str>,
-    /// Where the alert was read from: partition and offset.
+    /// The partition and offset from which the alert was read.
     pub origin: Option<(usize, usize)>,
-    /// CRC-32 of what came.
+    /// The CRC-32 of the message.
     pub checksum: u32,
-    /// When it came.
+    /// When it arrived.
     pub at: Instant,
 }
 
-/// What the subscribers got.
+/// What the subscribers received.
 #[derive(Default)]
 pub struct Subscribed {
-    /// Accepted alerts.
+    /// The accepted alerts.
     pub arrivals: Vec<Arrival>,
-    /// Dead letters.
+    /// The number of dead letters.
     pub dead_letters: u64,
 }
 
-/// Reads until the host has ended and all that it published has come.
+/// Reads until the host has ended and everything that it published has arrived.
 ///
 /// # Errors
-/// When reading fails, or something published does not come.
+/// Returns an error if reading fails, or if something that was published does not arrive.
 pub fn receive(mut subscriber: Subscriber, host: &Handle, ended: &AtomicBool) -> anyhow::Result<Subscribed> {
     let mut got = Subscribed::default();
     let mut last = Instant::now();

@@ -1,4 +1,4 @@
-//! The demo's alerts, visit by visit: simulated, or packets from files.
+//! The demo's alerts, visit by visit: simulated, or read from files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,29 +15,29 @@ use skysieve_avro::{Decoder, Schemas};
 use skysieve_simulate::{self, Config, Simulator};
 use skysieve_survey::{Surveys, Visit};
 
-/// Where alerts come from.
+/// The source of alerts.
 pub enum Survey {
-    /// Made-up LSST visits; how many are left, and alerts in each.
+    /// Simulated LSST visits: how many are left, and the number of alerts in each.
     Simulated { simulator: Box<Simulator>, left: usize, alerts: usize },
-    /// Files by visit, the last first.
+    /// Files grouped by visit, last visit first.
     Packets { visits: Vec<(String, Vec<PathBuf>)>, ztf: bool },
 }
 
-/// One visit's packets, made or read one by one.
+/// The packets of one visit, which are made or read one by one.
 pub struct VisitPackets {
-    /// The visit, for people.
+    /// The name of the visit, for people.
     pub label: String,
-    /// How many packets.
+    /// The number of packets.
     pub count: usize,
     /// The packets.
     pub packets: Box<dyn Iterator<Item = anyhow::Result<Bytes>> + Send>,
 }
 
 impl Survey {
-    /// As the command line says.
+    /// Opens the source that the command line asks for.
     ///
     /// # Errors
-    /// When the packets can't be read, or none is an alert.
+    /// Returns an error if the packets can't be read, or if none of them is an alert.
     pub fn open(args: &DemoArgs, schemas: &Arc<Schemas>, surveys: &Surveys) -> anyhow::Result<Survey> {
         match &args.packets {
             Some(folder) => by_visit(folder, schemas, surveys),
@@ -55,7 +55,7 @@ impl Survey {
         matches!(self, Survey::Packets { ztf: true, .. })
     }
 
-    /// The next visit, if there is one.
+    /// Returns the next visit, if there is one.
     pub fn next_visit(&mut self) -> Option<VisitPackets> {
         match self {
             Survey::Simulated { left: 0, .. } => None,
@@ -81,7 +81,7 @@ impl Survey {
     }
 }
 
-/// Sorts files by the visit of the alert in them; those without one come last.
+/// Groups files by the visit of the alert in them. Files without a visit come last.
 fn by_visit(folder: &Path, schemas: &Arc<Schemas>, surveys: &Surveys) -> anyhow::Result<Survey> {
     let files = packets::find(&[folder.to_owned()])?;
     let (projection, slots) = host_projection(surveys);

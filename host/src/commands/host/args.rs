@@ -13,16 +13,16 @@ use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
 use skysieve_survey::Surveys;
 
-/// Filters that there may be at a time, unless `--max-filters` says.
+/// How many filters there may be at the same time, unless `--max-filters` is given.
 pub const MAX_FILTERS: usize = 1000;
 
 /// Run users' filters over a Kafka topic of alerts.
 ///
-/// Every flag can also be set in the environment, as SKYSIEVE_ and its name. What a filter accepts is published on the
-/// topic of its name; messages that are no alert, and filters' faults, on the dead-letter topic. Every alert is judged
-/// exactly once, for subscribers that read committed messages (isolation.level=read_committed: the default of librdkafka,
-/// not of Java). SIGTERM or Ctrl-C finishes what was read, and commits it. A host that is started
-/// under the name of another takes over from it.
+/// Every flag can also be set in the environment, as SKYSIEVE_ and its name. Alerts that a filter accepts are published
+/// on the topic of its name; messages that are not alerts, and filters' faults, go to the dead-letter topic. For
+/// subscribers that read committed messages (isolation.level=read_committed, the default of librdkafka but not of
+/// Java), every alert is judged exactly once. SIGTERM or Ctrl-C finishes and commits what was read. A host that is
+/// started with the name of a running one takes over from it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -30,117 +30,117 @@ Examples:
   skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
   curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
 pub struct HostArgs {
-    /// Kafka brokers to begin with, host:port, separated by commas
+    /// Kafka brokers to connect to first, host:port, separated by commas
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
     pub brokers: String,
     /// A topic of alerts; may be given several times
     #[arg(long = "topic", value_name = "TOPIC", env = "SKYSIEVE_TOPIC", value_delimiter = ',', required = true)]
     pub topics: Vec<String>,
-    /// This host's name, also its consumer group and transactional ids (NAME and NAME#2): hosts of different names each see
-    /// the whole stream, a second one of the same name takes over from the first
+    /// This host's name, which is also its consumer group and gives its transactional ids (NAME and NAME#2). Hosts with
+    /// different names each see the whole stream; a second host with the same name takes over from the first
     #[arg(long, env = "SKYSIEVE_NAME", default_value = "skysieve", value_parser = parse_name)]
     pub name: String,
-    /// Where to begin: committed (where the host of this name had come to, else the oldest message), earliest, latest, -N
-    /// (the last N messages of each partition), or a time (2026-05-09T03:00:00Z, or seconds since 1970); all but the
-    /// first hold for every start
+    /// Where to begin: committed (where the host of this name left off, or else at the oldest message), earliest,
+    /// latest, -N (the last N messages of each partition), or a time (2026-05-09T03:00:00Z, or seconds since 1970). All
+    /// but committed apply to every start
     #[arg(long, value_name = "WHERE", env = "SKYSIEVE_FROM", allow_hyphen_values = true, default_value_t)]
     pub from: StartAt,
-    /// What to do where the committed offset is not in the topic any more (its messages were deleted before they were
-    /// read, or the offsets are gone): stop, or go on from the earliest message and count what is lost
+    /// What to do if the committed offset is no longer in the topic (its messages were deleted before they were read,
+    /// or the offsets are gone): stop, or continue with the earliest message and count what is lost
     #[arg(long, value_name = "WHAT", env = "SKYSIEVE_ON_LOST_OFFSETS", value_enum, default_value = "stop")]
     on_lost_offsets: OnLostOffsets,
-    /// A folder of filters to start with: NAME.wasm, beside it NAME.toml with [config], quota and [limits]
+    /// A folder of filters to start with: NAME.wasm and, beside it, NAME.toml with config, quota and [limits]
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
     pub filters: Option<PathBuf>,
-    /// Where the HTTP API listens
+    /// Address of the HTTP API
     #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
     /// Properties for librdkafka.
     #[command(flatten)]
     pub properties: PropertyArgs,
-    /// Schemas beyond the built-in ones.
+    /// Schemas other than the built-in ones.
     #[command(flatten)]
     pub schemas: SchemaArgs,
-    /// Where alerts keep id, visit and time.
+    /// Fields of id, visit and time.
     #[command(flatten)]
     pub named: FieldArgs,
-    /// What becomes of alerts whose schema is not known where no --schema-registry is named: a dead letter, or the stream
-    /// waits, until the host is started with their schema. A registry decides: what it lacks is a dead letter, and while it
-    /// can't be asked the stream waits
+    /// What to do with alerts of an unknown schema if no --schema-registry is given: write each to the dead letters, or
+    /// wait until the host is started with their schema. With a registry, alerts whose schema it lacks go to the dead
+    /// letters, and the stream waits while it can't be asked
     #[arg(long, value_name = "WHAT", env = "SKYSIEVE_UNKNOWN_SCHEMA", value_enum, default_value = "dead-letter")]
     unknown_schema: UnknownSchema,
     #[command(flatten)]
     limits: LimitArgs,
-    /// Accepted alerts published per visit and filter, unless set for the filter
+    /// Accepted alerts to publish for each visit and filter, unless the filter has its own quota
     #[arg(long, value_name = "N", env = "SKYSIEVE_QUOTA", default_value_t = DEFAULT_QUOTA,
           value_parser = clap::value_parser!(u32).range(1..))]
     quota: u32,
-    /// Filters that there may be at a time
+    /// Largest number of filters at the same time
     #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = MAX_FILTERS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub max_filters: usize,
-    /// Put before a filter's name to make its topic's
+    /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,
-    /// Topic of dead letters [default: NAME-dead-letters]
+    /// Topic for dead letters [default: NAME-dead-letters]
     #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_DEAD_LETTERS")]
     dead_letters: Option<String>,
-    /// Topic of the quotas' counters, kept for restarts [default: NAME-quotas]
+    /// Topic for the quotas' counters, which restarts need [default: NAME-quotas]
     #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_QUOTAS")]
     quotas: Option<String>,
     #[command(flatten)]
     topic_settings: TopicArgs,
-    /// Seconds that a batch's transaction may take until the brokers abort it; it is tried again then
+    /// Seconds after which the brokers abort the transaction of a batch; the batch is then tried again
     #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_TRANSACTION_TIMEOUT", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=900))]
     pub transaction_timeout: u64,
-    /// How accepted alerts and dead letters are compressed: none, gzip, snappy, lz4 or zstd. What is too large for its topic is
-    /// compressed with zstd in any case
+    /// Compression of accepted alerts and dead letters: none, gzip, snappy, lz4 or zstd. Messages that are too large
+    /// for their topic are compressed with zstd in any case
     #[arg(long, value_name = "CODEC", env = "SKYSIEVE_COMPRESSION", default_value_t = Compression::None)]
     pub compression: Compression,
-    /// Threads that run filters [default: one a core]
+    /// Number of threads that run filters [default: one for each core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
 }
 
-/// What to do where the committed offset is not in the topic any more.
+/// What to do if the committed offset is no longer in the topic.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum OnLostOffsets {
-    /// The host stops, and says which.
+    /// The host stops, and names the partitions.
     Stop,
-    /// It goes on from the earliest message.
+    /// The host continues with the earliest message.
     Earliest,
 }
 
-/// What becomes of alerts whose schema is not known.
+/// What to do with alerts of an unknown schema.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum UnknownSchema {
-    /// A dead letter each.
+    /// Each becomes a dead letter.
     DeadLetter,
-    /// The stream stands still until the host is started with their schema.
+    /// The stream waits until the host is started with their schema.
     Wait,
 }
 
-/// Topics that are missing.
+/// What to do about missing topics.
 #[derive(Clone, Copy, Debug, Args)]
 struct TopicArgs {
-    /// Create no topics: filters' topics, dead letters and quotas must be there
+    /// Create no topics; those of filters, dead letters and quotas must exist
     #[arg(long, env = "SKYSIEVE_NO_CREATE_TOPICS")]
     no_create_topics: bool,
-    /// Partitions of a filter's topic, when it is created
+    /// Number of partitions of a filter's topic when it is created
     #[arg(long, value_name = "N", env = "SKYSIEVE_PARTITIONS", default_value_t = 1,
           value_parser = clap::value_parser!(i32).range(1..=1000))]
     partitions: i32,
-    /// Copies of each partition of topics that are created [default: as the brokers have it]
+    /// Number of copies of each partition when a topic is created [default: that of the brokers]
     #[arg(long, value_name = "N", env = "SKYSIEVE_REPLICATION", value_parser = clap::value_parser!(i32).range(1..=100))]
     replication: Option<i32>,
-    /// How long accepted alerts and dead letters are kept, in topics that are created
+    /// Hours for which accepted alerts and dead letters are kept, in topics that are created
     #[arg(long, value_name = "HOURS", env = "SKYSIEVE_RETENTION_HOURS", default_value_t = 168,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     retention_hours: u64,
 }
 
-/// A name whose transactional ids are no other host's.
+/// Parses a name, and refuses it if its transactional ids could be those of another host.
 fn parse_name(text: &str) -> Result<String, String> {
     match text.contains('#') {
         true => Err("a host's name has no #: it marks the second transactional id".to_owned()),
@@ -149,17 +149,17 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 impl HostArgs {
-    /// The dead letters' topic.
+    /// The topic for dead letters.
     pub fn dead_letters(&self) -> String {
         self.dead_letters.clone().unwrap_or_else(|| format!("{}-dead-letters", self.name))
     }
 
-    /// The topic of the quotas' counters.
+    /// The topic for the quotas' counters.
     pub fn quotas(&self) -> String {
         self.quotas.clone().unwrap_or_else(|| format!("{}-quotas", self.name))
     }
 
-    /// What to do where the committed offset is not in the topic any more.
+    /// What to do if the committed offset is no longer in the topic.
     pub fn on_lost_offsets(&self) -> LostOffsets {
         match self.on_lost_offsets {
             OnLostOffsets::Stop => LostOffsets::Stop,
@@ -179,7 +179,7 @@ impl HostArgs {
         }
     }
 
-    /// The pipeline's settings.
+    /// The settings of the pipeline.
     pub fn pipeline(&self, open_topic: OpenTopic, surveys: Surveys) -> Config {
         Config {
             shards: self.threads.map_or_else(cores, usize::from),

@@ -1,4 +1,4 @@
-//! Compiles the filters that a host starts with on all cores, while the API says how far that is.
+//! Compiles the filters that a host starts with on all cores, while the API reports the progress.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,18 +14,19 @@ use crate::commands::common::progress;
 use crate::filters::{FilterError, Upload};
 use crate::pipeline::{Handle, Prepared};
 
-/// How often the stop is looked at.
+/// How often to check whether to stop.
 const TICK: Duration = Duration::from_millis(100);
-/// How often the log mentions the progress.
+/// How often the progress is logged.
 const TOLD: Duration = Duration::from_secs(5);
 
-/// A filter's name and what is known of it, as [`read_folder`](crate::filters::read_folder) returns them.
+/// A filter's name with its upload or what is wrong with it, as returned by
+/// [`read_folder`](crate::filters::read_folder).
 pub type Named = (String, Result<Upload, FilterError>);
-/// Which of the filters, and what became of it.
+/// The index and the name of a filter, and the result of preparing it.
 type Outcome = (usize, String, Result<Prepared, FilterError>);
 
-/// Checks and compiles filters. The log names those that are refused; they are left out, so that they do not keep the others'
-/// authors waiting. `None`: stopped before all were compiled.
+/// Checks and compiles filters. Refused filters are logged and left out, so that they do not keep the others' authors
+/// waiting. Returns `None` if it was stopped before all of them were compiled.
 pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Option<Vec<Prepared>> {
     let of = uploads.len();
     handle.starting(&format!("compiling filters: 0 of {of}"));
@@ -46,7 +47,7 @@ pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Optio
     (!stop.load(Ordering::Relaxed)).then(|| prepared.into_values().collect())
 }
 
-/// Compiles on threads that nobody waits for: a module may take seconds, and a host that has to stop ends at once.
+/// Compiles on threads that nobody waits for: a module may take seconds, but a host that has to stop must end at once.
 fn compile(handle: &Handle, uploads: Vec<Named>) -> Receiver<Outcome> {
     let uploads = Arc::new(Mutex::new(uploads.into_iter().enumerate()));
     let (done, outcomes) = unbounded();
@@ -66,7 +67,7 @@ fn compile(handle: &Handle, uploads: Vec<Named>) -> Receiver<Outcome> {
     outcomes
 }
 
-/// The next outcome; `None` when there is no more, or the host is to stop.
+/// Returns the next result, or `None` if there are no more or the host is to stop.
 fn next(outcomes: &Receiver<Outcome>, stop: &AtomicBool) -> Option<Outcome> {
     while !stop.load(Ordering::Relaxed) {
         match outcomes.recv_timeout(TICK) {
@@ -78,7 +79,7 @@ fn next(outcomes: &Receiver<Outcome>, stop: &AtomicBool) -> Option<Outcome> {
     None
 }
 
-/// Mentions the progress in the log where nobody sees the bar.
+/// Logs the progress if there is no visible progress bar.
 fn tell(bar: &ProgressBar, told: &mut Instant, done: usize, of: usize) {
     if bar.is_hidden() && done < of && told.elapsed() >= TOLD {
         *told = Instant::now();

@@ -1,9 +1,9 @@
-//! The SDK as a project carries it, so that it builds on a machine without this repository.
+//! The copy of the SDK in a project, with which it builds on a machine without this repository.
 
 use anyhow::Context;
 use toml::{Table, Value};
 
-/// Files of the repository, by their path in it.
+/// Includes files of the repository by their paths in it.
 macro_rules! files {
     ($($path:literal,)*) => {
         [$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../", $path)))),*]
@@ -12,7 +12,7 @@ macro_rules! files {
 
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
-/// The files: path below the folder that holds the SDK, and text.
+/// The files: their paths below the folder that contains the SDK, and their texts.
 pub const FILES: [(&str, &str); 23] = files![
     "guest-sdk/README.md",
     "guest-sdk/rust/Cargo.toml",
@@ -39,7 +39,7 @@ pub const FILES: [(&str, &str); 23] = files![
     "wit/filter.wit",
 ];
 
-/// The SDK's files as they stand outside of the repository.
+/// The SDK's files in a form that works outside of the repository.
 ///
 /// # Errors
 /// Returns an error if a manifest inherits a key that the workspace does not have.
@@ -51,7 +51,8 @@ pub fn files() -> anyhow::Result<Vec<(&'static str, String)>> {
     FILES.into_iter().map(text).collect()
 }
 
-/// A package's manifest with what it inherits from the workspace written out, and without what only tests and lints need.
+/// A package's manifest with everything that it inherits from the workspace written out, and without the parts that are
+/// only needed for tests and lints.
 fn standalone(manifest: &str) -> anyhow::Result<String> {
     let mut manifest: Table = manifest.parse()?;
     let workspace: Table = WORKSPACE.parse()?;
@@ -68,7 +69,7 @@ fn standalone(manifest: &str) -> anyhow::Result<String> {
     Ok(toml::to_string(&manifest)?)
 }
 
-/// Whether it is `KEY.workspace = true`.
+/// Whether the value is that of `KEY.workspace = true`.
 fn inherits(value: &Value) -> bool {
     value.get("workspace").and_then(Value::as_bool) == Some(true)
 }

@@ -1,12 +1,12 @@
-//! When visits start.
+//! Decides when visits start.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How often a wait looks whether to stop.
+/// How often a wait checks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Starts of visits, an interval apart or later.
+/// The starts of visits, which follow each other after an interval or later.
 pub struct Cadence {
     interval: Duration,
     align: bool,
@@ -14,12 +14,12 @@ pub struct Cadence {
 }
 
 impl Cadence {
-    /// The first visit starts at once; with `align` each on a multiple of the interval since 1970.
+    /// The first visit starts at once. With `align`, every visit starts at a multiple of the interval since 1970.
     pub fn new(interval: Duration, align: bool) -> Cadence {
         Cadence { interval, align, started: None }
     }
 
-    /// Waits for the next visit's time. False when `stop` was set meanwhile.
+    /// Waits until the next visit is due. Returns false if `stop` was set in the meantime.
     pub fn wait(&mut self, stop: &AtomicBool) -> bool {
         let now = Instant::now();
         let due = if self.align {
@@ -29,31 +29,31 @@ impl Cadence {
             self.started.map_or(now, |started| started + self.interval).max(now)
         };
         let go_on = pause_until(due, stop);
-        // A visit that was on time leaves no drift.
+        // Counting from the due time keeps visits that are on time from drifting.
         self.started = Some(due);
         go_on
     }
 
-    /// Whether the visit that was started last took longer than the interval, until now.
+    /// If the visit that was started last has taken longer than the interval so far, returns how long.
     pub fn late(&self) -> Option<Duration> {
         let took = self.started?.elapsed();
         (!self.interval.is_zero() && took > self.interval).then_some(self.interval)
     }
 }
 
-/// From `since` to the next multiple of `interval`.
+/// The time from `since` to the next multiple of `interval`.
 fn until_multiple(since: Duration, interval: Duration) -> Duration {
     match interval.as_nanos() {
         0 => Duration::ZERO,
         interval => {
             let over = since.as_nanos() % interval;
-            // At most a day: it fits.
+            // This is at most a day, so it fits.
             Duration::from_nanos(if over == 0 { 0 } else { (interval - over) as u64 })
         }
     }
 }
 
-/// Waits; false when `stop` was set.
+/// Waits until a time. Returns false if `stop` was set.
 pub fn pause_until(due: Instant, stop: &AtomicBool) -> bool {
     loop {
         let left = due.saturating_duration_since(Instant::now());

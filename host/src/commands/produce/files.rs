@@ -1,4 +1,4 @@
-//! Which visits are in files.
+//! Finds out which visits are in files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,24 +8,24 @@ use crate::commands::check::packets;
 use crate::commands::common::progress;
 use skysieve_survey::Visit;
 
-/// Larger files hold many alerts: they need not be read to know that.
+/// Larger files certainly have many alerts, so they need not be read to find that out.
 const SURELY_MANY: u64 = 64 << 20;
 
 /// One visit's alerts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileVisit {
-    /// A file of many.
+    /// A file with many alerts.
     Many(PathBuf),
-    /// Files of one alert each, and the visit that they tell.
+    /// The visit that the alerts have, and files with one alert each.
     Ones(String, Vec<PathBuf>),
 }
 
-/// What was found in files.
+/// What was found in the files.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// Files of many alerts in their order, then groups of others by visit.
+    /// Files with many alerts in their order, followed by the other files grouped by visit.
     pub visits: Vec<FileVisit>,
-    /// Files without an alert, and why.
+    /// Files without an alert, and the reasons.
     pub unreadable: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ enum Content {
     Many,
 }
 
-/// Looks into files. What is none of packets is told and left out.
+/// Looks into files. Files that have no packets are reported and left out.
 pub fn look_into(files: Vec<PathBuf>, recipe: &Recipe) -> Found {
     let bar = progress(files.len() as u64, "looking into files");
     let mut cook = Cook::new(recipe);
@@ -63,7 +63,7 @@ fn content(path: &Path, cook: &mut Cook<'_>, recipe: &Recipe) -> Result<Content,
     let mut alerts = recipe.schemas.alerts(&bytes);
     let first = match alerts.next().ok_or("it holds no alert")? {
         Ok(first) => first,
-        // Others behind it may be sound.
+        // Alerts behind the broken one may be sound.
         Err(_) if alerts.any(|alert| alert.is_ok()) => return Ok(Content::Many),
         Err(error) => return Err(error.to_string()),
     };

@@ -1,4 +1,4 @@
-//! New ids, visits and times for alerts that are published again.
+//! Gives new ids, visits and times to alerts that are published again.
 
 use std::ops::RangeInclusive;
 
@@ -6,10 +6,10 @@ use skysieve_avro::Change;
 use skysieve_avro::alert::Kind;
 use skysieve_survey::{AlertId, Layout, Place};
 
-/// From Julian dates to modified ones; alerts' times are either.
+/// The difference between Julian dates and modified ones; alerts' times may be either.
 const MJD: f64 = 2_400_000.5;
 
-/// What the alerts of the first pass were, so that no later one is mistaken for them.
+/// The ids, visits and times of the alerts in the first pass, so that no later alert is mistaken for one of them.
 #[derive(Debug, Default)]
 pub struct Seen {
     last_id: Option<i64>,
@@ -17,19 +17,19 @@ pub struct Seen {
     times: Option<RangeInclusive<f64>>,
 }
 
-/// Who an alert is, as far as it tells.
+/// What identifies an alert, as far as the alert has it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Identity {
     /// Its id.
     pub id: Option<AlertId>,
-    /// Its exposure's number.
+    /// The number of its exposure.
     pub visit: Option<i64>,
-    /// When its source was seen, MJD or Julian date.
+    /// When its source was seen, as a Julian date or a modified one.
     pub time: Option<f64>,
 }
 
 impl Seen {
-    /// Takes note of an alert.
+    /// Records an alert.
     pub fn note(&mut self, alert: &Identity) {
         self.last_id = self.last_id.max(alert.id.as_ref().and_then(AlertId::number));
         if let Some(visit) = alert.visit {
@@ -43,11 +43,12 @@ impl Seen {
         }
     }
 
-    /// What to change in alerts of a later pass (1: the first repeat). `before` alerts at most were there since the first
-    /// pass.
+    /// Returns the changes for alerts of a later pass, where 1 is the first repeat. `before` is an upper limit for the
+    /// number of alerts since the first pass.
     ///
-    /// Visits' numbers are moved by more than all of them span, and times by whole days likewise. Ids are counted on from
-    /// the last: those of ZTF tell the time, and would soon run out of 64 bits if they were moved. Ids and visits that are text get the pass's number behind it.
+    /// The numbers of visits are moved by more than the range that they span, and times accordingly by whole days. Ids
+    /// continue from the last one: ZTF's contain the time, and would soon exceed 64 bits if they were moved. Ids and
+    /// visits that are text get the number of the pass appended.
     pub fn fresh(&self, pass: u64, before: u64) -> Fresh {
         let span = self.visits.as_ref().map_or(0, |seen| seen.end().wrapping_sub(*seen.start()));
         let days = self.times.as_ref().map_or(0.0, |seen| (seen.end() - seen.start()).floor());
@@ -60,7 +61,7 @@ impl Seen {
     }
 }
 
-/// What to change in the alerts of one visit.
+/// The changes in the alerts of one visit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fresh {
     pass: u64,
@@ -70,12 +71,12 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// The id of the visit's alert of that index, where ids are numbers.
+    /// The id of the visit's alert with that index, for ids that are numbers.
     pub fn id(&self, index: usize) -> i64 {
         self.first_id.wrapping_add(index as i64)
     }
 
-    /// The key of that alert, whose id was `id`.
+    /// The key of the alert with that index, whose id was `id`.
     pub fn key(&self, index: usize, id: Option<&AlertId>) -> String {
         match id {
             Some(AlertId::Text(id)) => format!("{id}-{}", self.pass),
@@ -83,7 +84,7 @@ impl Fresh {
         }
     }
 
-    /// The changes in that alert.
+    /// The changes in the alert with that index.
     pub fn edits<'l>(&self, index: usize, layout: &'l Layout) -> impl Iterator<Item = (&'l str, Change)> {
         let all = |paths: &'l [String], change| paths.iter().map(move |path| (path.as_str(), change));
         let append = |place: &Option<Place>, change| match place.as_ref().map(|place| place.kind) {
@@ -112,7 +113,7 @@ mod tests {
         }
         assert_eq!(seen.fresh(1, 0), Fresh { pass: 1, first_id: 8, visits: 4, days: 1.0 });
         assert_eq!(seen.fresh(3, 40), Fresh { pass: 3, first_id: 48, visits: 12, days: 3.0 });
-        // Julian dates are of the same time.
+        // This Julian date is at the same time.
         seen.note(&alert(6, 100, 60_003.4 + MJD));
         assert_eq!(seen.fresh(1, 0).days, 3.0);
     }

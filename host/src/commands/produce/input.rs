@@ -1,4 +1,4 @@
-//! What to publish, visit by visit.
+//! Determines what to publish, visit by visit.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use crate::commands::UsageError;
 use crate::commands::check::packets;
 use skysieve_simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
 
-/// Threads that read or make alerts.
+/// The largest number of threads that read or make alerts.
 const MAX_MAKERS: usize = 8;
 
-/// Visits that are still to be published.
+/// The visits that have yet to be published.
 pub struct Input<'a> {
     kind: Kind,
     recipe: &'a Recipe,
-    /// Counted over all passes.
+    /// The number of the next visit, counted over all passes.
     next: u64,
-    /// How many in all.
+    /// The total number of visits.
     visits: u64,
     alerts: usize,
     as_is: bool,
@@ -32,11 +32,11 @@ enum Kind {
 
 /// One visit.
 pub struct Visit {
-    /// For people.
+    /// The name of the visit, for people.
     pub label: String,
-    /// How often it was published before.
+    /// How many times the visit has been published before.
     pub repeat: u64,
-    /// Alerts at most.
+    /// The largest number of alerts to publish.
     pub alerts: usize,
     source: Source,
     fresh: Option<Fresh>,
@@ -48,14 +48,14 @@ enum Source {
     Ones(Vec<PathBuf>),
 }
 
-/// Takes an alert's message, or why there is none; false when no more are wanted.
+/// Takes an alert's message, or the reason that there is none. Returns false if no more are wanted.
 pub type Put<'a> = dyn FnMut(Result<Packet, Trouble>) -> bool + 'a;
 
 impl<'a> Input<'a> {
-    /// As the command line says, and how many files hold no alert.
+    /// Opens what the command line asks for. Also returns the number of files without an alert.
     ///
     /// # Errors
-    /// When files can't be read, or none holds an alert.
+    /// Returns an error if files can't be read, or if none of them has an alert.
     pub fn open(args: &ProduceArgs, recipe: &'a Recipe) -> anyhow::Result<(Input<'a>, u64)> {
         let (kind, pass, unreadable) = match args.simulate {
             Some(survey) => {
@@ -89,7 +89,7 @@ impl<'a> Input<'a> {
         Ok((Input { kind, recipe, next: 0, visits, alerts, as_is }, unreadable))
     }
 
-    /// The next visit, if there is one. The one before was published.
+    /// Returns the next visit, if there is one. The one before must have been published.
     pub fn next_visit(&mut self) -> Option<Visit> {
         let number = self.next;
         self.next += 1;
@@ -110,7 +110,7 @@ impl<'a> Input<'a> {
             Kind::Files(visits) => {
                 let pass = visits.len() as u64;
                 let (repeat, at) = (number / pass, (number % pass) as usize);
-                // None of a visit has more, so that no id comes twice.
+                // No visit has more alerts than this, so that no id occurs twice.
                 let before = (number.saturating_sub(pass)).saturating_mul(self.alerts as u64);
                 let fresh = (repeat > 0 && !self.as_is).then(|| self.recipe.fresh(repeat, before));
                 let (label, alerts, source) = match visits[at].clone() {
@@ -124,17 +124,17 @@ impl<'a> Input<'a> {
 }
 
 impl Visit {
-    /// Threads that may share the work.
+    /// The number of threads that may share the work.
     pub fn makers(&self) -> usize {
         match self.source {
-            // From one alert to the next one has to walk.
+            // Finding the next alert requires walking over the current one.
             Source::Many(_) => 1,
             _ => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_MAKERS),
         }
     }
 
-    /// Puts the alerts of index `maker`, `maker + of`, … in this order. Returns how many alerts beyond the visit's most
-    /// there are; the first maker counts them.
+    /// Passes the alerts with the indices `maker`, `maker + of`, … to `put`, in this order. Returns how many alerts
+    /// there are beyond the visit's largest number; only the first maker counts them.
     pub fn make(&self, maker: usize, of: usize, recipe: &Recipe, put: &mut Put<'_>) -> u64 {
         let mut cook = Cook::new(recipe);
         let fresh = self.fresh.as_ref();
@@ -169,7 +169,7 @@ fn simulated(alert: SimulatedAlert, index: usize, cook: &mut Cook<'_>, recipe: &
     cook.packet(alert.bytes, index, None)
 }
 
-/// The alerts of a file, and how many there are beyond `most`.
+/// Passes on the alerts of a file. Returns how many there are beyond `most`.
 fn many(
     path: &Path,
     most: usize,
@@ -189,7 +189,8 @@ fn many(
     let mut alerts = recipe.schemas.alerts(&bytes);
     for index in 0..most {
         let Some(alert) = alerts.next() else { break };
-        // All of it: what can't be read to its end is no alert, and is told with its place in the file.
+        // The whole alert is checked: one that can't be read to its end is not sound, and is reported with its place in
+        // the file.
         let sound = alert.and_then(|alert| recipe.schemas.validate(&alert).map(|()| alert));
         let sound = sound.map_err(|error| Trouble::Packet(alerts.tell(&error)));
         let packet = sound.and_then(|alert| cook.alert(&alert, framing, index, fresh));

@@ -1,4 +1,4 @@
-//! Publishes one visit: some threads make messages, others send them.
+//! Publishes one visit: some threads make messages, and others send them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,15 +15,15 @@ use super::report::Published;
 use crate::commands::common::progress;
 use crate::kafka::{Deliveries, Outbound};
 
-/// Messages that a maker may be ahead.
+/// How many messages a maker may be ahead.
 const AHEAD: usize = 64;
 
-/// What all visits have in common.
+/// What all visits share.
 pub struct Run<'a> {
     pub recipe: &'a Recipe,
     pub outbounds: &'a [Outbound],
     pub stop: &'a AtomicBool,
-    /// Alerts a second, at most.
+    /// The largest number of alerts per second.
     pub rate: Option<f64>,
 }
 
@@ -33,23 +33,24 @@ struct Shared<'a> {
     ring: Mutex<Ring>,
     deliveries: Arc<Deliveries>,
     started: Instant,
-    /// Messages that were sent, or whose turn it is.
+    /// The number of messages that have been sent or may be sent now.
     sent: AtomicU64,
     unreadable: AtomicU64,
-    /// Why no more is sent.
+    /// The reason that no more are sent.
     failure: Mutex<Option<anyhow::Error>>,
     failed: AtomicBool,
     bar: ProgressBar,
 }
 
-/// Takes from the makers in turn: so messages come in the alerts' order.
+/// Takes messages from the makers in turn, so that they come in the order of the alerts.
 struct Ring {
     makers: Vec<Receiver<Result<Packet, Trouble>>>,
     turn: usize,
 }
 
 impl Run<'_> {
-    /// Publishes a visit, and waits until every message is settled. What happened, and why it ended early if so.
+    /// Publishes a visit, and waits until every message has been delivered or has failed. Returns what happened and, if
+    /// it ended early, why.
     pub fn publish(&self, visit: &Visit) -> (Published, Option<anyhow::Error>) {
         let first_read = SystemTime::now();
         let of = visit.makers();
@@ -93,7 +94,7 @@ impl Run<'_> {
 }
 
 impl Shared<'_> {
-    /// Whether no more is to be sent.
+    /// Whether no more messages are to be sent.
     fn ended(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.run.stop.load(Ordering::Relaxed)
     }
@@ -108,7 +109,7 @@ impl Shared<'_> {
         loop {
             let next = self.ring.lock().next();
             let Some(made) = next else { break };
-            // What was made already is taken, so that no maker waits for ever.
+            // Messages that have been made are still taken, so that no maker waits for ever.
             if self.ended() {
                 continue;
             }
@@ -134,7 +135,7 @@ impl Shared<'_> {
         }
     }
 
-    /// Waits until the rate allows one more; false when the process was asked to stop.
+    /// Waits until the rate allows one more message. Returns false if the process was asked to stop.
     fn await_turn(&self) -> bool {
         let Some(rate) = self.run.rate else { return true };
         let turn = self.sent.fetch_add(1, Ordering::Relaxed);
@@ -151,7 +152,7 @@ impl Ring {
                     self.turn = turn + 1;
                     return Some(made);
                 }
-                // All others have nothing that comes before.
+                // This maker has ended, and the next message in order is that of the next maker.
                 Err(_) => {
                     self.makers.remove(turn);
                     self.turn = turn;

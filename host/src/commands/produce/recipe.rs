@@ -1,4 +1,4 @@
-//! From an alert as it came to a message.
+//! Turns an alert, as it was read, into a message.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,35 +15,35 @@ use skysieve_survey::{HostField, Layout, Surveys, Value, Visit};
 /// A message for Kafka.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// The alert's id; empty when it has none.
+    /// The alert's id; empty if it has none.
     pub key: String,
-    /// The message.
+    /// The payload of the message.
     pub payload: Vec<u8>,
 }
 
-/// Why there is no message.
+/// The reason that there is no message.
 #[derive(Debug)]
 pub enum Trouble {
-    /// This packet is none; others may be.
+    /// This packet is not an alert, but others may be.
     Packet(String),
-    /// No packet will be better.
+    /// The same would happen to all packets.
     Fatal(anyhow::Error),
 }
 
 impl From<AvroError> for Trouble {
     fn from(error: AvroError) -> Trouble {
         match error.may_pass() {
-            // The packet is not at fault, and the next one would fare no better.
+            // The packet is not at fault, and the same would happen to the next one.
             true => Trouble::Fatal(error.into()),
             false => Trouble::Packet(error.to_string()),
         }
     }
 }
 
-/// Framings that are kept to be used again, each with the JSON of its schema: there may be one for every packet.
+/// How many framings are kept for reuse, each with the JSON of its schema. Every packet may need one of its own.
 const MAX_WRAPPERS: usize = 64;
 
-/// What is done with every alert.
+/// What to do with every alert.
 pub struct Recipe {
     pub schemas: Arc<Schemas>,
     form: Form,
@@ -62,7 +62,8 @@ enum Form {
 }
 
 impl Recipe {
-    /// As the command line says. `clear`: cutouts and histories may still be there.
+    /// Does what the command line asks for. `clear` says whether alerts may still have the cutouts and histories that
+    /// are to be left out.
     pub fn new(args: &PacketArgs, clear: bool, schemas: &Arc<Schemas>, surveys: Surveys) -> Recipe {
         Recipe {
             schemas: Arc::clone(schemas),
@@ -79,26 +80,26 @@ impl Recipe {
         }
     }
 
-    /// Whether alerts framed so are sent as they came, but for repeats.
+    /// Whether alerts with this framing are sent unchanged, except for repeats.
     pub fn leaves(&self, framing: Framing) -> bool {
         !(self.no_stamps || self.no_history)
             && (self.form == Form::AsIs || self.form == Form::Framed(framing) && self.schema_id.is_none())
     }
 
-    /// The fields that are left out of alerts of that layout.
+    /// The fields that are cleared in alerts of this layout.
     fn cleared<'l>(&self, layout: &'l Layout) -> impl Iterator<Item = &'l str> {
         let stamps = layout.cutouts.iter().map(|cutout| cutout.field.as_str()).filter(|_| self.no_stamps);
         let histories = layout.histories.iter().map(String::as_str).filter(|_| self.no_history);
         stamps.chain(histories)
     }
 
-    /// As [`Seen::fresh`]; for when all alerts of the first pass were read.
+    /// See [`Seen::fresh`]. All alerts of the first pass must have been read.
     pub fn fresh(&self, pass: u64, before: u64) -> Fresh {
         self.seen.lock().fresh(pass, before)
     }
 }
 
-/// Follows a recipe; one for each thread.
+/// Follows a recipe. Each thread has its own.
 pub struct Cook<'a> {
     recipe: &'a Recipe,
     decoder: Decoder,
@@ -116,7 +117,7 @@ impl<'a> Cook<'a> {
         Cook { recipe, decoder, slots, time, layouts: HashMap::new(), wrappers: HashMap::new() }
     }
 
-    /// Who an alert is, and its exposure.
+    /// Identifies an alert and its exposure.
     pub fn identify(&mut self, alert: &Framed<'_>) -> Result<(Identity, Visit), AvroError> {
         self.decoder.push(0, alert)?;
         let decoded = self.decoder.finish();
@@ -132,7 +133,7 @@ impl<'a> Cook<'a> {
         Ok((identity, visit))
     }
 
-    /// The message for a packet of one alert, which is that of `index` in its visit.
+    /// Makes the message for a packet of one alert, which has this index in its visit.
     pub fn packet(&mut self, packet: Vec<u8>, index: usize, fresh: Option<&Fresh>) -> Result<Packet, Trouble> {
         let recipe = self.recipe;
         let framing = framing_of(&packet);
@@ -145,7 +146,7 @@ impl<'a> Cook<'a> {
         Ok(Packet { key, payload: packet })
     }
 
-    /// The message for an alert that came framed so.
+    /// Makes the message for an alert that had this framing.
     pub fn alert(
         &mut self,
         alert: &Framed<'_>,
@@ -181,7 +182,7 @@ impl<'a> Cook<'a> {
         Ok(Packet { key, payload })
     }
 
-    /// The alert's id as text. Takes note of the alert.
+    /// The alert's id as text. Records the alert, too.
     fn key(&mut self, alert: &Framed<'_>) -> Result<String, Trouble> {
         let (identity, _) = self.identify(alert)?;
         self.recipe.seen.lock().note(&identity);
@@ -229,7 +230,7 @@ fn wrapper(recipe: &Recipe, schema: SchemaId, framing: Framing) -> anyhow::Resul
     }
 }
 
-/// How a packet is framed, by its first byte.
+/// The framing of a packet, according to its first byte.
 pub fn framing_of(packet: &[u8]) -> Framing {
     if packet.first() == Some(&0) { Framing::Confluent } else { Framing::Container }
 }

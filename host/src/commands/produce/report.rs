@@ -1,4 +1,4 @@
-//! What was published, for people and for scripts.
+//! Reports what was published, for people and for scripts.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,18 +12,18 @@ use crate::kafka::{Settled, Undelivered};
 pub struct Published {
     pub visit: String,
     pub repeat: u64,
-    /// Alerts beyond the visit's most.
+    /// The number of alerts beyond the visit's largest number.
     pub left_out: u64,
-    /// Packets that are none.
+    /// The number of packets that are not alerts.
     pub unreadable: u64,
-    /// When reading the first alert began.
+    /// When the first alert began to be read.
     pub first_read: SystemTime,
-    /// From there until everything was settled.
+    /// The time from there until all messages were delivered or had failed.
     pub took: Duration,
     pub settled: Settled,
 }
 
-/// Says what happens, and counts it.
+/// Reports what happens, and keeps count.
 pub struct Report {
     json: bool,
     visits: u64,
@@ -36,12 +36,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing was published yet; so many files hold no alert.
+    /// A report before anything was published. `unreadable` is the number of files without an alert.
     pub fn new(json: bool, unreadable: u64) -> Report {
         Report { json, visits: 0, alerts: 0, bytes: 0, late: 0, left_out: 0, unreadable, undelivered: 0 }
     }
 
-    /// Tells of a visit. `late`: the interval, if it took longer.
+    /// Reports a visit. `late` is the interval, if the visit took longer than that.
     pub fn visit(&mut self, visit: &Published, late: Option<Duration>) {
         self.visits += 1;
         self.alerts += visit.settled.delivered;
@@ -64,7 +64,7 @@ impl Report {
         }
     }
 
-    /// Tells of everything; whether all was read and delivered.
+    /// Reports the totals. Returns whether everything was read and delivered.
     pub fn end(&self) -> bool {
         let Report { visits, alerts, bytes, late, left_out, unreadable, undelivered, .. } = self;
         if self.json {
@@ -85,18 +85,18 @@ impl Report {
 }
 
 impl Published {
-    /// What was handed over but not acknowledged.
+    /// The number of messages that were sent but not acknowledged.
     fn undelivered(&self) -> u64 {
         self.settled.submitted - self.settled.delivered
     }
 
-    /// Seconds from the first alert read to the last acknowledged.
+    /// The seconds from the first alert read to the last one acknowledged.
     fn seconds(&self) -> f64 {
         let end = self.settled.last_acknowledged.unwrap_or(self.first_read);
         end.duration_since(self.first_read).unwrap_or_default().as_secs_f64()
     }
 
-    /// So many a second.
+    /// Divides a count by these seconds.
     fn rate(&self, count: f64) -> f64 {
         count / self.seconds().max(1e-6)
     }
@@ -146,7 +146,7 @@ impl Published {
     }
 }
 
-/// Seconds since 1970.
+/// The time as seconds since 1970.
 fn epoch(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

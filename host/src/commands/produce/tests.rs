@@ -1,4 +1,4 @@
-//! What becomes of alerts on their way to a topic.
+//! How alerts change on their way to a topic.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -25,7 +25,7 @@ fn args(line: &str) -> ProduceArgs {
     Line::parse_from(format!("produce --brokers b --topic t {line}").split_whitespace()).args
 }
 
-/// What would be sent, visit by visit, and what could not be.
+/// The messages that would be sent, visit by visit, and the errors.
 struct Sent {
     visits: Vec<(String, Vec<Packet>)>,
     left_out: u64,
@@ -76,7 +76,7 @@ fn json(schemas: &Schemas, message: &[u8]) -> Value {
     serde_json::from_slice(&out).unwrap()
 }
 
-/// Where two values differ, and the two values there.
+/// Finds the paths at which two values differ, and the values there.
 fn differences(one: &Value, other: &Value, path: &str, found: &mut BTreeMap<String, (Value, Value)>) {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
@@ -101,7 +101,7 @@ fn simulated(alerts: usize, stamps: bool) -> Vec<SimulatedAlert> {
     Simulator::new(skysieve_simulate::Survey::Lsst, config).visit(alerts).collect()
 }
 
-/// A folder with one file for each alert.
+/// Makes a folder with one file for each alert.
 fn folder(alerts: &[SimulatedAlert]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     for alert in alerts {
@@ -111,7 +111,7 @@ fn folder(alerts: &[SimulatedAlert]) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-/// Files of LSST's versions and of ZTF's, if this machine has them.
+/// Files of LSST's versions and of ZTF's, if they are on this machine.
 fn real() -> Option<Vec<PathBuf>> {
     let shared = skysieve_needs::alerts()?;
     Some(["lsst/wire", "ztf/packets"].map(|folder| shared.join("alerts").join(folder)).into())
@@ -221,7 +221,7 @@ fn repeats_are_fresh_and_differ_in_nothing_else() {
     assert!(as_is.visits.iter().all(|visit| visit.1 == sent.visits[0].1));
 }
 
-/// Where alerts of LSST and ZTF have their own id, visit and times.
+/// The paths of an alert's own id, visit and times, for LSST and ZTF.
 const FRESH: [&str; 14] = [
     "diaSourceId",
     "alertId",
@@ -259,7 +259,7 @@ fn repeats_of_real_alerts() {
             let visit = [".diaSource.visit", ".diaSource.ccdVisitId", ".candidate.jd"];
             assert!(visit.iter().any(|visit| changes.contains_key(*visit)), "{changes:?}");
         }
-        // Made-up ones share their ids with each other.
+        // Alerts from independent simulations share their ids.
         let originals: HashSet<_> = ids.drain(..count).collect();
         let fresh: HashSet<_> = ids.into_iter().collect();
         assert!(fresh.len() == 2 * count && fresh.is_disjoint(&originals), "{fresh:?}");
@@ -294,7 +294,7 @@ fn real_alerts_without_cutouts() {
     let Some(real) = real() else { return };
     let sent = sent(&format!("{} --no-stamps --no-history", real[1].display()));
     let largest = sent.packets().map(|packet| packet.payload.len()).max().unwrap();
-    // The schema alone has some 20 KB.
+    // The schema alone takes some 20 KB.
     assert!(largest < 40_000, "{largest}");
     assert!(sent.alerts().iter().all(|alert| alert["cutoutScience"].is_null() && alert["candidate"]["jd"].is_f64()));
     assert!(sent.alerts().iter().all(|alert| {
@@ -318,7 +318,7 @@ fn a_file_of_many_alerts_is_a_visit() {
     let schemas = Schemas::builtin();
     let schema = schemas.by_id(1101).unwrap();
     let alerts: Vec<_> = simulated(10, false);
-    // Containers of one alert each, put together: head once, then a block for each.
+    // Containers of one alert each are combined: the head once, followed by a block for each alert.
     let wrapper = schemas.container(schema).unwrap();
     let empty = wrapper.wrap(&[]);
     let head = &empty[..empty.len() - 18];
@@ -341,7 +341,7 @@ fn a_file_of_many_alerts_is_a_visit() {
     assert!(as_is.packets().all(|packet| packet.payload.starts_with(b"Obj\x01")));
     assert_eq!(as_is.packets().count(), 10);
 
-    // Cut off within the last alert.
+    // The file is cut off within the last alert.
     fs::write(&many, &file[..file.len() - 100]).unwrap();
     let cut = super::tests::sent(&many.display().to_string());
     assert_eq!((cut.packets().count(), cut.trouble.len()), (9, 1));
@@ -367,7 +367,7 @@ fn a_visit_is_shared_without_loss() {
     assert!(all.iter().enumerate().all(|(index, key)| shares[index % 3][index / 3] == *key));
 }
 
-/// A container of alerts of one field each, a text: of these bytes.
+/// Makes a container of alerts with a single text field, which has these bytes.
 fn texts(alerts: &[&[u8]]) -> Vec<u8> {
     let schema = br#"{"type":"record","name":"a","fields":[{"name":"t","type":"string"}]}"#;
     let content: Vec<u8> = alerts.iter().flat_map(|text| [&[2 * text.len() as u8][..], text].concat()).collect();

@@ -3,26 +3,26 @@
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
-/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the
-/// nearest ones when a path is wrong.
+/// The fields that the filter reads, and where they are in an alert. If a path is wrong,
+/// `skysieve check` names the nearest existing ones.
 #[derive(Alert)]
 struct Source<'a> {
-    /// nJy. An alert in which it is null is rejected without a look at the rest.
+    /// In nJy. An alert in which it is null is rejected without a call of the function.
     #[field("diaSource.psfFlux")]
     flux: f64,
-    /// How surely it is real, 0 to 1. An `Option` lets the filter decide what a null means.
+    /// The probability that it is real, 0 to 1. With `Option`, the filter decides what a null means.
     #[field("diaSource.reliability")]
     reliability: Option<f64>,
-    /// The fluxes of earlier detections: `[]` goes through an array.
+    /// The fluxes of earlier detections: `[]` reads all elements of an array.
     #[field("prvDiaSources[].psfFlux")]
     earlier: Column<'a, Option<f64>>,
 }
 
-/// What can be set at upload. Here: what holds for those left out.
+/// What can be set at upload. Values that are left out have the defaults below.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// AB magnitude; smaller is brighter.
+    /// The faintest AB magnitude that is accepted.
     magnitude: f64,
     reliability: f64,
 }
@@ -36,8 +36,8 @@ impl Default for Config {
     }
 }
 
-/// Says of one alert whether it is published. It depends on this alert and the config alone:
-/// nothing can be kept from one alert to the next.
+/// Decides whether an alert is published. The result may depend on this alert and the config only:
+/// nothing can be remembered from one alert to the next.
 #[filter(description = "LSST: a bright source that was not seen before")]
 fn judge(config: &Config, alert: &Source) -> Verdict {
     let magnitude = 31.4 - 2.5 * alert.flux.log10();

@@ -3,26 +3,27 @@
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
-/// The fields that the filter reads, and where they are in an alert. `skysieve check` names the
-/// nearest ones when a path is wrong.
+/// The fields that the filter reads, and where they are in an alert. If a path is wrong,
+/// `skysieve check` names the nearest existing ones.
 #[derive(Alert)]
 struct Candidate<'a> {
     #[field("candidate.magpsf")]
     magnitude: f64,
-    /// How surely it is real, 0 to 1. An `Option` lets the filter decide what a null means; without
-    /// it, an alert in which the field is null is rejected.
+    /// The probability that it is real, 0 to 1. With `Option`, the filter decides what a null means;
+    /// without it, an alert in which the field is null is rejected.
     #[field("candidate.rb")]
     real: Option<f64>,
-    /// The magnitudes of earlier detections, null in upper limits: `[]` goes through an array.
+    /// The magnitudes of earlier detections, null in upper limits: `[]` reads all elements of an
+    /// array.
     #[field("prv_candidates[].magpsf")]
     earlier: Column<'a, Option<f64>>,
 }
 
-/// What can be set at upload. Here: what holds for those left out.
+/// What can be set at upload. Values that are left out have the defaults below.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Smaller is brighter.
+    /// The faintest magnitude that is accepted.
     magnitude: f64,
     real: f64,
 }
@@ -36,8 +37,8 @@ impl Default for Config {
     }
 }
 
-/// Says of one alert whether it is published. It depends on this alert and the config alone:
-/// nothing can be kept from one alert to the next.
+/// Decides whether an alert is published. The result may depend on this alert and the config only:
+/// nothing can be remembered from one alert to the next.
 #[filter(description = "ZTF: a bright detection that was not seen before")]
 fn judge(config: &Config, alert: &Candidate) -> Verdict {
     let real = alert.real.is_some_and(|real| real >= config.real);

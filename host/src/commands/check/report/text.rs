@@ -1,13 +1,13 @@
-//! The report for people.
+//! Prints the report for people.
 
 use std::fmt;
 
 use super::{AcceptedReport, Fuel, Report};
 use crate::commands::check::groups::{self, FaultGroup, LogGroup, PacketGroup};
 
-/// Entries of a kind that are shown.
+/// How many entries of each kind are shown.
 const SHOWN: usize = 10;
-/// Letters of an annotation or message that are shown.
+/// How many characters of an annotation or message are shown.
 const LETTERS: usize = 200;
 
 impl fmt::Display for Report {
@@ -37,7 +37,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What is wrong with the fields that the filter reads.
+    /// Writes what is wrong with the fields that the filter reads.
     fn write_fields(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.refused {
             writeln!(f, "refused      a host that has seen such alerts refuses this filter: {why}")?;
@@ -89,25 +89,25 @@ fn log_group(group: &LogGroup<'_>) -> String {
     format!("{} × {}: {}", group.count, group.first.level, short(&group.first.message))
 }
 
-/// The first of `count`, and that there are more.
+/// The first of `count` items, with a note if there are more.
 fn some(first: &[String], count: u64) -> String {
     let more = if count > first.len() as u64 { "\n      …" } else { "" };
     format!("{}{more}", first.join("\n      "))
 }
 
-/// Text from a filter or a packet in one line, without what a terminal would obey.
+/// Text from a filter or a packet, in one line and without anything that a terminal would obey.
 fn line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// The same, cut.
+/// The same, cut to the length that is shown.
 fn short(text: &str) -> String {
     let cut: String = text.chars().take(LETTERS).collect();
     let more = if cut.len() < text.len() { "…" } else { "" };
     format!("{}{more}", line(&cut))
 }
 
-/// The first few of `all`, and how many more there are.
+/// Writes the first few of `all`, and how many more there are.
 fn list<T>(f: &mut fmt::Formatter<'_>, all: &[T], line: impl Fn(&T) -> String) -> fmt::Result {
     for one in all.iter().take(SHOWN) {
         writeln!(f, "  {}", line(one))?;
