@@ -8,4 +8,5 @@ pub(super) mod options;
 pub(super) mod partitions;
 pub(super) mod publisher;
 pub(super) mod start_at;
+pub(super) mod stop;
 pub(super) mod table;

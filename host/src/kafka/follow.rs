@@ -20,7 +20,7 @@ use rdkafka::{Offset, TopicPartitionList};
 pub use config::{Acknowledge, FollowConfig};
 pub use held::PartitionEnd;
 
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::partitions::intern;
@@ -249,8 +249,8 @@ impl Follower {
             Some(Doubt::Range) => self.read_on(),
             Some(Doubt::Unreadable(reason)) => {
                 let look = Look::new(&self.options)?;
-                for (topic, partition, offset) in self.consumer.context().held().next_offsets() {
-                    look.check(&topic, partition, offset.unwrap_or(0))?;
+                for (partition, offset) in self.consumer.context().held().next_offsets() {
+                    look.check(&partition, offset.unwrap_or(0))?;
                 }
                 Err(Error::Other(format!("a partition can't be read on: {reason}")))
             }
@@ -260,13 +260,14 @@ impl Follower {
     /// Reads on in partitions that don't have the offset that was to be read next.
     fn read_on(&self) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
-        for (topic, partition, offset) in self.consumer.context().held().next_offsets() {
+        for (partition, offset) in self.consumer.context().held().next_offsets() {
             let next = match offset {
-                Some(offset) => range::next(&self.consumer, &topic, partition, offset)
-                    .map_or(Offset::Offset(offset), Offset::Offset),
+                Some(offset) => {
+                    range::next(&self.consumer, &partition, offset).map_or(Offset::Offset(offset), Offset::Offset)
+                }
                 None => Offset::Beginning,
             };
-            list.add_partition_offset(&topic, partition, next)?;
+            list.add_partition_offset(&partition.topic, partition.partition, next)?;
         }
         // librdkafka has stopped to fetch what is out of range, and lets nobody seek there.
         match self.consumer.rebalance_protocol() {
@@ -284,6 +285,7 @@ impl Follower {
     fn commit(&self) -> Result<bool, Error> {
         use RDKafkaErrorCode::*;
         let deadline = Instant::now() + COMMIT_PATIENCE;
+        let mut backoff = Backoff::every(&self.options, TICK);
         loop {
             let Err(error) = self.consumer.commit_consumer_state(CommitMode::Sync) else { return Ok(true) };
             match error.rdkafka_error_code() {
@@ -292,11 +294,11 @@ impl Follower {
                 Some(FencedInstanceId | GroupAuthorizationFailed | TopicAuthorizationFailed | Fatal) => {
                     return Err(Error::Other(format!("offsets can't be committed: {error}")));
                 }
-                _ if Instant::now() >= deadline || self.options.stopping() => {
+                _ if Instant::now() >= deadline || backoff.pause().is_err() => {
                     let again = "what followed the last commit comes again next time";
                     return Err(Error::Other(format!("offsets can't be committed: {error}; {again}")));
                 }
-                _ => std::thread::sleep(TICK),
+                _ => {}
             }
         }
     }
@@ -306,6 +308,7 @@ impl Follower {
 fn await_topics(consumer: &BaseConsumer<Context>, options: &Options, topics: &[String]) -> Result<(), Error> {
     let deadline = Instant::now() + options.patience;
     let mut told = false;
+    let mut backoff = Backoff::every(options, TICK);
     loop {
         let metadata = consumer.fetch_metadata(None, options.patience)?;
         let exists = |topic: &str| metadata.topics().iter().any(|found| found.name() == topic);
@@ -314,15 +317,12 @@ fn await_topics(consumer: &BaseConsumer<Context>, options: &Options, topics: &[S
         if absent.is_empty() {
             return Ok(());
         }
-        if options.stopping() {
-            return Err(Error::Stopped(0));
-        }
         if Instant::now() >= deadline {
             return Err(Error::NoTopic(absent.join(", ")));
         }
         if !std::mem::replace(&mut told, true) {
             tracing::warn!(topics = absent.join(", "), "waiting for topics to be created");
         }
-        std::thread::sleep(TICK);
+        backoff.pause()?;
     }
 }

@@ -20,7 +20,6 @@ mod resolve;
 mod sasl;
 mod security;
 mod shape;
-mod stop;
 mod stream;
 #[cfg(test)]
 mod tests;

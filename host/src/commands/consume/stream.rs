@@ -11,7 +11,7 @@ use super::take::Taker;
 use super::{CommitArg, ConsumeArgs};
 use crate::commands::output;
 use crate::kafka::{FetchLimits, Follower, PartitionEnd};
-use crate::pipeline::Message;
+use crate::pipeline::{Message, TopicPartition};
 
 /// How many messages and bytes are taken before everything else is looked after.
 const BATCH: usize = 256;
@@ -186,7 +186,7 @@ impl Stream<'_> {
 
 /// The line for the end of a partition, in the form of the prototype.
 fn monitor_line(end: &PartitionEnd) -> String {
-    let PartitionEnd { topic, partition, offset, time } = end;
+    let PartitionEnd { partition: TopicPartition { topic, partition }, offset, time } = end;
     let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     format!("topic:{topic}, partition:{partition}, status:end, offset:{offset}, key:None, time:{time:.3}\n")
 }

@@ -8,12 +8,10 @@ use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::wire;
-
-/// How often a wait looks up.
-pub(in crate::kafka) const TICK: Duration = Duration::from_millis(100);
 
 /// When a broker that does not answer is looked at, to find out whether the settings fit it. Later ones are for brokers that
 /// begin just now.

@@ -35,14 +35,12 @@ pub enum Error {
     Mismatch(String),
     /// A batch of messages can't be read. The partition would stand still there.
     #[error(
-        "topic {topic}, partition {partition}, offset {offset}: {reason}. To read what follows, begin behind it (--from and a \
+        "{partition}, offset {offset}: {reason}. To read what follows, begin behind it (--from and a \
          time, or another --group)"
     )]
     Unreadable {
-        /// The topic.
-        topic: String,
-        /// Its partition.
-        partition: i32,
+        /// The partition.
+        partition: TopicPartition,
         /// The offset of the first message that can't be read, or a little before.
         offset: i64,
         /// What is wrong with it.

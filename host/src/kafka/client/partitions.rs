@@ -7,8 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::pipeline::TopicPartition;
@@ -48,7 +47,7 @@ pub(in crate::kafka) fn await_topics<C: ConsumerContext>(
 ) -> Result<Vec<TopicPartition>, Error> {
     let deadline = Instant::now() + options.patience;
     let mut told = false;
-    let mut backoff = Backoff::between(options, 2 * TICK, 2 * TICK);
+    let mut backoff = Backoff::every(options, 2 * TICK);
     loop {
         let found = match partitions(consumer, topics, ASK) {
             Err(error) if error.may_pass() && Instant::now() < deadline => {

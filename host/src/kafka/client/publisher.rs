@@ -9,7 +9,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
-use crate::kafka::client::connection::{Connection, TICK, log};
+use crate::kafka::client::backoff::TICK;
+use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::pipeline::Record;

@@ -9,7 +9,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;

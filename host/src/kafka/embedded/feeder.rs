@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::publisher::{Publisher, Receipts};
@@ -107,14 +108,12 @@ impl Feeder {
         let index = usize::try_from(partition).map_err(|_| no_partition())?;
         let held = self.partitions.get_mut(index).ok_or_else(no_partition)?;
         let mut moved = Instant::now();
+        let mut backoff = Backoff::every(&self.options, POLL);
         while held.bytes > 0 && held.bytes + bytes > UNREAD {
             let consumed = (self.consumed)(partition);
             if held.read_up_to(consumed) {
                 moved = Instant::now();
                 continue;
-            }
-            if self.options.stopping() {
-                return Err(Error::Stopped(held.unread.len()));
             }
             if moved.elapsed() >= PATIENCE {
                 let (topic, seconds) = (&self.topic, PATIENCE.as_secs());
@@ -123,7 +122,7 @@ impl Feeder {
                 );
                 return Err(Error::Other(stuck));
             }
-            std::thread::sleep(POLL);
+            backoff.pause().map_err(|_| Error::Stopped(held.unread.len()))?;
         }
         Ok(())
     }

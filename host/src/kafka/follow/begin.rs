@@ -6,47 +6,44 @@
 //! or nothing is to be committed, the offsets are kept in this process.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::context::Context;
 use super::group::Members;
 use super::look::Look;
 use super::{Acknowledge, FollowConfig};
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::start_at::StartAt;
+use crate::pipeline::TopicPartition;
 
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(10);
 
-type Key = (Arc<str>, i32);
-
 /// Where this process begins in partitions that it has not read, whatever the group has committed.
 #[derive(Default)]
 pub(super) struct Beginning {
-    offsets: HashMap<Key, i64>,
+    offsets: HashMap<TopicPartition, i64>,
     /// Whether other partitions are new, and read from their beginning; else they go on where the group is.
     alone: bool,
 }
 
 impl Beginning {
     /// The offset, if one is given.
-    pub(super) fn of(&self, topic: &str, partition: i32) -> Option<Offset> {
-        match self.offsets.get(&(topic.into(), partition)) {
+    pub(super) fn of(&self, partition: &TopicPartition) -> Option<Offset> {
+        match self.offsets.get(partition) {
             Some(offset) => Some(Offset::Offset(*offset)),
             None => self.alone.then_some(Offset::Beginning),
         }
     }
 
     /// Finds the offsets that `config` asks for, and makes the group begin there unless it has begun.
-    pub(super) fn find(
-        consumer: &BaseConsumer<Context>,
+    pub(super) fn find<C: ConsumerContext>(
+        consumer: &BaseConsumer<C>,
         config: &FollowConfig,
         options: &Options,
     ) -> Result<Beginning, Error> {
@@ -66,13 +63,13 @@ impl Beginning {
         }
         // Another member has joined in the meantime; or these brokers let nobody commit beside a group.
         let left = Members::of(consumer, &config.group, options)?.leave_out(topics, &config.group);
-        offsets.retain(|(topic, _), _| left.contains(&**topic));
+        offsets.retain(|partition, _| left.contains(&*partition.topic));
         Ok(Beginning { offsets, alone })
     }
 }
 
 /// The topics that have these names, or match these patterns.
-fn topics(consumer: &BaseConsumer<Context>, asked: &[String]) -> Result<BTreeSet<String>, Error> {
+fn topics<C: ConsumerContext>(consumer: &BaseConsumer<C>, asked: &[String]) -> Result<BTreeSet<String>, Error> {
     let metadata = consumer.fetch_metadata(None, ASK)?;
     // A pattern that only librdkafka understands might match any topic.
     let matches = |pattern: &String, name: &str| regex::Regex::new(pattern).map_or(true, |regex| regex.is_match(name));
@@ -85,12 +82,12 @@ fn topics(consumer: &BaseConsumer<Context>, asked: &[String]) -> Result<BTreeSet
 }
 
 /// The offset in each partition of these topics.
-fn offsets(
-    consumer: &BaseConsumer<Context>,
+fn offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     topics: &BTreeSet<String>,
     start: StartAt,
     options: &Options,
-) -> Result<HashMap<Key, i64>, Error> {
+) -> Result<HashMap<TopicPartition, i64>, Error> {
     let mut found = HashMap::new();
     let mut look = None;
     for topic in topics {
@@ -100,47 +97,57 @@ fn offsets(
             if options.stopping() {
                 return Err(Error::Stopped(0));
             }
-            let number = partition.id();
-            let (low, high) = consumer.fetch_watermarks(topic, number, ASK)?;
+            let partition = TopicPartition::new(topic.as_str(), partition.id());
+            let (low, high) = consumer.fetch_watermarks(topic, partition.partition, ASK)?;
             let offset = match start {
                 StartAt::Committed | StartAt::Earliest => low,
                 StartAt::Latest => high,
-                StartAt::Time(time) => of_time(consumer, topic, number, time)?.unwrap_or(high),
+                StartAt::Time(time) => of_time(consumer, &partition, time)?.unwrap_or(high),
                 StartAt::Last(count) => {
                     let look = match &mut look {
                         Some(look) => look,
                         none => none.insert(Look::new(options)?),
                     };
-                    look.last(topic, number, (low, high), count)?
+                    look.last(&partition, (low, high), count)?
                 }
             };
-            found.insert((topic.as_str().into(), number), offset);
+            found.insert(partition, offset);
         }
     }
     Ok(found)
 }
 
 /// The offset of a partition's first message from that time on.
-fn of_time(consumer: &BaseConsumer<Context>, topic: &str, partition: i32, time: i64) -> Result<Option<i64>, Error> {
+fn of_time<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partition: &TopicPartition,
+    time: i64,
+) -> Result<Option<i64>, Error> {
+    let TopicPartition { topic, partition } = partition;
     let mut times = TopicPartitionList::new();
-    times.add_partition_offset(topic, partition, Offset::Offset(time))?;
+    times.add_partition_offset(topic, *partition, Offset::Offset(time))?;
     let answer = consumer.offsets_for_times(times, ASK)?;
-    let Some(found) = answer.find_partition(topic, partition) else { return Ok(None) };
+    let Some(found) = answer.find_partition(topic, *partition) else { return Ok(None) };
     found.error()?;
     Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
 }
 
 /// Commits for the group, if it has no members. Whether that was done.
-fn commit(consumer: &BaseConsumer<Context>, offsets: &HashMap<Key, i64>, options: &Options) -> Result<bool, Error> {
+fn commit<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    offsets: &HashMap<TopicPartition, i64>,
+    options: &Options,
+) -> Result<bool, Error> {
     use RDKafkaErrorCode::*;
     if offsets.is_empty() {
         return Ok(true);
     }
     let mut list = TopicPartitionList::new();
-    for ((topic, partition), offset) in offsets {
+    for (TopicPartition { topic, partition }, offset) in offsets {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
     let deadline = Instant::now() + options.patience;
+    let mut backoff = Backoff::every(options, TICK);
     loop {
         let Err(error) = consumer.commit(&list, CommitMode::Sync) else { return Ok(true) };
         match error.rdkafka_error_code() {
@@ -148,9 +155,8 @@ fn commit(consumer: &BaseConsumer<Context>, offsets: &HashMap<Key, i64>, options
                 return Ok(false);
             }
             Some(GroupAuthorizationFailed | TopicAuthorizationFailed) => return Err(not_committed(&error)),
-            _ if options.stopping() => return Err(Error::Stopped(0)),
             _ if Instant::now() >= deadline => return Err(not_committed(&error)),
-            _ => std::thread::sleep(TICK),
+            _ => backoff.pause()?,
         }
     }
 }

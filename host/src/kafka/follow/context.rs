@@ -1,6 +1,6 @@
 //! What librdkafka calls back for: partitions given and taken, statistics, errors.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rdkafka::client::ClientContext;
@@ -15,6 +15,7 @@ use super::held::Held;
 use super::{Acknowledge, FollowConfig, range};
 use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
+use crate::pipeline::TopicPartition;
 
 /// How long to wait for the group's offsets.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,13 +81,14 @@ impl Context {
     /// where the group is, or, when nothing is ever committed, where this process was.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let (mut begun, mut rest) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for (topic, partition) in partitions(list) {
-            let earlier = self.held().earlier(&topic, partition);
+        for partition in partitions(list) {
+            let earlier = self.held().earlier(&partition);
             let given = match earlier {
                 Some(offset) if self.acknowledge == Acknowledge::Never => Some(Offset::Offset(offset)),
                 Some(_) => None,
-                None => self.beginning.get().and_then(|beginning| beginning.of(&topic, partition)),
+                None => self.beginning.get().and_then(|beginning| beginning.of(&partition)),
             };
+            let TopicPartition { topic, partition } = partition;
             match given {
                 None => drop(rest.add_partition(&topic, partition)),
                 Some(offset) => {
@@ -104,8 +106,8 @@ impl Context {
     }
 }
 
-fn partitions(list: &TopicPartitionList) -> Vec<(String, i32)> {
-    list.elements().iter().map(|element| (element.topic().to_owned(), element.partition())).collect()
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
 }
 
 /// Sets the offsets that the group has committed of `partitions`; where it has none, the beginning.
@@ -123,16 +125,16 @@ fn go_on(
         }
     };
     for element in committed.elements() {
-        let (topic, partition): (Arc<str>, i32) = (element.topic().into(), element.partition());
+        let partition = TopicPartition::new(element.topic(), element.partition());
         let offset = match element.offset() {
-            Offset::Offset(offset) => range::next(consumer, &topic, partition, offset).unwrap_or(offset),
+            Offset::Offset(offset) => range::next(consumer, &partition, offset).unwrap_or(offset),
             _ if element.error().is_err() => continue,
             _ => {
-                list.set_partition_offset(&topic, partition, Offset::Beginning)?;
+                list.set_partition_offset(element.topic(), element.partition(), Offset::Beginning)?;
                 continue;
             }
         };
-        list.set_partition_offset(&topic, partition, Offset::Offset(offset))?;
+        list.set_partition_offset(element.topic(), element.partition(), Offset::Offset(offset))?;
     }
     Ok(())
 }

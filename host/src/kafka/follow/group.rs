@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 
@@ -31,6 +31,7 @@ impl Members {
         options: &Options,
     ) -> Result<Members, Error> {
         let deadline = Instant::now() + SHARING;
+        let mut backoff = Backoff::every(options, TICK);
         loop {
             let groups = match consumer.fetch_group_list(Some(group), ASK) {
                 Ok(groups) => groups,
@@ -47,10 +48,7 @@ impl Members {
             if members.is_empty() || topics.is_some() || Instant::now() >= deadline {
                 return Ok(Members { count: members.len(), topics });
             }
-            if options.stopping() {
-                return Err(Error::Stopped(0));
-            }
-            std::thread::sleep(TICK);
+            backoff.pause()?;
         }
     }
 

@@ -5,14 +5,13 @@
 //! were handed out, as the events come in their order. Its time is the event's.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Deserialize;
 
-use crate::pipeline::Message;
+use crate::pipeline::{Message, TopicPartition};
 
 /// An event that no statistics explain after so long is forgotten: its end had moved on before they were taken.
 const STALE: Duration = Duration::from_secs(2);
@@ -20,25 +19,21 @@ const STALE: Duration = Duration::from_secs(2);
 /// The end of a partition was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionEnd {
-    /// The topic.
-    pub topic: Arc<str>,
-    /// Its partition.
-    pub partition: i32,
+    /// Which.
+    pub partition: TopicPartition,
     /// The offset of the message that comes next.
     pub offset: i64,
     /// When.
     pub time: SystemTime,
 }
 
-type Key = (Arc<str>, i32);
-
 #[derive(Default)]
 pub(super) struct Held {
     /// Since when the group's last word on this member's partitions holds.
     assigned: Option<Instant>,
-    partitions: BTreeMap<Key, Partition>,
+    partitions: BTreeMap<TopicPartition, Partition>,
     /// How far partitions were read that were held before.
-    earlier: HashMap<Key, Option<i64>>,
+    earlier: HashMap<TopicPartition, Option<i64>>,
     /// By partition number, when ends were reached that were not explained yet.
     events: HashMap<i32, VecDeque<SystemTime>>,
     reached: Vec<PartitionEnd>,
@@ -63,14 +58,14 @@ impl Held {
         self.assigned = Some(Instant::now());
         for element in list.elements() {
             let partition = Partition { begin: begin(&element), ..Partition::default() };
-            self.partitions.insert((element.topic().into(), element.partition()), partition);
+            self.partitions.insert(of(&element), partition);
         }
     }
 
     /// Takes note of the offsets that partitions are read on from.
     pub(super) fn begin(&mut self, list: &TopicPartitionList) {
         for element in list.elements() {
-            if let Some(partition) = self.partitions.get_mut(&(element.topic().into(), element.partition())) {
+            if let Some(partition) = self.partitions.get_mut(&of(&element)) {
                 partition.position = None;
                 partition.begin = begin(&element);
             }
@@ -78,20 +73,18 @@ impl Held {
     }
 
     /// What comes next in each partition, as far as it is known.
-    pub(super) fn next_offsets(&self) -> Vec<(Arc<str>, i32, Option<i64>)> {
-        let next = |((topic, number), partition): (&Key, &Partition)| {
-            (topic.clone(), *number, partition.position.or(partition.begin))
-        };
+    pub(super) fn next_offsets(&self) -> Vec<(TopicPartition, Option<i64>)> {
+        let next = |(at, held): (&TopicPartition, &Partition)| (at.clone(), held.position.or(held.begin));
         self.partitions.iter().map(next).collect()
     }
 
     pub(super) fn revoke(&mut self, list: &TopicPartitionList) {
         self.assigned = None;
         for element in list.elements() {
-            let key = (Arc::from(element.topic()), element.partition());
-            if let Some(partition) = self.partitions.remove(&key) {
-                let before = self.earlier.get(&key).copied().flatten();
-                self.earlier.insert(key, partition.position.or(before));
+            let at = of(&element);
+            if let Some(partition) = self.partitions.remove(&at) {
+                let before = self.earlier(&at);
+                self.earlier.insert(at, partition.position.or(before));
             }
             self.events.remove(&element.partition());
         }
@@ -99,16 +92,16 @@ impl Held {
 
     /// Whether a partition is held.
     pub(super) fn holds(&self, message: &Message) -> bool {
-        self.partitions.contains_key(&key(message))
+        self.partitions.contains_key(&message.topic_partition())
     }
 
     /// How far a partition was read that was held before.
-    pub(super) fn earlier(&self, topic: &str, partition: i32) -> Option<i64> {
-        self.earlier.get(&(topic.into(), partition)).copied().flatten()
+    pub(super) fn earlier(&self, partition: &TopicPartition) -> Option<i64> {
+        self.earlier.get(partition).copied().flatten()
     }
 
     pub(super) fn fetched(&mut self, message: &Message) {
-        if let Some(partition) = self.partitions.get_mut(&key(message)) {
+        if let Some(partition) = self.partitions.get_mut(&message.topic_partition()) {
             partition.position = Some(message.offset + 1);
         }
     }
@@ -139,8 +132,8 @@ impl Held {
             }
         };
         let known = |offset: i64| (offset >= 0).then_some(offset);
-        for ((topic, number), partition) in &mut self.partitions {
-            let found = statistics.topics.get(&**topic).and_then(|topic| topic.partitions.get(number));
+        for (at, partition) in &mut self.partitions {
+            let found = statistics.topics.get(&*at.topic).and_then(|topic| topic.partitions.get(&at.partition));
             let Some(found) = found else { continue };
             partition.end = known(found.eof_offset);
             partition.high = known(found.ls_offset).or(known(found.hi_offset)).or(partition.high);
@@ -170,11 +163,11 @@ impl Held {
 
     /// Brings events and statistics together.
     fn explain(&mut self) {
-        for ((topic, number), partition) in &mut self.partitions {
+        for (at, partition) in &mut self.partitions {
             let Some(offset) = partition.end.filter(|_| partition.end != partition.reached) else { continue };
-            let Some(time) = self.events.get_mut(number).and_then(VecDeque::pop_front) else { continue };
+            let Some(time) = self.events.get_mut(&at.partition).and_then(VecDeque::pop_front) else { continue };
             partition.reached = Some(offset);
-            self.reached.push(PartitionEnd { topic: topic.clone(), partition: *number, offset, time });
+            self.reached.push(PartitionEnd { partition: at.clone(), offset, time });
         }
     }
 }
@@ -183,8 +176,8 @@ fn begin(element: &TopicPartitionListElem<'_>) -> Option<i64> {
     if let Offset::Offset(offset) = element.offset() { Some(offset) } else { None }
 }
 
-fn key(message: &Message) -> Key {
-    (message.topic.clone(), message.partition)
+fn of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
+    TopicPartition::new(element.topic(), element.partition())
 }
 
 #[derive(Deserialize)]

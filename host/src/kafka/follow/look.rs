@@ -7,10 +7,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::pipeline::TopicPartition;
 
 /// How long the brokers may say nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,13 +46,13 @@ impl Look {
 
     /// The offset from which on a partition has `count` messages, or all that it has. Between `low` and `high` some offsets
     /// may be no messages: ends of transactions, messages of aborted ones, and those that compaction has removed.
-    pub(super) fn last(&self, topic: &str, partition: i32, (low, high): (i64, i64), count: i64) -> Result<i64, Error> {
+    pub(super) fn last(&self, partition: &TopicPartition, (low, high): (i64, i64), count: i64) -> Result<i64, Error> {
         let mut missing = count;
         let (mut end, mut block) = (high, count.saturating_add(count / 4 + 8).min(BLOCK));
         // As many offsets as that have as many messages at most.
         while end > low && missing < end - low {
             let begin = (end - block).max(low);
-            let offsets = self.offsets(topic, partition, (begin, end))?;
+            let offsets = self.offsets(partition, (begin, end))?;
             let found = offsets.len() as i64;
             if found >= missing {
                 return Ok(offsets[(found - missing) as usize]);
@@ -63,14 +64,14 @@ impl Look {
     }
 
     /// Whether what follows an offset can be read, as an error.
-    pub(super) fn check(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
-        self.offsets(topic, partition, (offset, offset)).map(drop)
+    pub(super) fn check(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
+        self.offsets(partition, (offset, offset)).map(drop)
     }
 
     /// The offsets of the messages in a range of them.
-    fn offsets(&self, topic: &str, partition: i32, (begin, end): (i64, i64)) -> Result<Vec<i64>, Error> {
+    fn offsets(&self, partition: &TopicPartition, (begin, end): (i64, i64)) -> Result<Vec<i64>, Error> {
         let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, partition, Offset::Offset(begin))?;
+        list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(begin))?;
         self.consumer.assign(&list)?;
         let (mut found, mut deadline) = (Vec::new(), Instant::now() + PATIENCE);
         let mut next = begin;
@@ -84,7 +85,7 @@ impl Look {
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) => {
                     if let Some(reason) = unreadable(&error) {
-                        return Err(Error::Unreadable { topic: topic.to_owned(), partition, offset: next, reason });
+                        return Err(Error::Unreadable { partition: partition.clone(), offset: next, reason });
                     }
                     // Retention has passed: there is nothing any more.
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {

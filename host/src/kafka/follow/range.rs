@@ -1,9 +1,10 @@
 //! Offsets that a topic does not have: what was to be read next is gone, or the topic is another one by now.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+
+use crate::pipeline::TopicPartition;
 
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(5);
@@ -33,11 +34,11 @@ impl Next {
 /// message, which is told. `None`: the brokers don't say what it has.
 pub(super) fn next<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
-    topic: &Arc<str>,
-    partition: i32,
+    partition: &TopicPartition,
     offset: i64,
 ) -> Option<i64> {
-    let (low, high) = consumer.fetch_watermarks(topic, partition, ASK).ok()?;
+    let TopicPartition { topic, partition } = partition;
+    let (low, high) = consumer.fetch_watermarks(topic, *partition, ASK).ok()?;
     match Next::of(offset, (low, high)) {
         Next::There => Some(offset),
         Next::Gone(gone) => {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::connection::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::host::source::Client;
@@ -171,20 +170,14 @@ impl KafkaSink {
         let shared = self.shared.clone();
         let _sending = lock(&shared.sending);
         shared.repeats.fetch_add(1, Ordering::Release);
-        let mut backoff = Backoff::new(&self.options);
+        let mut backoff = Backoff::until(shared.transactions(self.number).stop());
         loop {
             match next {
                 Next::Nothing => return Ok(()),
                 Next::Repeat => {}
                 Next::Pause(reason) => {
                     self.watch.retry(&self.because(reason));
-                    if shared.transactions(self.number).is_stopped() {
-                        return Err(Error::Stopped(batch.len()));
-                    }
-                    // Once the process shall stop there are some seconds left to end what has begun.
-                    if backoff.pause().is_err() {
-                        std::thread::sleep(TICK);
-                    }
+                    backoff.pause().map_err(|_| Error::Stopped(batch.len()))?;
                 }
                 Next::Renew(reason) => {
                     next = self.renew(positions, reason)?;

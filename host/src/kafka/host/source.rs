@@ -14,7 +14,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
-use crate::kafka::client::connection::{TICK, log};
+use crate::kafka::client::backoff::TICK;
+use crate::kafka::client::connection::log;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::host::start::LostOffsets;

@@ -21,6 +21,7 @@ pub(super) use failure::Failure;
 use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::client::stop::Stop;
 use crate::kafka::host::watch::{Stamped, Watch};
 use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, TopicId, Trouble, plan};
 use crate::pipeline::Position;
@@ -70,7 +71,7 @@ impl Transactions {
     fn renew(&mut self) -> Result<(), Error> {
         self.producer = Producer::new(&self.producer.transactional_id);
         let begun = Instant::now();
-        let mut backoff = Backoff::between(&self.options, PAUSE, LONGEST);
+        let mut backoff = Backoff::between(&Stop::at_once(&self.options), (PAUSE, LONGEST));
         loop {
             let trouble = match self.identify() {
                 Ok(()) => break,
@@ -128,9 +129,9 @@ impl Transactions {
         tried
     }
 
-    /// Whether the process was asked to stop, and there was time to end what had begun.
-    pub(super) fn is_stopped(&self) -> bool {
-        self.cluster.is_stopped()
+    /// What ends waits for the brokers.
+    pub(super) fn stop(&self) -> &Stop {
+        self.cluster.stop()
     }
 
     /// It was found out whether the last transaction is committed.
@@ -230,6 +231,7 @@ impl Transactions {
 
     /// Commits. Once that was asked for only an answer tells whether it is so: it is waited for.
     fn end(&mut self) -> Result<(), Failure> {
+        let mut backoff = Backoff::between(self.cluster.stop(), (PAUSE, PAUSE));
         loop {
             let reason = match self.ask_end(true) {
                 Ok(()) => return Ok(()),
@@ -243,10 +245,7 @@ impl Transactions {
                 Err(trouble) => trouble.to_string(),
             };
             self.watch.retry(&reason);
-            if self.cluster.is_stopped() {
-                return Err(Failure::Fatal(Error::Stopped(0)));
-            }
-            std::thread::sleep(PAUSE);
+            backoff.pause().map_err(Failure::Fatal)?;
         }
     }
 

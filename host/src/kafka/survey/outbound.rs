@@ -10,7 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
-use crate::kafka::client::connection::{Connection, TICK, log};
+use crate::kafka::client::backoff::{Backoff, TICK};
+use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 
@@ -77,10 +78,8 @@ impl Outbound {
     fn find_topic(&self) -> Result<usize, Error> {
         use RDKafkaErrorCode::{InvalidTopic, TopicAuthorizationFailed};
         let deadline = Instant::now() + CREATION.min(self.options.patience);
+        let mut backoff = Backoff::every(&self.options, TICK);
         loop {
-            if self.options.stopping() {
-                return Err(Error::Stopped(0));
-            }
             let found = self.producer.client().fetch_metadata(Some(&self.topic), self.options.patience)?;
             let topic = found.topics().iter().find(|topic| topic.name() == self.topic);
             let problem = topic.and_then(|topic| topic.error()).map(RDKafkaErrorCode::from);
@@ -90,7 +89,7 @@ impl Outbound {
                     return Err(Error::Other(format!("topic {:?}: {code}", self.topic)));
                 }
                 _ if Instant::now() >= deadline => return Err(Error::NoTopic(self.topic.clone())),
-                _ => std::thread::sleep(TICK),
+                _ => backoff.pause()?,
             }
         }
     }

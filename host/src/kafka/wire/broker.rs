@@ -15,10 +15,10 @@ use super::requests::{Ask, NEEDED};
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
 use super::shape;
-use super::stop::Stop;
 use super::stream::Stream;
 use super::{Trouble, check};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::stop::Stop;
 
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(30);

@@ -13,10 +13,11 @@ use kafka_protocol::protocol::StrBytes;
 use super::broker::Broker;
 use super::requests::Ask;
 use super::security::Security;
-use super::stop::Stop;
 use super::{Trouble, check};
+use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::client::stop::Stop;
 
 /// How long a coordinator is asked the same.
 const ASK: Duration = Duration::from_secs(30);
@@ -30,7 +31,11 @@ const BELIEVED: Duration = Duration::from_secs(300);
 /// Brokers close connections that were idle for 10 minutes; closed on this side before.
 const IDLE: Duration = Duration::from_secs(240);
 
-/// The pauses between questions, doubled from the first to the last.
+/// How long waits go on once the process was asked to stop, so that a transaction that has begun can end.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// The first and the longest pause between questions. Brokers end a transaction within milliseconds, and the next one waits for
+/// that: so the first pause is short. Elections and restarts take longer.
 const SOON: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 const LATER: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -75,7 +80,7 @@ impl Cluster {
     pub(in crate::kafka) fn new(options: &Options, group: &str, transactional_id: &str) -> Result<Cluster, Error> {
         Ok(Cluster {
             options: options.clone(),
-            stop: Stop::new(options),
+            stop: Stop::after(options, GRACE),
             security: Security::of(options)?,
             group: StrBytes::from_string(group.to_owned()),
             transactional_id: StrBytes::from_string(transactional_id.to_owned()),
@@ -96,9 +101,9 @@ impl Cluster {
         cluster
     }
 
-    /// Whether the process was asked to stop, and there was time to end what had begun.
-    pub(in crate::kafka) fn is_stopped(&self) -> bool {
-        self.stop.is_over()
+    /// What ends waits for these brokers.
+    pub(in crate::kafka) fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Forgets connections and who does what, after something went wrong.
@@ -123,32 +128,27 @@ impl Cluster {
     ) -> Result<R::Response, Trouble> {
         use ResponseError::*;
         let deadline = Instant::now() + ASK.min(self.options.patience);
-        let (mut soon, mut later) = (SOON.0, LATER.0);
+        let [mut soon, mut later] = [SOON, LATER].map(|pauses| Backoff::between(&self.stop, pauses));
         loop {
             let asked = self.coordinator(of).and_then(|broker| broker.ask(request));
             let trouble = match asked.and_then(|answer| check(code(&answer)).map(|()| answer)) {
                 Ok(answer) => return Ok(answer),
                 Err(trouble) => trouble,
             };
-            match trouble {
-                Trouble::Answer(ConcurrentTransactions) => self.pause(&mut soon, SOON.1),
-                Trouble::Answer(CoordinatorLoadInProgress | UnstableOffsetCommit) => self.pause(&mut later, LATER.1),
+            let paused = match trouble {
+                Trouble::Answer(ConcurrentTransactions) => soon.pause(),
+                Trouble::Answer(CoordinatorLoadInProgress | UnstableOffsetCommit) => later.pause(),
                 Trouble::Answer(NotCoordinator | CoordinatorNotAvailable) | Trouble::Connection(_) => {
                     self.coordinators.remove(&of);
                     self.connections.retain(|(purpose, _), _| *purpose != Purpose::Coordinate);
-                    self.pause(&mut later, LATER.1);
+                    later.pause()
                 }
                 last => return Err(last),
-            }
-            if Instant::now() >= deadline || self.is_stopped() {
+            };
+            if paused.is_err() || Instant::now() >= deadline {
                 return Err(trouble);
             }
         }
-    }
-
-    fn pause(&self, pause: &mut Duration, longest: Duration) {
-        std::thread::sleep(*pause);
-        *pause = (2 * *pause).min(longest);
     }
 
     fn coordinator(&mut self, of: Coordinates) -> Result<&mut Broker, Trouble> {
@@ -185,7 +185,7 @@ impl Cluster {
         unknown.sort_unstable();
         unknown.dedup();
         let deadline = Instant::now() + ELECTION;
-        let mut pause = LATER.0;
+        let mut backoff = Backoff::between(&self.stop, LATER);
         while !unknown.is_empty() {
             let answer = self.metadata(&unknown)?;
             let mut obstacle = None;
@@ -197,11 +197,10 @@ impl Cluster {
                     Err(why) => obstacle = Some(format!("topic {:?}: {why}", &***name)),
                 }
             }
-            if let Some(obstacle) = obstacle.filter(|_| Instant::now() >= deadline || self.is_stopped()) {
-                return Err(Trouble::Connection(obstacle));
-            }
-            if !unknown.is_empty() {
-                self.pause(&mut pause, LATER.1);
+            let Some(topic) = unknown.first() else { break };
+            if Instant::now() >= deadline || backoff.pause().is_err() {
+                let unnamed = || format!("topic {topic:?}: the brokers say nothing of it");
+                return Err(Trouble::Connection(obstacle.unwrap_or_else(unnamed)));
             }
         }
         self.absent = None;

@@ -9,10 +9,10 @@ use kafka_protocol::protocol::StrBytes;
 use super::broker::{Broker, patience};
 use super::cluster::parse;
 use super::security::Tls;
-use super::stop::Stop;
 use super::stream::Stream;
 use super::{Trouble, check};
 use crate::kafka::client::options::Options;
+use crate::kafka::client::stop::Stop;
 
 /// How long a listener may take for each answer.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ struct Listener {
 /// Which setting of this client does not fit the first broker that can be reached, if that is the reason why it gets no
 /// answer. No password is sent. Takes some seconds at most.
 pub(in crate::kafka) fn mismatch(options: &Options) -> Option<String> {
-    let stop = Stop::new(options);
+    let stop = Stop::at_once(options);
     let addresses = options.brokers.split(',').filter_map(parse);
     let (listener, (host, port)) =
         addresses.take(3).find_map(|(host, port)| Some((Listener::at(&host, port, &stop)?, (host, port))))?;

@@ -1,7 +1,6 @@
 //! Records on their way to the partitions' leaders: few requests, each with many partitions.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kafka_protocol::ResponseError;
@@ -13,7 +12,7 @@ use super::partitioner::partition_of;
 use super::pieces::Pieces;
 use super::records::{self, Stamp};
 use super::{Trouble, check};
-use crate::pipeline::Record;
+use crate::pipeline::{Record, TopicPartition};
 
 /// Bytes of a batch of several records: below what brokers take unless told otherwise (`message.max.bytes`, 1048588).
 const BATCH: usize = 1_000_000;
@@ -47,15 +46,12 @@ pub(in crate::kafka) struct Producer {
     pub(in crate::kafka) id: i64,
     pub(in crate::kafka) epoch: i16,
     /// The next record's number in each partition that was written to in this epoch.
-    pub(in crate::kafka) sequences: HashMap<Place, i32>,
+    pub(in crate::kafka) sequences: HashMap<TopicPartition, i32>,
 }
-
-/// A partition.
-pub(in crate::kafka) type Place = (Arc<str>, i32);
 
 /// Records of one partition that go together. `parcels`: which.
 struct Batch {
-    place: Place,
+    partition: TopicPartition,
     parcels: Vec<usize>,
     /// Before compression.
     bytes: usize,
@@ -78,7 +74,7 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
     cluster.learn(parcels.iter().map(|parcel| &parcel.record.topic))?;
     let mut plan = Plan::default();
     // The batch of a partition that has room.
-    let mut open: HashMap<(&str, i32), usize> = HashMap::new();
+    let mut open: HashMap<TopicPartition, usize> = HashMap::new();
     for (number, &Parcel { record, alone, compression }) in parcels.iter().enumerate() {
         let bytes = records::size(record) + BATCH_HEADER;
         if bytes > LARGEST {
@@ -87,22 +83,22 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
         }
         let count = cluster.leaders(&record.topic).len().max(1);
         let partition = if record.key.is_empty() { number % count } else { partition_of(&record.key, count) } as i32;
+        let partition = TopicPartition { topic: record.topic.clone(), partition };
         let batches = &mut plan.batches;
         let room = |at: &&usize| {
             let batch = &batches[**at];
             !alone && batch.bytes + bytes <= BATCH && batch.compression == compression
         };
-        match open.get(&(&*record.topic, partition)).filter(room) {
+        match open.get(&partition).filter(room) {
             Some(&at) => {
                 batches[at].parcels.push(number);
                 batches[at].bytes += bytes;
             }
             None => {
                 if !alone {
-                    open.insert((&record.topic, partition), batches.len());
+                    open.insert(partition.clone(), batches.len());
                 }
-                let place = (record.topic.clone(), partition);
-                batches.push(Batch { place, parcels: vec![number], bytes, compression });
+                batches.push(Batch { partition, parcels: vec![number], bytes, compression });
             }
         }
     }
@@ -119,7 +115,7 @@ impl Plan {
     /// The partitions, by topic.
     pub(in crate::kafka) fn partitions(&self) -> BTreeMap<&str, Vec<i32>> {
         let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
-        for Batch { place: (topic, partition), .. } in &self.batches {
+        for Batch { partition: TopicPartition { topic, partition }, .. } in &self.batches {
             let partitions = topics.entry(topic).or_default();
             if !partitions.contains(partition) {
                 partitions.push(*partition);
@@ -131,17 +127,17 @@ impl Plan {
     /// What each leader is to be sent, request by request. In a request each partition has one batch, and batches of a
     /// partition keep their order.
     fn requests(&self, cluster: &Cluster) -> Vec<(i32, Vec<&Batch>)> {
-        let mut queues: BTreeMap<i32, BTreeMap<&Place, VecDeque<&Batch>>> = BTreeMap::new();
+        let mut queues: BTreeMap<i32, BTreeMap<&TopicPartition, VecDeque<&Batch>>> = BTreeMap::new();
         for batch in &self.batches {
-            let (topic, partition) = &batch.place;
+            let TopicPartition { topic, partition } = &batch.partition;
             let leader = cluster.leaders(topic).get(*partition as usize).copied().unwrap_or(-1);
-            queues.entry(leader).or_default().entry(&batch.place).or_default().push_back(batch);
+            queues.entry(leader).or_default().entry(&batch.partition).or_default().push_back(batch);
         }
         let mut requests = Vec::new();
-        for (leader, mut places) in queues {
-            while !places.is_empty() {
+        for (leader, mut partitions) in queues {
+            while !partitions.is_empty() {
                 let (mut request, mut bytes): (Vec<&Batch>, usize) = (Vec::new(), 0);
-                places.retain(|_, queue| {
+                partitions.retain(|_, queue| {
                     if let Some(first) = queue.front()
                         && (request.is_empty() || bytes + first.bytes <= REQUEST)
                     {
@@ -205,13 +201,14 @@ impl Producer {
         put_text(pieces, &self.transactional_id);
         pieces.put(&ALL.to_be_bytes());
         pieces.put(&ACKNOWLEDGED_IN.to_be_bytes());
-        let topics: Vec<&[&Batch]> = batches.chunk_by(|one, other| one.place.0 == other.place.0).collect();
+        let topics: Vec<&[&Batch]> =
+            batches.chunk_by(|one, other| one.partition.topic == other.partition.topic).collect();
         pieces.put(&(topics.len() as i32).to_be_bytes());
         for topic in topics {
-            put_text(pieces, &topic[0].place.0);
+            put_text(pieces, &topic[0].partition.topic);
             pieces.put(&(topic.len() as i32).to_be_bytes());
             for batch in topic {
-                pieces.put(&batch.place.1.to_be_bytes());
+                pieces.put(&batch.partition.partition.to_be_bytes());
                 let length = pieces.reserve();
                 let begin = pieces.mark();
                 self.encode_batch(pieces, batch, parcels);
@@ -222,7 +219,7 @@ impl Producer {
 
     fn encode_batch<'a>(&mut self, pieces: &mut Pieces<'a>, batch: &Batch, parcels: &[Parcel<'a>]) {
         let records: Vec<&Record> = batch.parcels.iter().map(|&number| parcels[number].record).collect();
-        let next = self.sequences.entry(batch.place.clone()).or_default();
+        let next = self.sequences.entry(batch.partition.clone()).or_default();
         let stamp = Stamp { producer: (self.id, self.epoch), sequence: *next, time: now() };
         // After the largest number comes 0.
         *next = next.wrapping_add(records.len() as i32) & i32::MAX;
@@ -237,7 +234,7 @@ impl Sent<'_> {
         for (leader, batches) in &self.requests {
             let answer = cluster.connection(Purpose::Produce, *leader)?.receive::<ProduceRequest>()?;
             for batch in batches {
-                if let Err(code) = outcome(&answer, &batch.place) {
+                if let Err(code) = outcome(&answer, &batch.partition) {
                     failed.extend(batch.parcels.iter().map(|&number| (number, code)));
                 }
             }
@@ -249,11 +246,11 @@ impl Sent<'_> {
 }
 
 /// What became of a partition's batch. A partition that the answer does not name was not appended to, as far as is known.
-fn outcome(answer: &ProduceResponse, place: &Place) -> Result<(), ResponseError> {
-    let of_topic = answer.responses.iter().filter(|topic| **topic.name == *place.0);
+fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<(), ResponseError> {
+    let of_topic = answer.responses.iter().filter(|topic| **topic.name == *partition.topic);
     let mut of_partition = of_topic.flat_map(|topic| &topic.partition_responses);
-    let told = of_partition.find(|partition| partition.index == place.1);
-    match told.map(|partition| check(partition.error_code)) {
+    let told = of_partition.find(|told| told.index == partition.partition);
+    match told.map(|told| check(told.error_code)) {
         Some(Ok(())) => Ok(()),
         Some(Err(Trouble::Answer(code))) => Err(code),
         _ => Err(ResponseError::UnknownServerError),

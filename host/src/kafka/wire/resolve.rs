@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::TICK;
 
 /// How long a name server may take. The system's own patience is 10 s and more a name.
 const PATIENCE: Duration = Duration::from_secs(5);

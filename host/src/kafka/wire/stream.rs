@@ -9,7 +9,7 @@ use openssl::ssl::{HandshakeError, SslStream};
 use super::pieces::Pieces;
 use super::resolve::resolve;
 use super::security::Tls;
-use crate::kafka::client::connection::TICK;
+use crate::kafka::client::backoff::TICK;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(4);

@@ -13,12 +13,12 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use proptest::prelude::*;
 
 use crate::kafka::client::options::Options;
+use crate::kafka::client::stop::Stop;
 use crate::kafka::wire::Trouble;
 use crate::kafka::wire::broker::{Broker, patience};
 use crate::kafka::wire::requests::{Ask, NEEDED};
 use crate::kafka::wire::security::Security;
 use crate::kafka::wire::shape::fits;
-use crate::kafka::wire::stop::Stop;
 use crate::kafka::wire::stream::Stream;
 
 /// A request as it came: its key and its number.
@@ -74,7 +74,7 @@ fn listener(mut answer: impl FnMut(Asked) -> Option<Vec<u8>> + Send + 'static) -
 }
 
 fn stop() -> Stop {
-    Stop::new(&Options::new("127.0.0.1:1"))
+    Stop::at_once(&Options::new("127.0.0.1:1"))
 }
 
 /// A connection on which nothing was asked yet.

@@ -15,9 +15,9 @@ use openssl::x509::extension::BasicConstraints;
 use openssl::x509::{X509, X509NameBuilder};
 
 use crate::kafka::client::options::Options;
+use crate::kafka::client::stop::Stop;
 use crate::kafka::wire::broker::patience;
 use crate::kafka::wire::security::Security;
-use crate::kafka::wire::stop::Stop;
 use crate::kafka::wire::stream::Stream;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ fn shown(root: &Identity, store: &std::path::Path) -> Result<Vec<String>, String
         .with("ssl.keystore.location", store.to_str().unwrap())
         .with("ssl.keystore.password", "secret");
     let security = Security::of(&options).unwrap();
-    let stop = Stop::new(&options);
+    let stop = Stop::at_once(&options);
     let _stream = Stream::connect("127.0.0.1", port, security.tls.as_ref(), patience(&stop, Duration::from_secs(20)));
     accepted.join().unwrap()
 }

@@ -8,13 +8,13 @@ use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, Transactio
 use super::{record, together};
 use crate::kafka::client::error::Error;
 use crate::kafka::client::start_at::StartAt;
+use crate::kafka::client::stop::Stop;
 use crate::kafka::embedded::broker::EmbeddedBroker;
 use crate::kafka::follow::{Acknowledge, FetchLimits, FollowConfig, Follower};
 use crate::kafka::wire::broker::Broker;
 use crate::kafka::wire::cluster::{Cluster, parse};
 use crate::kafka::wire::produce::{Producer, plan};
 use crate::kafka::wire::security::Security;
-use crate::kafka::wire::stop::Stop;
 use crate::pipeline::Message;
 
 /// Where a batch's checksum is, and what it is of.
@@ -30,7 +30,7 @@ fn send(broker: &EmbeddedBroker, change: impl FnOnce(&mut [u8])) {
     let plan = plan(&mut cluster, &parcels).unwrap();
     let (host, port) = parse(&options.brokers).unwrap();
     let security = Security::of(&options).unwrap();
-    let mut broker = Broker::connect(&host, port, &security, &Stop::new(&options)).unwrap();
+    let mut broker = Broker::connect(&host, port, &security, &Stop::at_once(&options)).unwrap();
     let id = TransactionalId("nobody".into());
     let request = InitProducerIdRequest::default().with_transactional_id(Some(id)).with_transaction_timeout_ms(60_000);
     let known = broker.ask(&request).unwrap();
