@@ -1,7 +1,7 @@
-//! HTTP: uploads, status, metrics, health, and a page to look at.
+//! The HTTP API: uploads, status, metrics, health, and a page to look at.
 //!
-//! Whoever asks may be hostile: every wait and every buffer has a bound ([`ApiConfig`]), and a request that goes wrong
-//! is answered with `{"error": {"code", "message"}}`.
+//! Clients may be hostile, so every wait and every buffer has a limit ([`ApiConfig`]). Errors are answered with
+//! `{"error": {"code", "message"}}`.
 
 mod config;
 mod error;

@@ -1,14 +1,14 @@
-//! Which filters there are: names, versions, limits, states and counts.
+//! The filters of a host: their names, versions, limits, states and counts.
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `name` | which names a filter may have |
-//! | `settings` | what is set for one filter: config, quota, limits |
-//! | `status` | what is told of one filter: its state, and where its alerts went |
-//! | `control` | what others may ask of the running filters: list, upload, delete |
-//! | `entry` | one version of one filter, and what became of the alerts that it was shown |
-//! | `folder` | filters in a folder, with which a host starts |
-//! | `stream` | the schemas that the stream was seen to use, and which fields they lack |
+//! | `name` | says which names filters may have |
+//! | `settings` | the settings of one filter: config, quota, limits |
+//! | `status` | the description of one filter for others: its state, and where its alerts went |
+//! | `control` | the requests about running filters: list, upload, delete |
+//! | `entry` | the record of one version of one filter, with the counts of its alerts |
+//! | `folder` | the filters in a folder, with which a host starts |
+//! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod control;
 mod entry;

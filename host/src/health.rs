@@ -1,57 +1,57 @@
-//! How a host is: what it has done, and how far it has read.
+//! The state of a host: what it has done, and how far it has read.
 
 use serde::Serialize;
 
-/// How the host itself is.
+/// The state of the host.
 #[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
 pub struct Health {
     /// Whether it reads the stream and publishes.
     pub ready: bool,
-    /// Why not, or what it is doing.
+    /// Why it is not ready, or what it is doing.
     pub detail: String,
-    /// Whether the stream stands still until a schema is known; `detail` says which.
+    /// Whether the stream is waiting for an unknown schema; `detail` says for which one.
     pub waiting_for_schema: bool,
-    /// Messages fetched.
+    /// The number of messages fetched.
     pub messages: u64,
-    /// Alerts decoded.
+    /// The number of alerts decoded.
     pub alerts: u64,
-    /// Messages that could not be decoded.
+    /// The number of messages that could not be decoded.
     pub undecodable: u64,
-    /// Alerts that tell neither visit nor time; those that come within a minute count as one visit.
+    /// The number of alerts without a visit or time. Those that arrive within the same minute count as one visit.
     pub without_visit: u64,
-    /// Bytes of packets fetched.
+    /// The number of bytes in the packets fetched.
     pub bytes: u64,
-    /// Batches published.
+    /// The number of batches published.
     pub batches: u64,
-    /// Messages in the batches that were published.
+    /// The number of messages in the batches that were published.
     pub done: u64,
-    /// Dead letters published.
+    /// The number of dead letters published.
     pub dead_letters: u64,
-    /// Batches that had to be published once more.
+    /// How many times a batch had to be published once more.
     pub retries: u64,
-    /// How far each partition of the stream was read.
+    /// How far each partition of the stream has been read.
     pub partitions: Vec<PartitionLag>,
 }
 
-/// How far one partition was read.
+/// How far one partition has been read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct PartitionLag {
     /// The topic.
     pub topic: String,
     /// Its partition.
     pub partition: i32,
-    /// One past the last message fetched.
+    /// The offset behind the last message that was fetched.
     pub position: Option<i64>,
-    /// The offset from which the next start reads.
+    /// The offset from which the next start will read.
     pub committed: Option<i64>,
-    /// One past the last message that can be read, as known some seconds ago.
+    /// The offset behind the last message that can be read, as it was some seconds ago.
     pub high: Option<i64>,
-    /// Messages that were deleted before they could be read, since this host started.
+    /// The number of messages that were deleted before they could be read, since this host started.
     pub lost: u64,
 }
 
 impl PartitionLag {
-    /// Messages whose outcome is not published yet.
+    /// The number of messages whose outcome has yet to be published.
     pub fn behind(&self) -> Option<i64> {
         Some((self.high? - self.committed.or(self.position)?).max(0))
     }

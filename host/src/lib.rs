@@ -1,4 +1,4 @@
-//! Skysieve: many users' WebAssembly filters over a sky survey's alert stream, one decode for all.
+//! Skysieve: many users' WebAssembly filters over a sky survey's alert stream, which is decoded once for all of them.
 
 pub mod api;
 pub mod commands;

@@ -1,4 +1,4 @@
-//! The `skysieve` binary: parses and dispatches.
+//! The `skysieve` binary, which parses the command line and runs the subcommand.
 
 use std::process::ExitCode;
 

@@ -1,12 +1,12 @@
-//! Schemas from a schema registry, by Confluent's REST protocol
-//! ([reference](https://docs.confluent.io/platform/current/schema-registry/develop/api.html); Karapace and Apicurio speak
-//! it too). HTTP is asked nowhere else.
+//! Looks up schemas in a schema registry, by Confluent's REST protocol
+//! ([reference](https://docs.confluent.io/platform/current/schema-registry/develop/api.html); Karapace and Apicurio
+//! support it, too). This is the only HTTP client of the host.
 //!
-//! A [`Registry`] is asked where a message's schema id is not known, on the way of every alert: it bounds how long it
-//! takes and how much it reads, and does not ask anew for an id that is absent, or while the registry is out of reach,
-//! before a pause is over. A registry that can't be asked (it is away, is overloaded, wants another password, or what
-//! answers is none) says nothing of an id: whoever needs the schema waits. Only the registry's own word that it lacks an id,
-//! or has a schema that is none for alerts, decides over a message.
+//! A [`Registry`] is asked for every message whose schema id is not known, while alerts wait. It limits how long it
+//! takes and how much it reads, and does not ask again for an absent id, or at all while the registry can't be reached,
+//! before a pause is over. A registry that can't be asked (it is down, overloaded or wants another password, or
+//! something else answers at its address) says nothing about an id: whoever needs the schema waits. Only the registry's
+//! own statement that it lacks an id, or that its schema is not one for alerts, decides over a message.
 
 mod address;
 mod client;

@@ -1,27 +1,28 @@
-//! What the API grants its clients.
+//! The limits of the API.
 
 use std::time::Duration;
 
 use skysieve_sandbox::limits::MODULE_BYTES;
 
-/// What the API grants its clients.
+/// The limits of the API.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
-    /// Bytes of one module.
+    /// The size of one module in bytes.
     pub max_module: usize,
-    /// Uploads at the same time; each may hold twice [`ApiConfig::max_module`] in memory. Others are told to come back.
+    /// The number of concurrent uploads. Each of them may take twice [`ApiConfig::max_module`] of memory. Further
+    /// clients are told to try again later.
     pub uploads: usize,
-    /// Open connections; others wait in the listener's backlog.
+    /// The number of open connections. Further ones wait in the listener's backlog.
     pub connections: usize,
-    /// Time to send a request's headers, and time that a connection may idle.
+    /// How long a client may take to send a request's headers, and how long a connection may be idle.
     pub header_time: Duration,
-    /// Time that an upload may stand still.
+    /// How long an upload may pause.
     pub stall_time: Duration,
-    /// Time to send a whole upload.
+    /// How long a whole upload may take.
     pub upload_time: Duration,
-    /// Time that a connection may be used; then it is closed between two requests.
+    /// How long a connection may be used; after that, it is closed between two requests.
     pub connection_time: Duration,
-    /// Time that requests have to end once the server stops.
+    /// How long requests may take to end once the server stops.
     pub drain_time: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong with a request, and how it is answered. HTTP status codes are here only.
+//! The errors of requests, and how they are answered. This is the only place with HTTP status codes.
 
 use std::any::Any;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tracing::error;
 
 use crate::filters::FilterError;
 
-/// Seconds after which a client that was sent away may try again.
+/// The seconds after which a client that was sent away may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
-/// Why a request was not done.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error(transparent)]
@@ -50,7 +50,7 @@ pub(super) enum Problem {
 }
 
 impl Problem {
-    /// The status, and the code for programs to act on.
+    /// The HTTP status, and a code that programs can act on.
     fn status(&self) -> (StatusCode, &'static str) {
         match self {
             Problem::Filter(FilterError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
@@ -86,7 +86,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Logs what a panic said, and keeps it from the client.
+/// Logs the message of a panic, and keeps it from the client.
 pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Problem {
     let said = payload.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("nothing");
@@ -94,7 +94,7 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Problem {
     Problem::Internal
 }
 
-/// How every error is answered.
+/// The answer to a request that failed.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct ErrorBody {
     error: ErrorDetail,
@@ -103,8 +103,8 @@ pub(super) struct ErrorBody {
 /// What went wrong.
 #[derive(Serialize, utoipa::ToSchema)]
 struct ErrorDetail {
-    /// For programs: codes stay the same while messages change.
+    /// A code for programs, which stays the same when messages change.
     code: &'static str,
-    /// For people.
+    /// A message for people.
     message: String,
 }

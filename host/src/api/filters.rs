@@ -1,4 +1,4 @@
-//! The filters' status, and their removal.
+//! The status of filters, and their removal.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::error::{ErrorBody, Problem};
 use super::state::{Api, Name};
 use crate::filters::Status;
 
-/// All filters, by name.
+/// Lists all filters by name.
 #[utoipa::path(
     get,
     path = "/api/v1/filters",
@@ -23,7 +23,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     api.ask(|control| Ok(Json(control.list()).into_response())).await
 }
 
-/// One filter.
+/// Returns one filter.
 #[utoipa::path(
     get,
     path = "/api/v1/filters/{name}",

@@ -1,4 +1,4 @@
-//! Whether the host lives, and whether it works.
+//! Whether the host is alive, and whether it works.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use super::error::Problem;
 use super::state::Api;
 use crate::health::Health;
 
-/// The answer of a process that lives.
+/// The answer of a process that is alive.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Life {
-    /// `live`.
+    /// Always `live`.
     status: &'static str,
 }
 
-/// Whether the process answers.
+/// Says that the process is alive.
 #[utoipa::path(get, path = "/health/live", tag = "host", responses((status = 200, body = Life)))]
 pub(super) async fn live() -> Json<Life> {
     Json(Life { status: "live" })
 }
 
-/// Whether the host reads the stream and publishes, and its totals.
+/// Says whether the host reads the stream and publishes, and returns its totals.
 #[utoipa::path(
     get,
     path = "/health/ready",

@@ -1,4 +1,4 @@
-//! `/metrics`, for Prometheus: the filters' counts at this moment. Nothing is kept here.
+//! `/metrics` for Prometheus: the counts of the filters at this moment. Nothing is stored here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use super::state::Api;
 use crate::filters::{State as Activity, Status};
 use crate::health::Health;
 
-/// [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/), which prometheus-client writes.
+/// The [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) format, which prometheus-client
+/// writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Metrics, for Prometheus.
+/// Returns metrics for Prometheus.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -41,7 +42,7 @@ fn encode(snapshot: Snapshot) -> Result<String, Problem> {
     Ok(body)
 }
 
-/// The host and its filters, each beside its name as a label's value.
+/// The host and its filters, each with its name as the value of a label.
 #[derive(Debug)]
 struct Snapshot {
     health: Health,
@@ -55,7 +56,7 @@ impl Snapshot {
     }
 }
 
-/// Escapes a label's value as the format demands; prometheus-client writes values as they are.
+/// Escapes a label's value as the format requires. prometheus-client writes values without escaping them.
 fn escape(value: &str) -> String {
     value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
@@ -149,7 +150,7 @@ impl Writer<'_> {
         metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }
 
-    /// A metric with labels. Without values nothing is written: a family without values is not valid text.
+    /// Writes a metric with labels. Without values nothing is written, because a family without values is not valid.
     fn family<L: EncodeLabelSet, M: EncodeMetric>(
         &mut self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The API's description for programs.
+//! The machine-readable description of the API.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use utoipa::OpenApi;
 
 use super::state::Api;
 
-/// What the description says beside the paths, which come from the routes.
+/// The parts of the description other than the paths, which come from the routes.
 #[derive(OpenApi)]
 #[openapi(info(title = "Skysieve", description = "The filters of one host."))]
 pub(super) struct Document;
 
-/// This document.
+/// Returns this description.
 #[utoipa::path(
     get,
     path = "/api/v1/openapi.json",

@@ -1,4 +1,5 @@
-//! Which paths there are. Each handler says its method and path itself; routes and the API's description come from that.
+//! The paths of the API. Each handler declares its method and path; both the routes and the API's description come from
+//! that.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,7 +35,7 @@ pub(super) fn router(control: Arc<dyn Control>, config: ApiConfig) -> Router {
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)
-        // Uploads are counted as they come in.
+        // Uploads have their own limit, which is checked as they arrive.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|payload| panicked(payload).into_response()))
         .layer(middleware::from_fn(observe))
@@ -50,7 +51,7 @@ async fn observe(request: Request, next: Next) -> Response {
     ];
     let started = Instant::now();
     let method = request.method().clone();
-    // Without the query, where a config may be.
+    // The query is left out, because it may contain a config.
     let path = request.uri().path().to_owned();
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {

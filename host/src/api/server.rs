@@ -1,4 +1,4 @@
-//! Connections: accepting, bounding and draining them.
+//! Accepts connections, limits them, and waits for them at the end.
 
 use std::future::Future;
 use std::io;
@@ -20,24 +20,24 @@ use super::config::ApiConfig;
 use super::routes;
 use crate::filters::Control;
 
-/// Bytes that a request's line and headers may take together.
+/// How many bytes a request's line and headers may take together.
 const HEAD: usize = 64 << 10;
-/// Failures to accept, a second apart, before the listener is given up.
+/// How many times accepting may fail, at intervals of a second, before the server gives up.
 const ACCEPT_FAILURES: u32 = 30;
 
 /// Why the API could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The listener is of no use any more.
+    /// The listener no longer works.
     #[error("cannot accept HTTP connections: {0}")]
     Accept(#[source] io::Error),
 }
 
-/// Answers requests that come in by `listener` until `shutdown` completes; then closes the listener and gives requests
-/// in flight [`ApiConfig::drain_time`] to end.
+/// Answers requests that arrive at `listener` until `shutdown` completes. Then closes the listener, and gives the
+/// requests in progress [`ApiConfig::drain_time`] to end.
 ///
 /// # Errors
-/// [`ApiError::Accept`] when the listener keeps failing.
+/// Returns [`ApiError::Accept`] if the listener keeps failing.
 pub async fn serve(
     listener: TcpListener,
     control: Arc<dyn Control>,
@@ -60,7 +60,7 @@ pub async fn serve(
                     connections.spawn(connection(stream, permit, app.clone(), config.clone(), stopped.clone()));
                 }
                 Err(error) if failures == ACCEPT_FAILURES => break Err(ApiError::Accept(error)),
-                // Out of file descriptors or memory, most likely: connections that end will free some.
+                // Most likely, file descriptors or memory have run out; connections that end will free some.
                 Err(error) => {
                     failures += 1;
                     warn!(%error, "cannot accept a connection");
@@ -86,7 +86,7 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<
     }
 }
 
-/// Whether it is the client that went away before it was accepted.
+/// Whether the client went away before it was accepted.
 fn gave_up(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -111,7 +111,8 @@ async fn connection(
         () = sleep(config.connection_time) => {}
     }
     connection.as_mut().graceful_shutdown();
-    // What remains of one request: its upload, a compilation, the answer. Bounds who never reads the answer.
+    // What remains is one request: its upload, a compilation, and the answer. This limits clients that never read the
+    // answer.
     match timeout(2 * config.upload_time, connection).await {
         Ok(result) => log_end(result),
         Err(_) => debug!("connection cut"),
@@ -124,7 +125,7 @@ fn log_end(result: hyper::Result<()>) {
     }
 }
 
-/// Waits for the connections to end, and cuts those that take too long.
+/// Waits for the connections to end, and cuts off those that take too long.
 async fn drain(mut connections: JoinSet<()>, time: Duration) {
     let ended = timeout(time, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {

@@ -1,4 +1,4 @@
-//! What handlers share: the filters, and bounds.
+//! The state that handlers share: the filters, and limits.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use crate::filters::{Control, check_name};
 
-/// What handlers share.
+/// The state that handlers share.
 pub(super) struct Api {
     control: Arc<dyn Control>,
     pub(super) config: ApiConfig,
-    /// A permit for each upload under way.
+    /// A permit for each upload in progress.
     pub(super) uploads: Arc<Semaphore>,
-    /// The API's description for programs, as JSON.
+    /// The machine-readable description of the API, as JSON.
     pub(super) document: String,
 }
 
@@ -26,7 +26,8 @@ impl Api {
         Api { control, config, uploads, document }
     }
 
-    /// Asks the filters on a thread where blocking is fine. Answers become bytes there, too: a list of filters may be large.
+    /// Asks about the filters on a thread that may block. Answers are serialised there, too, because a list of filters
+    /// may be large.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&dyn Control) -> Result<T, Problem> + Send + 'static,
@@ -37,7 +38,7 @@ impl Api {
     }
 }
 
-/// The filter's name in the path.
+/// The filter's name from the path.
 pub(super) struct Name(pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Name {

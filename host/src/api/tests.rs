@@ -1,4 +1,4 @@
-//! The API over real HTTP, before made-up filters.
+//! The API over real HTTP, with fake filters behind it.
 
 mod connections;
 mod fake;
@@ -20,10 +20,10 @@ use ureq::{Agent, AsSendBody, SendBody};
 use super::{ApiConfig, ApiError, serve};
 use fake::Fake;
 
-/// Longer than anything here takes.
+/// This is longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server on a port of its own, and a client of it.
+/// A server on a port of its own, and a client for it.
 struct Server {
     address: SocketAddr,
     agent: Agent,
@@ -63,7 +63,7 @@ impl Server {
         self.send("PUT", path, &[], module)
     }
 
-    /// Sends the module without saying how long it is.
+    /// Sends the module without announcing its length.
     fn put_stream(&self, path: &str, mut module: &[u8]) -> Reply {
         self.send("PUT", path, &[], SendBody::from_reader(&mut module))
     }
@@ -78,14 +78,14 @@ impl Server {
         Reply { status: response.status().as_u16(), headers: response.headers().clone(), body }
     }
 
-    /// A connection on which anything can be sent.
+    /// Opens a connection on which anything can be sent.
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
-    /// All that comes back for `request`, until the server closes the connection.
+    /// Returns everything that is answered to `request`, until the server closes the connection.
     fn raw(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(request).unwrap();
@@ -94,7 +94,7 @@ impl Server {
         String::from_utf8(reply).unwrap()
     }
 
-    /// The first line that comes back for `request`; the connection may be reset after it.
+    /// Returns the first line that is answered to `request`; the connection may be reset after it.
     fn first_line(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(request).unwrap();
@@ -107,7 +107,7 @@ impl Server {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// What `serve` returns.
+    /// Stops the server, and returns the result of `serve`.
     fn end(&mut self) -> Result<(), ApiError> {
         let task = self.task.take().unwrap();
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, task).await }).unwrap().unwrap()

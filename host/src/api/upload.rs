@@ -1,4 +1,4 @@
-//! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings, as they come from anyone.
+//! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings, from anyone.
 
 mod body;
 mod form;
@@ -18,8 +18,8 @@ use crate::filters::{Control, Status, Upload};
 use body::Incoming;
 use form::{Form, Layout};
 
-/// Checks, compiles and activates a filter, in place of an earlier one of its name. Settings go in the query, or beside
-/// the module in the form.
+/// Checks, compiles and activates a filter, replacing an earlier one of its name. Settings are passed in the query, or
+/// beside the module in a form.
 #[utoipa::path(
     put,
     path = "/api/v1/filters/{name}",
@@ -53,7 +53,7 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     answer(&api, request).await
 }
 
-/// The same as PUT, as forms are sent (`curl -F`).
+/// The same as PUT, with the method that is usual for forms (`curl -F`).
 #[utoipa::path(
     post,
     path = "/api/v1/filters/{name}",
@@ -98,7 +98,7 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming) -> Result<
     }
     let upload = form.finish()?;
     api.ask(move |control| {
-        // Held to the end even if the client goes away: it is the memory that is counted.
+        // The permit is held until the end even if the client goes away, because it stands for the memory in use.
         let _permit = permit;
         put_filter(control, &name, upload)
     })

@@ -1,4 +1,4 @@
-//! One filter's record: what it is, and what became of the alerts that it was shown.
+//! The record of one filter: what it is, and what happened to the alerts that it was shown.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,26 +10,27 @@ use skysieve_survey::Visit;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
-/// Faults and log messages kept for people to read.
+/// How many faults and log messages are kept for people to read.
 pub const RECENT: usize = 20;
-/// Visits whose counts are kept for people to read.
+/// For how many visits counts are kept for people to read.
 pub const RECENT_VISITS: usize = 100;
 
-/// One version of one filter. Written by the threads that run it and publish for it, once a batch; read by whoever asks.
+/// One version of one filter. The threads that run it and publish for it write to this record once for each batch;
+/// status requests read it.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// SHA-256 of its module, in hex.
+    /// The SHA-256 hash of the module, in hexadecimal.
     pub sha256: String,
-    /// The manifest by which it describes itself.
+    /// The manifest with which the filter describes itself.
     pub manifest: Manifest,
-    /// Its settings, as given.
+    /// The settings as they were given.
     pub settings: Settings,
     accounts: Mutex<Accounts>,
 }
 
-/// The part of a filter's record that changes. Its counts add up whenever it is not locked.
+/// The part of a filter's record that changes. Its counts are consistent whenever it is not locked.
 #[derive(Debug, Default)]
 struct Accounts {
     counts: Counts,
@@ -42,7 +43,7 @@ struct Accounts {
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
-    /// Visits of alerts that could not be published, of which the quota does not know yet.
+    /// The visits of alerts that could not be published, for which the quota has yet to be corrected.
     unpublished: Vec<Visit>,
 }
 
@@ -51,22 +52,22 @@ struct Accounts {
 pub struct Tally {
     /// Where the batch's alerts went.
     pub counts: Counts,
-    /// The same by visit.
+    /// The same for each visit.
     pub visits: Vec<VisitTally>,
-    /// Fuel spent.
+    /// The fuel spent.
     pub fuel: u64,
-    /// Wall-clock time spent.
+    /// The wall-clock time spent.
     pub time: Duration,
-    /// Bytes of linear memory, the most so far.
+    /// The largest size of linear memory so far, in bytes.
     pub memory_peak: usize,
-    /// Faults, for people.
+    /// Faults, for people to read.
     pub faults: Vec<String>,
-    /// Log messages, for people.
+    /// Log messages, for people to read.
     pub logs: Vec<String>,
 }
 
 impl Entry {
-    /// A filter that has seen nothing yet.
+    /// A filter that has not seen any alert.
     pub fn new(name: &str, sha256: &str, manifest: Manifest, settings: Settings) -> Entry {
         let (name, sha256) = (name.to_owned(), sha256.to_owned());
         Entry { name, sha256, manifest, settings, accounts: Mutex::default() }
@@ -84,7 +85,7 @@ impl Entry {
         add_visits(&mut accounts.visits, tally.visits);
     }
 
-    /// Counts an alert of a visit, which was counted as accepted, as too large for the filter's topic.
+    /// Counts an alert that had been counted as accepted as too large for the filter's topic.
     pub fn count_too_large(&self, visit: Visit) {
         let mut accounts = self.accounts.lock();
         let Accounts { counts, visits, unpublished, .. } = &mut *accounts;
@@ -97,12 +98,12 @@ impl Entry {
         unpublished.push(visit);
     }
 
-    /// The visits, each as often as alerts of it were counted as too large, since this was asked last.
+    /// Returns the visits of alerts counted as too large since the last call, once for each such alert.
     pub fn take_unpublished(&self) -> Vec<Visit> {
         std::mem::take(&mut self.accounts.lock().unpublished)
     }
 
-    /// Says which topics' alerts the filter is shown.
+    /// Sets the topics whose alerts the filter is shown.
     pub fn set_topics(&self, topics: Vec<String>) {
         self.accounts.lock().topics = topics;
     }
@@ -112,23 +113,23 @@ impl Entry {
         self.accounts.lock().topics.clone()
     }
 
-    /// Marks the filter as suspended, and why.
+    /// Marks the filter as suspended for this reason.
     pub fn suspend(&self, reason: String) {
         self.accounts.lock().suspended = Some(reason);
     }
 
-    /// Sets what its author should be told of the fields that it reads. Returns what was not said before.
+    /// Sets the warnings about the fields that the filter reads. Returns those that are new.
     pub fn set_warnings(&self, warnings: Vec<String>) -> Vec<String> {
         let before = std::mem::replace(&mut self.accounts.lock().warnings, warnings.clone());
         warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
     }
 
-    /// Where its alerts went so far.
+    /// The counts of its alerts so far.
     pub fn counts(&self) -> Counts {
         self.accounts.lock().counts
     }
 
-    /// The filter as others see it.
+    /// The description of the filter for others.
     pub fn status(&self) -> Status {
         let accounts = self.accounts.lock();
         Status {

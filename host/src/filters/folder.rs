@@ -1,4 +1,4 @@
-//! Filters in a folder: `NAME.wasm`, and `NAME.toml` beside it for config, quota and limits.
+//! The filters in a folder: `NAME.wasm`, with `NAME.toml` beside it for config, quota and limits.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::name::check_name;
 use super::settings::{CONFIG_BYTES, LimitOverrides, Settings};
 use skysieve_sandbox::limits::MODULE_BYTES;
 
-/// The content of a `NAME.toml`. A config that is a table is handed to the filter as TOML.
+/// The content of a `NAME.toml`. A config that is a table is passed to the filter as TOML.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct SettingsFile {
@@ -20,11 +20,11 @@ struct SettingsFile {
 }
 
 impl Settings {
-    /// Reads the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, and `[limits]` with `fuel`, `memory` (bytes)
-    /// and `deadline_ms`.
+    /// Parses the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, and `[limits]` with `fuel`,
+    /// `memory` (bytes) and `deadline_ms`.
     ///
     /// # Errors
-    /// When the text is not TOML, or has another key.
+    /// Returns an error if the text is not TOML, or has another key.
     pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
         let SettingsFile { config, topics, quota, limits } = toml::from_str(text)?;
         let config = match config {
@@ -36,8 +36,8 @@ impl Settings {
         Ok(Settings { config, topics, quota, limits })
     }
 
-    /// Whether a text is that of a `NAME.toml`, not a config itself. A text that a host would read but for a key too many
-    /// is one, too: its author should hear of that key.
+    /// Whether a text is that of a `NAME.toml`, rather than a config itself. This includes a text that a host would
+    /// read if it did not have an unknown key: its author should be told about that key.
     pub fn is_file(text: &str) -> bool {
         let Ok(table) = text.parse::<toml::Table>() else { return false };
         let all = table.keys().all(|key| matches!(&**key, "config" | "topics" | "quota" | "limits"));
@@ -46,10 +46,10 @@ impl Settings {
     }
 }
 
-/// Reads the filters of a folder, sorted by name. A filter that can't be read does not keep the others from being used.
+/// Reads the filters of a folder, sorted by name. A filter that can't be read does not affect the others.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// Returns an error if the folder can't be read.
 pub fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, Result<Upload, FilterError>)>> {
     let mut modules: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
@@ -67,7 +67,7 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
     let refused =
         |path: &Path, error: &dyn std::fmt::Display| FilterError::Refused(format!("{}: {error}", path.display()));
     let beside = module.with_extension("toml");
-    // A config of the most bytes may be written with escapes.
+    // A config of the largest size may contain escape sequences, and so take more room in the file.
     let settings = match read_file(&beside, 2 * CONFIG_BYTES).map(String::from_utf8) {
         Ok(Ok(text)) => Settings::from_toml(&text).map_err(|error| refused(&beside, &error))?,
         Ok(Err(error)) => return Err(refused(&beside, &error.utf8_error())),
@@ -78,7 +78,7 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
     Ok(Upload { module, settings, strict: false })
 }
 
-/// The bytes of an ordinary file: nobody may ever write into a pipe.
+/// Reads an ordinary file. Pipes are refused, because nobody may ever write into them.
 fn read_file(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
     let meta = path.metadata()?;
     if !meta.is_file() {

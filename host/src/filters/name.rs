@@ -1,14 +1,14 @@
-//! Filter names. They become topics, metric labels and parts of URLs.
+//! The names of filters. They become topics, metric labels and parts of URLs.
 
 use super::control::FilterError;
 
-/// Characters of a name, at most. Kafka allows 249 for a topic, and a prefix must fit before the name.
+/// The largest number of characters in a name. Kafka allows 249 for a topic, and a prefix must fit before the name.
 pub const NAME_LETTERS: usize = 100;
 
-/// Checks that `name` may be a filter's.
+/// Checks whether `name` can be the name of a filter.
 ///
 /// # Errors
-/// [`FilterError::Name`], which says what a name is.
+/// Returns [`FilterError::Name`], whose message says which names are allowed.
 pub fn check_name(name: &str) -> Result<(), FilterError> {
     let first_is_fine = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

@@ -1,41 +1,42 @@
-//! What is set for one filter, beside its module.
+//! The settings of one filter.
 
 use serde::{Deserialize, Serialize};
 
 use super::control::FilterError;
 use skysieve_sandbox::Limits;
 
-/// Bytes of a config. It may be a whole program, or a watchlist.
+/// The largest config, in bytes. It may be a whole program, or a watchlist.
 pub const CONFIG_BYTES: usize = 1 << 20;
 
-/// What is set per filter, beside its module: in `NAME.toml`, or at upload.
+/// The settings of one filter, from `NAME.toml` or from an upload.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Text that is handed to the filter as it is. Its meaning is up to the filter.
+    /// Text that is passed to the filter as it is. Its meaning is up to the filter.
     pub config: String,
-    /// The topics whose alerts the filter is shown. If none is named: those whose schemas have its fields.
+    /// The topics whose alerts the filter is shown. If it is empty, they are the topics whose schemas have the filter's
+    /// fields.
     pub topics: Vec<String>,
-    /// Accepted alerts that are published per visit; `None`: the host's default.
+    /// How many accepted alerts are published for each visit. If it is absent, the host's default applies.
     pub quota: Option<u32>,
-    /// Limits of the sandbox. The host's defaults hold for those that are not set.
+    /// The limits of the sandbox. The host's defaults apply to those that are not set.
     pub limits: LimitOverrides,
 }
 
-/// Limits of one filter that differ from the host's.
+/// The limits of one filter that differ from the host's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitOverrides {
-    /// Fuel per alert.
+    /// The fuel for each alert.
     pub fuel: Option<u64>,
-    /// Bytes of memory.
+    /// The memory in bytes.
     pub memory: Option<usize>,
-    /// Milliseconds per call.
+    /// The deadline of a call in milliseconds.
     pub deadline_ms: Option<u64>,
 }
 
 impl LimitOverrides {
-    /// The host's limits with these in their place.
+    /// Replaces those of the host's limits that are set here.
     pub fn over(&self, host: &Limits) -> Limits {
         let mut limits = host.clone();
         if let Some(fuel) = self.fuel {
@@ -52,11 +53,11 @@ impl LimitOverrides {
 }
 
 impl Settings {
-    /// Refuses what no host takes: a config that is too long, and limits that let nothing through. Whoever takes settings
-    /// in asks this: hosts from a folder or over HTTP, and `skysieve check`.
+    /// Refuses settings that no host accepts: a config that is too long, and limits that let nothing through. Everyone
+    /// who receives settings calls this: hosts, for folders and over HTTP, and `skysieve check`.
     ///
     /// # Errors
-    /// [`FilterError::Refused`], which names the setting.
+    /// Returns [`FilterError::Refused`], which names the setting.
     pub fn check(&self) -> Result<(), FilterError> {
         let refused = |text: String| Err(FilterError::Refused(text));
         if self.config.len() > CONFIG_BYTES {

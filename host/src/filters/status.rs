@@ -1,4 +1,4 @@
-//! What is told of one filter: its state, and where its alerts went.
+//! The description of one filter for others: its state, and where its alerts went.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,22 +10,22 @@ use super::settings::Settings;
 /// faulted + too_large`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
-    /// Alerts judged.
+    /// The number of alerts judged.
     pub seen: u64,
-    /// Alerts accepted and published.
+    /// The number of alerts accepted and published.
     pub accepted: u64,
-    /// Alerts rejected.
+    /// The number of alerts rejected.
     pub rejected: u64,
-    /// Alerts accepted beyond the visit's quota, so not published.
+    /// The number of alerts that were accepted, but not published because they exceeded the visit's quota.
     pub over_quota: u64,
-    /// Alerts that the filter failed on.
+    /// The number of alerts on which the filter failed.
     pub faulted: u64,
-    /// Alerts accepted that the filter's topic does not take, as they are too large: they are dead letters instead.
+    /// The number of accepted alerts that were too large for the filter's topic. They become dead letters instead.
     pub too_large: u64,
 }
 
 impl Counts {
-    /// Whether every alert seen is accounted for.
+    /// Whether every alert is accounted for.
     pub fn adds_up(&self) -> bool {
         self.seen == self.accepted + self.rejected + self.over_quota + self.faulted + self.too_large
     }
@@ -42,7 +42,7 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// One visit's counts.
+/// The counts of one visit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct VisitTally {
     /// The visit: LSST's number, ZTF's Julian date.
@@ -55,45 +55,45 @@ pub struct VisitTally {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase", tag = "state", content = "reason")]
 pub enum State {
-    /// It does.
+    /// It judges alerts.
     Active,
-    /// It does not any more, for this reason.
+    /// It no longer judges alerts, for this reason.
     Suspended(String),
 }
 
-/// All that is told of one filter.
+/// The description of one filter.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Status {
-    /// Its name, and its output topic's.
+    /// The name of the filter; the name of its output topic is derived from it.
     pub name: String,
-    /// What it says of itself.
+    /// What the filter says about itself.
     pub description: String,
-    /// The version: SHA-256 of the module, in hex.
+    /// The version: the SHA-256 hash of the module, in hexadecimal.
     pub sha256: String,
     /// Whether it runs.
     #[serde(flatten)]
     pub state: State,
-    /// The fields it reads.
+    /// The fields that it reads.
     pub fields: Vec<Field>,
-    /// The topics whose alerts it is shown: those named for it, or those whose schemas have its fields, as far as alerts of
-    /// them were seen.
+    /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,
+    /// as far as alerts of them were seen.
     pub topics: Vec<String>,
-    /// Its config, quota and limits as given.
+    /// Its config, quota and limits, as they were given.
     pub settings: Settings,
-    /// What is probably a mistake: fields that are in none of the schemas seen, or of another kind in some of them.
+    /// Probable mistakes: fields that are in none of the schemas seen, or that are of another kind in some of them.
     pub warnings: Vec<String>,
     /// Where its alerts went since it was activated.
     pub counts: Counts,
-    /// Fuel spent since it was activated.
+    /// The fuel spent since it was activated.
     pub fuel: u64,
-    /// Seconds of wall-clock time spent in it.
+    /// The wall-clock time spent in it, in seconds.
     pub seconds: f64,
-    /// Bytes of linear memory, the most so far.
+    /// The largest size of linear memory so far, in bytes.
     pub memory_peak: usize,
-    /// Its newest faults, newest last (a bounded number).
+    /// Its newest faults, newest last. Their number is limited.
     pub recent_faults: Vec<String>,
-    /// Its newest log messages, newest last (a bounded number).
+    /// Its newest log messages, newest last. Their number is limited.
     pub recent_logs: Vec<String>,
-    /// Its newest visits' counts, newest last (a bounded number).
+    /// The counts of its newest visits, newest last. Their number is limited.
     pub recent_visits: Vec<VisitTally>,
 }

@@ -10,26 +10,27 @@ use super::entry::Entry;
 use skysieve_avro::{SchemaId, Schemas, fit};
 use skysieve_sandbox::Manifest;
 
-/// Schemas that filters are checked against: the newest. A stream has one for each version of a survey's alerts.
+/// How many schemas filters are checked against; these are the newest. A stream has one for each version of a survey's
+/// alerts.
 pub const STREAM_SCHEMAS: usize = 64;
 
 /// The schemas of the stream.
 #[derive(Debug)]
 pub struct StreamSchemas {
     schemas: Arc<Schemas>,
-    /// In which topic each was seen; oldest first.
+    /// The schemas, with the topic in which each was seen; oldest first.
     seen: Mutex<VecDeque<(String, SchemaId)>>,
-    /// Held by whoever tells filters, so that an older finding does not replace a newer one.
+    /// Held while filters are told, so that an older finding does not replace a newer one.
     telling: Mutex<()>,
 }
 
 impl StreamSchemas {
-    /// A stream of which nothing was seen.
+    /// A stream of which nothing has been seen.
     pub fn new(schemas: Arc<Schemas>) -> StreamSchemas {
         StreamSchemas { schemas, seen: Mutex::default(), telling: Mutex::default() }
     }
 
-    /// Takes note that a topic has alerts of a schema. Returns whether that is new.
+    /// Records that a topic has alerts of a schema. Returns whether that is new.
     pub fn add(&self, topic: &str, schema: SchemaId) -> bool {
         let mut seen = self.seen.lock();
         if seen.iter().any(|known| *known.0 == *topic && known.1 == schema) {
@@ -42,12 +43,12 @@ impl StreamSchemas {
         true
     }
 
-    /// Checks a filter's fields against the schemas of the topics that are `shown` to it, and returns what its author should be
-    /// told. Before the first alert nothing is known, and only what no schema could have is refused.
+    /// Checks a filter's fields against the schemas of the topics that are `shown` to it, and returns warnings for its
+    /// author. Before the first alert nothing is known, and only fields that no schema could have are refused.
     ///
     /// # Errors
-    /// [`FilterError::Refused`]: none of the schemas has all that the filter requires, a field is of a kind that does not
-    /// promote, or there is something to tell and `strict` is set.
+    /// Returns [`FilterError::Refused`] if none of the schemas has everything that the filter requires, if a field is
+    /// of a kind that does not promote, or if there are warnings and `strict` is set.
     pub fn check(
         &self,
         manifest: &Manifest,
@@ -65,7 +66,7 @@ impl StreamSchemas {
         }
     }
 
-    /// Checks running filters again and tells what is new: in their status, and in the log.
+    /// Checks running filters again. New findings go into their status and to the log.
     pub fn tell(&self, filters: impl FnOnce() -> Vec<Arc<Entry>>) {
         let _telling = self.telling.lock();
         for entry in filters() {

@@ -1,4 +1,4 @@
-//! Where a registry is, and as whom to ask it.
+//! The address of a registry, and the user as whom it is asked.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 
-/// A registry's address, `http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]`. Shown without user and password.
+/// A registry's address, `http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]`. It is displayed without user and password.
 #[derive(Clone)]
 pub struct Address {
-    /// Without a slash at its end.
+    /// The address without a slash at its end.
     base: String,
-    /// The value of the header `Authorization`.
+    /// The value of the `Authorization` header.
     authorization: Option<String>,
 }
 
-/// What is given as a registry's address is none.
+/// A text that is not the address of a registry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the schema registry's address {0}")]
 pub struct AddressError(&'static str);
 
 impl Address {
-    /// Takes an address apart. `user` (`USER:PASSWORD`) counts when the address names none.
+    /// Parses an address. `user` (`USER:PASSWORD`) is used if the address has no user.
     ///
     /// # Errors
-    /// [`AddressError`], which does not repeat the address, as it may hold a password.
+    /// Returns an [`AddressError`], which does not repeat the address because it may contain a password.
     pub fn parse(url: &str, user: Option<&str>) -> Result<Address, AddressError> {
         let (scheme, rest) = url.split_once("://").ok_or(AddressError("begins with http:// or https://"))?;
         if !matches!(scheme, "http" | "https") {
@@ -48,7 +48,7 @@ impl Address {
         Ok(Address { base, authorization })
     }
 
-    /// The address of something there.
+    /// The URL of a path at this address.
     pub(super) fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }

@@ -1,4 +1,4 @@
-//! Lookups, one at a time, for whoever needs a schema.
+//! Looks up schemas, one at a time.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,27 +10,27 @@ use super::http::{Failure, Http};
 use super::pauses::{Patience, Pauses};
 use skysieve_avro::{Lookup, Resolver};
 
-/// Registries number schemas with Java's `int`s. A message whose first bytes say more has no id.
+/// Registries number schemas with Java's `int`. A message whose first bytes give a larger number has no id.
 const MAX_ID: u32 = i32::MAX as u32;
 
 /// A schema registry.
 #[derive(Debug)]
 pub struct Registry {
     http: Arc<Http>,
-    /// Held during a lookup, so that threads that want the same id ask once.
+    /// Locked during a lookup, so that threads which want the same id ask only once.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     pauses: Pauses,
-    /// A lookup that takes so long that whoever waited for it was told so.
+    /// A lookup that takes so long that its caller has been told that there is no answer yet.
     pending: Option<Pending>,
-    /// What it brought, when another thread waited for it to end.
+    /// The result of that lookup, if another thread waited for it to end.
     ready: Option<(u32, Lookup)>,
 }
 
-/// A lookup on a thread of its own: a question can't be taken back, but who asks may have to stop.
+/// A lookup on a thread of its own, because a request can't be cancelled, but the caller may have to stop.
 #[derive(Debug)]
 struct Pending {
     id: u32,
@@ -39,7 +39,7 @@ struct Pending {
 }
 
 impl Registry {
-    /// A registry, which is asked for nothing yet.
+    /// A registry that has not been asked for anything.
     pub fn new(address: Address) -> Registry {
         Registry::patient(address, Patience::default())
     }
@@ -49,19 +49,19 @@ impl Registry {
         Registry { http: Arc::new(Http::new(address)), state: Mutex::new(state) }
     }
 
-    /// Begins a lookup.
+    /// Starts a lookup.
     fn begin(&self, id: u32, pauses: &Pauses) -> Result<Pending, Failure> {
         let (http, begun) = (self.http.clone(), Instant::now());
         let deadline = begun + pauses.patience().lookup;
         let (asked, answer) = channel();
-        // Whoever asked may have gone.
+        // Sending fails if the caller has gone.
         let ask = move || drop(asked.send(fetch(&http, id, deadline)));
         let thread = std::thread::Builder::new().name("schema-registry".to_owned()).spawn(ask);
         thread.map_err(|error| Failure::Unavailable(format!("no thread to ask the registry on: {error}"), None))?;
         Ok(Pending { id, begun, answer })
     }
 
-    /// Waits a while for an answer; `None` when there is none yet, and the lookup goes on.
+    /// Waits a while for an answer. `None` if there is none yet; the lookup continues then.
     fn wait(&self, pending: Pending, state: &mut State) -> Option<(u32, Lookup)> {
         let fetched = match pending.answer.recv_timeout(state.pauses.patience().answer) {
             Ok(fetched) => fetched,
@@ -77,7 +77,7 @@ impl Registry {
         Some((pending.id, self.note(pending.id, fetched, &mut state.pauses)))
     }
 
-    /// Takes note of how a lookup ended.
+    /// Records the result of a lookup.
     fn note(&self, id: u32, fetched: Result<Lookup, Failure>, pauses: &mut Pauses) -> Lookup {
         let now = Instant::now();
         match fetched {
@@ -112,7 +112,7 @@ impl Registry {
 }
 
 impl Resolver for Registry {
-    /// Says after 1.5 s that there is no answer yet; the lookup goes on, and whoever asks again gets what it brings.
+    /// Says after 1.5 s that there is no answer yet. The lookup continues, and whoever asks again gets its result.
     fn look_up(&self, id: u32) -> Lookup {
         if id > MAX_ID {
             return Lookup::Unknown;

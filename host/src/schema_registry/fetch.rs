@@ -1,4 +1,4 @@
-//! A schema by its id, with the schemas that it refers to.
+//! Fetches a schema by its id, with the schemas that it refers to.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -9,24 +9,24 @@ use serde::Deserialize;
 use super::http::{Failure, Http};
 use skysieve_avro::Lookup;
 
-/// Schemas that one may refer to, directly or through others, and the bytes of all of them.
+/// How many schemas one may refer to, directly or indirectly, and how many bytes they may have in total.
 const MAX_REFERENCES: usize = 100;
 const MAX_BYTES: usize = 4 << 20;
-/// What a subject's name may not hold in an address.
+/// The characters that are escaped in a subject's name.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A schema as the registry hands it out
+/// A schema in the form in which the registry returns it
 /// ([reference](https://docs.confluent.io/platform/current/schema-registry/develop/api.html#schemas)).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
     schema: String,
-    /// Absent: Avro.
+    /// Avro, if it is absent.
     schema_type: Option<String>,
     references: Option<Vec<Reference>>,
 }
 
-/// Its name does not matter: a type's, or a file's, as whoever registered it liked.
+/// A reference. Its name does not matter, because it can be that of a type, of a file, or anything else.
 #[derive(Deserialize)]
 struct Reference {
     subject: String,
@@ -47,9 +47,9 @@ pub(super) fn fetch(http: &Http, id: u32, deadline: Instant) -> Result<Lookup, F
 struct Fetch<'a> {
     http: &'a Http,
     deadline: Instant,
-    /// Paths of schemas referred to that were asked for.
+    /// The paths of the referenced schemas that have been asked for.
     seen: HashSet<String>,
-    /// The schemas there, those that others refer to before these: so they are asked for, and so Java reads them.
+    /// The schemas found. Each comes after those that it refers to, which is also the order in which Java reads them.
     found: Vec<String>,
     bytes: usize,
 }
@@ -61,7 +61,8 @@ impl Fetch<'_> {
         Ok(answer.schema)
     }
 
-    /// Asks for what is referred to, directly or through others. As deep as there are references, of which there is a bound.
+    /// Asks for all referenced schemas, directly or indirectly. The recursion is as deep as there are references, whose
+    /// number is limited.
     fn references(&mut self, references: Option<Vec<Reference>>) -> Result<(), Failure> {
         for reference in references.into_iter().flatten() {
             let path = path(&reference);
@@ -102,6 +103,6 @@ impl Fetch<'_> {
 
 fn path(reference: &Reference) -> String {
     let subject = utf8_percent_encode(&reference.subject, ESCAPED);
-    // What was deleted is still referred to.
+    // Even a schema that was deleted may still be referred to.
     format!("/subjects/{subject}/versions/{}?deleted=true", reference.version)
 }

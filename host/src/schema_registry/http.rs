@@ -1,4 +1,4 @@
-//! One question to a registry, asked again where that may help.
+//! Sends a request to a registry, and sends it again if that may help.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,45 +10,47 @@ use ureq::{Agent, Body};
 
 use super::address::Address;
 
-/// Bytes of an answer. A schema may have 1 MiB, and more when it is written within JSON.
+/// The largest answer, in bytes. A schema may have 1 MiB, and takes more room when it is written within JSON.
 const MAX_ANSWER: u64 = 4 << 20;
-/// Bytes of a refusal that are looked at.
+/// How many bytes of a refusal are read.
 const MAX_REFUSAL: u64 = 64 << 10;
-/// How often a question is asked, and the pause before the second time; it doubles.
+/// How many times a request is sent, and the pause before the second time. The pause doubles each time.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long one try may take.
+/// How long a single attempt may take.
 const MAX_TRY: Duration = Duration::from_secs(10);
-/// The longest that a registry's wish not to be asked (`Retry-After`) is heeded: the stream stands still meanwhile.
+/// The longest time for which a registry's wish not to be asked (`Retry-After`) is respected; the stream stands still
+/// for that long.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 const ACCEPT: &str = "application/vnd.schemaregistry.v1+json, application/json";
 
-/// Why a question has no answer.
+/// Why a request has no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The registry has nothing of that name.
+    /// The registry has nothing at that path.
     Absent,
-    /// It answers as a registry does, and will answer the same when it is asked again. Said for people.
+    /// The registry has answered, and would give the same answer again. The text is for people.
     Refused(String),
-    /// It does not answer, or not as a registry. Said for people, with the time it does not want to be asked for.
+    /// The registry does not answer, or something else answers in its place. The text is for people; the time is how
+    /// long the registry does not want to be asked.
     Unavailable(String, Option<Duration>),
 }
 
-/// What came back.
+/// An answer with its status.
 struct Answer {
     status: u16,
     body: Vec<u8>,
     retry_after: Option<Duration>,
 }
 
-/// Asks a registry.
+/// An HTTP client for a registry.
 #[derive(Debug)]
 pub(super) struct Http {
     agent: Agent,
     address: Address,
 }
 
-/// What a registry says when it refuses.
+/// The body of a registry's refusal.
 #[derive(Deserialize)]
 struct Refusal {
     error_code: u32,
@@ -58,7 +60,7 @@ struct Refusal {
 
 impl Http {
     pub(super) fn new(address: Address) -> Http {
-        // OpenSSL trusts what the system trusts: what librdkafka, which uses it as well, does for Kafka.
+        // OpenSSL trusts what the system trusts. librdkafka uses OpenSSL as well, and does the same for Kafka.
         let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
             .tls_config(tls)
@@ -74,7 +76,7 @@ impl Http {
         &self.address
     }
 
-    /// The body of what is at `path`. Takes until `deadline` at most.
+    /// Fetches the body at `path`. This takes until `deadline` at most.
     pub(super) fn get(&self, path: &str, deadline: Instant) -> Result<Vec<u8>, Failure> {
         let url = self.address.join(path);
         let mut pause = PAUSE;
@@ -108,7 +110,7 @@ impl Http {
         let retry_after = retry_after(response.headers(), SystemTime::now());
         let body = match status {
             200 => read(response.body_mut(), MAX_ANSWER)?,
-            // The status says it all where the body can't be read.
+            // If the body can't be read, the status has to suffice.
             _ => read(response.body_mut(), MAX_REFUSAL).unwrap_or_default(),
         };
         Ok(Answer { status, body, retry_after })
@@ -119,11 +121,11 @@ fn read(body: &mut Body, most: u64) -> Result<Vec<u8>, ureq::Error> {
     body.with_config().limit(most).read_to_vec()
 }
 
-/// What to say of an answer with another status than 200 that may be a better one soon; else the failure that it is.
+/// Describes an answer with a status other than 200 if a later answer may be better. Otherwise returns it as a failure.
 fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
     let said: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
     match (answer.status, said) {
-        // A registry says what it has not; anything else at that address says 404 alone.
+        // A registry that lacks something says so in the body; anything else at that address only answers 404.
         (404, Some(Refusal { error_code: 404 | 40400..=40499, .. })) => Err(Failure::Absent),
         (401, _) => Err(Failure::Unavailable(
             format!(
@@ -148,8 +150,8 @@ fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
     }
 }
 
-/// The time of `Retry-After` ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)): seconds or
-/// a date.
+/// The time in `Retry-After` ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), which is
+/// given in seconds or as a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let after = match text.bytes().all(|byte| byte.is_ascii_digit()) {

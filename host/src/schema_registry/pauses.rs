@@ -1,22 +1,25 @@
-//! When a registry may be asked again.
+//! Decides when a registry may be asked again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Ids that are remembered to be absent.
+/// How many absent ids are remembered.
 const MAX_ABSENT: usize = 4096;
 
-/// How long to wait.
+/// Durations and rates of waiting.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
-    /// For an answer, until it is said that there is none yet: less than a host may take to stop.
+    /// How long to wait for an answer before saying that there is none yet. This is less time than a host may take to
+    /// stop.
     pub(super) answer: Duration,
-    /// For one lookup, all of it, while others are told that there is no answer yet.
+    /// How long a whole lookup may take, while callers are told that there is no answer yet.
     pub(super) lookup: Duration,
-    /// Before an absent id, or a registry out of reach, is asked for again. Doubles up to `last`.
+    /// How long to wait before asking again for an absent id, or asking a registry that could not be reached. Doubles
+    /// up to `last`.
     pub(super) first: Duration,
     pub(super) last: Duration,
-    /// Ids that may turn out absent at once, and a second: an id is whatever four bytes a message begins with.
+    /// How many ids may turn out absent at once, and how many per second. Any four bytes at the start of a message look
+    /// like an id.
     pub(super) burst: f64,
     pub(super) per_second: f64,
 }
@@ -34,13 +37,13 @@ impl Default for Patience {
     }
 }
 
-/// What was asked in vain, and until when it is not asked again.
+/// Failed requests, and the time until which they are not repeated.
 #[derive(Debug)]
 pub(super) struct Pauses {
     patience: Patience,
     absent: HashMap<u32, Pause>,
     down: Option<(Pause, String)>,
-    /// How many more ids may turn out absent, at that time.
+    /// How many more ids may turn out absent, as of that time.
     budget: (f64, Instant),
 }
 
@@ -65,13 +68,13 @@ impl Pauses {
         self.absent.get(&id).is_some_and(|pause| now < pause.until)
     }
 
-    /// Why the registry must not be asked now, if so.
+    /// Why the registry must not be asked at the moment, if so.
     pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
         let (pause, why) = self.down.as_ref()?;
         (now < pause.until).then(|| why.clone())
     }
 
-    /// How long to wait before it is asked, because it was asked for so many ids that it lacks.
+    /// How long to wait before asking, because many ids have turned out absent.
     pub(super) fn pace(&mut self, now: Instant) -> Duration {
         let Patience { burst, per_second, .. } = self.patience;
         let (left, at) = &mut self.budget;
@@ -80,24 +83,24 @@ impl Pauses {
         Duration::from_secs_f64((1.0 - *left).max(0.0) / per_second)
     }
 
-    /// The registry answered.
+    /// Records that the registry answered.
     pub(super) fn works(&mut self) {
         if self.down.take().is_some() {
             tracing::info!("the schema registry answers again");
         }
     }
 
-    /// It has that id.
+    /// Records that the registry has that id.
     pub(super) fn found(&mut self, id: u32) {
         self.absent.remove(&id);
     }
 
-    /// It was asked for an id in vain.
+    /// Records that the registry was asked for an id in vain.
     pub(super) fn spend(&mut self) {
         self.budget.0 -= 1.0;
     }
 
-    /// It lacks that id.
+    /// Records that the registry lacks that id.
     pub(super) fn lacks(&mut self, id: u32, now: Instant) {
         if self.absent.len() >= MAX_ABSENT {
             self.absent.retain(|_, pause| now < pause.until);
@@ -109,7 +112,7 @@ impl Pauses {
         self.absent.insert(id, pause);
     }
 
-    /// It does not answer, and does not want to be asked for so long.
+    /// Records that the registry does not answer. It may have said for how long it does not want to be asked.
     pub(super) fn fails(&mut self, why: String, retry_after: Option<Duration>, now: Instant) {
         let before = self.down.take();
         if before.is_none() {

@@ -1,4 +1,4 @@
-//! The client against a small registry in this process.
+//! Tests of the client with a small registry in this process.
 
 mod trouble;
 
@@ -17,7 +17,7 @@ use skysieve_avro::{AvroError, Lookup, Resolver, Schemas};
 
 const NOT_FOUND: &str = r#"{"error_code": 40403, "message": "Schema not found"}"#;
 
-/// A server of fixed answers, which keeps the heads of requests.
+/// A server with fixed answers, which records the heads of requests.
 struct Server {
     url: String,
     answers: Arc<Mutex<HashMap<String, (u16, String)>>>,
@@ -44,7 +44,7 @@ impl Server {
         self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
     }
 
-    /// An answer with its head, as it goes over the wire.
+    /// Sets an answer, including its head, as it is sent.
     fn raw(&self, path: &str, answer: &str) {
         self.put(path, 0, answer);
     }
@@ -57,7 +57,7 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Pauses of 50 ms instead of seconds.
+    /// A client with pauses of 50 ms instead of seconds.
     fn registry(&self) -> Arc<Registry> {
         let pause = Duration::from_millis(50);
         let patience = Patience { first: pause, last: pause * 2, ..Patience::default() };
@@ -83,7 +83,7 @@ fn answer(mut connection: TcpStream, answers: &Mutex<HashMap<String, (u16, Strin
     let known = answers.lock().unwrap().get(path).cloned();
     requests.lock().unwrap().push(head.join("\n"));
     let (status, body) = known.unwrap_or((404, NOT_FOUND.to_owned()));
-    // Whoever refuses a long body hangs up.
+    // A server that refuses a long body hangs up.
     if status == 0 {
         let _ = connection.write_all(body.as_bytes());
         return;
@@ -97,7 +97,7 @@ fn answer(mut connection: TcpStream, answers: &Mutex<HashMap<String, (u16, Strin
 
 const ALERT: &str = r#"{"type": "record", "name": "alert", "fields": [{"name": "id", "type": "long"}]}"#;
 
-/// A message of that schema id.
+/// A message with that schema id.
 fn message(id: u32) -> Vec<u8> {
     [&[0][..], &id.to_be_bytes(), &[14]].concat()
 }
@@ -141,7 +141,7 @@ fn references_are_followed() {
         [{"name": "id", "type": "long"}, {"name": "source", "type": "sky.source"}, {"name": "band", "type": "band"}]}"#;
     let source = r#"{"type": "record", "name": "sky.source", "fields": [{"name": "band", "type": "sky.band"}]}"#;
     let band = r#"{"type": "enum", "name": "sky.band", "symbols": ["g", "r"]}"#;
-    // Names are whatever the one who registered liked.
+    // References can have any name.
     let refer = |name: &str, subject: &str| json!([{"name": name, "subject": subject, "version": 3}]);
     server.put("/schemas/ids/9", 200, json!({"schema": alert, "references": refer("diaSource.avsc", "a/b c")}));
     let answer = json!({"schema": source, "references": refer("diaSource.avsc", "bands"), "id": 4});
@@ -186,7 +186,7 @@ fn a_stream_of_unknown_ids_does_not_wear_the_registry_out() {
     assert!((0..35).all(|id| registry.look_up(id) == Lookup::Unknown), "each is answered, none is put off");
     assert!(begun.elapsed() >= Duration::from_millis(290), "{:?}", begun.elapsed());
     assert_eq!(server.requests().len(), 35);
-    // What can be no id of a registry's is not asked for at all.
+    // The registry is not asked for numbers that can't be ids.
     assert!((1 << 31..(1 << 31) + 10_000).all(|id| registry.look_up(id) == Lookup::Unknown));
     assert_eq!(registry.look_up(u32::MAX), Lookup::Unknown);
     assert_eq!(server.requests().len(), 35);
@@ -273,7 +273,7 @@ fn basic_auth_from_the_address_or_beside_it() {
         head.lines().find_map(|line| line.to_lowercase().starts_with("authorization:").then(|| line[15..].to_owned()))
     };
     assert_eq!(authorization(&server.url, None), None);
-    // "m:e" and "p@ss", and "a:b".
+    // These are "m:e" and "p@ss", and "a:b".
     assert_eq!(authorization(&format!("http://m%3Ae:p%40ss@{host}/"), Some("a:b")).unwrap(), "Basic bTplOnBAc3M=");
     assert_eq!(authorization(&server.url, Some("a:b")).unwrap(), "Basic YTpi");
     server.put("/schemas/ids/7", 401, "");

@@ -1,4 +1,4 @@
-//! A registry that is waited for.
+//! A registry that commands wait for.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 use super::client::Registry;
 use skysieve_avro::{Lookup, Resolver};
 
-/// How often a registry that can't be asked is asked again: its client has pauses of its own.
+/// How often a registry that can't be asked is tried again; its client has pauses of its own.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A registry, for commands that read a bounded number of alerts and have an end: while it can't be asked they wait, up to a
-/// bound for each outage.
+/// A registry for commands that read a limited number of alerts and come to an end. While the registry can't be asked
+/// they wait, up to a limit for each outage.
 #[derive(Debug)]
 pub struct Waiting {
     registry: Registry,
     most: Duration,
     stop: Arc<AtomicBool>,
-    /// Since when it can't be asked.
+    /// The time since which it can't be asked.
     since: Mutex<Option<Instant>>,
 }
 
 impl Waiting {
-    /// Waits so long at most, and only until `stop` is set.
+    /// Waits for at most this long, and only until `stop` is set.
     pub fn new(registry: Registry, most: Duration, stop: Arc<AtomicBool>) -> Waiting {
         Waiting { registry, most, stop, since: Mutex::new(None) }
     }

@@ -1,4 +1,4 @@
-//! Connections: slow, many, too long, and those open when the server stops.
+//! Connections that are slow, numerous, too long, or open when the server stops.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use super::{ApiConfig, Server};
 
 const SOON: Duration = Duration::from_millis(100);
 
-/// All that comes until the server closes the connection.
+/// Reads everything until the server closes the connection.
 fn rest(mut stream: TcpStream) -> String {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
@@ -48,7 +48,7 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     stream.write_all(b"PUT /api/v1/filters/x HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nmod").unwrap();
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let _ = rest(stream);
-    // The one place for uploads is free again, sooner or later.
+    // The only permit for uploads becomes free again sooner or later.
     while server.put("/api/v1/filters/y", b"module").status == 429 {
         thread::yield_now();
     }
@@ -93,7 +93,7 @@ fn a_connection_is_not_used_for_ever() {
 fn a_request_in_flight_ends_before_the_server() {
     let mut server = Server::start();
     let waiting = server.control.gate();
-    // Kept open by the client: it must not hold the server.
+    // The client keeps this connection open; it must not delay the server's end.
     let idle = server.connect();
     let mut stream = server.connect();
     stream.write_all(b"PUT /api/v1/filters/x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwait").unwrap();

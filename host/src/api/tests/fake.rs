@@ -1,4 +1,4 @@
-//! Filters that only say so.
+//! Filters that do not run.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,8 +9,8 @@ use crate::filters::{Control, Counts, FilterError, State, Status, Upload, VisitT
 use crate::health::Health;
 use skysieve_avro::alert::{Field, Kind};
 
-/// What a module says decides what becomes of it: `refused`, `full`, `stopping`, `panic`, `wait`; any other is taken.
-/// The filter named `panic` panics whatever is asked of it.
+/// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
+/// accepted. All requests about the filter named `panic` panic.
 #[derive(Default)]
 pub(super) struct Fake {
     pub filters: Mutex<BTreeMap<String, Status>>,
@@ -24,14 +24,14 @@ struct Gate {
     opened: Receiver<()>,
 }
 
-/// Where a module `wait` waits.
+/// Controls a module `wait`.
 pub(super) struct Waiting {
     reached: Receiver<()>,
     open: Sender<()>,
 }
 
 impl Waiting {
-    /// Returns once an upload waits.
+    /// Returns once an upload is waiting.
     pub fn reached(&self) {
         self.reached.recv_timeout(super::PATIENCE).unwrap();
     }

@@ -1,4 +1,4 @@
-//! What is read: filters, health, metrics, the page, the description; and paths that do not exist.
+//! Reading filters, health, metrics, the page and the description, and requesting paths that do not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,8 +139,8 @@ fn metrics_are_open_metrics() {
     assert_eq!(value(r#"skysieve_filter_active{filter="a\"\\\n} 1"}"#), "0");
 }
 
-/// Holds the text to [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) as far as it is used
-/// here, and returns value by sample.
+/// Checks that the text conforms to [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/), as far
+/// as it is used here, and returns the value of each sample.
 fn check_metrics(reply: &Reply) -> BTreeMap<String, String> {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -173,7 +173,8 @@ fn check_metrics(reply: &Reply) -> BTreeMap<String, String> {
     samples
 }
 
-/// `name="value"`, with commas between; in a value a backslash stands before a backslash, a quote or an n only.
+/// Checks labels: `name="value"`, separated by commas, where a backslash in a value precedes only a backslash, a quote
+/// or an n.
 fn check_labels(labels: &str) {
     let (name, rest) = labels.split_once("=\"").unwrap();
     assert!(name.chars().all(|c| c.is_ascii_lowercase()), "{labels}");

@@ -1,4 +1,4 @@
-//! Uploads: what is taken, and what is refused with which words.
+//! Uploads: what is accepted, and what is refused with which message.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use super::{ApiConfig, Reply, Server};
 
 const BOUNDARY: &str = "----boundary";
 
-/// A form of parts `(name, file name or empty, content)`.
+/// Makes a form of parts `(name, file name or empty, content)`.
 fn form(parts: &[(&str, &str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file, content) in parts {
@@ -64,7 +64,7 @@ fn topics_come_one_by_one_or_in_a_list() {
     assert!(server.control.last_upload().settings.topics.is_empty());
 }
 
-/// As `curl -F module=@x.wasm -F config=@x.toml` and `curl --data-binary @x.wasm` send it.
+/// These are sent as `curl -F module=@x.wasm -F config=@x.toml` and `curl --data-binary @x.wasm` do it.
 #[test]
 fn post_works_as_put() {
     let server = Server::start();
@@ -234,7 +234,7 @@ fn a_module_that_says_it_is_too_large_is_refused_before_it_is_sent() {
         let line = server.first_line(format!("{head}{expect}\r\n").as_bytes());
         assert!(line.starts_with("HTTP/1.1 413 "), "{line}");
     }
-    // More than sockets hold: the answer must be readable all the same.
+    // This is more than sockets can buffer. The answer must be readable nevertheless.
     let large = vec![0; 20_000_000];
     assert_eq!(server.put("/api/v1/filters/x", &large).error(413, "too_large"), TOO_LARGE);
     assert_eq!(server.put("/api/v1/filters/x", &large[..100_001]).error(413, "too_large"), TOO_LARGE);

@@ -1,4 +1,4 @@
-//! A request's body, bounded in size and time while it comes in.
+//! Reads the body of a request, with limits on its size and time.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -11,13 +11,13 @@ use tokio::time::timeout;
 use crate::api::config::ApiConfig;
 use crate::api::error::Problem;
 
-/// What is read of a body that was refused: its bytes, and the time it takes.
+/// How many bytes of a refused body are read, and for how long.
 const DISCARD: (usize, Duration) = (128 << 20, Duration::from_secs(5));
 
-/// A body on its way in.
+/// A body that is being received.
 pub(super) struct Incoming {
     body: Body,
-    /// Whether the client waits for permission to send it, and has not got it yet.
+    /// Whether the client is still waiting for permission to send it.
     waits: bool,
 }
 
@@ -26,13 +26,13 @@ impl Incoming {
         Incoming { body, waits: headers.contains_key(header::EXPECT) }
     }
 
-    /// Refuses a body that says itself that it is too large.
+    /// Refuses a body whose announced length is too large.
     pub(super) fn check_length(&self, what: &'static str, limit: usize) -> Result<(), Problem> {
         let known = usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX);
         if known > limit { Err(Problem::TooLarge { what, limit }) } else { Ok(()) }
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     pub(super) async fn read(
         &mut self,
         what: &'static str,
@@ -54,22 +54,22 @@ impl Incoming {
         timeout(config.upload_time, whole).await.unwrap_or(Err(Problem::Slow(config.upload_time)))
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes, or `None` at the end.
     async fn chunk(&mut self) -> Option<Result<Bytes, axum::Error>> {
         self.waits = false;
         loop {
             let frame = poll_fn(|context| Pin::new(&mut self.body).poll_frame(context)).await?;
             match frame.map(|frame| frame.into_data()) {
                 Ok(Ok(data)) => return Some(Ok(data)),
-                // Nothing uses trailers.
+                // Trailers are not used.
                 Ok(Err(_)) => {}
                 Err(error) => return Some(Err(error)),
             }
         }
     }
 
-    /// Goes on reading for a while, to no purpose but that the client gets to read the answer: closing a connection on
-    /// which bytes still arrive resets it, and the answer may be lost with it.
+    /// Continues reading for a while only so that the client gets to read the answer: closing a connection on which
+    /// bytes still arrive resets it, and the answer may be lost.
     pub(super) fn discard(mut self) {
         if self.waits || self.body.is_end_stream() {
             return;

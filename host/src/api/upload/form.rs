@@ -1,4 +1,4 @@
-//! What an upload says, in its query and its parts.
+//! Reads the settings of an upload from its query and its parts.
 
 use std::str::FromStr;
 
@@ -11,15 +11,15 @@ use axum::http::{HeaderMap, header};
 use crate::api::error::Problem;
 use crate::filters::{CONFIG_BYTES, Settings, Upload};
 
-/// What a form may take beside its module and config: the other parts, headers and boundaries.
+/// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
 
-/// How the body carries the module.
+/// How the body contains the module.
 #[derive(Clone, Copy)]
 pub(super) enum Layout {
-    /// It is the module.
+    /// The body is the module.
     Module,
-    /// A form, of which the module is a part.
+    /// The body is a form, and the module is one of its parts.
     Multipart,
 }
 
@@ -35,7 +35,7 @@ impl Layout {
         }
     }
 
-    /// What the body is, for messages.
+    /// The name of the body in messages.
     pub(super) fn what(self) -> &'static str {
         match self {
             Layout::Module => "the module",
@@ -43,7 +43,7 @@ impl Layout {
         }
     }
 
-    /// Bytes of a body with a module of at most `max_module`.
+    /// How many bytes a body may have if its module has at most `max_module`.
     pub(super) fn body_limit(self, max_module: usize) -> usize {
         match self {
             Layout::Module => max_module,
@@ -59,25 +59,25 @@ pub(super) struct UploadForm {
     /// The component.
     #[schema(value_type = String, format = Binary)]
     module: Vec<u8>,
-    /// A file of settings as hosts read it beside a module (NAME.toml), instead of the parts that follow.
+    /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
-    /// Handed to the filter as it is.
+    /// Passed to the filter as it is.
     config: Option<String>,
     /// The topics whose alerts the filter is shown, separated by commas.
     topics: Option<String>,
-    /// Accepted alerts published per visit.
+    /// How many accepted alerts are published for each visit.
     quota: Option<u32>,
     /// Fuel per alert.
     fuel: Option<u64>,
-    /// Bytes of memory.
+    /// The memory in bytes.
     memory: Option<u64>,
-    /// Milliseconds per call.
+    /// The deadline of a call in milliseconds.
     deadline_ms: Option<u64>,
-    /// Whether a warning refuses the filter.
+    /// Whether warnings refuse the filter.
     strict: Option<bool>,
 }
 
-/// What was said so far.
+/// What has been read so far.
 #[derive(Default)]
 pub(super) struct Form {
     pub(super) module: Option<Vec<u8>>,
@@ -91,20 +91,20 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// The settings of the query.
+    /// Reads the settings in the query.
     pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let Query(pairs) = query.map_err(|rejection| Problem::Query(rejection.body_text()))?;
         let mut form = Form::default();
         for (name, value) in pairs {
-            // Decoding put this in place of what is not UTF-8.
+            // Decoding has put this character in place of bytes that are not UTF-8.
             let text = if value.contains(char::REPLACEMENT_CHARACTER) { Err(NO_TEXT.to_owned()) } else { Ok(value) };
             text.and_then(|text| form.set(&name, text)).map_err(|reason| Problem::Parameter { name, reason })?;
         }
         Ok(form)
     }
 
-    /// The parts of a multipart body.
+    /// Reads the parts of a multipart body.
     pub(super) async fn read_parts(&mut self, parts: Parts, body: Vec<u8>, max_module: usize) -> Result<(), Problem> {
         let multipart = Multipart::from_request(Request::from_parts(parts, Body::from(body)), &()).await;
         let mut multipart = multipart.map_err(|rejection| Problem::Multipart(rejection.body_text()))?;
@@ -151,7 +151,7 @@ impl Form {
         }
     }
 
-    /// Takes a file of settings apart.
+    /// Reads all settings from a settings file.
     fn set_all(&mut self, file: &str) -> Result<(), String> {
         let settings = Settings::from_toml(file).map_err(|error| error.to_string())?;
         settings.check().map_err(|error| error.to_string())?;
@@ -185,7 +185,7 @@ const NO_SETTING: &str = "there is no such setting; there are config, topics, qu
                           or settings with a file of these";
 const NO_TEXT: &str = "it is not UTF-8 text";
 
-/// Sets what was not set before.
+/// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
     if slot.replace(value).is_some() { Err("it is given twice".to_owned()) } else { Ok(()) }
 }
@@ -202,7 +202,7 @@ fn truth(value: &str) -> Result<bool, String> {
     }
 }
 
-/// Sets a number that was not set before. None of them may be 0: it would let nothing through.
+/// Sets a number, unless it has been set before. None of them may be 0, which would let nothing through.
 fn number<T: FromStr + Default + PartialEq>(slot: &mut Option<T>, value: &str) -> Result<(), String> {
     let value = value.trim();
     let number = value.parse().map_err(|_| {

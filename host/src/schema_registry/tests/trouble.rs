@@ -1,9 +1,9 @@
-//! Registries that do not answer, or strangely.
+//! Registries that do not answer, or that answer strangely.
 
 use super::*;
 use crate::schema_registry::Waiting;
 
-/// Listens, and never answers.
+/// Listens, but never answers.
 fn silent() -> (TcpListener, Address) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = Address::parse(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
@@ -28,7 +28,7 @@ fn a_registry_that_says_nothing_keeps_nobody_waiting_for_long() {
     let why = unavailable(registry.look_up(7));
     assert!(why.contains("has not answered for 0 seconds"), "{why}");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    // The same lookup goes on, whoever asks, until its time is over.
+    // The same lookup continues, whoever asks, until its time is over.
     while !unavailable(registry.look_up(8)).contains("timeout") {
         assert!(begun.elapsed() < Duration::from_secs(20), "never given up");
     }
@@ -47,14 +47,14 @@ fn a_slow_answer_is_an_answer() {
     for byte in answer.bytes() {
         connection.write_all(&[byte]).unwrap();
     }
-    // Another thread waits for it to end, and asks for an id of its own.
+    // Another thread waits for it to end, and then asks for an id of its own.
     listener.set_nonblocking(true).unwrap();
     let begun = Instant::now();
     while listener.accept().is_err() {
         assert!(begun.elapsed() < Duration::from_secs(20), "nobody asks for the other id");
         assert!(unavailable(registry.look_up(9)).contains("has not answered"));
     }
-    // What the first lookup brought was kept for whoever had asked.
+    // The result of the first lookup was kept for its caller.
     let begun = Instant::now();
     while registry.look_up(7) != Lookup::Found(ALERT.to_owned(), Vec::new()) {
         assert!(begun.elapsed() < Duration::from_secs(20), "it was lost");
@@ -125,7 +125,7 @@ fn a_registry_that_wants_a_rest_gets_it() {
     }
 }
 
-/// A registry's word about one id holds; it is about no other.
+/// A registry's refusal of one id holds for that id, and says nothing about others.
 #[test]
 fn what_a_registry_refuses_for_good() {
     let server = Server::start();
