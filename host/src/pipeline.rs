@@ -1,7 +1,8 @@
-//! The way of an alert: decode, evaluate, limit, publish. This room knows no Kafka: messages come from a [`Source`], and
-//! records go to a [`Sink`].
+//! The path of an alert: decode, evaluate, limit, publish. This part knows nothing about Kafka: messages come from a
+//! [`Source`], and records go to a [`Sink`].
 //!
-//! Each box is a thread, or several of a kind; each arrow is a channel, with what goes through it (`channels`).
+//! Each box is a thread or a group of threads; each arrow is a channel, with the type that is sent through it
+//! (`channels`).
 //!
 //! ```text
 //!                    API's threads, each with a Handle
@@ -20,27 +21,27 @@
 //!                              └── Arc<Batch>, published: its buffers are used again ──┘
 //! ```
 //!
-//! A batch is published when all shards have judged it, and committed in the batches' order (`commit_order`). While a batch
-//! is published, the next ones are decoded and judged. What threads share without a channel is in `state` (which filters
-//! there are) and `totals` (counts); both are locked for moments only.
+//! A batch is published when all shards have judged it, and committed in the order of the batches (`commit_order`).
+//! While a batch is being published, the next ones are decoded and judged. The threads share a few things without a
+//! channel: the list of filters is in `state`, and the counts are in `totals`. Both are only locked for moments.
 //!
 //! | module | does |
 //! | --- | --- |
 //! | `io` | messages, records, positions; the traits [`Source`] and [`Sink`] |
 //! | `memory` | a source and a sink in memory, for tests |
-//! | `config` | a pipeline's settings, and the errors by which it ends |
-//! | `run` | the loop: fetch, decode, hand to the shards and the publishers; uploads between two batches |
-//! | `batcher`, `growth` | which messages are in the next batch, and how many |
-//! | `decode`, `batch` | messages to a decoded batch, with the alerts' ids and visits |
-//! | `channels` | what crosses between the threads |
-//! | `shards`, `shard` | the threads that judge, and which filter is on which |
-//! | `running_filter`, `judge`, `quota` | one filter over a batch: verdicts, the quota, the accounts |
-//! | `topics` | which topics' alerts a filter is shown |
-//! | `outcome` | what filters made of a batch |
-//! | `panics` | where the host itself panics: the alert to blame is found |
-//! | `publish`, `transaction_batch`, `commit_order` | batches to the sinks, several in a transaction, in their order |
-//! | `records` | what is published: accepted alerts, dead letters, counters of quotas |
-//! | `handle`, `prepared` | the filters from outside: checked, compiled, uploaded, deleted |
+//! | `config` | the settings of a pipeline, and the errors that end it |
+//! | `run` | the loop: fetches, decodes, passes batches to shards and publishers; handles uploads in between |
+//! | `batcher`, `growth` | decide which messages are in the next batch, and how many |
+//! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
+//! | `channels` | the types that are sent between the threads |
+//! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
+//! | `running_filter`, `judge`, `quota` | one filter on one batch: verdicts, the quota, the accounting |
+//! | `topics` | decides which topics' alerts a filter is shown |
+//! | `outcome` | the results of filters for a batch |
+//! | `panics` | finds the alert to blame if the host itself panics |
+//! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
+//! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
+//! | `handle`, `prepared` | check, compile, upload and delete filters from other threads |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod batch;

@@ -1,4 +1,4 @@
-//! One decoded batch, shared by the shards that judge it.
+//! One decoded batch, which all shards share.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 use super::io::Message;
 use super::topics::BatchTopics;
 
-/// A message that is not an alert, and why.
+/// A message that is not an alert, and the reason.
 #[derive(Clone, Debug)]
 pub struct Undecodable {
     /// The message's index in the batch.
@@ -20,13 +20,13 @@ pub struct Undecodable {
 /// A batch of messages: the alerts in them as columns, and the fields that the host itself reads of each alert.
 #[derive(Debug)]
 pub struct Batch {
-    /// The messages as they came. A *row* is an index into them.
+    /// The messages as they were read. A *row* is an index into them.
     pub messages: Vec<Message>,
-    /// The alerts' columns.
+    /// The columns of the alerts.
     pub decoded: Decoded,
     /// The messages that are not alerts.
     pub undecodable: Vec<Undecodable>,
-    /// The alerts' ids and visits.
+    /// The ids and visits of the alerts.
     pub alerts: Identities,
     /// The topics of the messages.
     pub topics: BatchTopics,
@@ -40,14 +40,14 @@ pub struct Identities {
     visit_of: Vec<u32>,
 }
 
-/// One exposure's part of a batch.
+/// The part of a batch that belongs to one exposure.
 #[derive(Clone, Debug)]
 pub struct VisitShare {
     /// The exposure.
     pub visit: Visit,
     /// The visit's number or time, for people.
     pub label: Arc<str>,
-    /// How many of its alerts are in the batch.
+    /// The number of its alerts in the batch.
     pub alerts: u64,
 }
 
@@ -68,7 +68,7 @@ impl Identities {
         Identities::read(decoded, rows, slots, |_| None)
     }
 
-    /// The same of a batch that came as these messages: where an alert tells no visit, the time of its message does.
+    /// The same for a batch of these messages. For an alert without a visit, the time of its message counts.
     pub fn of_messages(decoded: &Decoded, messages: &[Message], slots: HostSlots) -> Identities {
         Identities::read(decoded, messages.len(), slots, |row| messages[row].timestamp)
     }
@@ -99,7 +99,7 @@ impl Identities {
         self.visit_of[row as usize] as usize
     }
 
-    /// How many alerts told no visit.
+    /// The number of alerts without a visit.
     pub fn without_visit(&self) -> u64 {
         self.visits.iter().filter(|share| !share.visit.is_known()).map(|share| share.alerts).sum()
     }
@@ -115,8 +115,8 @@ impl Identities {
     }
 }
 
-/// Counts one alert of `visit`, and returns the visit's index in `visits`. Visits seldom interleave, so the newest is looked at
-/// first.
+/// Counts one alert of `visit`, and returns the visit's index in `visits`. Visits seldom interleave, so the newest is
+/// checked first.
 fn count(visits: &mut Vec<VisitShare>, visit: Visit) -> u32 {
     let at = visits.iter().rposition(|share| share.visit == visit).unwrap_or_else(|| {
         visits.push(VisitShare { visit, label: visit.to_string().into(), alerts: 0 });

@@ -1,4 +1,4 @@
-//! Which messages are judged next: the last alerts of a visit come before the first alerts of the next visit.
+//! Decides which messages are judged next. The last alerts of a visit come before the first alerts of the next visit.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use super::growth::Growth;
 use super::io::{BatchLimits, Message, Source, SourceError, TopicPartition};
 use skysieve_survey::Visit;
 
-/// Messages that are fetched after a visit was set apart, before another visit is. When a host catches up with nights of
-/// small visits, some visit begins in every batch: without this bound all batches would be small.
+/// How many messages must be fetched after a visit was set apart before the next visit is. When a host catches up with
+/// nights of small visits, a visit begins in every batch; without this limit, all batches would be small.
 const APART: usize = 1000;
 
-/// Visits that are remembered, so that visits whose alerts are interleaved begin only once.
+/// How many visits are remembered, so that visits with interleaved alerts begin only once.
 const KNOWN: usize = 64;
 
-/// Takes messages from a source, and decides how many a batch has.
+/// Takes messages from a source, and decides how many of them are in a batch.
 ///
-/// Filters accept many of a visit's first alerts, and these take long to publish. If visits follow each other without a pause,
-/// the last alerts of one visit would wait for that, if they were in one batch with the first alerts of the next visit, or
-/// behind it.
+/// Filters accept many of the first alerts of a visit, and these take long to publish. If visits follow each other
+/// without a pause, the last alerts of one visit would have to wait for that if they were in the same batch as the
+/// first alerts of the next visit, or behind it.
 pub struct Batcher {
     limits: BatchLimits,
     growth: Growth,
-    /// The visits that have begun; the newest is the last.
+    /// The visits that have begun, newest last.
     known: VecDeque<Visit>,
-    /// Messages fetched since a visit was set apart.
+    /// The number of messages fetched since a visit was set apart.
     fetched: usize,
     apart: Option<Apart>,
     /// Whether the last batch was taken from the messages that were set apart.
@@ -33,36 +33,37 @@ pub struct Batcher {
     ended: bool,
 }
 
-/// The messages behind the beginning of a visit, until all of them were judged.
+/// The messages from the beginning of a visit on, until all of them have been judged.
 #[derive(Default)]
 struct Apart {
     visits: Vec<Visit>,
-    /// The partitions in which these visits have begun: every message that comes from there is behind the beginning.
+    /// The partitions in which these visits have begun. Every further message from them is behind the beginning.
     partitions: Vec<TopicPartition>,
     messages: VecDeque<Message>,
 }
 
 impl Batcher {
-    /// A batcher whose batches stay within `limits`.
+    /// Makes a batcher whose batches stay within `limits`.
     pub fn new(limits: &BatchLimits) -> Batcher {
         let (limits, growth, known) = (limits.clone(), Growth::new(limits), VecDeque::new());
         Batcher { limits, growth, known, fetched: 0, apart: None, given_back: false, ended: false }
     }
 
-    /// Whether the stream has ended, and all of its messages were taken.
+    /// Whether the stream has ended and all of its messages have been taken.
     pub fn is_over(&self) -> bool {
         self.ended && self.apart.is_none()
     }
 
-    /// Whether the last batch is to be published before the messages that were set apart.
+    /// Whether the last batch has to be published before the messages that were set apart.
     pub fn ends_visit(&self) -> bool {
         self.apart.is_some() && !self.given_back
     }
 
-    /// The messages of the next batch. Waits at most `wait` for the first message; returns none if none came.
+    /// Returns the messages of the next batch. Waits at most `wait` for the first message, and returns none if none
+    /// arrived.
     ///
     /// # Errors
-    /// The source's error, when the stream can't go on.
+    /// Returns the source's error if the stream can't go on.
     pub fn next<S: Source>(&mut self, source: &mut S, wait: Duration) -> Result<Vec<Message>, SourceError> {
         let mut messages = Vec::new();
         self.given_back = false;
@@ -73,7 +74,7 @@ impl Batcher {
             return Ok(messages);
         };
         if !self.ended && apart.bytes() < 2 * self.limits.bytes {
-            // Other partitions may have more alerts of the visit before.
+            // Other partitions may have more alerts of the previous visit.
             let at_once = BatchLimits { linger: Duration::ZERO, ..self.limits.clone() };
             self.ended = !source.fetch(&mut messages, &at_once, Duration::ZERO)?;
         }
@@ -86,10 +87,11 @@ impl Batcher {
         Ok(messages)
     }
 
-    /// Takes the messages behind the beginning of a visit out of the last batch; they come later, in small batches. Returns
-    /// whether there were any: the batch must then be decoded again, and may be empty.
+    /// Removes the messages from the beginning of a visit on from the last batch; they follow later, in small batches.
+    /// Returns whether there were any. If so, the batch must be decoded again, and may be empty.
     ///
-    /// In each partition, every message from the visit's first alert on is taken, so partitions keep their order.
+    /// In each partition, all messages from the visit's first alert on are removed, so that partitions keep their
+    /// order.
     pub fn set_apart(&mut self, batch: &mut Batch) -> bool {
         let begun = self.begun(batch);
         if self.given_back || self.apart.is_none() && (begun.is_empty() || self.fetched < APART) {

@@ -1,6 +1,6 @@
-//! What crosses between the pipeline's threads: [`Command`]s go from handles to the loop, [`Job`]s from the loop to the
-//! shards, [`Pending`] batches from the loop to the publishers, an [`Outcome`] for each batch from each shard to the
-//! publishers. The picture is at the head of `pipeline.rs`.
+//! The types that are sent between the pipeline's threads. Handles send [`Command`]s to the loop, the loop sends
+//! [`Job`]s to the shards and [`Pending`] batches to the publishers, and each shard sends an [`Outcome`] for each batch
+//! to the publishers. There is a picture at the top of `pipeline.rs`.
 
 use std::sync::Arc;
 
@@ -14,36 +14,37 @@ use super::prepared::Prepared;
 use super::running_filter::RunningFilter;
 use crate::filters::{Entry, FilterError};
 
-/// Changes the filters. The loop does so between two batches, and answers through the sender.
+/// Changes the filters. The loop executes it between two batches, and answers through the sender.
 pub enum Command {
-    /// Adds a filter, in place of an earlier one of its name.
+    /// Adds a filter, replacing an earlier one of its name.
     Put(Box<Prepared>, Sender<Result<(), FilterError>>),
-    /// Removes the filter of that name.
+    /// Removes the filter with that name.
     Delete(String, Sender<Result<Arc<Entry>, FilterError>>),
 }
 
-/// What a shard is asked to do. It does its jobs in the order in which they were given.
+/// Work for a shard. A shard does its jobs in the order in which they were sent.
 pub enum Job {
-    /// Adds a filter. It goes on with the counters of a filter of its name that was removed from this shard.
+    /// Adds a filter. It takes over the counters of an earlier filter with the same name on this shard, even one that
+    /// was removed.
     Add(Box<RunningFilter>),
-    /// Removes the filter of that name.
+    /// Removes the filter with that name.
     Remove(String),
-    /// Batches after this job are decoded by another projection.
+    /// Binds the filters to another projection, by which the batches after this job are decoded.
     Bind(Projection),
     /// Judges a batch, and sends the outcome.
     Judge(Arc<Batch>, Sender<Outcome>),
 }
 
-/// A batch that the shards are at work on, for the publishers.
+/// A batch that the shards are working on, for the publishers.
 pub struct Pending {
     /// The batch.
     pub batch: Arc<Batch>,
-    /// Where the shards' outcomes come from, one of each shard.
+    /// Receives the outcomes, one from each shard.
     pub outcomes: Receiver<Outcome>,
-    /// How many shards there are.
+    /// The number of shards.
     pub shards: usize,
-    /// The positions that are committed with what is published of the batch.
+    /// The positions that are committed together with the batch's records.
     pub positions: Vec<Position>,
-    /// Whether the next batch is the first of a visit: that goes into a transaction of its own.
+    /// Whether the next batch begins a visit. In that case it goes into a transaction of its own.
     pub ends_visit: bool,
 }

@@ -1,23 +1,23 @@
-//! The order in which several sinks commit: that in which they took their tickets.
+//! The order in which several sinks commit, which is the order in which they took their tickets.
 
 use std::convert::Infallible;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
 
-/// Tickets of some threads. A ticket that is dropped before it has [committed](Ticket::committed) breaks the order: no
-/// later ticket's turn comes.
+/// Tickets for several threads. If a ticket is dropped before it has [committed](Ticket::committed), the order is
+/// broken, and the turn of later tickets never comes.
 pub struct CommitOrder {
     state: Mutex<State>,
     changed: Condvar,
-    /// Is disconnected once the order is broken.
+    /// Becomes disconnected once the order is broken.
     pub broken: Receiver<Infallible>,
 }
 
 struct State {
     taken: u64,
     committed: u64,
-    /// `None`: the order is broken.
+    /// `None` if the order is broken.
     whole: Option<Sender<Infallible>>,
 }
 

@@ -1,4 +1,4 @@
-//! A pipeline's settings, and the errors by which it ends.
+//! The settings of a pipeline, and the errors that end it.
 
 use std::sync::Arc;
 
@@ -6,32 +6,33 @@ use super::io::{BatchLimits, SinkError, SourceError};
 use skysieve_sandbox::Limits;
 use skysieve_survey::Surveys;
 
-/// Accepted alerts published per visit and filter, unless it is set otherwise.
+/// How many accepted alerts are published for each visit and filter, unless another quota is set.
 pub const DEFAULT_QUOTA: u32 = 20;
 
-/// Settings of a pipeline.
+/// The settings of a pipeline.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Threads among which the filters are spread.
+    /// The number of threads among which the filters are distributed.
     pub shards: usize,
-    /// What bounds a batch.
+    /// The limits of a batch.
     pub batch: BatchLimits,
-    /// Accepted alerts published per visit and filter, unless set for the filter; see [`DEFAULT_QUOTA`].
+    /// How many accepted alerts are published for each visit and filter, unless the filter has its own quota; see
+    /// [`DEFAULT_QUOTA`].
     pub quota: u32,
-    /// The sandbox's limits, unless set for the filter.
+    /// The limits of the sandbox, unless the filter has its own.
     pub limits: Limits,
-    /// How many filters there may be.
+    /// The largest number of filters.
     pub max_filters: usize,
-    /// Bounds on a filter's faults.
+    /// The limits of a filter's faults.
     pub faults: FaultLimits,
-    /// Whether the stream waits at an alert whose schema is not known where there is no registry to ask; else it becomes a
-    /// dead letter. While a registry can't be asked the stream waits in any case.
+    /// Whether the stream waits for an unknown schema if there is no registry to ask; otherwise the alert becomes a
+    /// dead letter. While a registry can't be asked, the stream waits in any case.
     pub wait_for_schemas: bool,
-    /// Where alerts keep id and visit.
+    /// Where alerts have their ids and visits.
     pub surveys: Surveys,
-    /// The topics' names.
+    /// The names of the topics.
     pub topics: Topics,
-    /// Makes sure that the topic of a filter that is uploaded is there; the error is the uploader's to read.
+    /// Makes sure that the topic of an uploaded filter exists. An error is shown to the uploader.
     pub open_topic: Option<OpenTopic>,
 }
 
@@ -39,7 +40,7 @@ pub struct Config {
 #[derive(Clone)]
 pub struct OpenTopic(pub Arc<TopicOpener>);
 
-/// Is called with the topic's name.
+/// A function that is called with the name of the topic.
 pub type TopicOpener = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 
 impl std::fmt::Debug for OpenTopic {
@@ -48,16 +49,16 @@ impl std::fmt::Debug for OpenTopic {
     }
 }
 
-/// Faults that a missed deadline counts as: it has held up its shard for the whole deadline.
+/// The number of faults that a missed deadline counts as, because it has held up its shard for the whole deadline.
 pub const DEADLINE_STRIKES: u32 = 50;
 
-/// Bounds on a filter's faults.
+/// The limits of a filter's faults.
 #[derive(Clone, Debug)]
 pub struct FaultLimits {
-    /// Faults published as dead letters per visit and filter; further faults are only counted.
+    /// How many faults are published as dead letters for each visit and filter; further faults are only counted.
     pub dead_letters_per_visit: u32,
-    /// Faults per visit beyond which the filter is suspended. A missed deadline counts as [`DEADLINE_STRIKES`] faults; a
-    /// field that the alert's schema lacks counts as none.
+    /// How many faults in a visit suspend the filter if they are exceeded. A missed deadline counts as
+    /// [`DEADLINE_STRIKES`] faults; a field that the alert's schema lacks does not count.
     pub strikes_per_visit: u32,
 }
 
@@ -67,21 +68,21 @@ impl Default for FaultLimits {
     }
 }
 
-/// The topics that the pipeline publishes on, and those it reads.
+/// The topics that the pipeline publishes on, and those that it reads.
 #[derive(Clone, Debug)]
 pub struct Topics {
     /// The topics that alerts are read from. No filter may publish on them.
     pub inputs: Vec<String>,
     /// The text before a filter's name in the name of its topic.
     pub output_prefix: String,
-    /// The topic of dead letters: messages that are not alerts, and faults.
+    /// The topic for dead letters: messages that are not alerts, and faults.
     pub dead_letters: Arc<str>,
-    /// The topic of the quotas' counters, which a restart reads again. `None`: they are not published.
+    /// The topic for the quotas' counters, which is read at a restart. If it is `None`, they are not published.
     pub quotas: Option<Arc<str>>,
 }
 
 impl Topics {
-    /// The topic of a filter's accepted alerts. `None` if that topic has another use.
+    /// The topic for a filter's accepted alerts. `None` if that topic has another use.
     pub fn output(&self, filter: &str) -> Option<Arc<str>> {
         let topic = format!("{}{filter}", self.output_prefix);
         let taken = self.inputs.contains(&topic)
@@ -94,16 +95,16 @@ impl Topics {
 /// Why a pipeline stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// No thread could be started.
+    /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    /// A thread ended before its work was done: a bug.
+    /// A thread ended before its work was done, which is a bug.
     #[error("a thread of the pipeline ended unexpectedly; please report this with the log")]
     ThreadLost,
     /// The stream can't go on.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// Outputs can't be published.
+    /// Records can't be published.
     #[error(transparent)]
     Sink(#[from] SinkError),
 }

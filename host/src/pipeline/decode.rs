@@ -22,14 +22,14 @@ pub struct BatchDecoder {
 }
 
 impl BatchDecoder {
-    /// A decoder of the host's own fields only.
+    /// A decoder for the host's own fields only.
     pub fn new(schemas: Arc<Schemas>, surveys: Surveys) -> BatchDecoder {
         let (projection, slots) = host_projection(&surveys);
         let decoder = Decoder::new(schemas.clone(), projection.clone());
         BatchDecoder { schemas, surveys, decoder, projection, slots, topics: StreamTopics::default() }
     }
 
-    /// Decodes for these filters from now on. Returns the projection to bind them to.
+    /// From now on, decodes for these filters. Returns the projection to which they must be bound.
     pub fn set_filters<'a>(&mut self, entries: impl Iterator<Item = &'a Arc<Entry>>) -> Projection {
         let (mut projection, slots) = host_projection(&self.surveys);
         for field in entries.flat_map(|entry| &entry.manifest.fields) {
@@ -41,25 +41,25 @@ impl BatchDecoder {
         projection
     }
 
-    /// Why a message can't be decoded yet: the registry can't be asked for its schema, or, if the stream is to wait
+    /// Why a message can't be decoded yet: the registry can't be asked for its schema or, if the stream is to wait
     /// `for_unknown` schemas, its schema is not known and there is no registry to ask.
     pub fn obstacle(&self, messages: &[Message], for_unknown: bool) -> Option<String> {
         let waits =
             |error: &AvroError| error.may_pass() || for_unknown && matches!(error, AvroError::UnknownSchema { .. });
         messages.iter().find_map(|message| {
             let Message { topic, partition, offset, .. } = message;
-            // A message over which this panics does so again when it is decoded, and becomes a dead letter then.
+            // If this panics for a message, decoding it will panic again, and the message becomes a dead letter then.
             let resolved = caught(|| self.schemas.resolve(&message.bytes)).ok()?;
             let error = resolved.err().filter(waits)?;
             Some(format!("waiting for a schema: {error} (topic {topic}, partition {partition}, offset {offset})"))
         })
     }
 
-    /// Decodes the messages; those that are not alerts stand beside the batch's alerts. `new_schema` is told of each schema
-    /// that was not met before in a topic.
+    /// Decodes the messages. Those that are not alerts are listed separately in the batch. `new_schema` is called for
+    /// each schema that is new in a topic.
     pub fn decode(&mut self, messages: Vec<Message>, mut new_schema: impl FnMut(&str, SchemaId)) -> Batch {
         let mut undecodable = Vec::new();
-        // Messages over which the host has panicked: a bug, which must not end the stream.
+        // Messages for which the host has panicked. That is a bug, but it must not end the stream.
         let mut panicked: Vec<Undecodable> = Vec::new();
         let (decoded, alerts) = loop {
             undecodable.clone_from(&panicked);
@@ -80,10 +80,10 @@ impl BatchDecoder {
         Batch { messages, decoded, undecodable, alerts, topics }
     }
 
-    /// Decodes the messages that are not among the `undecodable` yet, and adds those that are not alerts.
+    /// Decodes the messages that are not yet among the `undecodable`, and adds those that are not alerts.
     ///
     /// # Errors
-    /// The messages to blame, if the host panics: nothing of the batch is to be used then, nor the decoder.
+    /// Returns the messages to blame if the host panics. Neither the batch nor the decoder may be used then.
     fn try_decode(
         &mut self,
         messages: &[Message],
@@ -114,28 +114,28 @@ impl BatchDecoder {
             let alerts = Identities::of_messages(&decoded, messages, self.slots);
             (decoded, alerts)
         });
-        // It is not known which alert is to blame.
+        // It is not known which alert is to blame, so each of the remaining ones might be.
         let rest = || (0..messages.len() as u32).filter(|row| undecodable.iter().all(|known| known.row != *row));
         finished.map_err(|error| rest().map(|row| Undecodable { row, error: error.clone() }).collect())
     }
 
-    /// A fresh decoder in place of one that was for another projection, or can't be trusted any more.
+    /// Replaces the decoder if it was made for another projection, or can't be trusted any more.
     fn renew(&mut self) {
         self.decoder = Decoder::new(self.schemas.clone(), self.projection.clone());
     }
 
-    /// The stream's topics and their schemas, as far as they were seen.
+    /// The topics of the stream and their schemas, as far as they have been seen.
     pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
         self.topics.seen()
     }
 
-    /// Takes a batch's buffers back.
+    /// Takes back the buffers of a batch, to reuse them.
     pub fn recycle(&mut self, decoded: Decoded) {
         self.decoder.recycle(decoded);
     }
 }
 
-/// Says of a schema what keeps its alerts from being told apart by visit, or by the fields that the user named.
+/// Logs why alerts of a schema can't be distinguished by visit, or which fields that the user named it lacks.
 fn tell(schemas: &Schemas, surveys: &Surveys, schema: SchemaId) {
     for error in surveys.named().unfit(schemas, schema) {
         tracing::warn!("a field that was named is not read: {error}");

@@ -2,14 +2,16 @@
 
 use super::io::{BatchLimits, Message};
 
-/// Bytes of the first batch after a pause.
+/// The size of the first batch after a pause, in bytes.
 const FIRST: usize = 512 << 10;
 
-/// Bytes of the first batch of a visit that follows another without a pause. A smaller batch would gain nothing.
+/// The size of the first batch of a visit that follows another without a pause, in bytes. A smaller batch would gain
+/// nothing.
 const AT_ONCE: usize = 2 << 20;
 
-/// Batches grow. The first batches of a visit are small, so that the alerts accepted from them are published while others are
-/// judged. Batches of a stream that does not pause are as large as they may be, because large batches cost less.
+/// Makes batches grow. The first batches of a visit are small, so that the alerts accepted from them are published
+/// while others are judged. If a stream does not pause, its batches are as large as allowed, because large batches cost
+/// less.
 #[derive(Debug)]
 pub struct Growth {
     most: usize,
@@ -17,7 +19,7 @@ pub struct Growth {
 }
 
 impl Growth {
-    /// Starts with small batches. `limits` are those of a batch that has grown.
+    /// Starts with small batches. `limits` are those of a fully grown batch.
     pub fn new(limits: &BatchLimits) -> Growth {
         let mut growth = Growth { most: limits.bytes, limits: limits.clone() };
         growth.limits.bytes = growth.first();
@@ -29,10 +31,11 @@ impl Growth {
         &self.limits
     }
 
-    /// Takes note of what was fetched within the limits: a full batch lets the next one grow, any other means a pause.
+    /// Takes into account what was fetched within the limits: after a full batch the next one is larger, and any other
+    /// batch means a pause.
     pub fn fetched(&mut self, messages: &[Message]) {
         let bytes: usize = messages.iter().map(|message| message.bytes.len()).sum();
-        // The next message did not fit, and may have been a large one.
+        // The next message did not fit, and it may be a large one.
         let full = messages.len() >= self.limits.count || bytes > self.limits.bytes / 2;
         if full { self.grow() } else { self.limits.bytes = self.first() }
     }
@@ -42,7 +45,7 @@ impl Growth {
         self.limits.bytes = self.limits.bytes.saturating_mul(2).min(self.most);
     }
 
-    /// The next batch is the first of a visit whose alerts have already come.
+    /// Starts again for the first batch of a visit whose alerts have arrived already.
     pub fn restart(&mut self) {
         self.limits.bytes = AT_ONCE.min(self.most);
     }
@@ -80,9 +83,9 @@ mod tests {
         assert_eq!(after(messages(24, 85_000)), 4096);
         assert_eq!(after(messages(48, 85_000)), 8192);
         assert_eq!(after(messages(96, 85_000)), 8192);
-        // A batch is full, too, when it has as many messages as it may have.
+        // A batch is also full if it has the largest number of messages.
         assert_eq!(after(messages(256, 700)), 8192);
-        // The stream has paused.
+        // A smaller batch means that the stream has paused.
         assert_eq!(after(messages(3, 85_000)), 512);
     }
 

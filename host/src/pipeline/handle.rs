@@ -1,4 +1,4 @@
-//! Uploads, deletes and describes the filters of a running pipeline, from other threads.
+//! Uploads, deletes and describes the filters of a running pipeline from other threads.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::topics::FilterTopics;
 use crate::filters::{Control, Entry, FilterError, Settings, Status, Upload, check_name};
 use crate::health::Health;
 
-/// Asks a running pipeline about its filters, and changes them. Cheap to clone.
+/// A handle to a running pipeline, for asking about its filters and changing them. It is cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
     state: Arc<PipelineState>,
@@ -26,10 +26,10 @@ impl Handle {
         (Handle { state, commands }, inbox)
     }
 
-    /// Checks and compiles a filter; takes up to seconds.
+    /// Checks and compiles a filter, which can take seconds.
     ///
     /// # Errors
-    /// [`FilterError::Name`], [`FilterError::Refused`].
+    /// Returns [`FilterError::Name`] or [`FilterError::Refused`].
     pub fn prepare(&self, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
         check_name(name)?;
         let config = &self.state.config;
@@ -73,7 +73,7 @@ impl Handle {
         Ok((topics, known))
     }
 
-    /// Tells in the health what a host is doing before it reads the stream.
+    /// Sets what the host is doing before it reads the stream, as shown in its health.
     pub fn starting(&self, doing: &str) {
         self.state.totals.set_state(false, doing);
     }
@@ -103,7 +103,7 @@ impl Control for Handle {
         }
         let entry = prepared.entry.clone();
         self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
-        // The stream may have come to a new schema since the filter was checked.
+        // The stream may have met a new schema since the filter was checked.
         self.state.stream.tell(|| vec![entry.clone()]);
         Ok(entry.status())
     }

@@ -1,4 +1,4 @@
-//! Messages and records, and the traits of what they come from and go to.
+//! Messages and records, and the traits for their sources and sinks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::health::PartitionLag;
 /// One message of the alert stream.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The packet, as it came. Empty for a tombstone.
+    /// The packet as it was read. Empty for a tombstone.
     pub bytes: Bytes,
     /// The topic that it was read from.
     pub topic: Arc<str>,
@@ -18,7 +18,7 @@ pub struct Message {
     pub partition: i32,
     /// Its offset there.
     pub offset: i64,
-    /// When it was made or came to the broker, milliseconds since 1970, if it says so.
+    /// When it was created or arrived at the broker, in milliseconds since 1970, if that is known.
     pub timestamp: Option<i64>,
 }
 
@@ -51,14 +51,14 @@ impl Message {
     }
 }
 
-/// How far a partition was read. `offset` is that of the next message to read, as Kafka commits it.
+/// How far a partition has been read. `offset` is that of the next message to read, as Kafka commits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The topic.
     pub topic: Arc<str>,
     /// Its partition.
     pub partition: i32,
-    /// One past the last message read.
+    /// The offset behind the last message that was read.
     pub offset: i64,
 }
 
@@ -68,7 +68,7 @@ impl Position {
         TopicPartition { topic: self.topic.clone(), partition: self.partition }
     }
 
-    /// The positions behind `messages`, one for each of their partitions.
+    /// The positions behind `messages`, one for each partition.
     pub fn after(messages: &[Message]) -> Vec<Position> {
         let mut positions = Vec::new();
         for Message { topic, partition, offset, .. } in messages {
@@ -77,7 +77,7 @@ impl Position {
         positions
     }
 
-    /// Adds this to `positions`, in place of an earlier position of the same partition.
+    /// Adds this position to `positions`, replacing an earlier one of the same partition.
     pub fn advance(self, positions: &mut Vec<Position>) {
         let same = |known: &&mut Position| known.partition == self.partition && known.topic == self.topic;
         match positions.iter_mut().find(same) {
@@ -87,14 +87,14 @@ impl Position {
     }
 }
 
-/// What bounds a batch. The bound that is reached first ends it.
+/// The limits of a batch. The batch ends when one of them is reached.
 #[derive(Clone, Debug)]
 pub struct BatchLimits {
-    /// How many alerts it has at most.
+    /// The largest number of alerts.
     pub count: usize,
-    /// Bytes of packets. One packet larger than this is a batch by itself.
+    /// The largest number of bytes of packets. A single packet that is larger is a batch by itself.
     pub bytes: usize,
-    /// Time since the batch's first message was fetched.
+    /// The longest time since the batch's first message was fetched.
     pub linger: Duration,
 }
 
@@ -107,9 +107,9 @@ impl Default for BatchLimits {
 /// A header of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub value: Vec<u8>,
 }
 
@@ -120,30 +120,30 @@ pub struct Record {
     pub topic: Arc<str>,
     /// The message's key.
     pub key: Vec<u8>,
-    /// The message's payload. An empty one is published as a null: in a compacted topic a tombstone.
+    /// The message's payload. An empty one is published as null, which is a tombstone in a compacted topic.
     pub payload: Bytes,
     /// Its headers, in order.
     pub headers: Vec<Header>,
 }
 
-/// What became of records that were sent, once they are committed.
+/// The result for records that were sent, once they are committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Published {
-    /// Records that were too large for their topic, by their number among those that were sent, in ascending order. Each is
-    /// among the dead letters, without its payload.
+    /// Records that were too large for their topic, by their numbers among those that were sent, in ascending order.
+    /// Each of them is among the dead letters, without its payload.
     pub too_large: Vec<usize>,
 }
 
-/// How a stream's source and sink are, for health and metrics.
+/// The condition of a stream's source and sink, for health and metrics.
 #[derive(Clone, Debug, Default)]
 pub struct Condition {
-    /// What keeps the stream from going on just now.
+    /// What keeps the stream from going on at the moment.
     pub trouble: Option<String>,
-    /// What is to be known though the stream goes on.
+    /// Something that should be known, although the stream goes on.
     pub remark: Option<String>,
-    /// Batches that had to be published once more.
+    /// How many times a batch had to be published once more.
     pub retries: u64,
-    /// How far each partition was read.
+    /// How far each partition has been read.
     pub partitions: Vec<PartitionLag>,
 }
 
@@ -152,44 +152,45 @@ pub type Monitor = Box<dyn Fn() -> Condition + Send + Sync>;
 
 /// A stream of messages.
 pub trait Source: Send {
-    /// Appends messages to `batch` until a bound of `limits` is reached. Waits at most `wait` for the first message; `batch`
-    /// stays empty if none came. Returns `false` if the stream has ended, as only in-memory streams do: `batch` then holds its
-    /// last messages.
+    /// Appends messages to `batch` until one of the `limits` is reached. Waits at most `wait` for the first message;
+    /// `batch` stays empty if none arrived. Returns `false` if the stream has ended, as only in-memory streams do;
+    /// `batch` has its last messages then.
     ///
     /// # Errors
-    /// [`SourceError`] when the stream can't go on; whatever is worth a retry was retried.
+    /// Returns a [`SourceError`] if the stream can't go on. Everything that is worth retrying has been retried.
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError>;
 
-    /// Returns what tells how source and sink are while they work.
+    /// Returns a function that reports the condition of source and sink while they work.
     fn monitor(&self) -> Monitor {
         Box::new(Condition::default)
     }
 }
 
-/// Where outputs and dead letters go. A pipeline may have several sinks that publish in turn: one sends while another commits.
+/// The destination of outputs and dead letters. A pipeline may have several sinks that publish in turn: one sends while
+/// another commits.
 pub trait Sink: Send {
     /// Records and positions that were sent, but not committed.
     type Sent: Send;
 
-    /// Begins to publish. The records go behind all that were sent before, by this or another of the pipeline's sinks.
-    /// [`commit`](Self::commit) follows, and tells what went wrong. Without records and positions, what is committed is to be
-    /// committed once more.
+    /// Begins to publish. The records go behind all that were sent before, by this sink or another one of the pipeline.
+    /// [`commit`](Self::commit) must follow, and reports errors. If there are no records and positions, what is
+    /// committed already is to be committed once more.
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent;
 
-    /// Publishes the records that were sent and commits the positions: both, or neither. Returns once that is so, and is called
-    /// after everything that was sent before is committed.
+    /// Publishes the records that were sent and commits the positions: both, or neither. It must be called after
+    /// everything that was sent before is committed, and returns once this is committed, too.
     ///
     /// # Errors
-    /// [`SinkError`] when that can't be done; whatever is worth a retry was retried.
+    /// Returns a [`SinkError`] if that can't be done. Everything that is worth retrying has been retried.
     fn commit(&mut self, sent: Self::Sent) -> Result<Published, SinkError>;
 }
 
-/// A stream that can't go on.
+/// The stream can't go on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read alerts: {0}")]
 pub struct SourceError(pub String);
 
-/// Records that can't be published.
+/// The records can't be published.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot publish: {0}")]
 pub struct SinkError(pub String);

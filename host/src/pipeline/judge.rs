@@ -1,4 +1,4 @@
-//! One filter over one decoded batch.
+//! Judges one decoded batch with one filter.
 
 use std::ops::AddAssign;
 
@@ -6,26 +6,26 @@ use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
 use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
 
-/// A filter, bound to the slots in which its fields are decoded.
+/// A filter that is bound to the slots into which its fields are decoded.
 pub struct Judge {
     filter: Filter,
     slots: Vec<usize>,
 }
 
-/// What a filter said of a batch. Rows are those of the batch.
+/// The verdicts of a filter on a batch. Rows are those of the batch.
 #[derive(Debug, Default)]
 pub struct Verdicts {
-    /// Alerts judged.
+    /// The number of alerts judged.
     pub seen: u64,
-    /// Accepted alerts, ascending.
+    /// The accepted alerts, in ascending order.
     pub accepted: Vec<Accepted>,
-    /// Alerts that it failed on, ascending.
+    /// The alerts on which it failed, in ascending order.
     pub faults: Vec<Fault>,
-    /// Its messages.
+    /// The filter's messages.
     pub logs: Vec<Log>,
-    /// Fuel spent over all calls.
+    /// The fuel spent in all calls.
     pub fuel: u64,
-    /// Fuel of each alert that was judged alone.
+    /// The fuel of each alert that was judged alone.
     pub single_fuel: Vec<u64>,
 }
 
@@ -33,17 +33,17 @@ impl Judge {
     /// Adds the filter's fields to `projection`.
     ///
     /// # Errors
-    /// [`FieldError`] when a path is malformed.
+    /// Returns a [`FieldError`] if a path is malformed.
     pub fn new(filter: Filter, projection: &mut Projection) -> Result<Judge, FieldError> {
         let mut judge = Judge { filter, slots: Vec::new() };
         judge.bind(projection)?;
         Ok(judge)
     }
 
-    /// Adds the filter's fields to another projection, from which batches come from now on.
+    /// Adds the filter's fields to another projection, by which batches are decoded from now on.
     ///
     /// # Errors
-    /// As [`Judge::new`]; never for a filter that was bound before.
+    /// See [`Judge::new`]. There is no error for a filter that was bound before.
     pub fn bind(&mut self, projection: &mut Projection) -> Result<(), FieldError> {
         let fields = &self.filter.manifest().fields;
         self.slots = fields.iter().map(|field| projection.add(field)).collect::<Result<_, _>>()?;
@@ -65,7 +65,7 @@ impl Judge {
         self.judge_some(decoded, usize::MAX, Some(rows))
     }
 
-    /// Judges every alert of the batch, with at most `chunk` alerts in a call of the filter.
+    /// Judges every alert of the batch, with at most `chunk` alerts in each call of the filter.
     pub fn judge_by(&mut self, decoded: &Decoded, chunk: usize) -> Verdicts {
         self.judge_some(decoded, chunk, None)
     }
@@ -101,10 +101,10 @@ impl Judge {
         verdicts.add(evaluation, |row| group.rows[shown[row as usize] as usize]);
     }
 
-    /// The rows of the group that the filter is shown; `None`: all. Not shown are rows with a null in a field that is
-    /// not optional (rejected), and rows whose schema has no such field, or has any of the fields in a kind that does not
-    /// promote (faults): a null in its place would be a wrong verdict that nobody sees. Rows that are not `judged` are left
-    /// out.
+    /// The rows of the group that the filter is shown, or `None` for all of them. Rows with a null in a required field
+    /// are rejected. Rows whose schema lacks a required field, or has any of the fields in a kind that does not
+    /// promote, are faults: with a null in its place, the verdict would be wrong without anybody noticing. Rows that
+    /// are not `judged` are left out.
     fn rows_to_show(
         &self,
         group: &Group,
@@ -135,7 +135,7 @@ impl Judge {
         Some(shown)
     }
 
-    /// Why the filter can't judge alerts of a schema that lacks this.
+    /// Why the filter can't judge alerts of a schema that lacks these fields.
     fn obstacle(&self, lacking: &Lacking) -> Option<String> {
         let fields = || self.filter.manifest().fields.iter().zip(&self.slots);
         if let Some((_, why)) = lacking.unfit.iter().find(|(unfit, _)| self.slots.contains(unfit)) {
@@ -147,7 +147,7 @@ impl Judge {
 }
 
 impl Verdicts {
-    /// Takes in what was said of other rows.
+    /// Adds the verdicts on other rows.
     pub(super) fn merge(&mut self, other: Verdicts) {
         self.seen += other.seen;
         self.accepted.extend(other.accepted);

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::io::{BatchLimits, Message, Position, Published, Record, Sink, SinkError, Source, SourceError};
 
-/// A topic of one partition, fed through a channel. It ends when the sender is dropped.
+/// A topic with one partition, which is fed through a channel. It ends when the sender is dropped.
 pub struct MemorySource {
     packets: Receiver<Bytes>,
     topic: Arc<str>,
@@ -17,7 +17,7 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// A topic of that name, and the sender that feeds it.
+    /// Makes a topic with that name, and the sender that feeds it.
     pub fn new(topic: &str) -> (MemorySource, Sender<Bytes>) {
         let (sender, packets) = unbounded();
         (MemorySource { packets, topic: topic.into(), next: 0 }, sender)
@@ -45,7 +45,7 @@ impl Source for MemorySource {
     }
 }
 
-/// Keeps what is published.
+/// A sink that keeps what is published.
 #[derive(Clone, Debug, Default)]
 pub struct MemorySink {
     records: Arc<Mutex<Vec<Record>>>,
@@ -53,7 +53,7 @@ pub struct MemorySink {
 }
 
 impl MemorySink {
-    /// Everything published so far, in order.
+    /// All records published so far, in order.
     pub fn records(&self) -> Vec<Record> {
         self.records.lock().clone()
     }

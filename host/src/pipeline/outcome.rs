@@ -1,4 +1,4 @@
-//! What is to be published of a batch, once filters have judged it.
+//! What is to be published for a batch after filters have judged it.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use skysieve_survey::Visit;
 
 use crate::filters::Entry;
 
-/// What one shard's filters made of a batch.
+/// The results of one shard's filters for a batch.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Alerts to be published.
+    /// The alerts to be published.
     pub outputs: Vec<Output>,
-    /// Faults to be published as dead letters.
+    /// The faults to be published as dead letters.
     pub faults: Vec<FaultReport>,
-    /// Counters of quotas that changed.
+    /// The counters of quotas that changed.
     pub counters: Vec<QuotaCounter>,
-    /// Counters that were forgotten, as there were too many: their records are to be deleted.
+    /// The counters that were forgotten because there were too many. Their records are to be deleted.
     pub forgotten: Vec<QuotaCounter>,
 }
 
 impl Outcome {
-    /// Appends what another filter made of the batch.
+    /// Appends the results of another filter for the batch.
     pub fn append(&mut self, other: Outcome) {
         self.outputs.extend(other.outputs);
         self.faults.extend(other.faults);
@@ -30,12 +30,12 @@ impl Outcome {
     }
 }
 
-/// An accepted alert within the quota, to be published.
+/// An accepted alert that is within the quota and is to be published.
 #[derive(Debug)]
 pub struct Output {
     /// The filter that accepted it.
     pub entry: Arc<Entry>,
-    /// The topic.
+    /// The topic to publish on.
     pub topic: Arc<str>,
     /// The message's index in the batch.
     pub row: u32,
@@ -48,17 +48,17 @@ pub struct Output {
 pub struct FaultReport {
     /// The filter that failed.
     pub entry: Arc<Entry>,
-    /// The alert that it failed on, and how.
+    /// The alert on which it failed, and how.
     pub fault: Fault,
 }
 
-/// A quota's counter that a batch has changed.
+/// The counter of a quota that was changed by a batch.
 #[derive(Debug)]
 pub struct QuotaCounter {
     /// The filter.
     pub entry: Arc<Entry>,
-    /// The visit that is counted.
+    /// The visit for which it counts.
     pub visit: Visit,
-    /// Alerts of the visit that were published.
+    /// The number of the visit's alerts that were published.
     pub used: u32,
 }

@@ -1,4 +1,4 @@
-//! Panics of the host itself: they are bugs, but they must not keep a host from ever getting past a batch.
+//! Handles panics of the host itself. These are bugs, but they must not prevent a host from ever getting past a batch.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,8 @@ use skysieve_sandbox::{Fault, FaultKind};
 
 use super::judge::Verdicts;
 
-/// Does the work. Returns the panic's message if it panicked; whatever the work was changing must then not be trusted.
+/// Does the work, and returns the message of the panic if it panicked. In that case, whatever the work was changing
+/// must not be trusted.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| message(&*panic))
 }
@@ -18,8 +19,8 @@ fn message(panic: &(dyn Any + Send)) -> String {
     format!("the host panicked: {}; this is a bug of the host's, please report it", text.unwrap_or("no message"))
 }
 
-/// Judges these rows by `judge`, which is given some of them at a time. Where it panics, the rows are cut in halves until the
-/// alert to blame stands alone: that one is a fault, and every other alert is judged as if it had not been there.
+/// Judges these rows by calling `judge` for some of them at a time. If it panics, the rows are halved until a single
+/// alert is to blame: that alert is a fault, and every other alert is judged as if it had not been there.
 pub fn judge_in_halves(rows: &[u32], mut judge: impl FnMut(&[u32]) -> Verdicts) -> Verdicts {
     let mut verdicts = Verdicts::default();
     let mut todo = vec![rows];

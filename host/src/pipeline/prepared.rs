@@ -11,7 +11,7 @@ use super::running_filter::RunningFilter;
 use super::topics::FilterTopics;
 use crate::filters::Entry;
 
-/// A filter that was checked, compiled and described, ready to run.
+/// A filter that has been checked, compiled and described, and is ready to run.
 pub struct Prepared {
     /// Its record.
     pub entry: Arc<Entry>,

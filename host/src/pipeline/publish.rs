@@ -1,4 +1,4 @@
-//! The end of an alert's way: outputs and dead letters go to a sink, in the order of the batches.
+//! The end of an alert's path: passes outputs and dead letters to a sink, in the order of the batches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,37 +15,39 @@ use super::io::Sink;
 use super::totals::Totals;
 use super::transaction_batch::TransactionBatch;
 
-/// The longest pause between two commits: then the sink is given an empty transaction. A host that has nothing to publish
-/// commits all the same: by that it learns whether another host has taken its place, and Kafka does not forget its offsets.
+/// The longest pause between two commits; after that, the sink is given an empty transaction. Even a host that has
+/// nothing to publish has to commit: this is how it learns whether another host has taken its place, and it keeps Kafka
+/// from forgetting its offsets.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Batches on their way to the sinks, which take them in turn.
 pub struct Publisher<'a> {
     topics: &'a Topics,
     totals: &'a Totals,
-    /// Of batches that no sink has taken yet.
+    /// Receives batches that no sink has taken yet.
     pending: Mutex<Receiver<Pending>>,
     order: CommitOrder,
-    /// Topics of which it was told that they do not take accepted alerts.
+    /// Topics for which a log message has said that they do not take accepted alerts.
     too_large: Mutex<HashSet<Arc<str>>>,
 }
 
 impl<'a> Publisher<'a> {
-    /// A publisher of the batches that come through `pending`.
+    /// A publisher for the batches that come from `pending`.
     pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
         let (pending, too_large) = (Mutex::new(pending), Mutex::default());
         Publisher { topics, totals, pending, order: CommitOrder::new(), too_large }
     }
 
-    /// Publishes batches in their order, in turn with other threads that do the same with other sinks, until there are no
-    /// more, or one of the sinks fails. `done` gets the batches back, for their buffers.
+    /// Publishes batches in their order, taking turns with other threads that do the same with other sinks. Ends when
+    /// there are no more batches, or when one of the sinks fails. The batches are then sent to `done`, so that their
+    /// buffers can be reused.
     ///
     /// # Errors
-    /// [`PipelineError::Sink`], [`PipelineError::ThreadLost`].
+    /// Returns [`PipelineError::Sink`] or [`PipelineError::ThreadLost`].
     pub fn publish<K: Sink>(&self, sink: &mut K, done: &Sender<Arc<Batch>>) -> Result<(), PipelineError> {
         while let Some((ticket, mut transaction, sent)) = self.send(sink)? {
             if !ticket.wait() {
-                // Another sink has failed; its error is the one to report.
+                // Another sink has failed, and its error is the one to report.
                 return Ok(());
             }
             let published = sink.commit(sent)?;
@@ -53,14 +55,14 @@ impl<'a> Publisher<'a> {
             self.totals.add_published(transaction.batches.len(), transaction.messages, transaction.dead_letters);
             ticket.committed();
             for batch in transaction.batches {
-                // The loop may have ended.
+                // Sending fails if the loop has ended.
                 let _ = done.send(batch);
             }
         }
         Ok(())
     }
 
-    /// Warns of topics that do not take accepted alerts, once a topic.
+    /// Warns, once for each topic, that topics do not take accepted alerts.
     fn tell_too_large(&self, topics: Vec<Arc<str>>) {
         let mut told = self.too_large.lock();
         for topic in topics.into_iter().filter(|topic| !told.contains(topic)).collect::<Vec<_>>() {
@@ -73,7 +75,7 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Sends the next batches; the other sinks wait meanwhile. Those that have come while others were sent go together.
+    /// Sends the next batches while the other sinks wait. All batches that arrived in the meantime are sent together.
     fn send<K: Sink>(&self, sink: &mut K) -> Result<Option<(Ticket<'_>, TransactionBatch, K::Sent)>, PipelineError> {
         let pending = self.pending.lock();
         let mut transaction = TransactionBatch::default();

@@ -4,22 +4,23 @@ use std::collections::{BTreeMap, HashMap};
 
 use skysieve_survey::Visit;
 
-/// Visits whose counters are kept; more than a survey takes in three nights. An alert of a visit that was forgotten would
-/// start a new counter.
+/// For how many visits counters are kept. This is more than a survey takes in three nights. An alert of a forgotten
+/// visit would start a new counter.
 const VISITS_KEPT: usize = 4096;
 
-/// One filter's counters: visits may interleave, and alerts may come late.
+/// The counters of one filter. Visits may interleave, and alerts may arrive late.
 ///
-/// If there are too many, the counter that was changed longest ago is forgotten. Each change is published as a record of the
-/// quotas' topic, so a restart, which reads that topic in its order, knows the same counters.
+/// If there are too many counters, the one that has not changed for the longest time is forgotten. Each change is
+/// published as a record of the quotas' topic. A restart reads that topic in its order, and so arrives at the same
+/// counters.
 #[derive(Debug)]
 pub struct Quota {
     per_visit: u32,
     counters: HashMap<Visit, Counter>,
-    /// By when the counter was changed last.
+    /// The visits, by the time at which their counters last changed.
     changed: BTreeMap<u64, Visit>,
     changes: u64,
-    /// Visits that were forgotten since last asked.
+    /// Visits that were forgotten since the last call of [`Quota::take_forgotten`].
     forgotten: Vec<Visit>,
 }
 
@@ -30,13 +31,13 @@ struct Counter {
 }
 
 impl Quota {
-    /// At most `per_visit` alerts of a visit.
+    /// Allows at most `per_visit` alerts of each visit.
     pub fn new(per_visit: u32) -> Quota {
         let (counters, changed) = (HashMap::new(), BTreeMap::new());
         Quota { per_visit, counters, changed, changes: 0, forgotten: Vec::new() }
     }
 
-    /// Counts one accepted alert, if it is within the quota. Returns whether it is.
+    /// Counts one accepted alert if it is within the quota, and returns whether it is.
     pub fn take(&mut self, visit: Visit) -> bool {
         let used = self.used(visit);
         let within = used < self.per_visit;
@@ -46,7 +47,7 @@ impl Quota {
         within
     }
 
-    /// Takes back one alert that was counted, but could not be published. Returns whether the visit is known.
+    /// Subtracts one alert that was counted, but could not be published. Returns whether the visit is known.
     pub fn give_back(&mut self, visit: Visit) -> bool {
         let known = self.counters.get(&visit).map(|counter| counter.used);
         if let Some(used) = known {
@@ -55,22 +56,22 @@ impl Quota {
         known.is_some()
     }
 
-    /// How many alerts of the visit were within the quota so far.
+    /// How many alerts of the visit have been within the quota so far.
     pub fn used(&self, visit: Visit) -> u32 {
         self.counters.get(&visit).map_or(0, |counter| counter.used)
     }
 
-    /// Sets a visit's counter to what it was. The counter that was changed last is restored last.
+    /// Restores the counter of a visit. The counters must be restored in the order of their last changes.
     pub fn restore(&mut self, visit: Visit, used: u32) {
         self.set(visit, used);
     }
 
-    /// Goes on with another's counters.
+    /// Takes over the counters of another quota.
     pub fn inherit(&mut self, other: Quota) {
         *self = Quota { per_visit: self.per_visit, ..other };
     }
 
-    /// The visits whose counters were forgotten since this was asked last.
+    /// Returns the visits whose counters were forgotten since the last call.
     pub fn take_forgotten(&mut self) -> Vec<Visit> {
         std::mem::take(&mut self.forgotten)
     }
@@ -133,12 +134,12 @@ mod tests {
         let mut quota = Quota::new(2);
         let visit = |number: usize| Visit::Number(number as i64);
         (0..VISITS_KEPT).for_each(|number| assert!(quota.take(visit(number))));
-        // A late alert of the first visit makes the second one the oldest.
+        // A late alert of the first visit makes the second visit the oldest.
         assert!(quota.take(visit(0)));
         assert!(quota.take(visit(VISITS_KEPT)));
         assert_eq!(quota.take_forgotten(), [visit(1)]);
         assert_eq!([0, 1, 2].map(|number| quota.used(visit(number))), [2, 0, 1]);
-        // An alert beyond the quota changes nothing, in memory as in the topic.
+        // An alert beyond the quota changes nothing, neither in memory nor in the topic.
         assert!(!quota.take(visit(0)));
         assert_eq!(quota.take_forgotten(), []);
     }

@@ -1,4 +1,4 @@
-//! The records that are published: accepted alerts as they came, dead letters, and counters of quotas.
+//! Makes the records that are published: unchanged accepted alerts, dead letters, and counters of quotas.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::io::{Header, Message, Record};
 use super::outcome::{FaultReport, Output, QuotaCounter};
 use skysieve_survey::Visit;
 
-/// The record of an accepted alert: the packet byte for byte, keyed by the alert's id.
+/// The record of an accepted alert: the packet byte for byte, with the alert's id as its key.
 pub fn accepted(batch: &Batch, output: &Output) -> Record {
     let message = &batch.messages[output.row as usize];
     let mut headers =
@@ -24,7 +24,7 @@ pub fn accepted(batch: &Batch, output: &Output) -> Record {
     }
 }
 
-/// The dead letter of a fault: what happened, as JSON; the alert itself is where the headers say.
+/// The dead letter of a fault: a description of what happened, as JSON. The headers say where the alert itself is.
 pub fn fault(topic: &Arc<str>, batch: &Batch, report: &FaultReport) -> Record {
     let FaultReport { entry, fault } = report;
     let message = &batch.messages[fault.row as usize];
@@ -51,7 +51,7 @@ pub fn fault(topic: &Arc<str>, batch: &Batch, report: &FaultReport) -> Record {
     Record { topic: topic.clone(), key: id.into_bytes(), payload: Bytes::from(payload.to_string()), headers }
 }
 
-/// The dead letter of a message that is not an alert: the message as it came, and the reason in a header.
+/// The dead letter of a message that is not an alert: the unchanged message, with the reason in a header.
 pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -> Record {
     let message = &batch.messages[undecodable.row as usize];
     let mut headers = vec![header("skysieve-kind", "undecodable"), header("skysieve-reason", &undecodable.error)];
@@ -59,7 +59,7 @@ pub fn undecodable(topic: &Arc<str>, batch: &Batch, undecodable: &Undecodable) -
     Record { topic: topic.clone(), key: Vec::new(), payload: message.bytes.clone(), headers }
 }
 
-/// The record of a quota's counter. Of several records of a filter and visit, the last one counts.
+/// The record of a quota's counter. If there are several records for a filter and visit, the last one counts.
 pub fn counter(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     Record {
         topic: topic.clone(),
@@ -69,14 +69,15 @@ pub fn counter(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     }
 }
 
-/// The record that deletes the counter's: a tombstone.
+/// The record that deletes a counter's record: a tombstone.
 pub fn forgotten(topic: &Arc<str>, counter: &QuotaCounter) -> Record {
     Record { payload: Bytes::new(), ..self::counter(topic, counter) }
 }
 
-/// Reads what [`counter`] wrote: filter, visit, alerts published. `None` for any other record.
+/// Reads a record that [`counter`] made, and returns the filter, the visit and the number of alerts published. `None`
+/// for any other record.
 pub fn read_counter(key: &[u8], payload: &[u8]) -> Option<(String, Visit, u32)> {
-    // A filter's name has no slash.
+    // The name of a filter has no slash.
     let (filter, visit) = std::str::from_utf8(key).ok()?.split_once('/')?;
     let used = std::str::from_utf8(payload).ok()?.parse().ok()?;
     Some((filter.to_owned(), Visit::from_key(visit)?, used))

@@ -1,5 +1,5 @@
-//! The loop: fetch, decode, hand to the shards; behind it the publisher. While a batch is published the next is
-//! decoded and judged.
+//! The loop: it fetches and decodes messages, and passes batches to the shards and to the publisher behind them. While
+//! a batch is being published, the next ones are decoded and judged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,12 +22,12 @@ use super::shards::Shards;
 use super::state::PipelineState;
 use crate::filters::{Entry, FilterError};
 
-/// How long a fetch waits. Stop signals and uploads are looked at in between.
+/// How long a fetch waits. Stop signals and uploads are handled in between.
 const WAIT: Duration = Duration::from_millis(50);
-/// Batches on the way between decoder and publisher.
+/// How many batches may be between the decoder and the publisher.
 const IN_FLIGHT: usize = 4;
 
-/// Filters and the threads that run them.
+/// Filters, and the threads that run them.
 pub struct Pipeline {
     state: Arc<PipelineState>,
     decoder: BatchDecoder,
@@ -36,10 +36,10 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline without filters, and a handle on it.
+    /// Makes a pipeline without filters, and a handle to it.
     ///
     /// # Errors
-    /// [`PipelineError::Thread`].
+    /// Returns [`PipelineError::Thread`] if a thread can't be started.
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> Result<(Pipeline, Handle), PipelineError> {
         let shards = Shards::start(config.shards)?;
         let state = Arc::new(PipelineState::new(config, engine, schemas.clone()));
@@ -49,8 +49,9 @@ impl Pipeline {
         Ok((Pipeline { state, decoder, shards, commands }, handle))
     }
 
-    /// Sets the quotas' counters to what they were: `records` are the last ones, by key, of the topic
-    /// [`Topics::quotas`](super::Topics), in the topic's order. Returns how many there are. Comes before [`Pipeline::add`].
+    /// Restores the quotas' counters. `records` are the last records for each key of the topic
+    /// [`Topics::quotas`](super::Topics), in the topic's order. Returns how many there are. This must be called before
+    /// [`Pipeline::add`].
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
         self.shards.restore(records)
     }
@@ -58,7 +59,7 @@ impl Pipeline {
     /// Adds filters before the stream is read.
     ///
     /// # Errors
-    /// [`FilterError::Full`].
+    /// Returns [`FilterError::Full`] if there are too many.
     pub fn add(&mut self, filters: Vec<Prepared>) -> Result<(), FilterError> {
         for prepared in &filters {
             self.state.register(&prepared.entry)?;
@@ -67,11 +68,11 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the stream until it ends or `stop` is set; then finishes the batches on their way, and publishes them. The sinks, of
-    /// which there is at least one, do so in turn.
+    /// Reads the stream until it ends or `stop` is set; then finishes and publishes the batches in progress. There must
+    /// be at least one sink; several of them publish in turn.
     ///
     /// # Errors
-    /// [`PipelineError`]: what was not published is read again at the next start.
+    /// Returns a [`PipelineError`]. What has not been published is read again at the next start.
     pub fn run<S: Source, K: Sink>(
         mut self,
         mut source: S,
@@ -82,7 +83,7 @@ impl Pipeline {
         let (pending_in, pending) = bounded(IN_FLIGHT);
         let (done, published) = unbounded();
         let result = std::thread::scope(|scope| {
-            // Threads own what they share: the loop learns by it that they have ended.
+            // The threads own what they share, so that the loop notices when they have ended.
             let publisher = Arc::new(Publisher::new(&state.config.topics, &state.totals, pending));
             let mut publishers = Vec::new();
             for mut sink in sinks {
@@ -114,7 +115,7 @@ impl Pipeline {
         while !batcher.is_over() && !stop.load(Ordering::Relaxed) {
             self.obey();
             if !self.recycle(published) {
-                // The publisher has failed; its error is the one to report.
+                // The publisher has failed, and its error is the one to report.
                 return Ok(());
             }
             let messages = batcher.next(source, WAIT)?;
@@ -132,8 +133,8 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Waits while a registry can't be asked for the schema of one of the messages; also for schemas that are not known where
-    /// there is no registry, if so configured. Returns `false` if the host was stopped before.
+    /// Waits while a registry can't be asked for the schema of one of the messages. If it is so configured, also waits
+    /// for unknown schemas if there is no registry. Returns `false` if the host was stopped in the meantime.
     fn await_schemas(&mut self, messages: &[Message], stop: &AtomicBool) -> bool {
         let for_unknown = self.state.config.wait_for_schemas;
         let mut told = String::new();
@@ -158,7 +159,8 @@ impl Pipeline {
         true
     }
 
-    /// Passes a batch on to the publishers. Returns whether there still are any. While they are held up, uploads are answered.
+    /// Passes a batch on to the publishers. Returns whether there still are any. While they are busy, uploads are
+    /// answered.
     fn hand_over(&mut self, mut batch: Pending, pending: &Sender<Pending>) -> bool {
         loop {
             match pending.send_timeout(batch, WAIT) {
@@ -170,7 +172,7 @@ impl Pipeline {
         }
     }
 
-    /// Decodes a batch and gives it to every shard. `None`: all of it was set apart for later.
+    /// Decodes a batch and passes it to every shard. `None` if all of it was set apart for later.
     fn dispatch(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
         let mut batch = self.decode(messages);
         if batcher.set_apart(&mut batch) {
@@ -201,7 +203,7 @@ impl Pipeline {
         batch
     }
 
-    /// Takes the buffers of published batches back. Returns whether there still is a publisher.
+    /// Takes back the buffers of published batches. Returns whether there still is a publisher.
     fn recycle(&mut self, published: &Receiver<Arc<Batch>>) -> bool {
         loop {
             match published.try_recv() {
@@ -211,7 +213,8 @@ impl Pipeline {
         }
     }
 
-    /// Does what was asked through the handles. Uploads that came together share one change of the projection.
+    /// Executes what was requested through the handles. Uploads that arrived together share one change of the
+    /// projection.
     fn obey(&mut self) {
         let mut added = Vec::new();
         let mut answers = Vec::new();
@@ -232,12 +235,12 @@ impl Pipeline {
         }
         self.start(added);
         for answer in answers {
-            // Whoever asked may have gone away.
+            // Sending fails if the caller has gone.
             drop(answer.send(Ok(())));
         }
     }
 
-    /// Gives registered filters to shards, and decodes for them from the next batch on.
+    /// Passes registered filters to shards. Batches are decoded for them from the next one on.
     fn start(&mut self, filters: Vec<Prepared>) {
         if filters.is_empty() {
             return;
@@ -253,7 +256,7 @@ impl Pipeline {
         Ok(entry)
     }
 
-    /// The projection of the filters there are now. The shards' filters are bound to it.
+    /// Returns the projection for the current filters, after binding the shards' filters to it.
     fn project(&mut self) -> Projection {
         let projection = self.decoder.set_filters(self.state.entries().values());
         self.shards.bind(&projection);

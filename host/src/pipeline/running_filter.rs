@@ -1,4 +1,4 @@
-//! A filter on a shard: it judges batches, within its quota, and accounts for every alert.
+//! A filter on a shard. It judges batches within its quota, and accounts for every alert.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub struct RunningFilter {
     pub topic: Arc<str>,
     judge: Judge,
     topics: FilterTopics,
-    /// How many topics the host reads.
+    /// The number of topics that the host reads.
     inputs: usize,
     told_idle: bool,
     quota: Quota,
@@ -34,7 +34,7 @@ pub struct RunningFilter {
 }
 
 impl RunningFilter {
-    /// A filter that was prepared, bound to what batches are decoded by.
+    /// Makes a running filter from a prepared one, which is bound to the projection by which batches are decoded.
     pub fn new(
         entry: Arc<Entry>,
         topic: Arc<str>,
@@ -57,17 +57,17 @@ impl RunningFilter {
         }
     }
 
-    /// Sets the counters of the quota to what they were before a restart; the one that was changed last comes last.
+    /// Restores the counters of the quota after a restart. They must come in the order of their last changes.
     pub fn restore(&mut self, counters: impl IntoIterator<Item = (Visit, u32)>) {
         counters.into_iter().for_each(|(visit, used)| self.quota.restore(visit, used));
     }
 
-    /// Goes on with the counters of an earlier filter of the name.
+    /// Takes over the counters of an earlier filter with the same name.
     pub fn inherit(&mut self, quota: Quota) {
         self.quota.inherit(quota);
     }
 
-    /// The counters that remain when the filter is removed.
+    /// Returns the counters, which remain when the filter is removed.
     pub fn into_quota(self) -> Quota {
         self.quota
     }
@@ -77,7 +77,8 @@ impl RunningFilter {
         &mut self.judge
     }
 
-    /// Judges a batch, appends what is to be published, and accounts for every alert that the filter is shown.
+    /// Judges a batch, appends what is to be published to `outcome`, and accounts for every alert that the filter is
+    /// shown.
     pub fn process(&mut self, batch: &Batch, outcome: &mut Outcome) {
         if self.suspended {
             return;
@@ -114,14 +115,14 @@ impl RunningFilter {
         self.entry.add(tally);
     }
 
-    /// Stops the filter, which is to blame for something that must not happen again.
+    /// Stops the filter, because it has done something that must not happen again.
     pub fn suspend(&mut self, reason: String) {
         tracing::error!(filter = self.entry.name, reason, "filter suspended");
         self.suspended = true;
         self.entry.suspend(reason);
     }
 
-    /// Takes alerts off the quota that were too large to be published.
+    /// Subtracts alerts that were too large to be published from the quota.
     fn give_back(&mut self, outcome: &mut Outcome) {
         for visit in self.entry.take_unpublished() {
             if self.quota.give_back(visit) {
@@ -153,7 +154,7 @@ impl RunningFilter {
         batch.topics.rows(|index| self.topics.shows(seen, index))
     }
 
-    /// What the filter says of these rows. If the host panics over one of them, that one fails, and no other.
+    /// Returns the filter's verdicts on these rows. If the host panics over an alert, only that alert fails.
     fn judge_all(&mut self, batch: &Batch, rows: &Rows) -> Verdicts {
         let judged = caught(|| match rows {
             Rows::Some(rows) => self.judge.judge_rows(&batch.decoded, rows),
@@ -206,10 +207,10 @@ impl RunningFilter {
         counts
     }
 
-    /// Counts a fault against the filter, and suspends it when there were too many in the visit.
+    /// Counts a fault of the filter, and suspends the filter if there were too many in the visit.
     fn strike(&mut self, visit: Visit, fault: &Fault) {
         let weight = match fault.kind {
-            // The schema is to blame, and it is cheap to find.
+            // The schema is to blame, and such a fault is cheap to find.
             FaultKind::Field => 0,
             FaultKind::Deadline => DEADLINE_STRIKES,
             _ => 1,
@@ -225,7 +226,7 @@ impl RunningFilter {
     }
 }
 
-/// How many alerts of each visit are in these rows.
+/// How many alerts of each visit are among these rows.
 fn seen_by_visit(batch: &Batch, rows: &Rows) -> Vec<u64> {
     let visits = batch.alerts.visits();
     if *rows == Rows::All {

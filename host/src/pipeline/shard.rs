@@ -1,4 +1,5 @@
-//! A thread that owns some of the filters: no other thread touches them, so nothing is locked on the way of an alert.
+//! A thread that owns some of the filters. No other thread touches them, so nothing has to be locked while an alert is
+//! judged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,14 +17,14 @@ use super::panics::caught;
 use super::quota::Quota;
 use super::running_filter::RunningFilter;
 
-/// Removed filters whose counters are kept, in case one of the name comes back within the visit.
+/// For how many removed filters the counters are kept, in case a filter with the same name is added within the visit.
 pub const QUOTAS_KEPT: usize = 1000;
 
-/// A handle on the thread. Dropping it ends the thread after its last job.
+/// A handle to the thread. Dropping it ends the thread after its last job.
 pub struct Shard {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
-    /// How many filters it has.
+    /// The number of filters on the thread.
     pub filters: usize,
 }
 
@@ -31,7 +32,7 @@ impl Shard {
     /// Starts the thread.
     ///
     /// # Errors
-    /// [`PipelineError::Thread`] when the system has no thread to give.
+    /// Returns [`PipelineError::Thread`] if the system can't start one.
     pub fn start(index: usize) -> Result<Shard, PipelineError> {
         let (jobs, inbox) = unbounded();
         let thread = spawn(&format!("shard-{index}"), move || work(&inbox)).map_err(PipelineError::Thread)?;
@@ -61,7 +62,7 @@ impl Shard {
     }
 
     fn give(&self, job: Job) {
-        // A shard that is gone has dropped its senders: whoever waits for its outcome is told by that.
+        // A shard that has ended has dropped its senders, so that whoever waits for its outcome notices.
         let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
     }
 }
@@ -105,15 +106,15 @@ fn work(inbox: &Receiver<Job>) {
                     process(filter, &batch, &mut outcome);
                 }
                 drop(batch);
-                // The publishers may have failed.
+                // Sending fails if the publishers have failed.
                 let _ = done.send(outcome);
             }
         }
     }
 }
 
-/// Has a filter judge a batch. If the host panics over its accounts, the filter is suspended, and its part of the batch is
-/// dropped: the others' go on.
+/// Judges a batch with a filter. If the host panics in its accounting, the filter is suspended and its part of the
+/// batch is dropped, but the other filters continue.
 fn process(filter: &mut RunningFilter, batch: &Batch, outcome: &mut Outcome) {
     let mut part = Outcome::default();
     match caught(|| filter.process(batch, &mut part)) {

@@ -1,4 +1,4 @@
-//! All shards, and which filter is on which.
+//! All shards, and the assignment of filters to them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::prepared::Prepared;
 use super::records;
 use super::shard::{QUOTAS_KEPT, Shard};
 
-/// The shards' threads, and the filters on them.
+/// The threads of the shards, and the filters on them.
 pub struct Shards {
     shards: Vec<Shard>,
     assignments: HashMap<String, Assignment>,
-    /// Counters of before a restart, of filters that were not added yet.
+    /// Counters from before a restart, for filters that have yet to be added.
     restored: HashMap<String, Vec<(Visit, u32)>>,
 }
 
-/// The shard that a filter is on, or was on: it has the filter's counters.
+/// The shard that a filter is or was on, which has the filter's counters.
 struct Assignment {
     shard: usize,
     runs: bool,
@@ -32,18 +32,19 @@ impl Shards {
     /// Starts the threads.
     ///
     /// # Errors
-    /// [`PipelineError::Thread`].
+    /// Returns [`PipelineError::Thread`] if one can't be started.
     pub fn start(count: usize) -> Result<Shards, PipelineError> {
         let shards = (0..count.max(1)).map(Shard::start).collect::<Result<_, _>>()?;
         Ok(Shards { shards, assignments: HashMap::new(), restored: HashMap::new() })
     }
 
-    /// How many there are.
+    /// The number of shards.
     pub fn count(&self) -> usize {
         self.shards.len()
     }
 
-    /// Keeps quotas' counters, read from their topic, for filters that are added later. Returns how many there are.
+    /// Keeps quotas' counters, which were read from their topic, for filters that are added later. Returns how many
+    /// there are.
     pub fn restore<'a>(&mut self, counters: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
         let mut count = 0;
         for (filter, visit, used) in counters.into_iter().filter_map(|(key, value)| records::read_counter(key, value)) {
@@ -53,7 +54,7 @@ impl Shards {
         count
     }
 
-    /// Gives filters to shards, in place of earlier ones of their names. `projection` is the one by which batches are
+    /// Passes filters to shards, replacing earlier ones of their names. `projection` is the one by which batches are
     /// decoded from now on.
     pub fn add(&mut self, filters: Vec<Prepared>, projection: &mut Projection, config: &Config) {
         for prepared in filters {
@@ -66,7 +67,7 @@ impl Shards {
         }
     }
 
-    /// Removes a filter, if it runs.
+    /// Removes a filter if it is running.
     pub fn remove(&mut self, name: &str, config: &Config) {
         if let Some(assignment) = self.assignments.get_mut(name)
             && std::mem::take(&mut assignment.runs)
@@ -79,19 +80,20 @@ impl Shards {
         }
     }
 
-    /// Batches after this are decoded by another projection.
+    /// Binds the filters to another projection, by which later batches are decoded.
     pub fn bind(&self, projection: &Projection) {
         self.shards.iter().for_each(|shard| shard.bind(projection.clone()));
     }
 
-    /// Gives a batch to every shard. Returns where the outcomes come from.
+    /// Passes a batch to every shard. Returns the receiver of their outcomes.
     pub fn judge(&self, batch: &Arc<Batch>) -> Receiver<Outcome> {
         let (done, outcomes) = bounded(self.shards.len());
         self.shards.iter().for_each(|shard| shard.judge(batch.clone(), done.clone()));
         outcomes
     }
 
-    /// The shard of a filter: that of an earlier one of its name, else the one with the fewest.
+    /// Chooses the shard for a filter: that of an earlier filter with the same name, or else the one with the fewest
+    /// filters.
     fn assign(&mut self, name: String) -> usize {
         let fewest = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
         let assignment = self.assignments.entry(name).or_insert(Assignment { shard: fewest, runs: false });

@@ -14,16 +14,16 @@ use crate::filters::{Entry, FilterError, StreamSchemas};
 
 /// The parts of a pipeline that its threads and its handles share.
 pub struct PipelineState {
-    /// The engine that compiles modules.
+    /// The engine, which compiles modules.
     pub engine: Engine,
     /// The writers' schemas.
     pub schemas: Arc<Schemas>,
     /// The pipeline's settings.
     pub config: Config,
-    /// Its own counts.
+    /// The pipeline's counts.
     pub totals: Totals,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
-    /// The schemas that the stream was seen to use.
+    /// The schemas that have been seen in the stream.
     pub stream: StreamSchemas,
     topics: RwLock<Arc<[SeenTopic]>>,
 }
@@ -35,20 +35,20 @@ impl PipelineState {
         PipelineState { engine, schemas, config, totals: Totals::default(), entries, stream, topics }
     }
 
-    /// The filters' records by name.
+    /// The records of the filters, by name.
     pub fn entries(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<Entry>>> {
         self.entries.read()
     }
 
-    /// The filters' records by name, to be changed.
+    /// The records of the filters, by name, for changing them.
     pub fn entries_mut(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Arc<Entry>>> {
         self.entries.write()
     }
 
-    /// Registers a filter's record, in place of an earlier one of its name.
+    /// Registers the record of a filter, replacing an earlier one of its name.
     ///
     /// # Errors
-    /// [`FilterError::Full`] when there is no room for another filter.
+    /// Returns [`FilterError::Full`] if there is no room for another filter.
     pub fn register(&self, entry: &Arc<Entry>) -> Result<(), FilterError> {
         let mut entries = self.entries_mut();
         let room = self.config.max_filters;
@@ -59,23 +59,23 @@ impl PipelineState {
         Ok(())
     }
 
-    /// The stream's topics and their schemas, as far as they were seen.
+    /// The topics of the stream and their schemas, as far as they have been seen.
     pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
         self.topics.read().clone()
     }
 
-    /// Remembers the stream's topics and their schemas.
+    /// Stores the topics of the stream and their schemas.
     pub fn set_seen_topics(&self, topics: Arc<[SeenTopic]>) {
         *self.topics.write() = topics;
     }
 
-    /// Takes note of a schema that a topic was seen to use, and tells what filters lack in it.
+    /// Records a schema that was seen in a topic, and reports which fields of filters it lacks.
     pub fn add_stream_schema(self: &Arc<Self>, topic: &str, schema: SchemaId) {
         if !self.stream.add(topic, schema) {
             return;
         }
         let state = self.clone();
-        // Not on the thread that reads the stream: alerts must not wait for advice.
+        // This runs on another thread than the one that reads the stream, because alerts must not wait for advice.
         let thread = std::thread::Builder::new().name("fields".to_owned());
         if let Err(error) = thread.spawn(move || state.stream.tell(|| state.all_entries())) {
             tracing::warn!(%error, "filters' fields are not checked against the stream's new schema: no thread for it");

@@ -1,7 +1,7 @@
-//! Which topics' alerts a filter is shown.
+//! Decides which topics' alerts a filter is shown.
 //!
-//! A host may read the topics of several surveys. A filter belongs to the topics that it names; if it names none, to those
-//! whose schemas have its fields. On a host of one topic it belongs to that one.
+//! A host may read the topics of several surveys. A filter belongs to the topics that it names. If it names none, it
+//! belongs to those whose schemas have its fields. If the host reads a single topic, the filter belongs to that one.
 
 use std::sync::Arc;
 
@@ -11,36 +11,36 @@ use skysieve_avro::{SchemaId, Schemas, check_field};
 use super::io::Message;
 use crate::filters::STREAM_SCHEMAS;
 
-/// Schemas that are remembered of a topic. A survey has a few versions; a producer that makes up a schema for each message
-/// must not fill the memory.
+/// How many schemas of a topic are remembered. A survey has a few versions; a producer that uses a new schema for each
+/// message must not fill the memory.
 const SCHEMAS: usize = STREAM_SCHEMAS;
 
-/// A topic that alerts were read from.
+/// A topic from which alerts were read.
 #[derive(Clone, Debug)]
 pub struct SeenTopic {
-    /// Its name.
+    /// The name.
     pub name: Arc<str>,
-    /// The schemas of its alerts, and the other versions of these that the host knows, in the order in which they were met.
+    /// The schemas of its alerts, and the other known versions of these, in the order in which they were met.
     pub schemas: Vec<SchemaId>,
 }
 
 /// The topics of a batch's messages.
 #[derive(Clone, Debug, Default)]
 pub struct BatchTopics {
-    /// All topics seen so far. An *index* is into these.
+    /// All topics seen so far. An *index* refers to these.
     pub seen: Arc<[SeenTopic]>,
-    /// The topic's index, by row.
+    /// The index of the topic, for each row.
     of_row: Vec<u32>,
 }
 
-/// The topics of a stream, as the decoder meets them.
+/// The topics of a stream, which are added as the decoder meets them.
 #[derive(Debug, Default)]
 pub struct StreamTopics {
     seen: Arc<[SeenTopic]>,
 }
 
 impl StreamTopics {
-    /// Takes note that a topic has alerts of a schema. Returns whether that is new.
+    /// Records that a topic has alerts of a schema. Returns whether that is new.
     pub fn add(&mut self, topic: &Arc<str>, schema: SchemaId, schemas: &Schemas) -> bool {
         let mut seen = match self.seen.iter().position(|seen| seen.name == *topic) {
             Some(at) if self.seen[at].schemas.contains(&schema) || self.seen[at].schemas.len() >= SCHEMAS => {
@@ -89,11 +89,11 @@ fn position(seen: &mut Vec<SeenTopic>, topic: &Arc<str>) -> usize {
     })
 }
 
-/// The other versions of a schema that are known: so it does not matter which version a topic's first alert is of.
+/// The other known versions of a schema, so that it does not matter which version a topic's first alert has.
 fn other_versions(schema: SchemaId, schemas: &Schemas) -> impl Iterator<Item = SchemaId> {
     let family = family(&schemas.name(schema));
     let all = if family.is_empty() { Vec::new() } else { schemas.all() };
-    // The newest first.
+    // The newest comes first.
     all.into_iter().rev().filter(move |other| *other != schema && self::family(&schemas.name(*other)) == family)
 }
 
@@ -107,7 +107,7 @@ fn family(name: &str) -> String {
 }
 
 impl BatchTopics {
-    /// The rows of those topics for whose index `shown` returns `true`.
+    /// The rows that belong to topics for whose index `shown` returns `true`.
     pub fn rows(&self, shown: impl Fn(usize) -> bool) -> Rows {
         let shown: Vec<bool> = (0..self.seen.len()).map(shown).collect();
         let is_shown = |topic: &u32| shown[*topic as usize];
@@ -128,12 +128,12 @@ pub enum Rows {
     All,
     /// No row.
     None,
-    /// By row, whether it is one of them.
+    /// For each row, whether it is included.
     Some(Vec<bool>),
 }
 
 impl Rows {
-    /// Whether a row is one of them.
+    /// Whether a row is included.
     pub fn contain(&self, row: u32) -> bool {
         match self {
             Rows::All => true,
@@ -149,29 +149,29 @@ pub struct FilterTopics {
     rule: Rule,
     schemas: Arc<Schemas>,
     fields: Vec<Field>,
-    /// By topic's index.
+    /// For each topic, by its index.
     decided: Vec<Decision>,
 }
 
 #[derive(Clone, Debug)]
 enum Rule {
-    /// Every alert is shown.
+    /// The filter is shown every alert.
     All,
-    /// The alerts of these topics are.
+    /// The filter is shown the alerts of these topics.
     Named(Vec<String>),
-    /// The alerts of topics are whose schemas have the filter's fields.
+    /// The filter is shown the alerts of topics whose schemas have its fields.
     ByFields,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Decision {
     belongs: bool,
-    /// How many of the topic's schemas were looked at.
+    /// How many of the topic's schemas have been looked at.
     looked_at: usize,
 }
 
 impl FilterTopics {
-    /// The topics of a filter with these fields, on a host that reads `inputs`.
+    /// The topics for a filter with these fields, on a host that reads `inputs`.
     pub fn new(named: &[String], inputs: &[String], fields: &[Field], schemas: &Arc<Schemas>) -> FilterTopics {
         let rule = match (named, inputs) {
             ([], [] | [_]) => Rule::All,
@@ -182,7 +182,7 @@ impl FilterTopics {
         FilterTopics { rule, schemas: schemas.clone(), fields: fields.to_vec(), decided: Vec::new() }
     }
 
-    /// The topics that the filter belongs to as far as is known before any alert was seen.
+    /// The topics that the filter belongs to, as far as this is known before any alert has been seen.
     pub fn at_start(&self, inputs: &[String]) -> Vec<String> {
         match &self.rule {
             Rule::All => inputs.to_vec(),
@@ -191,8 +191,8 @@ impl FilterTopics {
         }
     }
 
-    /// Decides on topics and schemas that were not seen before. Returns the topics that the filter belongs to, if there are
-    /// more of them now. A topic that it belongs to is never taken from it.
+    /// Decides about new topics and schemas. If the filter now belongs to more topics than before, returns all of them.
+    /// A filter never ceases to belong to a topic.
     pub fn look_at(&mut self, seen: &[SeenTopic]) -> Option<Vec<String>> {
         if !matches!(self.rule, Rule::ByFields) {
             return None;
@@ -211,12 +211,12 @@ impl FilterTopics {
         changed.then(|| mine().map(|(topic, _)| topic.name.to_string()).collect())
     }
 
-    /// Whether every alert is shown to the filter, whatever its topic.
+    /// Whether the filter is shown every alert, whatever its topic.
     pub fn shows_all(&self) -> bool {
         matches!(self.rule, Rule::All)
     }
 
-    /// Whether alerts of a topic are shown to the filter.
+    /// Whether the filter is shown the alerts of a topic.
     pub fn shows(&self, seen: &[SeenTopic], index: usize) -> bool {
         match &self.rule {
             Rule::All => true,
@@ -225,21 +225,22 @@ impl FilterTopics {
         }
     }
 
-    /// Whether the filter is to be checked against a topic's schemas: it belongs to the topic, or to none though alerts of all
-    /// `inputs` were seen. While others are not known, a filter that fits none of the known topics may be meant for these.
+    /// Whether the filter has to be checked against a topic's schemas: either it belongs to the topic, or it belongs to
+    /// none although alerts of all `inputs` have been seen. While some topics are not known, a filter that fits none of
+    /// the known ones may be meant for these.
     pub fn may_show(&self, seen: &[SeenTopic], topic: &str, inputs: usize) -> bool {
         let index = seen.iter().position(|seen| *seen.name == *topic);
         index.is_some_and(|index| self.shows(seen, index)) || self.is_idle(seen, inputs)
     }
 
-    /// Whether all `inputs` were seen, and the filter belongs to none of them.
+    /// Whether all `inputs` have been seen and the filter belongs to none of them.
     pub fn is_idle(&self, seen: &[SeenTopic], inputs: usize) -> bool {
         let known = seen.iter().filter(|topic| !topic.schemas.is_empty()).count();
         known >= inputs && !(0..seen.len()).any(|index| self.shows(seen, index))
     }
 }
 
-/// Whether a schema has all fields that are required or, where none is, at least one.
+/// Whether a schema has all required fields or, if none is required, at least one field.
 fn has_fields(schemas: &Schemas, schema: SchemaId, fields: &[Field]) -> bool {
     let has = |field: &Field| check_field(schemas, schema, field).is_ok();
     let mut required = fields.iter().filter(|field| !field.optional).peekable();

@@ -1,4 +1,4 @@
-//! The pipeline's own counts.
+//! The counts of the pipeline itself.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::io::{Condition, Monitor};
 use crate::health::Health;
 
-/// Written by the pipeline's threads, read by whoever asks.
+/// The counts, which the pipeline's threads update and others read.
 #[derive(Default)]
 pub struct Totals {
     messages: AtomicU64,
@@ -26,7 +26,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Counts a batch when it was fetched and decoded.
+    /// Counts a batch that has been fetched and decoded.
     pub fn add_fetched(&self, messages: usize, bytes: usize, undecodable: usize) {
         self.messages.fetch_add(messages as u64, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -34,12 +34,12 @@ impl Totals {
         self.alerts.fetch_add((messages - undecodable) as u64, Ordering::Relaxed);
     }
 
-    /// Counts alerts that tell no visit.
+    /// Counts alerts without a visit.
     pub fn add_without_visit(&self, alerts: u64) {
         self.without_visit.fetch_add(alerts, Ordering::Relaxed);
     }
 
-    /// Counts batches when they were published.
+    /// Counts batches that have been published.
     pub fn add_published(&self, batches: usize, messages: usize, dead_letters: usize) {
         self.done.fetch_add(messages as u64, Ordering::Relaxed);
         self.dead_letters.fetch_add(dead_letters as u64, Ordering::Relaxed);
@@ -52,18 +52,18 @@ impl Totals {
         detail.clone_into(&mut self.detail.lock());
     }
 
-    /// Says whether the stream stands still until a schema is known.
+    /// Sets whether the stream is waiting for an unknown schema.
     pub fn set_waiting(&self, waiting: bool) {
         self.waiting.store(waiting, Ordering::Relaxed);
     }
 
-    /// Asks this monitor for the stream's condition from now on.
+    /// Sets the monitor that is asked for the stream's condition from now on.
     pub fn watch(&self, monitor: Monitor) {
-        // A pipeline runs once.
+        // Setting fails only the second time, and a pipeline runs once.
         let _ = self.monitor.set(monitor);
     }
 
-    /// The pipeline's health: its counts, and the stream's condition.
+    /// The health of the pipeline: its counts, and the condition of the stream.
     pub fn health(&self) -> Health {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
         let Condition { trouble, remark, retries, partitions } =

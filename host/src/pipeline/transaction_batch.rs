@@ -1,4 +1,4 @@
-//! Batches that are published together, in one transaction.
+//! Batches that are published together in one transaction.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use super::outcome::Outcome;
 use super::records;
 use crate::filters::Entry;
 
-/// A transaction that has this many messages takes no further batch.
+/// A transaction with at least this many messages takes no further batch.
 const MESSAGES: usize = 1024;
 
-/// A transaction that has this many bytes of payloads takes no further batch. Subscribers get nothing of a transaction before its
-/// end, and the next one is sent while it ends.
+/// A transaction with at least this many bytes of payloads takes no further batch. Subscribers receive nothing of a
+/// transaction before its end, and the next one is sent while it ends.
 const BYTES: usize = 8 << 20;
 
-/// Batches that are published together.
+/// Batches that are published together in one transaction.
 #[derive(Default)]
 pub struct TransactionBatch {
     /// The records to publish.
@@ -28,18 +28,18 @@ pub struct TransactionBatch {
     pub positions: Vec<Position>,
     /// The batches.
     pub batches: Vec<Arc<Batch>>,
-    /// Messages in the batches.
+    /// The number of messages in the batches.
     pub messages: usize,
-    /// Dead letters among the records.
+    /// The number of dead letters among the records.
     pub dead_letters: usize,
-    /// The accepted alerts among the records, ascending.
+    /// The accepted alerts among the records, in ascending order.
     accepted: Vec<AcceptedRecord>,
     ends_visit: bool,
 }
 
 /// A record of an accepted alert.
 struct AcceptedRecord {
-    /// The record's number among the records.
+    /// The index of the record among the records.
     number: usize,
     entry: Arc<Entry>,
     topic: Arc<str>,
@@ -53,7 +53,7 @@ impl TransactionBatch {
         !self.ends_visit && self.messages < MESSAGES && bytes() < BYTES
     }
 
-    /// Waits for the shards' outcomes on a batch, and adds what is to be published.
+    /// Waits for the shards' outcomes for a batch, and adds what is to be published.
     pub fn add(&mut self, pending: Pending, topics: &Topics) -> Result<(), PipelineError> {
         let Pending { batch, outcomes, shards, positions, ends_visit } = pending;
         for undecodable in &batch.undecodable {
@@ -86,11 +86,12 @@ impl TransactionBatch {
         }
     }
 
-    /// Accounts for records that became dead letters, as they were too large. Returns the topics that did not take them.
+    /// Accounts for records that became dead letters because they were too large. Returns the topics that did not
+    /// accept them.
     pub fn count_too_large(&mut self, numbers: &[usize]) -> Vec<Arc<str>> {
         let mut topics = Vec::new();
         for number in numbers {
-            // Other records were dead letters before.
+            // Records that are not found were dead letters already.
             if let Ok(at) = self.accepted.binary_search_by_key(number, |accepted| accepted.number) {
                 let AcceptedRecord { entry, topic, visit, .. } = &self.accepted[at];
                 entry.count_too_large(*visit);
