@@ -1,4 +1,4 @@
-//! Containers: as they come, or (so that what is in blocks is reached) with a sound head and a block made of the input.
+//! Containers: the input itself or, to reach the parsing of blocks, a sound head with a block made from the input.
 #![no_main]
 
 use std::io::Write;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         choice => {
             let codec = usize::from(choice - 2) % CODECS.len();
             let Some((count, content)) = rest.split_first() else { return };
-            // Compressed as it should be, or not.
+            // The block is compressed as it should be, or not at all.
             let block = if choice < 9 { content.to_vec() } else { compressed(codec, content) };
             read(&container(CODECS[codec], *count, &block));
         }
@@ -31,7 +31,7 @@ fn read(file: &[u8]) {
     let schemas = Arc::new(Schemas::default());
     let _ = schemas.frame(file).map(|alert| schemas.validate(&alert));
     let mut alerts = schemas.alerts(file);
-    // Alerts that take no byte may be many.
+    // There may be many alerts without bytes.
     for _ in 0..10_000 {
         let Some(alert) = alerts.next() else { return };
         if let Err(error) = alert.and_then(|alert| schemas.validate(&alert)) {
@@ -48,7 +48,7 @@ fn container(codec: &[u8], count: u8, block: &[u8]) -> Vec<u8> {
     }
     file.push(0);
     file.extend([7; 16]);
-    // Twice: what is broken must not hide what follows.
+    // This is done twice, because a broken alert must not hide the following ones.
     for _ in 0..2 {
         file.push(count & 0x7f);
         long(block.len() as u64, &mut file);
@@ -67,7 +67,7 @@ fn long(value: u64, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-/// The content as the codec has it; as it is for those that are not worth the trouble.
+/// Compresses the content with a codec. For codecs that are not worth the trouble, the content is returned as it is.
 fn compressed(codec: usize, content: &[u8]) -> Vec<u8> {
     match CODECS[codec] {
         b"deflate" => {

@@ -1,4 +1,4 @@
-//! Uploaded modules: whatever they are, they are refused or fine, before anything of them is compiled.
+//! Uploaded modules: whatever they are, they are either refused or sound, before any part of them is compiled.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| {
     if let Err(refusal) = inspect(data, &limits) {
         assert!(!refusal.to_string().is_empty());
     }
-    // As a component that is cut off or goes on with something else.
+    // The input as a component that is cut off, or that continues with something else.
     let component = [b"\0asm\x0d\0\x01\0", data].concat();
     let _ = inspect(&component, &limits);
 });

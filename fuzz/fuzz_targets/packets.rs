@@ -1,4 +1,5 @@
-//! Alerts in Confluent's wire format: whatever is in them is refused or read, and what is read is the same by every way.
+//! Alerts in Confluent's wire format: whatever they contain, they are either refused or read, and all ways of reading
+//! agree.
 #![no_main]
 
 use std::sync::{Arc, LazyLock};
@@ -60,7 +61,7 @@ fuzz_target!(|data: &[u8]| {
                 assert_eq!(column.slice(0..1).values.len(), column.values.len());
             }
         }
-        // Values of no byte may be more than are written out.
+        // There may be more values without bytes than are written out.
         if written.is_ok() {
             serde_json::from_slice::<serde_json::Value>(&json).expect("it is JSON");
         }

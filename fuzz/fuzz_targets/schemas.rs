@@ -1,4 +1,5 @@
-//! Schemas: whatever is in them is refused or can be read by. What follows a byte 0 is an alert of the schema.
+//! Schemas: whatever they contain, they are either refused or usable. The bytes behind a byte 0 are an alert of the
+//! schema.
 #![no_main]
 
 use std::sync::Arc;

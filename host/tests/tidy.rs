@@ -1,5 +1,5 @@
-//! Keeps the house in order: reads the sources as text and holds them to a few rules. Each message names the place and
-//! says what to do.
+//! Checks the sources, as text, against a few rules of this repository. Each message names the place, and says what to
+//! do.
 
 #[path = "tidy/files.rs"]
 mod files;
@@ -12,11 +12,11 @@ mod words;
 
 use files::{committed, sources};
 
-/// Lines that a file may have, and that half of the files must stay below.
+/// The largest number of lines in a file, and the number that half of the files must stay below.
 const LONGEST: usize = 500;
 const MEDIAN: usize = 200;
 
-/// Fails with all that is wrong.
+/// Fails if there are problems, and lists them all.
 fn report(wrong: Vec<String>) {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }

@@ -2,7 +2,7 @@
 
 use skysieve_avro::Schemas;
 
-/// A whole number, as Avro writes it.
+/// A whole number in Avro's encoding.
 pub fn long(value: i64) -> Vec<u8> {
     let mut bits = ((value << 1) ^ (value >> 63)) as u64;
     let mut bytes = Vec::new();
@@ -25,7 +25,7 @@ pub fn double(value: f64) -> Vec<u8> {
     value.to_le_bytes().into()
 }
 
-/// A container of one alert, whose schema is a record `NAME` of these fields (JSON).
+/// A container of one alert, whose schema is a record `name` with these fields (JSON).
 pub fn packet(name: &str, fields: &str, values: &[Vec<u8>]) -> Vec<u8> {
     let schemas = Schemas::default();
     let avsc = format!(r#"{{"type": "record", "name": "{name}", "fields": [{fields}]}}"#);

@@ -1,12 +1,12 @@
-//! Filters made on the spot: of any fields, without a compiler.
+//! Filters that read any fields, made on the spot without a compiler.
 
-/// A field of a filter: its paths with blanks between, the name of its kind, and whether it is optional.
+/// A field of a filter: its paths separated by blanks, the name of its kind, and whether it is optional.
 pub type GuestField<'a> = (&'a str, &'a str, bool);
 
 /// The kinds in the contract's order.
 const KINDS: [&str; 8] = ["any", "boolean", "int", "long", "float", "double", "text", "bytes"];
 
-/// Where the manifest is in the guest's memory, and everything that it points at behind it.
+/// The address of the manifest in the guest's memory. Everything that it points at follows.
 const MANIFEST: usize = 1024;
 
 /// A component that reads these fields, and accepts every alert with the annotation `note` = `seen`.
@@ -17,7 +17,7 @@ pub fn reading(fields: &[GuestField<'_>]) -> Vec<u8> {
     wat::parse_str(text).expect("the guest is well-formed")
 }
 
-/// The result of `describe` as the canonical ABI lays it out.
+/// The result of `describe` in the layout of the canonical ABI.
 fn manifest(fields: &[GuestField<'_>]) -> Vec<u8> {
     let mut memory = Memory(vec![0; 20 + 12 * fields.len()]);
     memory.text(4, "reads what a test says");
@@ -39,20 +39,20 @@ fn manifest(fields: &[GuestField<'_>]) -> Vec<u8> {
 struct Memory(Vec<u8>);
 
 impl Memory {
-    /// Takes so many bytes at the end, aligned.
+    /// Allocates this many bytes at the end, aligned.
     fn room(&mut self, size: usize) -> usize {
         let at = self.0.len().next_multiple_of(4);
         self.0.resize(at + size, 0);
         at
     }
 
-    /// Puts a pointer and a length.
+    /// Writes a pointer and a length.
     fn pair(&mut self, at: usize, pointer: usize, length: usize) {
         self.0[at..at + 4].copy_from_slice(&(pointer as u32).to_le_bytes());
         self.0[at + 4..at + 8].copy_from_slice(&(length as u32).to_le_bytes());
     }
 
-    /// Puts a string: the text itself at the end.
+    /// Writes a string, whose text goes to the end.
     fn text(&mut self, at: usize, text: &str) {
         let room = self.room(text.len());
         self.0[room..room + text.len()].copy_from_slice(text.as_bytes());

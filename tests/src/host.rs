@@ -1,4 +1,4 @@
-//! `skysieve host` as a process.
+//! Runs `skysieve host` as a process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::kafka::wait_for;
 use crate::{binary, module};
 
-/// A host's process; killed when it goes out of scope.
+/// The process of a host, which is killed when this goes out of scope.
 pub struct Host {
     process: Child,
     url: String,
@@ -19,7 +19,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts a host of topic `topic`, and waits until it says where it listens.
+    /// Starts a host for the topic `topic`, and waits until it logs its address.
     pub fn start(brokers: &str, topic: &str, arguments: &[&str]) -> Host {
         let mut process = Command::new(binary())
             .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
@@ -44,7 +44,7 @@ impl Host {
         host
     }
 
-    /// Waits for a line of the log with that text.
+    /// Waits for a line of the log that contains this text.
     pub fn await_log(&self, text: &str) -> String {
         let mut found = None;
         wait_for(text, || {
@@ -59,12 +59,12 @@ impl Host {
         self.await_log("reading from=");
     }
 
-    /// Where the API is.
+    /// The address of the API.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The answer to a request; `/health/ready` answers also when it is not.
+    /// The answer to a request. `/health/ready` has one even if the host is not ready.
     pub fn get(&self, path: &str) -> String {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         agent.get(format!("{}{path}", self.url)).call().unwrap().body_mut().read_to_string().unwrap()
@@ -80,12 +80,12 @@ impl Host {
         serde_json::from_str(&self.get("/health/ready")).unwrap()
     }
 
-    /// Waits until so many messages are done with since its start.
+    /// Waits until this many messages have been processed since its start.
     pub fn await_done(&self, messages: u64) {
         wait_for("messages done", || self.health()["done"].as_u64().unwrap() >= messages);
     }
 
-    /// Waits until that much of the stream is committed, all partitions together.
+    /// Waits until this much of the stream is committed, over all partitions.
     pub fn await_committed(&self, messages: i64) {
         wait_for("messages committed", || {
             let health = self.health();
@@ -94,19 +94,19 @@ impl Host {
         });
     }
 
-    /// How often a batch had to be published once more.
+    /// How many times a batch had to be published once more.
     pub fn retries(&self) -> u64 {
         let metrics = self.get("/metrics");
         let mut values = metrics.lines().filter_map(|line| line.strip_prefix("skysieve_batch_retries_total "));
         values.next().unwrap_or_else(|| panic!("no count of retries: {metrics}")).parse().unwrap()
     }
 
-    /// SIGSTOP.
+    /// Sends SIGSTOP.
     pub fn suspend(&self) {
         self.signal("STOP");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub fn resume(&self) {
         self.signal("CONT");
     }
@@ -116,24 +116,24 @@ impl Host {
         assert!(status.success(), "no SIG{signal} for the host");
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// SIGTERM; the exit code, and how long that took.
+    /// Sends SIGTERM. Returns the exit code, and how long the end took.
     pub fn stop(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
         self.signal("TERM");
         (self.process.wait().unwrap().code(), begun.elapsed())
     }
 
-    /// Waits for it to end by itself; its status and log.
+    /// Waits until it ends by itself. Returns its status and log.
     pub fn ended(mut self) -> (ExitStatus, String) {
         wait_for("the host to end", || self.process.try_wait().unwrap().is_some());
         let status = self.process.wait().unwrap();
-        // Its last lines may still be on their way.
+        // Its last lines may still have to be read.
         std::thread::sleep(Duration::from_millis(200));
         (status, self.log.lock().unwrap().join("\n"))
     }
@@ -146,7 +146,7 @@ impl Drop for Host {
     }
 }
 
-/// Writes a filter to a folder, for `--filters`; `settings` is its `NAME.toml`.
+/// Writes a filter to a folder for `--filters`; `settings` is the content of its `NAME.toml`.
 pub fn write_filter(folder: &Path, name: &str, from: &str, settings: &str) {
     std::fs::copy(module(from), folder.join(name).with_extension("wasm")).unwrap();
     std::fs::write(folder.join(name).with_extension("toml"), settings).unwrap();

@@ -1,4 +1,4 @@
-//! Apache Kafka for tests, from `scripts/kafka`.
+//! Apache Kafka for tests, started by `scripts/kafka`.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,19 +10,19 @@ pub use skysieve_needs::kafka;
 
 use crate::{root, run_script, script, text};
 
-/// A name that no other test and no earlier run has.
+/// A name that no other test and no earlier run uses.
 pub fn unique(name: &str) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
     format!("{name}-{:x}", since.as_millis())
 }
 
-/// Creates a topic of that many partitions.
+/// Creates a topic with that many partitions.
 pub fn create_topic(brokers: &str, topic: &str, partitions: i32) {
     let settings = TopicSettings { partitions, ..TopicSettings::default() };
     Topics::new(&Options::new(brokers), settings).unwrap().outputs(&[topic]).unwrap();
 }
 
-/// What fills an empty topic of that many partitions.
+/// A producer for an empty topic with that many partitions.
 pub fn feeder(brokers: &str, topic: &str, partitions: i32) -> Feeder {
     Feeder::new(&Options::new(brokers), topic, partitions, Arc::new(|_| i64::MAX)).unwrap()
 }
@@ -35,18 +35,18 @@ pub fn feed(feeder: &mut Feeder, partitions: i32, packets: impl IntoIterator<Ite
     feeder.finish().unwrap();
 }
 
-/// Everything committed in the topics: reads on until nothing has come for a while.
+/// Reads everything that is committed in the topics, until nothing has arrived for a while.
 pub fn read_all(brokers: &str, topics: &[String]) -> Vec<Received> {
     let mut subscriber = Subscriber::new(&Options::new(brokers), topics).unwrap();
     let mut messages = Vec::new();
-    // The first takes the time of a connection.
+    // The first message takes as long as connecting does.
     while let Some(message) = subscriber.next(Duration::from_secs(if messages.is_empty() { 20 } else { 5 })).unwrap() {
         messages.push(message);
     }
     messages
 }
 
-/// Waits until `done`, at most four minutes: a machine may have few cores, and much else to do.
+/// Waits until `done`, for at most four minutes: a machine may have few cores and much else to do.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(240);
     while !done() {
@@ -55,11 +55,11 @@ pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Held by the one test that has clusters: each takes some seconds of two cores to start.
+/// Locked by the one test that has clusters, because starting one keeps two cores busy for some seconds.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A cluster that one test has for itself, to kill brokers of. Stopped and removed when it goes out of scope. Of the tests
-/// in a process that have one the others wait meanwhile.
+/// A cluster for one test alone, whose brokers may be killed. It is stopped and removed when it goes out of scope. Of
+/// the tests in a process, only one at a time can have clusters; the others wait.
 pub struct Cluster {
     name: String,
     /// The brokers' addresses.
@@ -68,19 +68,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts a cluster of that many brokers. `None` where tests have no Kafka; see [`kafka`].
+    /// Starts a cluster with that many brokers. `None` if there is no Kafka for tests; see [`kafka`].
     pub fn start(name: &str, brokers: u32) -> Option<Cluster> {
         kafka()?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Cluster::begin(name, &["--brokers", &brokers.to_string()], Some(turn)))
     }
 
-    /// Starts one of a broker that wants TLS and a password.
+    /// Starts a cluster with one broker that requires TLS and a password.
     pub fn secure(name: &str) -> Option<Cluster> {
         Cluster::secure_with(name, &[])
     }
 
-    /// The same, of a broker with more properties: `key=value`.
+    /// The same, with further properties for the broker: `key=value`.
     pub fn secure_with(name: &str, properties: &[&str]) -> Option<Cluster> {
         kafka()?;
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,13 +89,13 @@ impl Cluster {
         Some(Cluster::begin(name, &arguments, Some(turn)))
     }
 
-    /// Where a secure cluster lets in everyone, without TLS: for Kafka's own tools.
+    /// The address at which a secure cluster admits everyone without TLS, for Kafka's own tools.
     pub fn plain(&self) -> String {
         let (host, port) = self.brokers.rsplit_once(':').expect("an address has a port");
         format!("{host}:{}", port.parse::<u16>().expect("a port is a number") + 26)
     }
 
-    /// Starts another cluster of one broker, for the same test.
+    /// Starts another cluster with one broker for the same test.
     pub fn beside(&self, name: &str) -> Cluster {
         Cluster::begin(name, &[], None)
     }
@@ -106,7 +106,7 @@ impl Cluster {
         Cluster { brokers: text(&output.stdout).trim().to_owned(), name, _turn: turn }
     }
 
-    /// What a user of a secure cluster reaches it with.
+    /// The options with which a user connects to a secure cluster.
     pub fn login(&self, user: &str, password: &str) -> Options {
         let authority = folder().join("clusters").join(&self.name).join("ca.pem");
         Options::new(&*self.brokers)
@@ -117,19 +117,19 @@ impl Cluster {
             .with("ssl.ca.location", authority.to_str().unwrap())
     }
 
-    /// Runs one of Kafka's own tools; what it printed.
+    /// Runs one of Kafka's own tools, and returns what it printed.
     pub fn tool(&self, class: &str, arguments: &[&str]) -> String {
         let output = script("kafka", &[&["tool", "--cluster", &self.name, class, "--"], arguments].concat());
         text(&output.stdout)
     }
 
-    /// The file of the first broker that has the messages of a topic's partition 0.
+    /// The first broker's file with the messages of a topic's partition 0.
     pub fn log_file(&self, topic: &str) -> PathBuf {
         let data = folder().join("clusters").join(&self.name).join("data-1");
         data.join(format!("{topic}-0")).join("00000000000000000000.log")
     }
 
-    /// Kills a broker with SIGKILL; brokers count from 1.
+    /// Kills a broker with SIGKILL. Brokers are counted from 1.
     pub fn kill(&self, broker: u32) {
         script("kafka", &["kill", "--cluster", &self.name, "--broker", &broker.to_string()]);
     }
@@ -139,7 +139,7 @@ impl Cluster {
         script("kafka", &["start", "--cluster", &self.name]);
     }
 
-    /// Mirrors topics to another cluster, until that goes out of scope. Returns the mirror's name.
+    /// Mirrors topics to another cluster, until the returned mirror goes out of scope.
     pub fn mirror(&self, to: &Cluster, topics: &str) -> Mirror {
         script("kafka", &["mirror", &self.name, &to.name, topics]);
         let target = to.brokers.clone();
@@ -153,17 +153,18 @@ impl Drop for Cluster {
     }
 }
 
-/// MirrorMaker 2 between two clusters. Stopped when it goes out of scope; if that is for a failure, its log is told.
+/// MirrorMaker 2 between two clusters. It is stopped when it goes out of scope; if the test is failing then, its log is
+/// printed.
 pub struct Mirror {
     from: String,
     to: String,
     topics: String,
-    /// Addresses of the brokers mirrored to.
+    /// The addresses of the brokers that are mirrored to.
     target: String,
 }
 
 impl Mirror {
-    /// Waits until it has created a topic.
+    /// Waits until the mirror has created a topic.
     pub fn await_topic(&self, topic: &str) {
         let running = format!("mirror {} running", self.name());
         wait_for("the topic to be mirrored", || {
@@ -205,7 +206,7 @@ impl Drop for Mirror {
     }
 }
 
-/// Where `scripts/kafka` keeps everything.
+/// The folder in which `scripts/kafka` keeps everything.
 fn folder() -> PathBuf {
     std::env::var_os("SKYSIEVE_KAFKA_DIR").map_or_else(|| root().join("target/kafka"), PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the binary, the examples' modules, packets.
+//! What the end-to-end tests share: the binary, the modules of the examples, packets.
 
 pub mod avro;
 pub mod guest;
@@ -20,21 +20,21 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
-/// Where the modules of examples and test guests are.
+/// The folder with the modules of examples and test guests.
 pub fn modules() -> PathBuf {
     let folder = root().join("target/filters");
     assert!(folder.is_dir(), "{} is missing: `make filters` builds it", folder.display());
     folder
 }
 
-/// A module's path.
+/// The path of a module.
 pub fn module(name: &str) -> PathBuf {
     let path = modules().join(name).with_extension("wasm");
     assert!(path.is_file(), "{} is missing: `make filters` builds it", path.display());
     path
 }
 
-/// The binary, as built beside this test.
+/// The binary that was built along with this test.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
     let path = test.ancestors().nth(2).expect("tests are in a folder of the target directory").join("skysieve");
@@ -42,39 +42,39 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// Runs the binary to its end.
+/// Runs the binary until it ends.
 pub fn skysieve<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
     Command::new(binary()).args(arguments).env("RUST_LOG", "warn").output().expect("the binary runs")
 }
 
-/// Runs a script of `scripts/` to its end.
+/// Runs a script of `scripts/` until it ends.
 ///
 /// # Errors
-/// When it can't be started.
+/// Returns an error if it can't be started.
 pub fn run_script(name: &str, arguments: &[&str]) -> std::io::Result<Output> {
     Command::new(root().join("scripts").join(name)).args(arguments).output()
 }
 
-/// Runs a script of `scripts/`, which has to succeed.
+/// Runs a script of `scripts/`, which must succeed.
 pub fn script(name: &str, arguments: &[&str]) -> Output {
     let output = run_script(name, arguments).expect("bash runs");
     assert!(output.status.success(), "scripts/{name} {arguments:?}: {}", text(&output.stderr));
     output
 }
 
-/// Text that a program printed.
+/// The text that a program printed.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Simulated LSST alerts of one or more visits, small ones.
+/// Simulated LSST alerts of one or more visits, without cutouts.
 pub fn alerts(visits: usize, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
     let mut lsst = Simulator::new(Survey::Lsst, Config { stamps: false, ..Config::default() });
     (0..visits).flat_map(|_| lsst.visit(alerts_per_visit)).collect()
 }
 
-/// The Python of `scripts/python-env`, which makes it when needed. None, and says so, when the variable
-/// `SKYSIEVE_NO_PYTHON` is set.
+/// The Python of `scripts/python-env`, which is created if needed. If the variable `SKYSIEVE_NO_PYTHON` is set, says so
+/// and returns `None`.
 pub fn python() -> Option<PathBuf> {
     if std::env::var_os("SKYSIEVE_NO_PYTHON").is_some() {
         skip(Need::Python, "SKYSIEVE_NO_PYTHON is set");

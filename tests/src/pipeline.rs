@@ -1,4 +1,4 @@
-//! What a pipeline without Kafka needs.
+//! What tests of a pipeline without Kafka share.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use skysieve_survey::Surveys;
 
 use crate::module;
 
-/// A stream that is all there from the beginning.
+/// A stream whose messages are all there from the beginning.
 pub struct Ready(pub VecDeque<Message>);
 
 impl Source for Ready {
@@ -21,7 +21,7 @@ impl Source for Ready {
     }
 }
 
-/// Settings for a few filters on the topic `alerts`; dead letters go to `dead`.
+/// Settings for a few filters on the topic `alerts`. Dead letters go to `dead`.
 pub fn config() -> Config {
     Config {
         shards: 2,

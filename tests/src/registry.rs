@@ -1,11 +1,11 @@
-//! A real schema registry for tests, from `scripts/schema-registry`.
+//! A real schema registry for tests, started by `scripts/schema-registry`.
 
 use serde_json::{Value, json};
 
 use crate::kafka::{kafka, unique};
 use crate::{run_script, script, text};
 
-/// A registry that one test has for itself. Stopped and removed when it goes out of scope.
+/// A registry for one test alone. It is stopped and removed when it goes out of scope.
 pub struct Registry {
     name: String,
     /// Its address, for `--schema-registry`.
@@ -13,7 +13,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one. `None` where tests have no Kafka, as both come from Maven Central; see [`kafka`].
+    /// Starts a registry. `None` if there is no Kafka for tests, because both come from Maven Central; see [`kafka`].
     pub fn start(name: &str) -> Option<Registry> {
         kafka()?;
         let name = unique(name);
@@ -21,9 +21,9 @@ impl Registry {
         Some(Registry { name, url })
     }
 
-    /// Registers a version of a subject's schema, which may refer to types of other subjects; its id.
+    /// Registers a version of a subject's schema, which may refer to types of other subjects. Returns its id.
     ///
-    /// `references`: a type's full name, its subject and version.
+    /// `references` has the full name of a type, its subject and its version.
     pub fn register(&self, subject: &str, schema: &Value, references: &[(&str, &str, i64)]) -> u32 {
         let refer = |(name, subject, version): &(&str, &str, i64)| json!({"name": name, "subject": subject, "version": version});
         let references: Vec<Value> = references.iter().map(refer).collect();
@@ -40,7 +40,7 @@ impl Registry {
         script("schema-registry", &["kill", "--name", &self.name]);
     }
 
-    /// Starts it again, with the schemas that it had.
+    /// Starts it again with the schemas that it had.
     pub fn revive(&self) {
         script("schema-registry", &["start", "--name", &self.name]);
     }

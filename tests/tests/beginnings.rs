@@ -1,4 +1,4 @@
-//! Where `skysieve consume` begins, and goes on, on real Kafka.
+//! Where `skysieve consume` begins and continues, on real Kafka.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,7 +13,7 @@ use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique, 
 use skysieve_tests::setup::packets;
 use skysieve_tests::{alerts, binary, text};
 
-/// Alerts come at this pace while a member joins, so that there are some left when it has.
+/// The pace at which alerts arrive while a member joins, so that there are some left once it has joined.
 const PACE: Duration = Duration::from_millis(300);
 
 fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
@@ -22,7 +22,7 @@ fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Reads to the end; the lines, and what was told beside them.
+/// Reads to the end, and returns the lines and what was printed on stderr.
 #[track_caller]
 fn read(brokers: &str, topic: &str, arguments: &[&str]) -> (Vec<String>, String) {
     let output: Output = consume(brokers, topic, &[&["--until-end"], arguments].concat()).output().unwrap();
@@ -36,7 +36,7 @@ fn id(line: &str) -> i64 {
     object["id"].as_str().unwrap().parse().unwrap()
 }
 
-/// A member of a group that goes on until it is stopped.
+/// A member of a group that continues until it is stopped.
 struct Member {
     process: Child,
     ids: Arc<Mutex<Vec<i64>>>,
@@ -60,7 +60,7 @@ impl Member {
         self.ids.lock().unwrap().len()
     }
 
-    /// Ctrl-C; what it printed.
+    /// Stops it with Ctrl-C, and returns what it printed.
     fn leave(mut self) -> Vec<i64> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
@@ -76,7 +76,7 @@ impl Drop for Member {
     }
 }
 
-/// Fails unless the ids are these alerts', each once.
+/// Fails unless the ids are those of these alerts, each of them once.
 #[track_caller]
 fn exactly(mut got: Vec<i64>, alerts: &[SimulatedAlert]) {
     let mut expected: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
@@ -91,7 +91,7 @@ fn the_last_messages_of_a_topic_with_transactions() {
     let (name, output) = (unique("last"), unique("last-output"));
     [&name, &output].into_iter().for_each(|topic| create_topic(&brokers, topic, 1));
     let options = Options::new(&*brokers);
-    // What is committed is made up: the topic is empty, and a host would refuse to go on from there.
+    // The committed positions are made up: the topic is empty, and a host would refuse to continue from them.
     let begin = || {
         let lock = HostLock::new(&options, &name).unwrap();
         lock.open(std::slice::from_ref(&name), StartAt::Earliest, (*output).into()).unwrap().1
@@ -100,14 +100,14 @@ fn the_last_messages_of_a_topic_with_transactions() {
         let record = Record { topic: (*output).into(), key: Vec::new(), payload: "x".into(), headers: Vec::new() };
         (vec![record; count], vec![Position { topic: (*name).into(), partition: 0, offset: number }])
     };
-    // A transaction of one message each: every second offset is a transaction's end.
+    // These are transactions of one message each, so that every second offset is the end of a transaction.
     let [mut sink, _other] = begin();
     for number in 1..=10 {
         let (records, positions) = batch(number, 1);
         let sent = sink.send(records, positions);
         sink.commit(sent).unwrap();
     }
-    // Then one of many messages, which is aborted when the host begins anew.
+    // Then follows one of many messages, which is aborted when the host begins again.
     let (records, positions) = batch(11, 40);
     let _never_committed = sink.send(records, positions);
     let [mut sink, _other] = begin();
@@ -115,7 +115,7 @@ fn the_last_messages_of_a_topic_with_transactions() {
     let sent = sink.send(records, positions);
     sink.commit(sent).unwrap();
 
-    // Behind the table's head.
+    // The lines behind the head of the table.
     let lines = |arguments: &[&str]| read(&brokers, &output, &[&["--decode-off"], arguments].concat()).0.split_off(1);
     let all = lines(&["--from", "earliest", "--commit", "never"]);
     assert_eq!(all.len(), 12, "{all:?}");
@@ -136,7 +136,7 @@ fn members_that_all_begin_at_the_earliest_message_print_each_once() {
     let alerts = alerts(1, 600);
     let mut feeder = feeder(&brokers, &topic, 4);
     feed(&mut feeder, 4, packets(&alerts[..300]));
-    // The group has read it once before, so that the beginning is not where it left off.
+    // The group has read the topic once before, so that the beginning is not where it left off.
     assert_eq!(read(&brokers, &topic, &["--json", "--group", &group]).0.len(), 300);
     let arguments = ["--group", &group, "--from", "earliest"];
     let first = Member::join(&brokers, &topic, &arguments);
@@ -151,7 +151,7 @@ fn members_that_all_begin_at_the_earliest_message_print_each_once() {
     }
     assert!(second.printed() > 0, "the second member was given nothing");
     exactly([first.leave(), second.leave()].concat(), &alerts[..fed]);
-    // When all have left, it holds anew.
+    // After all members have left, `--from` applies again.
     exactly(
         read(&brokers, &topic, &["--json", "--group", &group, "--from", "earliest"])
             .0
@@ -181,9 +181,9 @@ fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
         }
         let has = |alert: &SimulatedAlert| first.ids.lock().unwrap().contains(&alert.id);
         wait_for("the member to read", || alerts[fed - 2..fed].iter().all(has));
-        // What was fed before the start is not told from what was fed after it. From here on everything counts.
+        // What was fed before the start can't be told from what was fed after it. From here on, everything counts.
         let (before, begun) = (first.printed(), fed);
-        // The new partitions have messages before anyone knows of them.
+        // The new partitions have messages before any member knows of them.
         Topics::new(&Options::new(&*brokers), TopicSettings::default()).unwrap().grow(&topic, 4).unwrap();
         let mut feeder_of_four = feeder(&brokers, &topic, 4);
         feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 80]));
@@ -218,7 +218,7 @@ fn a_group_whose_offsets_are_no_longer_there_is_told() {
     };
     exactly(read_ids(&["--limit", "10"]).0, &alerts[..10]);
 
-    // What retention does, too.
+    // Retention has the same effect.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("delete.json");
     std::fs::write(&file, r#"{"partitions": [{"topic": "alerts", "partition": 0, "offset": 25}], "version": 1}"#)
@@ -235,7 +235,7 @@ fn a_group_that_was_farther_than_the_topic_reaches_is_told() {
     let Some(brokers) = kafka() else { return };
     let (topic, group) = (unique("anew"), unique("anew-readers"));
     create_topic(&brokers, &topic, 1);
-    // As if the topic had been longer when the group read it.
+    // This is as if the topic had been longer when the group read it.
     let lock = HostLock::new(&Options::new(&*brokers), &group).unwrap();
     let [mut sink, _other] = lock.open(std::slice::from_ref(&topic), StartAt::Committed, "dead".into()).unwrap().1;
     let sent = sink.send(Vec::new(), vec![Position { topic: (*topic).into(), partition: 0, offset: 10_000 }]);

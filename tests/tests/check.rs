@@ -1,4 +1,4 @@
-//! `skysieve check` as an astronomer meets it.
+//! `skysieve check` as astronomers use it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use skysieve_tests::guest::{GuestField, reading};
 use skysieve_tests::{alerts, module, shared, skysieve, text};
 
-/// Runs `check --json`; the exit code and the object.
+/// Runs `check --json`, and returns the exit code and the object.
 fn check(filter: &str, config: &str, paths: &[PathBuf]) -> (i32, Value) {
     let mut arguments = vec!["check".into(), module(filter).into_os_string(), "--json".into()];
     if !config.is_empty() {
@@ -20,7 +20,7 @@ fn check(filter: &str, config: &str, paths: &[PathBuf]) -> (i32, Value) {
     (output.status.code().expect("it ended by itself"), report)
 }
 
-/// A folder of simulated packets, one a file, and their ids.
+/// Makes a folder of simulated packets, one in each file, and returns their ids.
 fn packets(count: usize) -> (tempfile::TempDir, Vec<i64>) {
     let folder = tempfile::tempdir().unwrap();
     let alerts = alerts(1, count);
@@ -70,7 +70,7 @@ fn broken_packets_are_named_and_the_others_judged() {
     }
 }
 
-/// A container of a hundred alerts, in two blocks. The text of the 51st is not UTF-8.
+/// A container of a hundred alerts in two blocks. The text of the 51st is not UTF-8.
 fn hundred() -> Vec<u8> {
     let schema = br#"{"type": "record", "name": "alert", "fields": [
         {"name": "objectId", "type": "string"}, {"name": "diaSourceId", "type": "long", "default": NaN}]}"#;
@@ -153,7 +153,7 @@ fn gzip_and_threads_make_no_difference() {
         let path = entry.unwrap().path();
         let target = gzipped.path().join(path.file_name().unwrap()).with_extension("avro.gz");
         let gzip = std::process::Command::new("gzip").arg("-c").arg(&path).output().unwrap();
-        // Padded with zeros, as tapes and some archives have them.
+        // The file is padded with zeros, as on tapes and in some archives.
         std::fs::write(target, [gzip.stdout, vec![0; 4]].concat()).unwrap();
     }
     for jobs in ["1", "3"] {
@@ -203,7 +203,7 @@ fn wrong_usage_says_what_to_do() {
     assert!(error.contains("mood") && error.contains("odd.wasm"), "{error}");
 }
 
-/// Runs `check` on a guest of these fields; the exit code, the object and what went to stderr.
+/// Runs `check` on a guest with these fields, and returns the exit code, the object and what was printed on stderr.
 fn check_guest(fields: &[GuestField<'_>], arguments: &[&str], paths: &Path) -> (i32, Value, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("guest.wasm");
@@ -284,7 +284,7 @@ fn annotations_logs_and_files_are_shown() {
     }
 }
 
-/// What `check` says of the filter `odd`, to people.
+/// What `check` prints for people about the filter `odd`.
 fn printed(arguments: &[&str], path: &Path) -> String {
     let odd = module("odd");
     let first = ["check".as_ref(), odd.as_os_str(), path.as_os_str()];
@@ -302,7 +302,7 @@ fn the_same_fault_is_told_once() {
     assert_eq!(groups[0]["alerts"][0]["id"], culprits[0].to_string());
     assert_eq!(report["faults"].as_array().unwrap().len(), culprits.len());
     let printed = printed(&["--config", config], folder.path());
-    // Once as a fault, once as a message of the filter.
+    // It occurs once as a fault, and once as a message of the filter.
     assert_eq!(printed.matches("is not to my taste").count(), 2, "{printed}");
     assert!(printed.contains(&format!("{} × trap: ", culprits.len())), "{printed}");
     assert!(printed.contains(&format!("alert {} in {}", culprits[0], folder.path().display())), "{printed}");
@@ -324,7 +324,7 @@ fn a_packet_in_a_file_of_many_is_told_with_its_place() {
     file.extend(schema);
     file.push(0);
     file.extend(sync);
-    // Three texts of a byte each, of which the second is not UTF-8.
+    // Three texts of one byte each, of which the second is not UTF-8.
     file.extend([6, 12, 2, b'a', 2, 0xff, 2, b'c']);
     file.extend(sync);
     let folder = tempfile::tempdir().unwrap();
@@ -358,7 +358,7 @@ fn a_config_file_is_either_the_config_or_a_hosts_settings() {
     assert_eq!((code, ids(&report).len(), &report["visits"][0]["over_quota"]), (0, all.len(), &10.into()));
     assert!(report["filter"]["config"].as_str().unwrap().ends_with("odd.toml, as it is"), "{report}");
     for config in ["[config]\nmode = 'accept'", "config = \"\"\"\nmode = 'accept'\n\"\"\""] {
-        // As a table is the last of a file, and text is not.
+        // A table has to be the last item of a file, but a text does not.
         let settings = format!("quota = 7\nlimits.fuel = 20_000_000\n{config}");
         let (code, report, error) = run(&settings);
         assert_eq!(code, 0, "{error}");

@@ -1,4 +1,4 @@
-//! `skysieve consume` as a subscriber meets it, on the embedded broker.
+//! `skysieve consume` as subscribers use it, on the embedded broker.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
@@ -12,8 +12,9 @@ use skysieve::kafka::{EmbeddedBroker, Feeder};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{alerts, binary, root, shared, skysieve, text};
 
-/// So long the mock cluster waits for others when a member has left. Less than the 3 s of its first wait would
-/// not do, nor would different ones in a group: it forgets members while they wait.
+/// The session timeout is how long the mock cluster waits for the other members after one has left. It must be more
+/// than the 3 s of the cluster's first wait, and the same for all members of a group, because the cluster forgets
+/// members while they wait.
 const HASTE: [&str; 4] = ["-X", "session.timeout.ms=4000", "-X", "heartbeat.interval.ms=100"];
 
 /// A broker with alerts in the two partitions of `alerts`.
@@ -45,7 +46,7 @@ fn consume(broker: &EmbeddedBroker, arguments: &[&str]) -> Output {
     skysieve(given.iter().chain(&HASTE).chain(arguments))
 }
 
-/// Reads to the end; the lines.
+/// Reads to the end, and returns the lines.
 #[track_caller]
 fn read(broker: &EmbeddedBroker, arguments: &[&str]) -> Vec<String> {
     let output = consume(broker, &[&["--until-end"], arguments].concat());
@@ -61,7 +62,7 @@ fn ids_of(lines: &[String]) -> BTreeSet<i64> {
     objects(lines).iter().map(|object| object["id"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-/// A subscriber that goes on until it is stopped; killed when it goes out of scope.
+/// A subscriber that continues until it is stopped. It is killed when it goes out of scope.
 struct Running(Child);
 
 impl Running {
@@ -79,7 +80,7 @@ impl Running {
         Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
     }
 
-    /// The exit code, once it has ended by itself.
+    /// Returns the exit code once it has ended by itself.
     fn end(&mut self) -> Option<i32> {
         self.0.wait().unwrap().code()
     }
@@ -154,7 +155,7 @@ fn a_reader_that_has_enough_ends_it() {
     assert!(lines.next().is_some());
     drop(lines);
     let more = alerts(2, 20);
-    // The pipe is found broken when something is written to it.
+    // The command finds out that the pipe is broken when it writes to it.
     send(&broker, &bytes(&more));
     assert_eq!(running.end(), Some(0));
 }
@@ -175,7 +176,7 @@ fn members_of_a_group_share_the_stream() {
             std::thread::spawn(move || lines.collect::<Vec<String>>())
         })
         .collect();
-    // Until both members have joined, one has it all: so alerts come for a while.
+    // Until both members have joined, one of them has everything, so alerts keep coming for a while.
     let begun = Instant::now();
     for batch in all.chunks(20) {
         send(&broker, &bytes(batch));

@@ -1,4 +1,4 @@
-//! `skysieve demo`: the whole system, and an accounting that adds up.
+//! `skysieve demo` runs the whole system, and its accounting adds up.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The commands that README and the other documents show: they are understood, and the first ones are run.
+//! The commands in README and the other documents: all are valid, and the first ones are run.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +7,7 @@ use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::host::Host;
 use skysieve_tests::{alerts, binary, module, root, text};
 
-/// README, the guides, and what a new project has to say.
+/// README, the guides, and the README of a new project.
 fn documents() -> Vec<(PathBuf, String)> {
     let mut paths = vec![root().join("README.md"), root().join("guest-sdk/README.md")];
     paths.push(root().join("host/src/commands/template/README.md.in"));
@@ -52,7 +52,7 @@ fn blocks(document: &str) -> Vec<Vec<&str>> {
     blocks
 }
 
-/// Lines that begin with a command, with those that continue them.
+/// The lines that begin with a command, including their continuation lines.
 fn commands(document: &str, program: &str) -> Vec<String> {
     let mut found = Vec::new();
     for block in blocks(document) {
@@ -62,7 +62,7 @@ fn commands(document: &str, program: &str) -> Vec<String> {
     found
 }
 
-/// Pieces of text in backticks that begin with a command.
+/// The pieces of text in backticks that begin with a command.
 fn quoted<'d>(document: &'d str, program: &str) -> Vec<&'d str> {
     let pieces = document.split('`').skip(1).step_by(2);
     pieces.filter(|piece| piece.starts_with(&format!("{program} ")) && !piece.contains('…')).collect()
@@ -116,7 +116,7 @@ fn the_version_is_shown() {
     assert_eq!(text(&output.stdout), format!("skysieve {}\n", env!("CARGO_PKG_VERSION")));
 }
 
-/// A host on a broker of its own, and what has to outlive it.
+/// A host on a broker of its own. Both have to be kept.
 fn host() -> (EmbeddedBroker, Host) {
     let broker = EmbeddedBroker::start().unwrap();
     for topic in ["alerts", "lsst-alerts", "my-filter", "x", "t-dead-letters", "t-quotas"] {
@@ -142,7 +142,7 @@ fn the_first_ten_minutes_work() {
     let output = bash(&format!("curl() {{ command curl -fsS \"$@\"; }}\n{script}"), folder.path(), &[]);
     succeeds(&output, &script);
     assert_eq!(host.filter("my-filter")["state"], "active");
-    // As the new project's own README says: with the file of settings.
+    // The new project's own README says to upload it with its settings file.
     let project = folder.path().join("my-filter");
     for command in commands(&std::fs::read_to_string(project.join("README.md")).unwrap(), "curl") {
         let command = command.replace("http://host:8080", host.url());

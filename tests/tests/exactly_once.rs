@@ -1,4 +1,4 @@
-//! Nothing lost and nothing doubled on real Kafka, whatever is killed.
+//! On real Kafka, nothing is lost and nothing is duplicated, whatever is killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use skysieve_tests::setup::{Setup, packets};
 use skysieve_tests::{alerts, module, skysieve, text};
 
 const FILTERS: i64 = 100;
-/// Filters whose verdicts are those of `skysieve check`; the others accept ids that a number divides.
+/// The number of filters whose verdicts are those of `skysieve check`; the others accept ids that a number divides.
 const CHECKED: i64 = 4;
 
-/// A host of a hundred filters without a quota, or with the usual one.
+/// A host with a hundred filters, without a quota or with the usual one.
 fn setup(name: &str, quota: Option<u32>) -> Setup {
     let setup = Setup::new(name, &[]);
     let quota = quota.map(|quota| format!("quota = {quota}\n")).unwrap_or_default();
@@ -62,7 +62,7 @@ fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
     odd.chain(bright).collect()
 }
 
-/// The ids that came on each topic, in ascending order, with their visits.
+/// The ids that arrived on each topic, in ascending order, with their visits.
 fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
     let packets: BTreeMap<i64, &SimulatedAlert> = alerts.iter().map(|alert| (alert.id, alert)).collect();
     let mut came: BTreeMap<String, Vec<(i64, Visit)>> = names().into_iter().map(|name| (name, Vec::new())).collect();
@@ -77,7 +77,7 @@ fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTree
     came
 }
 
-/// Each filter's topic holds the very ids that it accepts, none missing, none twice.
+/// Checks that the topic of each filter has exactly the ids that it accepts, none missing and none twice.
 fn assert_exact(brokers: &str, prefix: &str, alerts: &[SimulatedAlert]) {
     let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
     let came = came(&read_all(brokers, &topics), prefix, alerts);
@@ -88,7 +88,8 @@ fn assert_exact(brokers: &str, prefix: &str, alerts: &[SimulatedAlert]) {
     }
 }
 
-/// Of each visit, each filter's topic holds `quota` of the ids that it accepts, or all if they are fewer.
+/// Checks that, for each visit, the topic of each filter has `quota` of the ids that it accepts, or all of them if they
+/// are fewer.
 fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: usize) {
     let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
     let came = came(&read_all(brokers, &topics), prefix, alerts);
@@ -107,7 +108,7 @@ fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: 
     }
 }
 
-/// So many kills: 10, or as many as the soak test asks for.
+/// The number of kills: 10, or as many as the soak test asks for.
 fn kills() -> usize {
     std::env::var("SKYSIEVE_TEST_KILLS").map_or(10, |kills| kills.parse().expect("SKYSIEVE_TEST_KILLS is a number"))
 }
@@ -129,7 +130,7 @@ fn a_host_that_is_killed_again_and_again() {
             std::thread::sleep(Duration::from_millis(10));
         }
         if kill < kills() {
-            // Anywhere in the batches that are on their way.
+            // The kill may hit any of the batches in progress.
             std::thread::sleep(Duration::from_millis(kill as u64 * 37 % 150));
             hosts.into_iter().for_each(Host::kill);
         } else {
@@ -222,7 +223,7 @@ fn a_mirror_that_is_killed_and_comes_back() {
     maker.kill();
     feed(&mut feeder, 2, packets(&alerts[800..]));
     maker.revive();
-    // Offsets of a mirror have gaps: its transactions' marks take some.
+    // The offsets of a mirror have gaps, because the markers of its transactions take some.
     host.await_done(alerts.len() as u64);
     assert_eq!(host.stop().0, Some(0));
     assert_exact(&mirror.brokers, &setup.prefix(), &alerts);

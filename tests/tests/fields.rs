@@ -1,5 +1,5 @@
-//! What a filter's author is told at upload: of fields that the stream's alerts lack, or have in another kind, and of
-//! settings that no host takes.
+//! What a filter's author is told at upload about fields that the stream's alerts lack or have in another kind, and
+//! about settings that no host accepts.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ fn upload(fields: &[GuestField<'_>]) -> Upload {
     Upload { module: reading(fields), ..Upload::default() }
 }
 
-/// Sends a few LSST alerts through filters that were there before the first of them.
+/// Sends a few LSST alerts through filters that were added before the first of them.
 fn run(filters: &[(&str, Upload)]) -> (Vec<Record>, Handle) {
     let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
     let (mut pipeline, handle) = Pipeline::new(config(), engine, Arc::new(Schemas::builtin())).unwrap();
@@ -32,7 +32,7 @@ fn run(filters: &[(&str, Upload)]) -> (Vec<Record>, Handle) {
     (sink.records(), handle)
 }
 
-/// The filter's status, once it has a warning.
+/// Returns the filter's status once it has a warning.
 fn warned(handle: &Handle, name: &str) -> Status {
     wait_for("a warning", || !handle.get(name).unwrap().warnings.is_empty());
     handle.get(name).unwrap()
@@ -75,7 +75,7 @@ fn an_upload_is_told_and_a_strict_one_is_refused() {
         upload(&[ID, ("prvDiaSuorces[].psfFlux", "double", true)]),
         "nearest: prvDiaSources[].psfFlux",
     );
-    // ZTF's fields, all of them optional or histories: it would accept every alert of LSST.
+    // It reads ZTF's fields, all of which are optional or histories, so it would accept every alert of LSST.
     let other = upload(&[("candidate.magpsf", "float", true), ("prv_candidates[].jd", "double", true)]);
     warned_at_upload(&handle, other, "the filter reads nothing that this stream's schemas have (lsst.v11_1.alert)");
 }

@@ -1,4 +1,4 @@
-//! `skysieve host` as a process, on the embedded broker: files, uploads, signals.
+//! `skysieve host` as a process on the embedded broker: files, uploads, signals.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,7 +18,7 @@ fn broker(topics: &[&str]) -> EmbeddedBroker {
 }
 
 fn feeder(options: &Options) -> Feeder {
-    // A few small alerts: nothing has to wait.
+    // These are a few small alerts, so that nothing has to wait.
     let consumed = AtomicI64::new(0);
     Feeder::new(options, "alerts", 2, Arc::new(move |_| consumed.fetch_add(1, Ordering::Relaxed))).unwrap()
 }
@@ -30,7 +30,7 @@ fn send(feeder: &mut Feeder, alerts: &[SimulatedAlert]) {
     feeder.finish().unwrap();
 }
 
-/// Reads `count` messages; their keys, sorted.
+/// Reads `count` messages, and returns their keys in order.
 fn receive(subscriber: &mut Subscriber, count: usize) -> Vec<i64> {
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut keys = Vec::new();

@@ -1,4 +1,4 @@
-//! A host on real Kafka: bad messages, quotas over visits, topics, partitions, where to begin.
+//! A host on real Kafka: bad messages, quotas over several visits, topics, partitions, and where to begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn bad_messages_among_good_ones() {
     let setup = Setup::new("bad", &[ALL]);
     let good = alerts(1, 1000);
     let mut bad: Vec<Vec<u8>> = vec![b"no alert at all".to_vec(), vec![0xff; 3], Vec::new(), Vec::new()];
-    // Random bytes behind a header that is in order; and a packet of 2 MB, more than the dead letters' topic takes.
+    // These are random bytes behind a sound header, and a packet of 2 MB, more than the topic for dead letters takes.
     bad.extend((0..20u8).map(|seed| {
         let noise = (0..200u32).map(|n| (n.wrapping_mul(2_654_435_761).rotate_left(u32::from(seed)) >> 13) as u8);
         [0, 0, 0, 4, 0x4d].into_iter().chain(noise).collect()
@@ -48,7 +48,7 @@ fn bad_messages_among_good_ones() {
     let messages = read_all(&brokers, &[setup.topic("all"), letters.clone()]);
     let mut all: Vec<i64> = good.iter().map(|alert| alert.id).collect();
     all.sort_unstable();
-    // One of the eight has sound framing, and its broken part is behind all wanted fields.
+    // One of the eight has a sound framing, and its broken part is behind all fields that are read.
     let mut judged = ids(&messages, &setup.topic("all"));
     judged.retain(|id| good.iter().any(|alert| alert.id == *id));
     assert_eq!(judged, all);
@@ -93,7 +93,7 @@ fn quotas_of_visits_that_interleave() {
     assert_eq!(host.stop().0, Some(0));
     let host = setup.start(&brokers, &topic, &[]);
     feed(&mut feeder, 16, mixed[half..].iter().cloned());
-    // Of a visit that is long over.
+    // This alert is from a visit that ended long ago.
     feed(&mut feeder, 16, packets(std::slice::from_ref(late)));
     host.await_committed(all.len() as i64);
     assert_eq!(host.stop().0, Some(0));
@@ -123,7 +123,7 @@ fn schemas_mixed_in_one_topic() {
     let ztf: Vec<Bytes> = folder("ztf/visits").take(20).chain(folder("ztf/packets")).collect();
     let topic = unique("mixed");
     create_topic(&brokers, &topic, 3);
-    // `odd` names alternatives for all surveys; what `bright` requires, LSST's schemas lack.
+    // `odd` names alternatives for all surveys, but LSST's schemas lack what `bright` requires.
     let setup = Setup::new(
         "mixed",
         &[

@@ -1,4 +1,4 @@
-//! What hosts publish, compressed and too large, on real Kafka.
+//! How hosts publish compressed records, and records that are too large, on real Kafka.
 
 use bytes::Bytes;
 use skysieve::kafka::{
@@ -7,10 +7,10 @@ use skysieve::kafka::{
 use skysieve::pipeline::{Position, Published, Record, Sink};
 use skysieve_tests::kafka::{create_topic, kafka, read_all, unique};
 
-/// More than a topic takes unless told otherwise.
+/// This is more than a topic takes by default.
 const LARGE: usize = 1_500_000;
 
-/// A host's name, which is also its stream, and an output.
+/// The name of a host, which is also that of its stream, and an output.
 struct Stage {
     options: Options,
     name: String,
@@ -58,7 +58,7 @@ impl Stage {
     }
 }
 
-/// Bytes that no codec makes fewer.
+/// Bytes that no codec can compress.
 fn noise(bytes: usize) -> Bytes {
     let mut state = 88_172_645_463_325_252u64;
     let next = |_| {
@@ -70,7 +70,7 @@ fn noise(bytes: usize) -> Bytes {
     (0..bytes).map(next).collect()
 }
 
-/// Bytes that every codec makes fewer.
+/// Bytes that every codec can compress.
 fn pattern(bytes: usize) -> Bytes {
     (0..bytes).map(|at| (at / 100) as u8).collect()
 }
@@ -80,7 +80,7 @@ fn every_compression_is_taken_and_read() {
     for compression in Compression::ALL {
         let Some(mut stage) = Stage::new(compression.name(), compression) else { return };
         let mut sink = stage.sink();
-        // The broker reads every record before it takes a batch, and the subscriber reads them once more.
+        // The broker reads every record before it accepts a batch, and the subscriber reads them once more.
         let payloads: Vec<Bytes> = (0..200).map(|number| pattern(1000 + 37 * number)).chain([noise(5000)]).collect();
         assert_eq!(stage.publish(&mut sink, &payloads), Published::default(), "{compression}");
         let came: Vec<Bytes> = stage.published(&stage.output).into_iter().map(|message| message.payload).collect();
@@ -95,7 +95,7 @@ fn what_came_compressed_is_published_though_it_is_large() {
         let mut sink = stage.sink();
         let payloads = [pattern(100), pattern(LARGE), pattern(200)];
         assert_eq!(stage.publish(&mut sink, &payloads), Published::default());
-        // The topic is known by now.
+        // The topic's limit is known by now.
         assert_eq!(stage.publish(&mut sink, &[pattern(LARGE + 1)]), Published::default());
         let mut sizes: Vec<usize> =
             stage.published(&stage.output).iter().map(|message| message.payload.len()).collect();

@@ -1,4 +1,4 @@
-//! `skysieve new`, `build` and `check`, one after another: what a filter's author does first.
+//! `skysieve new`, `build` and `check` one after the other, as a filter's author begins.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ fn cargo_test(project: &Path) {
     assert!(said.lines().any(|line| line.starts_with("test ") && line.ends_with("... ok")), "{said}");
 }
 
-/// Runs `skysieve build`, with what earlier runs of the tests have compiled of dependencies.
+/// Runs `skysieve build`, with the dependencies that earlier runs of the tests have compiled.
 fn build(project: &Path) -> Output {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let mut command = Command::new(binary());

@@ -1,4 +1,4 @@
-//! Where a host reads on when its offsets and its topics are not what they were, on real Kafka.
+//! Where a host continues if its offsets or its topics have changed, on real Kafka.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -12,7 +12,7 @@ use skysieve::kafka::{
 use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique};
 
-/// A topic of alerts and a host, both of the same name.
+/// A topic of alerts and a host, which have the same name.
 struct Stage {
     options: Options,
     name: String,
@@ -49,7 +49,7 @@ impl Stage {
         sink.commit(sent).unwrap();
     }
 
-    /// Deletes the topic, and creates another one of its name.
+    /// Deletes the topic, and creates another one with the same name.
     fn recreate(&self) {
         self.topics.delete(&self.name).unwrap();
         self.create_again();
@@ -57,7 +57,7 @@ impl Stage {
 
     fn create_again(&self) {
         let deadline = Instant::now() + Duration::from_secs(60);
-        // For a moment the brokers know both that it is gone and that it is there.
+        // For a moment, the brokers say both that it is gone and that it exists.
         while self.topics.limited(&self.name, 1 << 20).is_err() || self.topics.delete_records(&self.name, 0, 0).is_err()
         {
             assert!(Instant::now() < deadline, "the topic is not created");
@@ -65,7 +65,7 @@ impl Stage {
     }
 }
 
-/// The texts of the next messages, committed as a pipeline does.
+/// Returns the texts of the next messages, and commits them as a pipeline does.
 fn read(stage: &Stage, source: &mut KafkaSource, sink: &mut KafkaSink, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -81,7 +81,7 @@ fn read(stage: &Stage, source: &mut KafkaSource, sink: &mut KafkaSink, count: us
     texts
 }
 
-/// What a pipeline does every 10 s that has nothing to do.
+/// Does what an idle pipeline does every 10 s.
 fn keep_alive(sink: &mut KafkaSink) {
     let sent = sink.send(Vec::new(), Vec::new());
     sink.commit(sent).unwrap();
@@ -105,7 +105,7 @@ fn messages_that_were_deleted_before_they_were_read_stop_the_host_or_are_counted
     let (mut source, [mut sink, _]) = stage.try_open(LostOffsets::Earliest).unwrap();
     assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("old", 10)[6..]);
     assert_eq!(source.watch().lags()[0].lost, 3);
-    // Nothing is lost where all of what is gone was read.
+    // Nothing is lost if everything that is gone had been read.
     stage.topics.delete_records(&stage.name, 0, 10).unwrap();
     stage.try_open(LostOffsets::Stop).unwrap();
 }
@@ -208,7 +208,7 @@ fn a_batch_that_cannot_be_decompressed_is_told_with_its_place() {
 #[test]
 fn lag_is_of_messages_not_of_markers_and_an_open_transaction_is_lag() {
     let Some(stage) = Stage::new("lag", 1) else { return };
-    // Another host's outputs are this one's alerts: they come in transactions.
+    // The alerts of this host are the outputs of another one, and come in transactions.
     let name = format!("{}-before", stage.name);
     create_topic(&stage.options.brokers, &name, 1);
     let lock = HostLock::new(&stage.options, &name).unwrap();

@@ -1,4 +1,4 @@
-//! Alerts of surveys other than LSST and ZTF, on their way through the host and to subscribers.
+//! Alerts of surveys other than LSST and ZTF, from the host to subscribers.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use skysieve_tests::avro::{double, long, packet, text};
 use skysieve_tests::pipeline::{config, odd};
 use skysieve_tests::{skysieve, text as utf8};
 
-/// A stream of packets that came at these times.
+/// A stream of packets that arrived at these times.
 struct Timed(VecDeque<Message>);
 
 impl Timed {
@@ -39,7 +39,7 @@ impl Source for Timed {
     }
 }
 
-/// Sends the packets through a filter that accepts all.
+/// Sends the packets through a filter that accepts everything.
 fn run(surveys: Surveys, packets: Timed) -> (Vec<Record>, Handle) {
     let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
     let config = skysieve::pipeline::Config { surveys, ..config() };
@@ -50,7 +50,7 @@ fn run(surveys: Surveys, packets: Timed) -> (Vec<Record>, Handle) {
     (sink.records().into_iter().filter(|record| &*record.topic == "all").collect(), handle)
 }
 
-/// An alert of DECam's kind: the time of its exposure, and no number of it.
+/// An alert like DECam's, which has the time of its exposure but no number of it.
 fn decam(id: i64, mjd: f64) -> Vec<u8> {
     let fields = r#"{"name": "objectId", "type": "string"}, {"name": "candid", "type": "long"},
         {"name": "candidate", "type": {"type": "record", "name": "candidate", "fields": [
@@ -58,7 +58,7 @@ fn decam(id: i64, mjd: f64) -> Vec<u8> {
     packet("alert", fields, &[text("DC23abc"), long(id), double(mjd), double(1.0)])
 }
 
-/// An alert that tells neither visit nor time.
+/// An alert with neither visit nor time.
 fn timeless(id: i64) -> Vec<u8> {
     let fields = r#"{"name": "objectId", "type": "string"}, {"name": "candid", "type": "long"},
         {"name": "shot", "type": ["null", "string"]}"#;
@@ -71,7 +71,7 @@ fn nights_that_tell_only_a_modified_julian_date_have_a_quota_each() {
     assert_eq!(records.len(), 40);
     assert_eq!(records[7].key, b"7");
     assert_eq!(handle.health().without_visit, 0);
-    // Alerts of one exposure share one.
+    // Alerts of one exposure share a quota.
     let (records, _) = run(Surveys::default(), Timed::new((0..40).map(|id| (decam(id, 6e4), None))));
     assert_eq!(records.len(), 20);
 }
@@ -98,7 +98,7 @@ fn fields_that_the_user_names_are_ids_and_visits() {
     assert!(handle.get("all").unwrap().recent_visits.iter().any(|visit| visit.visit == "shot 2"));
 }
 
-/// An alert of WINTER's kind: cutouts of other names, as bytes, one of them empty, one null, one in a record.
+/// An alert like WINTER's: cutouts with other names, as bytes, one of them empty, one null, and one in a record.
 fn winter(id: &str, science: &[u8]) -> Vec<u8> {
     let fields = r#"{"name": "objectid", "type": "string"}, {"name": "candid", "type": "string"},
         {"name": "candidate", "type": {"type": "record", "name": "candidate", "fields": [

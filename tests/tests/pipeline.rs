@@ -1,4 +1,4 @@
-//! The pipeline with real modules and alerts, between an in-memory stream and sink.
+//! The pipeline with real modules and alerts, and with a stream and a sink in memory.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -24,7 +24,7 @@ fn start(config: Config) -> (Pipeline, Handle) {
     Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap()
 }
 
-/// Sends the packets through the filters; the records, and the filters' last states.
+/// Sends the packets through the filters, and returns the records and the handle.
 fn run(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {
     let (mut pipeline, handle) = start(config);
     let prepared = filters.iter().map(|(name, upload)| handle.prepare(name, upload.clone()).unwrap());
@@ -75,7 +75,8 @@ fn accepted_alerts_come_as_they_were_with_headers() {
 #[test]
 fn quotas_count_per_visit_when_visits_interleave() {
     let mut all = alerts(3, 100);
-    // One visit after another becomes: first of each, second of each, …; the last of the first visit comes late.
+    // The visits are interleaved: the first alert of each, the second of each, and so on; the last alert of the first
+    // visit comes late.
     let mut mixed: Vec<_> = (0..100).flat_map(|at| [at, at + 100, at + 200]).map(|at| all[at].clone()).collect();
     mixed.push(all.swap_remove(99));
     let filters =
@@ -102,7 +103,7 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     let mut messages = packets(&all);
     messages.insert(7, Bytes::new());
     messages.insert(50, Bytes::from_static(b"no alert at all"));
-    // Cut in a field that is read; what lies behind the last of them is not looked at.
+    // The packet is cut within a field that is read; the bytes behind the last such field are not checked.
     messages.insert(51, messages[0].slice(..20));
     messages.insert(52, Bytes::from_static(b"\0\0\0\xff\xff rest"));
     let faults = FaultLimits { dead_letters_per_visit: 100, ..FaultLimits::default() };
@@ -142,7 +143,7 @@ fn faults_and_broken_packets_become_dead_letters_and_the_stream_goes_on() {
     assert_eq!(health.dead_letters, letters.len() as u64);
 }
 
-/// Takes its time, and notes how much came at once.
+/// A sink that takes its time, and records how much it was sent at once.
 #[derive(Clone, Default)]
 struct SlowSink {
     kept: MemorySink,
@@ -168,7 +169,7 @@ fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
     let batch = BatchLimits { bytes: 2 << 20, ..BatchLimits::default() };
     let (pipeline, _handle) = start(Config { batch, ..config() });
     let (source, sender) = MemorySource::new("alerts");
-    // No alerts: each becomes a dead letter with its payload.
+    // These are not alerts, so each becomes a dead letter with its payload.
     (0..1000).for_each(|_| sender.send(vec![0; 100_000].into()).unwrap());
     drop(sender);
     let sink = SlowSink::default();
@@ -180,7 +181,7 @@ fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
     assert!(committed.is_sorted() && committed.last() == Some(&1000), "{committed:?}");
     let bytes = sink.bytes.lock().unwrap();
     assert!(bytes.iter().any(|&bytes| bytes > 5 << 20), "some go together: {bytes:?}");
-    // A transaction that has less than 8 MiB may take one more batch, of 2 MiB and what made it full.
+    // A transaction with less than 8 MiB may take one more batch, which has 2 MiB and the message that made it full.
     assert!(bytes.iter().all(|&bytes| bytes < 11 << 20), "not too many: {bytes:?}");
 }
 
@@ -198,7 +199,7 @@ fn a_filter_that_fails_too_often_is_suspended_alone() {
 
 #[test]
 fn a_field_that_the_alerts_lack_faults_or_refuses_the_upload() {
-    // A ZTF filter before any alert was seen: nothing is known against it.
+    // A ZTF filter is accepted before any alert has been seen, because nothing speaks against it.
     let upload = Upload { module: std::fs::read(module("bright")).unwrap(), ..Upload::default() };
     let (records, handle) = run(config(), &[("ztf", upload.clone())], packets(&alerts(1, 30)));
     let counts = status(&handle, "ztf").counts;
@@ -206,7 +207,7 @@ fn a_field_that_the_alerts_lack_faults_or_refuses_the_upload() {
     let letter = on(&records, "dead").next().unwrap();
     assert_eq!(header(letter, "skysieve-kind"), "field");
     assert!(header(letter, "skysieve-reason").contains("candidate.magpsf"), "{letter:?}");
-    // Now the stream is known.
+    // Now the schema of the stream is known.
     let Err(FilterError::Refused(reason)) = handle.prepare("ztf", upload) else { panic!("it was not refused") };
     assert!(reason.contains("candidate.magpsf"), "{reason}");
 }
@@ -285,7 +286,7 @@ fn quotas_go_on_after_a_restart_and_with_the_next_version() {
     assert_eq!(on(&sink.records(), "quotas").last().unwrap().payload, "7");
 }
 
-/// Finds every accepted alert too large.
+/// A sink that finds every accepted alert too large.
 #[derive(Clone, Default)]
 struct SmallSink(MemorySink);
 
@@ -320,7 +321,7 @@ fn outputs_too_large_for_their_topic_have_a_count_of_their_own_and_use_no_quota(
     std::thread::scope(|scope| {
         let output = sink.clone();
         let host = scope.spawn(move || pipeline.run(source, [output], &AtomicBool::new(false)));
-        // Each time the quota has room for twenty, as none of those before was published.
+        // Each time the quota has room for twenty alerts, because none of the earlier ones was published.
         for round in 1..=5u64 {
             stream[(round as usize - 1) * 20..round as usize * 20]
                 .iter()
@@ -341,7 +342,7 @@ fn outputs_too_large_for_their_topic_have_a_count_of_their_own_and_use_no_quota(
     assert_eq!(on(&sink.0.records(), "dead").count(), 100);
 }
 
-/// A registry's client with a bug.
+/// A client of a registry that has a bug.
 #[derive(Debug)]
 struct Panics;
 
@@ -383,7 +384,7 @@ fn of_more_counters_than_are_kept_the_newest_survive_a_restart() {
     config.topics.quotas = Some("quotas".into());
     let all = alerts(1, 40);
     let visit = all[0].visit;
-    // The visit that goes on after the restart was the last; five nights of others were before.
+    // The visit that continues after the restart was the last one; before it, there were five nights of others.
     let mut counters: Vec<(Vec<u8>, Vec<u8>)> = (0..5000)
         .map(|number| (format!("odd/{}", Visit::Number(number * 7919).key()).into_bytes(), b"20".to_vec()))
         .collect();
@@ -399,7 +400,7 @@ fn of_more_counters_than_are_kept_the_newest_survive_a_restart() {
     pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
     let counts = status(&handle, "odd").counts;
     assert_eq!((counts.accepted, counts.over_quota), (2, 38));
-    // The forgotten counters' records are deleted: their keys come with tombstones.
+    // The records of the forgotten counters are deleted: there are tombstones with their keys.
     let records = sink.records();
     let tombstones: Vec<_> = on(&records, "quotas").filter(|record| record.payload.is_empty()).collect();
     assert_eq!(tombstones.len(), 5001 - 4096);

@@ -8,10 +8,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::{alerts, binary, module, text};
 
-/// What a shell reports for a program that SIGPIPE has ended.
+/// The code that a shell reports for a program that was ended by SIGPIPE.
 const READER_GONE: i32 = 141;
 
-/// Runs a command into a pipe of which nothing, or one line, is read; its status and what it said on stderr.
+/// Runs a command into a pipe from which some lines or none are read. Returns its status and what it printed on stderr.
 fn into_head(arguments: &[&str], lines: usize) -> (ExitStatus, String) {
     let mut command = Command::new(binary());
     let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

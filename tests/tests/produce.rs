@@ -1,4 +1,4 @@
-//! `skysieve produce` as a process: what comes to its topic, and what it says.
+//! `skysieve produce` as a process: what arrives in its topic, and what it reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,8 @@ use skysieve::kafka::{EmbeddedBroker, Options, Received, Subscriber};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{binary, python, root, shared, text};
 
-/// A topic of a broker: real Kafka at `SKYSIEVE_TEST_KAFKA`, else an embedded one (which keeps 5 MB a partition).
+/// A topic on real Kafka at `SKYSIEVE_TEST_KAFKA` or, failing that, on an embedded broker (which keeps 5 MB for each
+/// partition).
 struct Topic {
     name: String,
     options: Options,
@@ -24,7 +25,7 @@ impl Topic {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("produce-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         match std::env::var("SKYSIEVE_TEST_KAFKA") {
-            // The brokers create it.
+            // The brokers create the topic.
             Ok(brokers) => Topic { name, options: Options::new(brokers), _embedded: None },
             Err(_) => {
                 let broker = EmbeddedBroker::start().unwrap();
@@ -45,14 +46,14 @@ impl Topic {
         self.command(line).output().unwrap()
     }
 
-    /// Runs to success; the objects printed.
+    /// Runs the command, which must succeed, and returns the objects that it printed.
     fn report(&self, line: &str) -> Vec<Value> {
         let output = self.produce(&format!("{line} --json"));
         assert_eq!(output.status.code(), Some(0), "{}{}", text(&output.stdout), text(&output.stderr));
         objects(&output)
     }
 
-    /// Reads so many messages, and makes sure that there are no more.
+    /// Reads this many messages, and checks that there are no more.
     fn receive(&self, count: usize) -> Vec<Received> {
         let mut subscriber = Subscriber::new(&self.options, std::slice::from_ref(&self.name)).unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -184,7 +185,7 @@ fn what_is_not_delivered_is_counted() {
     let config = Config { stamps: false, ..Config::default() };
     let sizes: Vec<usize> = Simulator::new(Survey::Lsst, config).visit(100).map(|alert| alert.bytes.len()).collect();
     let limit = sizes.iter().max().unwrap() - 100;
-    // With its key and librdkafka's overhead.
+    // The size of a message includes its key and librdkafka's overhead.
     let too_large = sizes.iter().filter(|size| **size + 19 + 300 > limit).count();
     let line = "--simulate lsst --no-stamps --alerts-per-visit 100 --json";
     let output = topic.produce(&format!("{line} -X message.max.bytes={limit}"));
@@ -218,7 +219,7 @@ fn a_rate_is_kept_and_an_interrupt_ends_cleanly() {
     topic.receive(21 + delivered as usize);
 }
 
-/// ZTF packets of one visit each, in any framing, as fastavro reads them.
+/// fastavro reads ZTF packets, all of one visit, in any framing.
 #[test]
 fn python_reads_what_was_changed() {
     let (Some(shared), Some(python)) = (shared(), python()) else { return };

@@ -1,5 +1,5 @@
-//! What a filter in Rust has in its hands, of every type that an alert's schema may have and every type that it may ask
-//! for: from the alert's bytes through the host's decoder and the SDK.
+//! What a Rust filter reads for every type that an alert's schema may have and every type that it may ask for: from the
+//! alert's bytes, through the host's decoder and the SDK.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use skysieve_avro::{Decoder, Framed, Projection, Schemas, fit};
 use skysieve_sdk::__private::{Annotation, RawColumn, judge_all};
 use skysieve_sdk::{Alert, Kind, Value, Verdict};
 
-/// Structs that ask for the field `a` as one type each.
+/// Defines structs that ask for the field `a` as one type each.
 macro_rules! asked {
     ($($name:ident [$($life:lifetime)?] $type:ty;)*) => {$(
         #[derive(Alert)]
@@ -43,7 +43,7 @@ fn guest(kind: alert::Kind) -> Kind {
     all.into_iter().find(|guest| host(*guest) == kind).expect("a column is never of kind any")
 }
 
-/// What a filter with the field `a` of some type prints of it, if it is not refused.
+/// What a filter with a field `a` of some type prints for it, unless it is refused.
 macro_rules! read {
     ($name:ident, $type:expr, $alert:expr) => {{
         let asked = &<$name as Alert>::fields()[0];
@@ -77,7 +77,7 @@ fn read(ty: &str, datum: &[u8], kind: Kind, optional: bool, shown: impl Fn(RawCo
     shown(RawColumn { kind: guest(*kind), values, offsets, present, ends })
 }
 
-/// As every type of the SDK's that is not an `Option`, and as every one that is.
+/// Reads it as every type of the SDK that is not an `Option`, and as every one that is.
 fn row(ty: &str, datum: &[u8]) -> [Vec<String>; 2] {
     [
         vec![
@@ -103,8 +103,8 @@ fn row(ty: &str, datum: &[u8]) -> [Vec<String>; 2] {
     ]
 }
 
-/// A type, a value of it as it is encoded, and what `bool`, `i32`, `i64`, `f32`, `f64`, `&str`, `&[u8]` and `Value` are.
-/// A dash: the filter is refused.
+/// A type, an encoded value of it, and what `bool`, `i32`, `i64`, `f32`, `f64`, `&str`, `&[u8]` and `Value` read from
+/// it. A dash means that the filter is refused.
 fn table() -> Vec<(&'static str, Vec<u8>, [&'static str; 8])> {
     let (float, double) = (1.5_f32.to_le_bytes().to_vec(), 2.5_f64.to_le_bytes().to_vec());
     vec![

@@ -11,7 +11,8 @@ use skysieve_tests::registry::Registry;
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
 use skysieve_tests::{alerts, root, skysieve, text};
 
-/// LSST's schema v11.1 with its source as a schema of its own, which is registered; the alert's own part is returned.
+/// Registers LSST's schema v11.1 with its source as a schema of its own. Returns the alert's own part, and the id of
+/// the source's schema.
 fn register_source(registry: &Registry) -> (Value, u32) {
     let avsc = std::fs::read_to_string(root().join("schema/lsst/lsst.v11_1.alert.avsc")).unwrap();
     let mut alert: Value = serde_json::from_str(&avsc).unwrap();
@@ -22,12 +23,12 @@ fn register_source(registry: &Registry) -> (Value, u32) {
     (alert, registry.register("source", &source, &[]))
 }
 
-/// The reference is named as Java's users often do: by a file.
+/// The reference is named after a file, as Java's users often do it.
 fn register_alert(registry: &Registry, alert: &Value) -> u32 {
     registry.register("alert", alert, &[("diaSource.avsc", "source", 1)])
 }
 
-/// The alert in a message of that schema id.
+/// Puts the alert into a message with that schema id.
 fn of_schema(id: u32) -> impl Fn(&SimulatedAlert) -> Bytes {
     move |alert| Bytes::from([&[0][..], &id.to_be_bytes(), alert.datum()].concat())
 }
@@ -88,7 +89,7 @@ fn an_outage_is_waited_for_and_what_the_registry_lacks_is_not() {
         let reasons: Vec<String> = letters.map(|letter| text(letter.header("skysieve-reason").unwrap())).collect();
         assert_eq!(reasons.len(), 5, "{}", setup.name);
         for reason in reasons {
-            // Ids that look like LSST's are told with the version.
+            // Messages about ids that look like LSST's contain the version.
             let told = reason.starts_with(&format!("schema id {absent} "))
                 && reason.ends_with("is not known, nor does the schema registry have it");
             assert!(told, "{}: {reason}", setup.name);

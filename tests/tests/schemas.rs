@@ -1,4 +1,4 @@
-//! A pipeline whose messages' schemas are not known, or not yet.
+//! A pipeline with messages whose schemas are unknown, or not known yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use skysieve_tests::alerts;
 use skysieve_tests::kafka::wait_for;
 use skysieve_tests::pipeline::config;
 
-/// A registry that says the same of each id.
+/// A registry that gives the same answer for each id.
 #[derive(Debug)]
 struct Says(Mutex<Lookup>);
 
@@ -30,7 +30,7 @@ struct Running {
     thread: std::thread::JoinHandle<()>,
 }
 
-/// Runs a pipeline over a few alerts, of which the last has an id that is built in nowhere.
+/// Runs a pipeline over a few alerts, of which the last has an id that is not built in.
 fn run(config: Config, schemas: Schemas) -> Running {
     let engine = Engine::new(&PoolConfig { filters: 2, ..PoolConfig::default() }).unwrap();
     let (pipeline, handle) = Pipeline::new(config, engine, Arc::new(schemas)).unwrap();
@@ -52,7 +52,7 @@ impl Running {
         assert!(!health.ready && health.detail.contains(detail), "{health:?}");
     }
 
-    /// Waits until it has ended; the reasons of its dead letters.
+    /// Waits until it has ended, and returns the reasons of its dead letters.
     fn end(self) -> Vec<String> {
         self.thread.join().unwrap();
         assert!(!self.handle.health().waiting_for_schema);
@@ -65,7 +65,7 @@ impl Running {
     }
 }
 
-/// Only for what nobody can say, whatever is configured for unknown ids.
+/// The stream waits only if the registry can't be asked, whatever is configured for unknown ids.
 #[test]
 fn a_registry_that_cannot_be_asked_is_waited_for() {
     let away = || Lookup::Unavailable("it answers with status 503".to_owned());
@@ -75,7 +75,7 @@ fn a_registry_that_cannot_be_asked_is_waited_for() {
         let running = run(Config { wait_for_schemas, ..config() }, schemas);
         running.await_waiting("can't be looked up: it answers with status 503 (topic alerts, partition 0, offset");
         *registry.0.lock().unwrap() = Lookup::Unknown;
-        // The built-in schemas count, for two of them; the registry's word is enough for the third.
+        // The built-in schemas are used for two of the alerts. For the third, the registry's answer is enough.
         assert_eq!(running.end(), ["schema id 7 is not known, nor does the schema registry have it"]);
     }
 }

@@ -1,4 +1,4 @@
-//! A host on Kafka with TLS, passwords and rights.
+//! A host on Kafka with TLS, passwords and access rights.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ use skysieve_tests::{alerts, skysieve, text};
 
 const ALERTS: usize = 300;
 
-/// The options as flags.
+/// The options in the form of flags.
 fn flags(options: &Options) -> Vec<String> {
     let properties = options.overrides.iter().flat_map(|(key, value)| ["-X".to_owned(), format!("{key}={value}")]);
     ["--brokers".to_owned(), options.brokers.clone()].into_iter().chain(properties).collect()
@@ -22,14 +22,14 @@ fn run(line: &str, options: &Options) -> Output {
     skysieve(line.split(' ').map(str::to_owned).chain(flags(options)))
 }
 
-/// Fills the topic `alerts`.
+/// Publishes alerts on the topic `alerts`.
 fn produce(options: &Options) {
     let line = format!("produce --topic alerts --simulate lsst --no-stamps --alerts-per-visit {ALERTS}");
     let output = run(&line, options);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
-/// The ids of a topic's alerts, in ascending order.
+/// The ids of the alerts in a topic, in ascending order.
 fn consume(topic: &str, options: &Options) -> Vec<i64> {
     let output = run(&format!("consume {topic} --from earliest --until-end --json"), options);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -46,7 +46,7 @@ fn third() -> Vec<i64> {
     ids
 }
 
-/// A host of that name with a filter that accepts every third id; its topics begin with the name.
+/// Starts a host of that name with a filter that accepts every third id. The names of its topics begin with its own.
 fn start(name: &str, options: &Options) -> Host {
     let folder = tempfile::tempdir().unwrap();
     write_filter(folder.path(), "third", "odd", "quota = 1000\n[config]\nmode = 'accept'\nevery = 3");
@@ -54,18 +54,18 @@ fn start(name: &str, options: &Options) -> Host {
     let flags = flags(options);
     let mut arguments = vec!["--name", name, "--filters", filters, "--output-prefix", &prefix];
     arguments.extend(flags[2..].iter().map(String::as_str));
-    // It has read its filters when it listens.
+    // When the host listens, it has read its filters.
     Host::start(&options.brokers, "alerts", &arguments)
 }
 
-/// The host ends with an error in which all of that stands.
+/// Checks that the host ends with an error that contains all of these texts.
 fn assert_ends(name: &str, options: &Options, parts: &[&str]) {
     let (status, log) = start(name, options).ended();
     let error = log.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
     assert!(status.code() == Some(1) && parts.iter().all(|part| error.contains(part)), "{parts:?}: {log}");
 }
 
-/// An authority that has signed nothing.
+/// The certificate of an authority that has signed nothing.
 fn stranger(folder: &Path) -> String {
     let [key, authority] = ["key.pem", "ca.pem"].map(|name| folder.join(name).display().to_string());
     let line = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=stranger";
@@ -74,7 +74,7 @@ fn stranger(folder: &Path) -> String {
     authority
 }
 
-/// Says what `user` may do, or may not.
+/// Sets what `user` may do, or may not do.
 fn acl(cluster: &Cluster, effect: &str, operation: &str, resources: &[&str]) {
     let change = ["--add", effect, "User:user", "--operation", operation];
     cluster.tool("org.apache.kafka.tools.AclCommand", &[&change, resources].concat());
@@ -105,7 +105,7 @@ fn rights_that_are_missing() {
     let Some(cluster) = Cluster::secure("rights") else { return };
     let (admin, user) = (cluster.login("admin", "admin-secret"), cluster.login("user", "user-secret"));
     produce(&admin);
-    // The name is taken before topics are created.
+    // The host reserves its name before it creates topics.
     assert_ends("nothing", &user, &["\"nothing\"", "the right to write to that transactional id"]);
 
     let everything = ["--topic", "*", "--group", "*", "--transactional-id", "*"];
@@ -129,7 +129,7 @@ fn rights_that_are_missing() {
     assert_ends("no-stream", &user, &["the right to read", "topic"]);
 }
 
-/// The process ends with an error in which all of that stands, and does not take its patience of 30 s for it.
+/// Checks that the process ends with an error that contains all of these texts, before its patience of 30 s is over.
 fn assert_told(line: &str, options: &Options, parts: &[&str]) {
     let begun = Instant::now();
     let output = run(line, options);
@@ -175,7 +175,7 @@ fn sessions_are_renewed_before_they_end() {
     host.await_done(ALERTS as u64);
     let begun = Instant::now();
     let mut alerts = ALERTS as u64;
-    // Connections are of use all the time, and for longer than several sessions.
+    // The connections are in use all the time, and for longer than several sessions.
     while begun.elapsed() < 4 * LIFETIME {
         produce(&admin);
         alerts += ALERTS as u64;

@@ -1,4 +1,4 @@
-//! Simulated alerts as astronomers' own tools and the examples see them.
+//! Simulated alerts as read by astronomers' own tools and by the examples.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use skysieve_simulate::{Config, Population, SimulatedAlert, Simulator, Survey};
 use skysieve_tests::{module, python, root, shared, skysieve, text};
 
-/// Of two visits of a survey, 12 minutes apart.
+/// Alerts of two visits of a survey that are 12 minutes apart.
 fn alerts(survey: Survey, stamps: bool, alerts_per_visit: usize) -> Vec<SimulatedAlert> {
     let config = |skip| Config { seed: 7, skip, stamps, ..Config::default() };
     [0, 18].iter().flat_map(|&skip| Simulator::new(survey, config(skip)).visit(alerts_per_visit)).collect()
@@ -20,7 +20,7 @@ fn write(folder: &Path, alerts: &[SimulatedAlert]) {
     }
 }
 
-/// Real packets of the version that is simulated, if this machine has them.
+/// Real packets of the version that is simulated, if they are on this machine.
 fn real_ztf() -> Vec<PathBuf> {
     let names = ["2695378462115010012.avro", "ztf_20250302_programid1_ZTF17aaarzyp_2982177112815010003.v4_02.avro"];
     shared().map_or_else(Vec::new, |shared| names.map(|name| shared.join("alerts/ztf/packets").join(name)).into())

@@ -1,4 +1,5 @@
-//! What a host does before it reads: it compiles filters, answers, and can be stopped. And what it is told in secret.
+//! What a host does before it reads: it compiles filters, answers requests, and can be stopped. Also, how it keeps
+//! secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,14 +10,14 @@ use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::kafka::wait_for;
 use skysieve_tests::{binary, module, text};
 
-/// So many filters, no two with the same bytes: each has to be compiled.
+/// Writes this many filters, no two with the same bytes, so that each has to be compiled.
 fn filters(folder: &Path, count: u8) {
     for number in 0..count {
         let name = format!("filter-{number}");
         write_filter(folder, &name, "lsst-bright", "");
         let path = folder.join(&name).with_extension("wasm");
         let mut module = std::fs::read(&path).unwrap();
-        // A custom section: 0, how long it is, how long its name is, its name, a byte.
+        // A custom section: 0, its length, the length of its name, its name, and a byte.
         module.extend_from_slice(&[0, 3, 1, b'n', number]);
         std::fs::write(path, module).unwrap();
     }
@@ -35,7 +36,7 @@ fn broker(filters: u8) -> EmbeddedBroker {
 fn a_host_that_compiles_answers_and_ends_when_told_to() {
     let folder = tempfile::tempdir().unwrap();
     filters(folder.path(), 100);
-    // Kafka is asked later than that: there need not be any.
+    // Kafka is asked later than that, so there need not be any.
     let host = Host::start("127.0.0.1:1", "alerts", &["--name", "t", "--filters", folder.path().to_str().unwrap()]);
     assert!(host.get("/health/live").contains("live"));
     let health = host.health();
@@ -97,12 +98,12 @@ fn passwords_are_not_shown() {
     for command in ["host", "produce", "consume"] {
         let (code, said) = run(command, &["--help"], &[("SKYSIEVE_X", secret)]);
         assert!(code == Some(0) && said.contains("--kafka-config"), "{said}");
-        // The file is malformed in its second line.
+        // The second line of the file is malformed.
         let (code, said) = run(command, &[], &[("SKYSIEVE_KAFKA_CONFIG", file.to_str().unwrap())]);
         assert!(code == Some(2) && said.contains("line 2 is not KEY=VALUE"), "{said}");
         let (code, said) = run(command, &["-X", "no.such=1"], &[("SKYSIEVE_X", secret)]);
         assert!(code == Some(2) && said.contains("no.such"), "{said}");
-        // All of the lines are read: the last one is wrong.
+        // All lines are read; the last one is wrong.
         let (code, said) = run(command, &[], &[("SKYSIEVE_X", &format!("{secret}\nno.such=1"))]);
         assert!(code == Some(2) && said.contains("no.such"), "{said}");
     }

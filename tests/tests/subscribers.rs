@@ -1,6 +1,6 @@
 //! Subscribers on Apache Kafka: `skysieve consume`, kcat and Python.
 //!
-//! Needs a broker: SKYSIEVE_TEST_KAFKA says where one is.
+//! These tests need a broker, whose address is in SKYSIEVE_TEST_KAFKA.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -23,7 +23,7 @@ struct Topic {
 }
 
 impl Topic {
-    /// None, and says so, where no broker is given.
+    /// Returns `None`, and says so, if no broker is given.
     fn create(what: &str, partitions: i32) -> Option<Topic> {
         let brokers = kafka()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
@@ -32,7 +32,7 @@ impl Topic {
         Some(topic)
     }
 
-    /// Runs `subscribers.py`; what it prints.
+    /// Runs `subscribers.py`, and returns what it prints.
     #[track_caller]
     fn python(&self, what: &str, arguments: &[&str]) -> Option<String> {
         let script = root().join("tests/python/subscribers.py");
@@ -75,13 +75,13 @@ fn ids<'a>(alerts: impl IntoIterator<Item = &'a SimulatedAlert>) -> BTreeSet<i64
     alerts.into_iter().map(|alert| alert.id).collect()
 }
 
-/// Fails unless the ids are these, each once.
+/// Fails unless the ids are these, each of them once.
 #[track_caller]
 fn exactly(got: &[i64], expected: &BTreeSet<i64>) {
     assert_eq!((got.len(), &got.iter().copied().collect::<BTreeSet<_>>()), (expected.len(), expected));
 }
 
-/// A member of a group that goes on until it is stopped.
+/// A member of a group that continues until it is stopped.
 struct Member {
     process: Child,
     reader: std::thread::JoinHandle<Vec<i64>>,
@@ -95,7 +95,7 @@ impl Member {
         Member { process, reader }
     }
 
-    /// Ctrl-C; what it printed.
+    /// Stops it with Ctrl-C, and returns what it printed.
     fn leave(mut self) -> Vec<i64> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
@@ -172,7 +172,7 @@ fn the_end_behind_transactions() {
     let begun = Instant::now();
     exactly(&topic.read("g", &[]), &ids(&all));
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    // Five alerts with a marker each, five aborted ones with one.
+    // These are five alerts with a marker behind each, and five aborted ones with a single marker behind them.
     let arguments = ["consume", &topic.name, &other.name, "--monitor", "--until-end", "--brokers", &topic.brokers];
     let said = text(&skysieve(arguments.iter().chain(&["--group", "m"])).stdout);
     let ends: BTreeSet<&str> =
@@ -196,7 +196,7 @@ fn a_header_whose_name_is_not_text_does_no_harm() {
     exactly(&topic.read("g", &[]), &ids(&all));
 }
 
-/// kcat, if it is installed. Says so when not.
+/// kcat, if it is installed; otherwise says that it is not.
 fn kcat() -> Option<&'static str> {
     let found = Command::new("kcat").arg("-V").output().is_ok_and(|output| output.status.success());
     if !found {
@@ -205,7 +205,7 @@ fn kcat() -> Option<&'static str> {
     found.then_some("kcat")
 }
 
-/// A host's process; killed when it goes out of scope.
+/// The process of a host, which is killed when this goes out of scope.
 struct Host(Child);
 
 impl Drop for Host {
@@ -254,7 +254,7 @@ fn any_client_reads_a_filters_topic() {
     let header = format!("skysieve-filter={}", output.name);
     assert!(said.lines().all(|line| line.contains(&header)), "{said}");
 
-    // What kcat saves is a packet, byte for byte.
+    // kcat saves a packet byte for byte.
     let arguments = ["-C", "-e", "-q", "-c", "1", "-D", "", "-b", &output.brokers, "-t", &output.name];
     let packet = run(Command::new(kcat).args(arguments)).stdout;
     assert!(all.iter().any(|alert| alert.bytes == packet), "{} bytes are no packet that was sent", packet.len());

@@ -1,4 +1,5 @@
-//! Topics of several surveys on one host: a filter is shown the alerts of those that have its fields, or that it names.
+//! Topics of several surveys on one host: a filter is shown the alerts of the topics that have its fields, or that it
+//! names.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -70,7 +71,7 @@ fn status(handle: &Handle, name: &str) -> Status {
     status
 }
 
-/// The topics that the alerts on a filter's topic are from.
+/// The topics from which the alerts on a filter's topic come.
 fn sources(records: &[Record], filter: &str) -> Vec<String> {
     let outputs = records.iter().filter(|record| *record.topic == *filter);
     let origins = outputs.flat_map(|record| &record.headers).filter(|header| header.name == "skysieve-topic");
@@ -119,7 +120,7 @@ fn a_filter_that_names_topics_is_shown_these() {
     let filters = [("odd", named("ztf", odd("mode = 'accept'"))), ("wrong", named("lsst", plain("bright")))];
     let (records, handle) = run(&filters, in_turn());
     assert_eq!((status(&handle, "odd").counts.seen, sources(&records, "odd")), (ALERTS as u64, vec!["ztf".to_owned()]));
-    // It asked for that.
+    // The filter had named that topic.
     let wrong = status(&handle, "wrong");
     assert_eq!((wrong.topics, wrong.counts.faulted), (vec!["lsst".to_owned()], ALERTS as u64));
     let Err(FilterError::Refused(reason)) = handle.prepare("odd", named("ztv", odd("mode = 'accept'"))) else {
@@ -138,17 +139,18 @@ fn the_status_tells_the_topics_of_an_upload() {
 
 #[test]
 fn a_filter_is_checked_against_its_own_topics() {
-    // Alerts of ZTF may still come: nothing is known against a filter for them.
+    // Alerts of ZTF may still arrive, so a filter for them is not refused.
     let (_, handle) = run(&[("both", odd("mode = 'accept'"))], messages("lsst"));
     let prepared = handle.prepare("bright", plain("bright")).unwrap();
     assert_eq!((prepared.entry.topics(), prepared.entry.status().warnings), (vec![], vec![]));
-    // Once all topics were seen, one that fits none is refused; one that fits is not warned of the other survey.
+    // Once all topics have been seen, a filter that fits none of them is refused, and one that fits is not warned about
+    // the other survey.
     let (_, handle) = run(&[("both", odd("mode = 'accept'"))], in_turn());
     let Err(FilterError::Refused(_)) = handle.prepare("none", elsewhere()) else { panic!("it was not refused") };
     assert_eq!(handle.prepare("bright", plain("bright")).unwrap().entry.status().warnings, Vec::<String>::new());
 }
 
-/// A filter of ZTF that asks for LSST's topic.
+/// A ZTF filter that names LSST's topic.
 fn elsewhere() -> Upload {
     let upload = plain("bright");
     Upload { settings: Settings { topics: vec!["lsst".to_owned()], ..upload.settings.clone() }, ..upload }

@@ -1,4 +1,4 @@
-//! Who publishes under a host's name, which is two transactional ids, on real Kafka.
+//! Who publishes under the name of a host, which has two transactional ids, on real Kafka.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use skysieve::kafka::{HostLock, KafkaSink, Options, StartAt};
 use skysieve::pipeline::{Position, Published, Record, Sink, SinkError};
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
 
-/// A stream and an output of one partition, and a host's name, all the same.
+/// A stream and an output with one partition each, and a host, which all have the same name.
 struct Stage {
     options: Options,
     name: String,
@@ -20,7 +20,7 @@ impl Stage {
         let output = format!("{name}-output");
         create_topic(&options.brokers, &name, 1);
         create_topic(&options.brokers, &output, 1);
-        // A host refuses to go on from offsets that the stream does not have.
+        // A host refuses to continue from offsets that the stream does not have.
         feed(&mut feeder(&options.brokers, &name, 1), 1, [(); 12].map(|()| "an alert".into()));
         Some(Stage { options, name, output })
     }
@@ -30,7 +30,7 @@ impl Stage {
         lock.open(std::slice::from_ref(&self.name), StartAt::Committed, "dead".into()).unwrap().1
     }
 
-    /// The alert at an offset, sent but not committed.
+    /// Sends the alert at an offset without committing it.
     fn send(&self, sink: &mut KafkaSink, offset: i64) -> <KafkaSink as Sink>::Sent {
         let (topic, payload) = ((*self.output).into(), offset.to_string().into());
         let record = Record { topic, key: Vec::new(), payload, headers: Vec::new() };
@@ -80,8 +80,8 @@ fn a_host_that_was_away_takes_all_of_its_name_over_again() {
     let sent = stage.send(&mut early, 0);
     std::thread::sleep(stage.options.transaction_timeout);
     let late = stage.begin();
-    // It can't tell whether the brokers ended its transaction because of the time or because of the other host, which has
-    // committed nothing yet.
+    // It can't tell whether the brokers ended its transaction because of the timeout or because of the other host,
+    // which has committed nothing yet.
     early.commit(sent).unwrap();
     for mut late in late {
         assert_fenced(stage.publish(&mut late, 0));

@@ -1,4 +1,4 @@
-//! Trouble on real Kafka: too few replicas, hosts that stand still, a survey's producer without its broker.
+//! Trouble on real Kafka: too few replicas, hosts that are suspended, a survey's producer that loses its broker.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, read_all, wait_
 use skysieve_tests::setup::{Setup, ids, packets};
 use skysieve_tests::{alerts, binary, text};
 
-/// Filters, of which the nth accepts ids that n divides.
+/// The number of filters. The nth accepts ids that n divides.
 const FILTERS: i64 = 10;
 
-/// A host of those filters.
+/// A host with those filters.
 fn setup(name: &str) -> Setup {
     let setup = Setup::new(name, &[]);
     for every in 1..=FILTERS {
@@ -34,7 +34,7 @@ fn start(setup: &Setup, cluster: &Cluster, more: &[&str]) -> Host {
     host
 }
 
-/// Each filter's topic holds the very ids that it accepts, none missing, none twice.
+/// Checks that the topic of each filter has exactly the ids that it accepts, none missing and none twice.
 fn assert_exact(setup: &Setup, cluster: &Cluster, alerts: &[SimulatedAlert]) {
     let topic = |every: i64| setup.topic(&filter(every));
     let topics: Vec<String> = (1..=FILTERS).map(topic).collect();
@@ -46,7 +46,7 @@ fn assert_exact(setup: &Setup, cluster: &Cluster, alerts: &[SimulatedAlert]) {
     }
 }
 
-/// Waits until no transaction of this host is open; whether the brokers have aborted one.
+/// Waits until no transaction of this host is open. Returns whether the brokers have aborted one.
 fn stopped_in_transaction(setup: &Setup, cluster: &Cluster) -> bool {
     let mut aborted = false;
     for id in [setup.name.clone(), format!("{}#2", setup.name)] {
@@ -60,7 +60,7 @@ fn stopped_in_transaction(setup: &Setup, cluster: &Cluster) -> bool {
     aborted
 }
 
-/// Waits until it says that it is not ready, and has tried a batch again more often than `retries` times.
+/// Waits until the host says that it is not ready, and has retried a batch more than `retries` times.
 fn await_trouble(host: &Host, retries: u64) {
     wait_for("the host to tell of its trouble", || host.health()["ready"] == false && host.retries() > retries);
 }
@@ -83,12 +83,12 @@ fn fewer_replicas_than_a_topic_wants() {
         let in_sync = told.split_once("Isr: ").and_then(|(_, rest)| rest.split_whitespace().next());
         in_sync.is_some_and(|brokers| !brokers.contains('3'))
     });
-    // Two of three are enough, and the host learns who leads what the killed broker led.
+    // Two brokers of three are enough, and the host finds out which of them lead the killed broker's partitions.
     feed(&mut feeder, 6, packets(&alerts[300..400]));
     host.await_committed(400);
     let retries = host.retries();
 
-    // Of its three replicas the topic of one filter wants all.
+    // The topic of one filter requires all of its three replicas.
     let change = ["--alter", "--entity-type", "topics", "--entity-name", &topic, "--add-config"];
     cluster.tool("kafka.admin.ConfigCommand", &[&change[..], &["min.insync.replicas=3"]].concat());
     feed(&mut feeder, 6, packets(&alerts[400..600]));
@@ -98,7 +98,7 @@ fn fewer_replicas_than_a_topic_wants() {
     host.await_committed(600);
     assert_eq!(host.health()["ready"], true);
 
-    // One broker of three is too few for everything.
+    // One broker of three is not enough for anything.
     let retries = host.retries();
     std::thread::scope(|scope| {
         scope.spawn(|| feed(&mut feeder, 6, packets(&alerts[600..])));
@@ -140,7 +140,8 @@ fn a_host_that_stands_still_in_transactions() {
     assert_exact(&setup, &cluster, &alerts[..fed]);
 }
 
-/// Hosts of a name, of which each stands still while the next begins. `timeout`: of the first one's transactions.
+/// Runs hosts of one name, each of which is suspended while the next one starts. `timeout` is that of the first one's
+/// transactions.
 fn stand_still_while_another_takes_over(name: &str, timeout: &str, times: usize) {
     let Some(cluster) = Cluster::start(name, 1) else { return };
     let setup = setup(name);
@@ -173,13 +174,13 @@ fn a_host_that_stands_still_while_another_takes_over() {
     stand_still_while_another_takes_over("replaced", "60", 2);
 }
 
-/// The brokers have given its transaction up by then: it may not take the name over again to find that out.
+/// The brokers have given up its transaction by then. It must not take the name over again just to find that out.
 #[test]
 fn a_host_that_stands_still_for_longer_than_its_transaction_may_take() {
     stand_still_while_another_takes_over("outlived", "1", 3);
 }
 
-/// A visit of `skysieve produce`, small alerts at 300 a second.
+/// Starts `skysieve produce` for a visit of small alerts, at 300 per second.
 fn produce(cluster: &Cluster, more: &[&str]) -> Child {
     let line = "produce --topic survey --simulate lsst --no-stamps --no-history --rate 300 --json";
     let mut command = Command::new(binary());
@@ -187,10 +188,10 @@ fn produce(cluster: &Cluster, more: &[&str]) -> Child {
     command.args(more).env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Alerts of that visit.
+/// The number of alerts in that visit.
 const VISIT: usize = 2000;
 
-/// Waits until some of the visit are in its topic.
+/// Waits until some of the visit are in the topic.
 fn await_some(cluster: &Cluster) {
     let options = Options::new(&*cluster.brokers);
     wait_for("alerts to arrive", || {
@@ -204,7 +205,7 @@ fn survey(cluster: &Cluster) -> Vec<i64> {
     ids(&read_all(&cluster.brokers, &["survey".to_owned()]), "survey")
 }
 
-/// The counts of everything, which are told last.
+/// The counts of the whole run, which are printed last.
 fn total(output: &Output) -> Value {
     let last = text(&output.stdout).lines().last().map(str::to_owned).unwrap_or_default();
     serde_json::from_str::<Value>(&last).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))["total"]
@@ -241,7 +242,7 @@ fn a_survey_whose_broker_is_gone() {
     let told: u64 = told.map(|(before, _)| before.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(told, undelivered, "{error}");
 
-    // What was acknowledged is there, and perhaps some whose acknowledgement was lost; none twice.
+    // What was acknowledged is there, and perhaps some alerts whose acknowledgement was lost, but none twice.
     cluster.revive();
     let ids = survey(&cluster);
     assert!((delivered..=VISIT as u64).contains(&(ids.len() as u64)), "{total} {}", ids.len());

@@ -1,4 +1,4 @@
-//! Where one visit ends and the next begins, in a stream that does not pause.
+//! Where one visit ends and the next begins, in a stream without pauses.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,7 +13,7 @@ use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::alerts;
 use skysieve_tests::pipeline::{Ready, config, odd};
 
-/// A sink that is slow: what is judged meanwhile goes into its next transaction.
+/// A slow sink, so that what is judged in the meantime goes into its next transaction.
 struct Slow(MemorySink);
 
 impl Sink for Slow {
@@ -29,7 +29,7 @@ impl Sink for Slow {
     }
 }
 
-/// Alerts in a partition, from an offset on.
+/// The messages of alerts in a partition, from an offset on.
 fn messages(alerts: &[SimulatedAlert], partition: i32, from: i64) -> impl Iterator<Item = Message> {
     let topic: Arc<str> = "alerts".into();
     (from..).zip(alerts).map(move |(offset, alert)| Message {
@@ -41,7 +41,7 @@ fn messages(alerts: &[SimulatedAlert], partition: i32, from: i64) -> impl Iterat
     })
 }
 
-/// The positions that were committed, and how many alerts were published on the way: every one is accepted.
+/// Returns the positions that were committed, and the number of alerts that were published. Every alert is accepted.
 fn run(messages: impl Iterator<Item = Message>) -> (Vec<Position>, usize) {
     let batch = BatchLimits { count: 300, ..BatchLimits::default() };
     let config = Config { batch, quota: u32::MAX, ..config() };
@@ -53,7 +53,7 @@ fn run(messages: impl Iterator<Item = Message>) -> (Vec<Position>, usize) {
     (sink.committed(), sink.records().len())
 }
 
-/// The offsets committed in a partition, each once.
+/// The offsets that were committed in a partition, each of them once.
 fn committed(positions: &[Position], partition: i32) -> Vec<i64> {
     let of = positions.iter().filter(|position| position.partition == partition);
     of.map(|position| position.offset).collect()
@@ -77,7 +77,7 @@ fn the_end_of_a_visit_is_committed_before_the_next_is_published() {
 fn a_visit_ends_in_every_partition_before_the_next_is_published() {
     let all = alerts(2, 1200);
     let (first, second) = all.split_at(1200);
-    // As a broker's answer has them: of one partition more than of the others, which are behind it.
+    // A broker's answer can look like this: it has more of one partition than of the others, which lag behind.
     let ahead = messages(&first[..1000], 0, 0).chain(messages(&second[..100], 0, 1000));
     let behind = messages(&first[1000..], 1, 0).chain(messages(&second[100..], 1, 200));
     let (positions, published) = run(ahead.chain(behind));
@@ -97,7 +97,7 @@ fn a_visit_ends_in_every_partition_before_the_next_is_published() {
 fn visits_of_few_alerts_share_their_batches() {
     let (positions, published) = run(messages(&alerts(40, 50), 0, 0));
     let offsets = committed(&positions, 0);
-    // 2,000 alerts are 7 full batches. Once in a thousand alerts a visit is set apart.
+    // 2,000 alerts are 7 full batches. At most once in a thousand alerts, a visit is set apart.
     assert!(offsets.len() <= 12, "{offsets:?}");
     assert_eq!(published, 2000);
 }

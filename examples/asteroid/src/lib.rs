@@ -1,14 +1,15 @@
-//! ZTF: a known Solar System object lies near. Shows text, and a field that may be null.
+//! ZTF: a known Solar System object is nearby. This example shows a text field, and a field that may be null.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
-    /// The object's name; the packet says "null" where there is none. Where it is null, the host rejects the alert.
+    /// The object's name, which is "null" in the packet if there is no object. If it is null, the host rejects the
+    /// alert.
     #[field("candidate.ssnamenr")]
     name: &'a str,
-    /// Its distance in arcseconds.
+    /// The distance of the object, in arcseconds.
     #[field("candidate.ssdistnr")]
     distance: Option<f64>,
 }
@@ -16,7 +17,7 @@ struct Candidate<'a> {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Largest distance of the object, in arcseconds.
+    /// The largest distance of the object, in arcseconds.
     distance: f64,
 }
 

@@ -1,11 +1,11 @@
-//! ZTF: brighter than a limit. The shortest filter there is with a config.
+//! ZTF: brighter than a limit. This is the shortest possible filter with a config.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate {
-    /// A float in the packet; the host widens it.
+    /// A float in the packet, which the host converts to a double.
     #[field("candidate.magpsf")]
     magnitude: f64,
 }
@@ -13,7 +13,7 @@ struct Candidate {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Magnitudes; smaller is brighter.
+    /// The limit, as a magnitude; smaller is brighter.
     magnitude: f64,
 }
 

@@ -1,23 +1,24 @@
-//! ZTF: the usual quality cuts. Many fields, none of them optional: a null in any rejects the alert.
+//! ZTF: the usual quality cuts. This example reads many fields, none of which is optional: a null in any of them
+//! rejects the alert.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, filter};
 
 #[derive(Alert)]
 struct Candidate {
-    /// How surely it is real, 0 to 1.
+    /// The probability that it is real, 0 to 1.
     #[field("candidate.rb")]
     real: f64,
-    /// Bad pixels around it.
+    /// The number of bad pixels around it.
     #[field("candidate.nbad")]
     bad_pixels: i32,
-    /// Full width at half maximum, in pixels.
+    /// The full width at half maximum, in pixels.
     #[field("candidate.fwhm")]
     width: f64,
-    /// Ratio of the axes.
+    /// The ratio of the axes.
     #[field("candidate.elong")]
     elongation: f64,
-    /// Aperture magnitude less that of the fitted point source.
+    /// The aperture magnitude minus that of the fitted point source.
     #[field("candidate.magdiff")]
     difference: f64,
 }

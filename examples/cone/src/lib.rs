@@ -1,4 +1,4 @@
-//! ZTF: within some degrees of a position. Shows a config that is checked when the filter is uploaded.
+//! ZTF: within some degrees of a position. This example shows a config that is checked when the filter is uploaded.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, filter};
@@ -11,7 +11,7 @@ struct Candidate {
     dec: f64,
 }
 
-/// All in degrees.
+/// A position and a radius, in degrees.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
@@ -40,7 +40,7 @@ fn cone(config: &Config, alert: &Candidate) -> bool {
     distance(alert.ra, alert.dec, config.ra, config.dec) <= config.radius
 }
 
-/// Degrees between two positions in degrees, by the haversine formula.
+/// The distance in degrees between two positions in degrees, by the haversine formula.
 fn distance(ra: f64, dec: f64, ra0: f64, dec0: f64) -> f64 {
     let [ra, dec, ra0, dec0] = [ra, dec, ra0, dec0].map(f64::to_radians);
     let h = ((dec - dec0) / 2.0).sin().powi(2) + dec.cos() * dec0.cos() * ((ra - ra0) / 2.0).sin().powi(2);
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn near_passes_and_far_does_not() {
         let config = Config { ra: 0.0, dec: 60.0, radius: 1.0 };
-        // A degree of right ascension is half a degree of arc at this declination.
+        // At this declination, a degree of right ascension is half a degree of arc.
         assert!(cone(&config, &Candidate { ra: 359.0, dec: 60.5 }));
         assert!(!cone(&config, &Candidate { ra: 3.0, dec: 60.0 }));
     }

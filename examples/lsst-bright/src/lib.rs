@@ -1,12 +1,13 @@
-//! LSST: brighter than a limit, and well above the noise. Shows alternatives in a path, and what an alert is annotated
-//! with.
+//! LSST: brighter than a limit, and well above the noise. This example shows alternative paths of a field, and
+//! annotations.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Source {
-    /// nJy, on the difference image; negative where the source faded. It had another name before v5.0.
+    /// The flux on the difference image in nJy, which is negative if the source has faded. The field had another name
+    /// before v5.0.
     #[field("diaSource.psfFlux", "diaSource.psFlux")]
     flux: f64,
     #[field("diaSource.psfFluxErr", "diaSource.psFluxErr")]
@@ -16,9 +17,9 @@ struct Source {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// AB magnitude; smaller is brighter.
+    /// The limit, as an AB magnitude; smaller is brighter.
     magnitude: f64,
-    /// Least ratio of signal to noise.
+    /// The smallest ratio of signal to noise.
     snr: f64,
 }
 
@@ -34,7 +35,7 @@ fn bright(config: &Config, alert: &Source) -> Verdict {
     Verdict::accept_if(magnitude < config.magnitude && snr >= config.snr).with("magnitude", magnitude).with("snr", snr)
 }
 
-/// AB magnitude of a flux in nJy; NaN, which no limit lets pass, of a negative one.
+/// The AB magnitude of a flux in nJy. For a negative flux it is NaN, which passes no limit.
 fn magnitude(flux: f64) -> f64 {
     31.4 - 2.5 * flux.log10()
 }

@@ -1,14 +1,14 @@
-//! LSST: a source that is, or looks like, a moving object. Shows fields that only some alerts have.
+//! LSST: a source that is, or looks like, a moving object. This example shows fields that only some alerts have.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Verdict, filter};
 
 #[derive(Alert)]
 struct Source {
-    /// The Solar System object that it was associated with; null or 0 where there is none.
+    /// The Solar System object that it was associated with; null or 0 if there is none.
     #[field("diaSource.ssObjectId")]
     object: Option<i64>,
-    /// Length of its trail during the exposure, in arcseconds.
+    /// The length of its trail during the exposure, in arcseconds.
     #[field("diaSource.trailLength")]
     trail: Option<f64>,
     #[field("diaSource.snr")]
@@ -18,9 +18,9 @@ struct Source {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Least ratio of signal to noise.
+    /// The smallest ratio of signal to noise.
     snr: f64,
-    /// Arcseconds; sources of no known object pass with a trail at least this long.
+    /// The trail, in arcseconds, with which a source that is not a known object passes if it is at least this long.
     trail: f64,
 }
 

@@ -5,10 +5,10 @@ use skysieve_sdk::{Alert, Column, filter};
 
 #[derive(Alert)]
 struct Source<'a> {
-    /// The Solar System object that it was associated with; null or 0 where there is none.
+    /// The Solar System object that it was associated with; null or 0 if there is none.
     #[field("diaSource.ssObjectId")]
     object: Option<i64>,
-    /// How surely it is real, 0 to 1. Null before it was scored.
+    /// The probability that it is real, 0 to 1. It is null if the source has not been scored.
     #[field("diaSource.reliability")]
     reliability: Option<f64>,
     #[field("prvDiaSources[].midpointMjdTai", "prvDiaSources[].midPointTai")]
@@ -18,9 +18,9 @@ struct Source<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Largest number of earlier detections.
+    /// The largest number of earlier detections.
     detections: usize,
-    /// Least reliability. 0 also lets sources pass that were not scored.
+    /// The smallest reliability. With 0, sources that have not been scored pass as well.
     reliability: f64,
 }
 

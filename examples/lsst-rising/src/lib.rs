@@ -1,16 +1,16 @@
-//! LSST: brighter than before in the same band. Shows histories, and text in them.
+//! LSST: brighter than before in the same band. This example shows histories, and text in them.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
 #[derive(Alert)]
 struct Source<'a> {
-    /// MJD, TAI.
+    /// The time of the detection, as MJD (TAI).
     #[field("diaSource.midpointMjdTai", "diaSource.midPointTai")]
     time: f64,
     #[field("diaSource.band", "diaSource.filterName")]
     band: &'a str,
-    /// nJy.
+    /// The flux in nJy.
     #[field("diaSource.psfFlux", "diaSource.psFlux")]
     flux: f64,
     #[field("prvDiaSources[].midpointMjdTai", "prvDiaSources[].midPointTai")]
@@ -24,9 +24,9 @@ struct Source<'a> {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// How many times as bright as every earlier detection.
+    /// How many times as bright as every earlier detection it must be.
     factor: f64,
-    /// Days to look back.
+    /// How many days to look back.
     days: f64,
 }
 

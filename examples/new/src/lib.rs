@@ -1,11 +1,11 @@
-//! ZTF: a first detection: the history holds upper limits only, or nothing.
+//! ZTF: a first detection, whose history has only upper limits, or nothing.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
-    /// Null in upper limits.
+    /// The magnitudes in the history, which are null in upper limits.
     #[field("prv_candidates[].magpsf")]
     earlier: Column<'a, Option<f32>>,
 }
@@ -13,7 +13,7 @@ struct Candidate<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Largest number of earlier detections.
+    /// The largest number of earlier detections.
     detections: usize,
 }
 

@@ -1,11 +1,11 @@
-//! ZTF: brighter than before. Shows histories, and annotations with what was found.
+//! ZTF: brighter than before. This example shows histories, and an annotation with a computed value.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
-    /// Julian date.
+    /// The Julian date of the detection.
     #[field("candidate.jd")]
     time: f64,
     #[field("candidate.fid")]
@@ -16,7 +16,7 @@ struct Candidate<'a> {
     earlier_time: Column<'a, f64>,
     #[field("prv_candidates[].fid")]
     earlier_band: Column<'a, i32>,
-    /// Null in upper limits.
+    /// The earlier magnitudes, which are null in upper limits.
     #[field("prv_candidates[].magpsf")]
     earlier_magnitude: Column<'a, Option<f64>>,
 }
@@ -24,9 +24,9 @@ struct Candidate<'a> {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Magnitudes brighter than every earlier detection.
+    /// By how many magnitudes it must be brighter than every earlier detection.
     rise: f64,
-    /// Days to look back.
+    /// How many days to look back.
     days: f64,
 }
 

@@ -1,23 +1,23 @@
-//! ZTF: a possible transient: positive, no star underneath, seen twice half an hour apart, no Solar System object.
-//! Shows two histories side by side.
+//! ZTF: a possible transient: positive, not at a star, seen twice at least half an hour apart, and no Solar System
+//! object. This example reads two histories side by side.
 
 use serde::Deserialize;
 use skysieve_sdk::{Alert, Column, filter};
 
 #[derive(Alert, Default)]
 struct Candidate<'a> {
-    /// Julian date.
+    /// The Julian date of the detection.
     #[field("candidate.jd")]
     time: f64,
-    /// "t" where it is brighter than the reference image.
+    /// "t" if it is brighter than the reference image.
     #[field("candidate.isdiffpos")]
     positive: &'a str,
-    /// Arcseconds to the nearest source of Pan-STARRS, and how surely that is a star, 0 to 1.
+    /// The distance to the nearest source of Pan-STARRS in arcseconds, and the probability that this is a star, 0 to 1.
     #[field("candidate.distpsnr1")]
     source_distance: Option<f64>,
     #[field("candidate.sgscore1")]
     source_star: Option<f64>,
-    /// Arcseconds to the nearest Solar System object; negative where there is none.
+    /// The distance to the nearest Solar System object in arcseconds; negative if there is none.
     #[field("candidate.ssdistnr")]
     object_distance: Option<f64>,
     #[field("prv_candidates[].jd")]
@@ -29,12 +29,12 @@ struct Candidate<'a> {
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// Arcseconds within which a star or an object explains the detection.
+    /// The distances, in arcseconds, within which a star or a Solar System object explains the detection.
     star_distance: f64,
     object_distance: f64,
-    /// Stars are sources with a score of at least this.
+    /// Sources with at least this score count as stars.
     star: f64,
-    /// Days between two detections that follow one another.
+    /// The time between two consecutive detections, in days.
     step: f64,
 }
 
@@ -52,7 +52,8 @@ fn transient(config: &Config, alert: &Candidate) -> bool {
     alert.positive == "t" && no_star && no_object && not_moving(config, alert)
 }
 
-/// Whether two detections are so far apart in time that the source stood still. They come in the packet's order, this one first.
+/// Whether the source stood still: two consecutive detections are far enough apart in time. They come in the packet's
+/// order, beginning with this one.
 fn not_moving(config: &Config, alert: &Candidate) -> bool {
     let mut last = alert.time;
     let mut detections = alert.earlier_time.iter().zip(alert.earlier_positive).filter(|(_, sign)| *sign == Some("t"));
@@ -63,7 +64,7 @@ fn not_moving(config: &Config, alert: &Candidate) -> bool {
 mod tests {
     use super::*;
 
-    /// Seen an hour before, then now.
+    /// Makes an alert of a source that was seen an hour before, and is seen now.
     fn seen<'a>(time: &'a [f64], positive: &'a [Option<&'a str>]) -> Candidate<'a> {
         Candidate {
             time: 100.0,

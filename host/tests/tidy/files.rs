@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where Rust sources are, from the repository's root.
+/// The folders with Rust sources, relative to the repository's root.
 const FOLDERS: [&str; 5] = ["host", "guest-sdk", "examples", "tests", "bench"];
 
 fn root() -> PathBuf {
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     host.parent().expect("the package is a folder of the repository").to_owned()
 }
 
-/// All Rust sources: their paths from the root, and their texts.
+/// All Rust sources: their paths relative to the root, and their texts.
 pub fn sources() -> Vec<(String, String)> {
     let root = root();
     let mut found = Vec::new();
@@ -36,7 +36,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The paths that git knows; none when this is no checkout.
+/// The paths that git knows; there are none if this is not a checkout.
 pub fn committed() -> Vec<String> {
     let listed = Command::new("git").args(["ls-files"]).current_dir(root()).output();
     let names = listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

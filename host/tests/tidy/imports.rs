@@ -1,8 +1,8 @@
-//! Who may know whom.
+//! Which parts of the library may import which others.
 
 use super::tokens::{Token, tokens};
 
-/// The rooms, and which others each may know.
+/// The parts of the library ("rooms"), and the others that each of them may import.
 const ROOMS: [(&str, &[&str]); 8] = [
     ("heap", &[]),
     ("health", &[]),
@@ -14,8 +14,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("commands", &["api", "filters", "health", "heap", "kafka", "pipeline", "schema_registry"]),
 ];
 
-/// Crates of which one room alone may know. (What `avro`, `survey`, `sandbox` and `simulate` may know, their `Cargo.toml`
-/// says.)
+/// Crates that only one room may import. (For `avro`, `survey`, `sandbox` and `simulate`, their `Cargo.toml` decides.)
 const CRATES: [(&str, &str); 8] = [
     ("rdkafka", "kafka"),
     ("kafka_protocol", "kafka"),
@@ -27,7 +26,7 @@ const CRATES: [(&str, &str); 8] = [
     ("ureq", "schema_registry"),
 ];
 
-/// What is wrong with a source of the package; none of the others is checked.
+/// Returns what is wrong with a source of the package. Other sources are not checked.
 pub fn check(path: &str, source: &str) -> Vec<String> {
     let Some(file) = path.strip_prefix("host/src/").and_then(|path| path.strip_suffix(".rs")) else {
         return Vec::new();
@@ -68,8 +67,8 @@ fn crate_advice(modules: &[&str], name: &str) -> Option<String> {
     (!allowed).then(|| format!("only `{owner}` may know the crate `{name}`: move the code there"))
 }
 
-/// The rooms that a path or a group of paths beginning at `at` is into: behind `crate::`, behind the library's name, or
-/// behind as many `super::` as lead out of the room (`depth` of them, or more from a module within the file).
+/// The rooms that a path, or a group of paths, beginning at `at` leads to: behind `crate::`, behind the library's name,
+/// or behind as many `super::` as lead out of the room (`depth` of them, or more from a module within the file).
 fn rooms_named<'a>(tokens: &[Token<'a>], at: usize, depth: usize) -> Vec<Token<'a>> {
     let text = |at: usize| tokens.get(at).map(|token| token.text);
     match text(at) {

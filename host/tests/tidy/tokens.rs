@@ -1,9 +1,9 @@
-//! Rust's words and signs, without comments and literals.
+//! Splits Rust sources into words and signs, without comments and literals.
 
 /// A word (identifier, keyword, number) or a sign (`::` or one character).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token<'a> {
-    /// As it is written.
+    /// The text as it is written.
     pub text: &'a str,
     /// Its line, counted from 1.
     pub line: usize,
@@ -25,7 +25,7 @@ pub fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// How long the space, comment or literal is that the source begins with.
+/// The length of the space, comment or literal that the source begins with.
 fn skipped(source: &str) -> Option<usize> {
     let first = source.chars().next()?;
     if first.is_whitespace() {
@@ -41,7 +41,7 @@ fn skipped(source: &str) -> Option<usize> {
     }
 }
 
-/// Block comments may hold others.
+/// Block comments may contain others.
 fn block_comment(source: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while let Some(found) = source[at..].find(['/', '*']) {
@@ -60,7 +60,7 @@ fn block_comment(source: &str) -> usize {
     source.len()
 }
 
-/// A character (`'a'`, `'\''`), or a lifetime's sign and name.
+/// A character (`'a'`, `'\''`), or the sign and the name of a lifetime.
 fn character(source: &str) -> usize {
     let inner = &source[1..];
     match inner.chars().next() {
@@ -74,7 +74,7 @@ fn character(source: &str) -> usize {
     }
 }
 
-/// A string: `"…"`, `r#"…"#`, with `b` or `c` before it or not.
+/// A string: `"…"` or `r#"…"#`, possibly with `b` or `c` before it.
 fn text(source: &str) -> Option<usize> {
     let prefix = source.find(|letter| !matches!(letter, 'b' | 'c' | 'r')).filter(|length| *length <= 2)?;
     let raw = source[..prefix].contains('r');

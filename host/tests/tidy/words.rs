@@ -1,11 +1,11 @@
-//! Words that must not be in a source.
+//! Words that must not occur in a source.
 
 use super::tokens::tokens;
 
-/// Files that may say `unsafe`, each for a reason that it tells.
+/// Files that may use `unsafe`, each for a reason given in the file.
 const UNSAFE: [&str; 1] = ["host/src/heap.rs"];
 
-/// What is wrong with a source.
+/// Returns what is wrong with a source.
 pub fn check(path: &str, source: &str) -> Vec<String> {
     let tokens = tokens(source);
     let mut wrong = Vec::new();

@@ -1,18 +1,18 @@
-//! What tests need that not every machine has, and what became of those that could not run.
+//! What tests need that not every machine has, and how tests without it are handled.
 //!
-//! A test that lacks something is skipped: it says so, and a line of it goes into the file that `SKYSIEVE_SKIPPED` names, so
-//! that the run can tell at its end how many were skipped and why. Where `SKYSIEVE_REQUIRE` names the need
-//! (`kafka,python,alerts`), the test fails instead. `make test` sets both.
+//! A test that lacks something is skipped: it says so, and adds a line to the file that `SKYSIEVE_SKIPPED` names, so
+//! that a run can report at its end how many tests were skipped and why. If `SKYSIEVE_REQUIRE` names the need
+//! (`kafka,python,alerts`), the test fails instead. `make test` sets both variables.
 
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The variable that says where the brokers are that tests share. `make test` starts one and sets it.
+/// The variable with the address of the brokers that tests share. `make test` starts a broker and sets it.
 pub const KAFKA: &str = "SKYSIEVE_TEST_KAFKA";
 /// The variable with the needs whose absence is a failure, separated by commas.
 pub const REQUIRE: &str = "SKYSIEVE_REQUIRE";
-/// The variable with the file that gets a line for each skipped test.
+/// The variable with the name of the file that gets a line for each skipped test.
 pub const SKIPPED: &str = "SKYSIEVE_SKIPPED";
 
 /// Something that a test needs.
@@ -20,7 +20,7 @@ pub const SKIPPED: &str = "SKYSIEVE_SKIPPED";
 pub enum Need {
     /// Apache Kafka at the address in [`KAFKA`].
     Kafka,
-    /// A Python that packages can be installed for.
+    /// A Python for which packages can be installed.
     Python,
     /// The folder of real packets and reference verdicts.
     Alerts,
@@ -29,7 +29,7 @@ pub enum Need {
 }
 
 impl Need {
-    /// Its name in [`REQUIRE`].
+    /// The name of the need in [`REQUIRE`].
     pub fn name(self) -> &'static str {
         match self {
             Need::Kafka => "kafka",
@@ -40,17 +40,17 @@ impl Need {
     }
 }
 
-/// Says that the running test is skipped because `need` is missing; `why` says how to get it.
+/// Reports that the running test is skipped because `need` is missing; `why` says how to get it.
 ///
 /// # Panics
-/// When [`REQUIRE`] names the need: then the test has failed.
+/// Panics if [`REQUIRE`] names the need, so that the test fails.
 pub fn skip(need: Need, why: &str) {
     let required = std::env::var(REQUIRE).unwrap_or_default();
     assert!(!names(&required, need), "{REQUIRE} names {:?}, but {why}", need.name());
     let line = skipped_line(need, why);
     eprintln!("{line}");
     if let Some(file) = std::env::var_os(SKIPPED) {
-        // One write, so that lines of tests that run at once do not mix.
+        // The line is written at once, so that lines of concurrent tests do not mix.
         let written = OpenOptions::new()
             .create(true)
             .append(true)
@@ -64,13 +64,13 @@ fn names(required: &str, need: Need) -> bool {
     required.split(',').any(|name| name.trim() == need.name())
 }
 
-/// The test's thread has the test's name.
+/// The line for a skipped test. The name of the test is that of its thread.
 fn skipped_line(need: Need, why: &str) -> String {
     let thread = std::thread::current();
     format!("skipped: {} needs {}: {why}", thread.name().unwrap_or("a test"), need.name())
 }
 
-/// The shared brokers' addresses, or the test is skipped.
+/// The addresses of the shared brokers; `None` if the test has to be skipped.
 pub fn kafka() -> Option<String> {
     let brokers = std::env::var(KAFKA).ok().filter(|brokers| !brokers.is_empty());
     if brokers.is_none() {
@@ -79,8 +79,8 @@ pub fn kafka() -> Option<String> {
     brokers
 }
 
-/// The folder of real packets and reference verdicts (`SKYSIEVE_SHARED`, else `shared` beside the repository), or the test is
-/// skipped.
+/// The folder of real packets and reference verdicts (`SKYSIEVE_SHARED` or, failing that, `shared` beside the
+/// repository); `None` if the test has to be skipped.
 pub fn alerts() -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let folder = std::env::var_os("SKYSIEVE_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);

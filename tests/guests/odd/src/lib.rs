@@ -1,4 +1,4 @@
-//! A filter that misbehaves as its config says, for tests of what the host makes of it.
+//! A filter that misbehaves as its config says, for tests of how the host deals with that.
 
 use std::cell::Cell;
 
@@ -14,21 +14,21 @@ struct Id {
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Mode {
-    /// Accepts.
+    /// Accepts the alert.
     Accept,
-    /// Accepts with an annotation and a message.
+    /// Accepts the alert with an annotation, and logs a message.
     Annotate,
-    /// Accepts every other alert it meets, whichever it is.
+    /// Accepts every other alert that it meets, whichever that is.
     Remember,
     /// Panics.
     Panic,
     /// Never ends.
     Spin,
-    /// Wants more memory than there is.
+    /// Asks for more memory than is allowed.
     Hoard,
     /// Returns an error.
     Error,
-    /// Spends fuel by the alert's id: a few thousand, or some millions.
+    /// Spends an amount of fuel that depends on the alert's id: a few thousand, or some millions.
     Uneven,
 }
 
@@ -36,7 +36,7 @@ enum Mode {
 #[serde(deny_unknown_fields)]
 struct Config {
     mode: Mode,
-    /// Does so on alerts whose id leaves `rest` when divided by `every`; rejects the others.
+    /// Does so for alerts whose id leaves `rest` when divided by `every`, and rejects the others.
     #[serde(default = "one")]
     every: i64,
     #[serde(default)]
@@ -75,7 +75,7 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
     }
 }
 
-/// Works for so many rounds, in a way that a compiler can't foresee.
+/// Works for this many rounds, in a way that a compiler can't predict.
 fn spin(rounds: u64) -> Result<Verdict, String> {
     let mut round = 0;
     while std::hint::black_box(round) < rounds {
