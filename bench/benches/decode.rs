@@ -1,8 +1,8 @@
-//! Packets to columns, beside apache-avro, serde_avro_fast and arrow-avro in the same run. Times are of a batch of
-//! alerts; the table at the end is per alert.
+//! Compares decoding packets into columns with apache-avro, serde_avro_fast and arrow-avro in the same run. Times are
+//! for a batch of alerts; the table at the end has them per alert.
 //!
-//! The peers are given the alerts without a container's header, and the parsed schema. Of containers arrow-avro is also
-//! given the whole; on either footing it is compared with ours on the same.
+//! The other decoders are given the alerts without the header of a container, and the parsed schema. arrow-avro is also
+//! given whole containers. In either case, it is compared with our times for the same input.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -24,16 +24,16 @@ use skysieve_simulate::{self, Config, Simulator};
 
 const BATCH: usize = 64;
 
-/// What precedes an LSST alert of version 11.1 in Confluent's wire format.
+/// The header of an LSST alert of version 11.1 in Confluent's wire format.
 const LSST_HEADER: [u8; 5] = [0, 0, 0, 4, 77];
 
-/// What a container begins with.
+/// The bytes that a container begins with.
 const MAGIC: &[u8] = b"Obj\x01";
 
-/// arrow-avro, given containers as they come.
+/// arrow-avro, given whole containers.
 const CONTAINERS: &str = "arrow-avro, containers";
 
-/// Ours, given alerts out of their framing.
+/// Our decoder, given alerts without their framing.
 const DATUM: &str = "skysieve, datum";
 const LSST_CURRENT: [&str; 10] = [
     "diaSourceId",
@@ -85,7 +85,7 @@ fn main() -> anyhow::Result<()> {
     bench.compare::<LsstCurrent<'_>>("LSST current source", &lsst, &LSST_CURRENT)?;
     bench.compare::<LsstHistory<'_>>("LSST with history", &lsst, &[&LSST_CURRENT[..], &LSST_HISTORY].concat())?;
     if let Some(mut packets) = ztf_packets()? {
-        // Packets of one schema.
+        // These are packets of a single schema.
         packets.truncate(BATCH);
         let schema = serde_json::to_string(apache_avro::Reader::new(&packets[0][..])?.writer_schema())?;
         let ztf = Survey::new(schema, packets)?;
@@ -99,7 +99,7 @@ fn main() -> anyhow::Result<()> {
 /// Alerts of one schema.
 struct Survey {
     schema: String,
-    /// As they come.
+    /// The alerts as they were sent.
     messages: Vec<Vec<u8>>,
     /// In Confluent's wire format.
     framed: Vec<Vec<u8>>,
@@ -120,12 +120,12 @@ impl Survey {
 
 struct Bench {
     criterion: Criterion,
-    /// By case and decoder, the best time per alert.
+    /// The best time per alert, by case and decoder.
     times: BTreeMap<String, BTreeMap<&'static str, Duration>>,
 }
 
 impl Bench {
-    /// Measures each decoder reading `paths`, which are the fields of `T`.
+    /// Measures how each decoder reads `paths`, which are the fields of `T`.
     fn compare<'a, T: Deserialize<'a>>(
         &mut self,
         case: &str,
@@ -147,7 +147,7 @@ impl Bench {
             decoder.recycle(decoded);
         });
 
-        // The peers are given the datum alone; this is ours on the same footing.
+        // The other decoders are given only the alert without its framing; here ours is given the same.
         let alerts: Vec<_> = survey.messages.iter().map(|message| schemas.frame(message)).collect::<Result<_, _>>()?;
         self.measure(case, DATUM, survey, || {
             for (row, alert) in alerts.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Bench {
         });
 
         let id = Fingerprint::Id(u32::from_be_bytes([0, 0, LSST_HEADER[3], LSST_HEADER[4]]));
-        // arrow-avro does not find records again whose names have dots.
+        // arrow-avro does not find records again if their names have dots.
         let schema = survey.schema.replace("lsst.v11_1.", "");
         let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
         store.set(id, AvroSchema::new(schema.clone()))?;
@@ -219,7 +219,7 @@ impl Bench {
         self.times.entry(case.to_owned()).or_default().insert(decoder, best);
     }
 
-    /// The best times per alert, and how many times as long the peers take.
+    /// The best times per alert, and how many times as long the other decoders take.
     fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for (case, times) in &self.times {
@@ -230,7 +230,7 @@ impl Bench {
             for (peer, time) in peers {
                 rows.push(Row::new(format!("{case}: {peer} takes, times as long"), ratio(time, ours), "×"));
             }
-            // arrow-avro on the same footing: the datum, or the container, each.
+            // arrow-avro with the same input: the alerts without framing, or the containers.
             let same = [
                 ("datum", times.get("arrow-avro"), times.get(DATUM)),
                 ("container", times.get(CONTAINERS), Some(ours)),
@@ -250,7 +250,7 @@ fn ratio(time: &Duration, ours: &Duration) -> f64 {
     time.as_secs_f64() / ours.as_secs_f64()
 }
 
-/// Microseconds an alert may take, and how many times as long arrow-avro must.
+/// The goals: how many microseconds an alert may take, and how many times as long arrow-avro must take.
 fn goals(case: &str) -> (f64, f64) {
     match (case.contains("history"), case.contains("ZTF")) {
         (true, _) => (25.0, 2.0),

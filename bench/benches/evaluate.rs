@@ -1,8 +1,9 @@
-//! What evaluating costs: 1, 100 and 1,000 filters over batches of 256 alerts, with fuel and deadline on; starting a
-//! filter; the memory of idle filters. Times are of this thread's CPU, but for the first verdict, which has all cores.
+//! The cost of evaluation: 1, 100 and 1,000 filters on batches of 256 alerts, with fuel and deadlines; the start of a
+//! filter; and the memory of idle filters. Times are CPU times of this thread, except for the first verdict, which uses
+//! all cores.
 //!
-//! `ten-columns` is a filter in text that reads ten columns of doubles. The examples in `target/filters` are measured
-//! beside it where they are built.
+//! `ten-columns` is a filter in text form that reads ten columns of doubles. The examples in `target/filters` are
+//! measured as well if they are built.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,17 +12,17 @@ use skysieve_avro::alert::{Column, Field, Kind};
 use skysieve_bench::{Goal, Row, record, thread_cpu};
 use skysieve_sandbox::{Engine, Filter, Limits, Module, PoolConfig, spawn};
 
-/// The filter in text.
+/// The filter in text form.
 const SIMPLE: &str = "ten-columns";
-/// Alerts of a batch.
+/// The number of alerts in a batch.
 const ROWS: usize = 256;
-/// Batches that take turns, so that no filter sees the same bytes twice in a row.
+/// The number of batches that are used in turn, so that no filter sees the same bytes twice in a row.
 const BATCHES: usize = 4;
-/// Rounds of each measurement, of which the median counts.
+/// The number of rounds of each measurement. The median of them counts.
 const ROUNDS: usize = 7;
 
 fn main() -> anyhow::Result<()> {
-    // `cargo bench` passes `--bench`; `cargo test` does not, and wants no figures.
+    // `cargo bench` passes `--bench`. `cargo test` does not, and needs no figures.
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
@@ -58,7 +59,7 @@ fn measure(report: &mut dyn FnMut(Row)) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The filter in text, and the examples that are built.
+/// The filter in text form, and the examples that are built.
 fn modules() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut modules = vec![(SIMPLE.to_owned(), wat::parse_file(root.join("filters/ten-columns.wat"))?)];
@@ -70,7 +71,7 @@ fn modules() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     Ok(modules)
 }
 
-/// Nanoseconds an alert and filter.
+/// Nanoseconds for each alert and filter.
 fn evaluate(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::Result<f64> {
     let mut filters = start_many(module, count)?;
     let mut pass = |batch: usize| -> anyhow::Result<()> {
@@ -93,7 +94,7 @@ fn evaluate(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::R
     Ok(rounds[ROUNDS / 2] as f64 / (passes * count * ROWS) as f64)
 }
 
-/// A fresh filter's verdicts on one batch.
+/// Evaluates one batch with a new filter.
 fn first(module: &Module, batches: &[Vec<Column>]) -> anyhow::Result<()> {
     let columns: Vec<&Column> = batches[0].iter().collect();
     let evaluation = Filter::start(module, "", &Limits::default())?.evaluate(ROWS, &columns);
@@ -101,7 +102,7 @@ fn first(module: &Module, batches: &[Vec<Column>]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An instance from the pool, described; and its end, which makes room for the next.
+/// Measures taking an instance from the pool and describing it, including its end, which makes room for the next one.
 fn start(name: &str, module: &Module) -> anyhow::Result<Row> {
     const STARTS: u64 = 2000;
     let mut rounds = [0; ROUNDS];
@@ -116,12 +117,12 @@ fn start(name: &str, module: &Module) -> anyhow::Result<Row> {
     let value = rounds[ROUNDS / 2] as f64 / 1e3;
     Ok(match name {
         SIMPLE => Row::new(format!("{name}: instance from the pool, described"), value, "µs").goal(Goal::AtMost(20.0)),
-        // Most of this is the filter's own reading of its config.
+        // Most of this time is spent by the filter itself on reading its config.
         _ => Row::new(format!("{name}: instance from the pool, config read, described"), value, "µs"),
     })
 }
 
-/// KiB of resident memory a filter that has seen one batch, beyond the first.
+/// KiB of resident memory for each filter after the first, once it has seen one batch.
 fn idle(module: &Module, count: usize, batches: &[Vec<Column>]) -> anyhow::Result<f64> {
     let columns: Vec<&Column> = batches[0].iter().collect();
     let run = |count: usize| -> anyhow::Result<Vec<Filter>> {
@@ -141,20 +142,20 @@ fn start_many(module: &Module, count: usize) -> anyhow::Result<Vec<Filter>> {
     (0..count).map(|_| Ok(Filter::start(module, "", &Limits::default())?)).collect()
 }
 
-/// Bytes of this process in memory (`/proc/self/statm`, second field, in pages of 4 KiB).
+/// The resident memory of this process in bytes (`/proc/self/statm`, second field, in pages of 4 KiB).
 fn resident() -> anyhow::Result<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm")?;
     let pages = statm.split(' ').nth(1).unwrap_or_default();
     Ok(pages.parse::<u64>()? * 4096)
 }
 
-/// Batches of made-up values for the fields of a filter.
+/// Batches of random values for the fields of a filter.
 fn columns(fields: &[Field]) -> Vec<Vec<Column>> {
     let mut state = 1;
     (0..BATCHES).map(|_| fields.iter().map(|field| column(field, &mut state)).collect()).collect()
 }
 
-/// One value a row; through an array ten.
+/// A column with one value for each row, or ten if the field goes through an array.
 fn column(field: &Field, state: &mut u64) -> Column {
     let kind = if field.kind == Kind::Any { Kind::Double } else { field.kind };
     let mut column = Column::new(kind, field.is_list());
@@ -168,7 +169,7 @@ fn column(field: &Field, state: &mut u64) -> Column {
     column
 }
 
-/// Appends a value, of numbers between 0 and 30.
+/// Appends a value; numbers are between 0 and 30.
 fn push(column: &mut Column, value: u64) {
     let value = (value % 3000) as f64 / 100.0;
     match column.kind {
@@ -184,7 +185,7 @@ fn push(column: &mut Column, value: u64) {
     }
 }
 
-/// Xorshift (Marsaglia 2003): nothing here needs better.
+/// Xorshift (Marsaglia 2003), which is good enough here.
 fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;

@@ -1,4 +1,4 @@
-//! How fast a visit's alerts are made: one core, packets of about 80 KB (LSST) and 65 KB (ZTF).
+//! How fast the alerts of a visit are simulated: on one core, with packets of about 80 KB (LSST) and 65 KB (ZTF).
 
 use criterion::{Criterion, Throughput};
 use skysieve_simulate::{Config, Simulator, Survey};

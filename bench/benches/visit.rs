@@ -1,4 +1,5 @@
-//! The main job's figures: a visit of real alerts through a hundred filters, and an upload to its first verdict.
+//! The most important figures: a visit of real alerts through a hundred filters, and the time from an upload to its
+//! first verdict.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +21,7 @@ const FILTERS: usize = 100;
 const RUNS: usize = 5;
 
 fn main() -> anyhow::Result<()> {
-    // A thread with room for filters' stacks.
+    // This thread has enough room for filters' stacks.
     spawn("bench", run)?.join().expect("the benchmark ends")
 }
 
@@ -38,7 +39,7 @@ fn run() -> anyhow::Result<()> {
     record("4-visit", &rows)
 }
 
-/// Seconds of CPU for a visit; the median of some runs.
+/// Seconds of CPU for a visit, as the median of some runs.
 fn visit(packets: &[Vec<u8>], ztf: bool) -> anyhow::Result<f64> {
     let engine = Engine::new(&PoolConfig { filters: FILTERS as u32 + 8, ..PoolConfig::default() })?;
     let schemas = Arc::new(Schemas::builtin());
@@ -68,13 +69,13 @@ fn visit(packets: &[Vec<u8>], ztf: bool) -> anyhow::Result<f64> {
         anyhow::ensure!(seen == (ALERTS * FILTERS) as u64, "{seen} verdicts");
         seconds.push((thread_cpu()? - before) as f64 * 1e-9);
     }
-    // The first warms up.
+    // The first run warms up.
     let mut counted = seconds.split_off(1);
     counted.sort_by(f64::total_cmp);
     Ok(counted[RUNS / 2])
 }
 
-/// Seconds from an upload to its first verdict, compiling and all, while alerts flow.
+/// Seconds from an upload to its first verdict, including compilation, while alerts flow.
 fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
     let config = Config {
         shards: 1,

@@ -1,4 +1,4 @@
-//! Benchmarks of Skysieve beside its peers: what they share, and the table of their figures.
+//! Benchmarks that compare Skysieve with similar programs: what they share, and the table of their figures.
 
 use std::path::{Path, PathBuf};
 
@@ -13,20 +13,20 @@ pub mod structs;
 pub struct Row {
     /// What was measured.
     pub what: String,
-    /// How much.
+    /// The value.
     pub measured: f64,
-    /// Of what: `µs`, `ns`, `s`, `KiB`, `×`.
+    /// The unit of the value: `µs`, `ns`, `s`, `KiB`, `×`.
     pub unit: String,
-    /// What it should be, `≤` or `≥`; none for peers.
+    /// What the value should be, `≤` or `≥`. There is no goal for other programs.
     pub goal: Option<Goal>,
 }
 
-/// A bound on a figure.
+/// A limit for a figure.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Goal {
-    /// Not more than this.
+    /// At most this.
     AtMost(f64),
-    /// Not less than this.
+    /// At least this.
     AtLeast(f64),
 }
 
@@ -36,14 +36,14 @@ impl Row {
         Row { what: what.into(), measured, unit: unit.to_owned(), goal: None }
     }
 
-    /// The same with a goal.
+    /// The same figure with a goal.
     pub fn goal(self, goal: Goal) -> Row {
         Row { goal: Some(goal), ..self }
     }
 }
 
 impl Goal {
-    /// Whether the figure is within the bound.
+    /// Whether the figure is within the limit.
     pub fn is_met(self, measured: f64) -> bool {
         match self {
             Goal::AtMost(most) => measured <= most,
@@ -57,7 +57,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository is there")
 }
 
-/// The folder of real packets, if this machine has it. Says so when not.
+/// The folder of real packets, if it is on this machine; otherwise says that it is not.
 pub fn shared() -> Option<PathBuf> {
     let folder = std::env::var_os("SKYSIEVE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let found = folder.join("alerts").is_dir();
@@ -70,7 +70,7 @@ pub fn shared() -> Option<PathBuf> {
 /// The packets in the files of a folder.
 ///
 /// # Errors
-/// When one can't be read.
+/// Returns an error if a file can't be read.
 pub fn packets(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     let list = || std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>();
     let mut paths = list().with_context(|| format!("cannot read {}", folder.display()))?;
@@ -79,10 +79,10 @@ pub fn packets(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     paths.iter().map(read).collect()
 }
 
-/// The 538 real ZTF packets, if this machine has them.
+/// The 538 real ZTF packets, if they are on this machine.
 ///
 /// # Errors
-/// When one can't be read.
+/// Returns an error if a file can't be read.
 pub fn ztf_packets() -> anyhow::Result<Option<Vec<Vec<u8>>>> {
     let Some(shared) = shared() else { return Ok(None) };
     let mut all = packets(&shared.join("alerts/ztf/visits"))?;
@@ -90,10 +90,10 @@ pub fn ztf_packets() -> anyhow::Result<Option<Vec<Vec<u8>>>> {
     Ok(Some(all))
 }
 
-/// Keeps a benchmark's figures for the table, and prints them.
+/// Keeps the figures of a benchmark for the table, and prints them.
 ///
 /// # Errors
-/// When they can't be written.
+/// Returns an error if they can't be written.
 pub fn record(benchmark: &str, rows: &[Row]) -> anyhow::Result<()> {
     let folder = figures();
     std::fs::create_dir_all(&folder)?;
@@ -102,10 +102,10 @@ pub fn record(benchmark: &str, rows: &[Row]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All figures kept, benchmark by benchmark.
+/// All figures that were kept, ordered by benchmark.
 ///
 /// # Errors
-/// When they can't be read.
+/// Returns an error if they can't be read.
 pub fn recorded() -> anyhow::Result<Vec<Row>> {
     let files = packets(&figures()).context("no figures yet: `cargo bench` makes them")?;
     let rows =
@@ -135,10 +135,10 @@ fn figures() -> PathBuf {
     root().join("target/figures")
 }
 
-/// Nanoseconds of CPU that this thread has used (Linux: `/proc/thread-self/schedstat`, first number).
+/// The nanoseconds of CPU that this thread has used (Linux: `/proc/thread-self/schedstat`, first number).
 ///
 /// # Errors
-/// Where the system does not tell.
+/// Returns an error if the system does not report them.
 pub fn thread_cpu() -> anyhow::Result<u64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").context("this needs Linux")?;
     let first = text.split_whitespace().next().context("an empty schedstat")?;

@@ -1,11 +1,12 @@
-//! A schema less what nobody asked for: the reader's schema of decoders that know no field paths.
+//! Removes everything from a schema that nobody asked for. The result is the reader's schema for decoders without field
+//! paths.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-/// The schema with those fields only that are on one of `paths` (`[]` as in Skysieve's own paths). A named record has
-/// the fields that are asked for anywhere.
+/// Returns the schema with only those fields that are on one of `paths` (`[]` as in Skysieve's own paths). A named
+/// record has all the fields that are asked for in any place.
 pub fn pruned(avsc: &str, paths: &[&str]) -> anyhow::Result<String> {
     let schema: Value = serde_json::from_str(avsc)?;
     let mut pruner = Pruner::default();
@@ -70,13 +71,13 @@ impl Pruner {
         emitted
     }
 
-    /// What a name stands for, of records.
+    /// The definition of a named record.
     fn definition(&self, ty: &Value) -> Value {
         ty.as_str().and_then(|name| self.named.get(name)).unwrap_or(ty).clone()
     }
 }
 
-/// The full name, if it is a record.
+/// The full name, if the type is a record.
 fn record(ty: &Value) -> Option<String> {
     let name = ty.get("fields").and(ty["name"].as_str())?;
     Some(match ty["namespace"].as_str() {
@@ -89,7 +90,7 @@ fn fields(record: &Value) -> impl Iterator<Item = &Value> {
     record["fields"].as_array().into_iter().flatten()
 }
 
-/// The types that a type is made of.
+/// The types that a type consists of.
 fn inner(ty: &Value) -> impl Iterator<Item = &Value> {
     let branches = ty.as_array().into_iter().flatten();
     branches.chain(ty.get("items")).chain(fields(ty).map(|field| &field["type"]))

@@ -1,4 +1,4 @@
-//! The fields measured, as the structs that serde decoders fill.
+//! The fields that are measured, in the form of structs that serde decoders fill.
 
 #![allow(missing_docs, non_snake_case)]
 

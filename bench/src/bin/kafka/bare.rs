@@ -1,4 +1,4 @@
-//! A librdkafka consumer without anything around it.
+//! A plain librdkafka consumer.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::bench::Bench;
 
-/// Those of the host (`host/src/kafka/source.rs`).
+/// The properties that the host uses (`host/src/kafka/source.rs`).
 const PROPERTIES: [(&str, &str); 10] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -26,10 +26,10 @@ const PROPERTIES: [(&str, &str); 10] = [
 /// How long the consumer waits for a message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Reads the first `count` messages of a topic, all partitions from their beginning.
+/// Reads the first `count` messages of a topic from the beginning of all partitions.
 ///
 /// # Errors
-/// When there are fewer.
+/// Returns an error if there are fewer.
 pub fn read(bench: &Bench, topic: &str, count: u64, mut put: impl FnMut(&BorrowedMessage<'_>)) -> anyhow::Result<()> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &bench.brokers).set("group.id", bench.name("bare"));

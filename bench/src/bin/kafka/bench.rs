@@ -1,4 +1,4 @@
-//! What all measurements share: the brokers, the programs, a folder of filters.
+//! What all measurements share: the brokers, the programs, and a folder of filters.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,7 +13,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use skysieve::commands::demo::modules;
 use skysieve_bench::root;
 
-/// Longer than anything here takes.
+/// This is longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// One run of the program.
@@ -22,17 +22,17 @@ pub struct Bench {
     pub partitions: i32,
     /// The filters' names.
     pub filters: Vec<String>,
-    /// `NAME.wasm` and `NAME.toml` of each.
+    /// The folder with `NAME.wasm` and `NAME.toml` for each of them.
     pub folder: tempfile::TempDir,
     run: String,
     named: AtomicUsize,
 }
 
 impl Bench {
-    /// A folder of so many filters, no two with the same config.
+    /// Makes a folder with this number of filters, no two of which have the same config.
     ///
     /// # Errors
-    /// When the examples are not built.
+    /// Returns an error if the examples are not built.
     pub fn new(brokers: &str, partitions: i32, filters: usize) -> anyhow::Result<Bench> {
         let folder = tempfile::tempdir()?;
         let chosen = modules::choose(&root().join("target/filters"), false, filters)?;
@@ -46,15 +46,15 @@ impl Bench {
         Ok(Bench { brokers: brokers.to_owned(), partitions, filters, folder, run, named: AtomicUsize::new(0) })
     }
 
-    /// A name that nothing else has.
+    /// A name that nothing else uses.
     pub fn name(&self, what: &str) -> String {
         format!("{}-{what}-{}", self.run, self.named.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The binary beside this program, with a subcommand and the brokers.
+    /// A command for the binary beside this program, with a subcommand and the brokers.
     ///
     /// # Errors
-    /// When it is not there.
+    /// Returns an error if the binary is not there.
     pub fn skysieve(&self, subcommand: &str) -> anyhow::Result<Command> {
         let path: PathBuf = std::env::current_exe()?.with_file_name("skysieve");
         anyhow::ensure!(path.is_file(), "{} is missing: `make bench-kafka` builds it", path.display());
@@ -63,13 +63,13 @@ impl Bench {
         Ok(command)
     }
 
-    /// The topic of a filter. Hosts one after another share them: on the first record of a topic the broker makes files,
-    /// which on some disks takes 40 ms. Hosts run for weeks; that is no part of what is measured.
+    /// The topic of a filter. All hosts of a run share these topics: at the first record of a topic the broker creates
+    /// files, which takes 40 ms on some disks. Hosts run for weeks, so this should not be part of the measurement.
     pub fn output(&self, filter: &str) -> String {
         format!("{}-{filter}", self.run)
     }
 
-    /// Deletes topics; says so when that fails, since nothing measured depends on it.
+    /// Deletes topics. A failure is only reported, because no measurement depends on it.
     pub fn delete(&self, topics: &[String]) {
         if let Err(error) = self.try_delete(topics) {
             eprintln!("topics could not be deleted: {error:#}");
@@ -86,7 +86,7 @@ impl Bench {
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         for answer in runtime.block_on(admin.delete_topics(&topics, &AdminOptions::new()))? {
             match answer {
-                // Of filters of which there was no host.
+                // There was no host with these filters.
                 Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) | Ok(_) => {}
                 Err((topic, code)) => anyhow::bail!("{topic}: {code}"),
             }
@@ -102,15 +102,15 @@ impl Drop for Bench {
     }
 }
 
-/// Seconds since 1970, as `skysieve produce --json` tells them.
+/// Seconds since 1970, in which `skysieve produce --json` reports times.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// Asks again and again until there is an answer.
+/// Asks repeatedly until there is an answer.
 ///
 /// # Errors
-/// When asking fails, or there is none for very long.
+/// Returns an error if asking fails, or if there is no answer for very long.
 pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -122,10 +122,10 @@ pub fn await_some<T>(what: &str, mut ask: impl FnMut() -> anyhow::Result<Option<
     }
 }
 
-/// The middle one.
+/// The median.
 ///
 /// # Errors
-/// When there are none.
+/// Returns an error if there are no values.
 pub fn median(mut values: Vec<f64>) -> anyhow::Result<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().context("nothing was measured: too few alerts?")

@@ -1,4 +1,4 @@
-//! A host that catches up with a stream, beside a librdkafka consumer that only counts.
+//! Compares a host that catches up with a stream with a librdkafka consumer that only counts messages.
 
 use std::time::Instant;
 
@@ -12,17 +12,17 @@ use super::host::Host;
 use super::stream::{Stream, mean_size};
 use super::{Args, prototype};
 
-/// Odd: the middle one counts.
+/// The number of runs is odd, so that one of them is the median.
 const RUNS: usize = 3;
 
-/// Visits to warm up with, and how often they are caught up with.
+/// How many visits are used to warm up, and how many times they are read.
 const WARM_UP: usize = 4;
 
-/// Alerts of the simulated LSST are 85 KB with cutouts and 16 KB without. So many without make a mean of 66 KB, and
-/// every one has its history.
+/// Simulated LSST alerts have 85 KB with cutouts and 16 KB without. With this share without cutouts the mean is 66 KB,
+/// and every alert has its history.
 const WITHOUT_STAMPS: f64 = 0.28;
 
-/// One catching up.
+/// One run.
 struct Run {
     /// Alerts a second.
     rate: f64,
@@ -30,7 +30,7 @@ struct Run {
     cpu: f64,
 }
 
-/// Alerts a second, and CPU beside that of the prototype's design on the same stream.
+/// Measures alerts per second, and CPU time compared with that of the prototype's design on the same stream.
 pub fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Vec<Row>> {
     let stream = Stream::new(bench)?;
     let (size, alerts) = fill(&stream, args)?;
@@ -43,7 +43,7 @@ pub fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Vec<Row>> {
         hosts.push(host.rate);
         cpu.push(host.cpu);
     }
-    // As hosts do. It holds for this whole program from here on.
+    // Hosts do the same. It applies to this whole program from here on.
     heap::keep();
     let kept = (0..RUNS).map(|_| consume(bench, &stream.topic, alerts)).collect::<anyhow::Result<_>>()?;
     let (bare, host, cpu) = (median(bare)?, median(hosts)?, median(cpu)?);
@@ -59,8 +59,8 @@ pub fn measure(bench: &Bench, args: &Args) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Visits that are not measured: the broker's code is compiled as it runs, which takes a quarter of the CPU at first, and
-/// files of the filters' topics are made.
+/// Reads visits that are not measured. The broker compiles its code as it runs, which takes a quarter of the CPU at
+/// first, and it creates the files of the filters' topics.
 pub fn warm_up(bench: &Bench, args: &Args) -> anyhow::Result<()> {
     eprintln!("{WARM_UP} visits of {} alerts to warm up", args.visit);
     let stream = Stream::new(bench)?;
@@ -68,11 +68,11 @@ pub fn warm_up(bench: &Bench, args: &Args) -> anyhow::Result<()> {
     (0..WARM_UP).try_for_each(|_| catch_up(bench, &stream.topic, (WARM_UP * args.visit) as u64).map(drop))
 }
 
-/// Alerts with and without cutouts, at the same time; their mean size in KB, and how many.
+/// Sends alerts with and without cutouts at the same time. Returns their mean size in KB, and their number.
 fn fill(stream: &Stream<'_>, args: &Args) -> anyhow::Result<(f64, u64)> {
     let without = (args.alerts as f64 * WITHOUT_STAMPS).round().max(1.0) as usize;
     let with = (args.alerts - without).max(1);
-    // Visits of the usual size, as quotas count by visit.
+    // The visits are of the usual size, because quotas count by visit.
     let visits = args.alerts.div_ceil(args.visit);
     let flags =
         |alerts: usize| format!("--interval 0 --visits {visits} --alerts-per-visit {}", alerts.div_ceil(visits));
@@ -80,8 +80,8 @@ fn fill(stream: &Stream<'_>, args: &Args) -> anyhow::Result<(f64, u64)> {
     Ok((mean_size(&visits), visits.iter().map(|visit| visit.delivered).sum()))
 }
 
-/// A host's rate, from the first messages that it is known to have until the last is done: those first ones don't
-/// count.
+/// The rate of a host, from the first messages that it is known to have until the last one has been processed. Those
+/// first messages do not count.
 fn catch_up(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<Run> {
     let mut host = Host::start(bench, topic)?;
     let first = host.first("the first message", |sample| sample.messages > 0)?;
@@ -93,7 +93,7 @@ fn catch_up(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<Run> {
     Ok(Run { rate: counted / (last.at - first.at), cpu: (last.cpu - first.cpu) / counted })
 }
 
-/// A bare consumer's rate, from the first message to the last.
+/// The rate of a plain consumer, from the first message to the last.
 fn consume(bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<f64> {
     let mut started = None;
     read(bench, topic, alerts, |message| {

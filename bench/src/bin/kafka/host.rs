@@ -1,4 +1,4 @@
-//! `skysieve host` as a process, watched from outside.
+//! Runs `skysieve host` as a process, and watches it from outside.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -12,19 +12,19 @@ use serde::Deserialize;
 use super::bench::{Bench, await_some, now};
 use super::process;
 
-/// How often the host is asked how far it is.
+/// How often the host is asked for its progress.
 const POLL: Duration = Duration::from_millis(10);
 
-/// How far a host was, as `/health/ready` told.
+/// The progress of a host, as reported by `/health/ready`.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// When that was known, in seconds since 1970.
+    /// When this was known, in seconds since 1970.
     pub at: f64,
     /// Whether it reads the stream.
     pub ready: bool,
     /// Messages fetched and decoded.
     pub messages: u64,
-    /// Messages whose outcome is committed, for every filter.
+    /// Messages whose outcome has been committed for every filter.
     pub done: u64,
     /// Seconds of CPU used.
     pub cpu: f64,
@@ -38,7 +38,7 @@ struct Health {
     undecodable: u64,
 }
 
-/// What a filter made of what it was shown.
+/// The counts of a filter.
 #[derive(Deserialize)]
 pub struct FilterStatus {
     pub name: String,
@@ -55,16 +55,16 @@ struct Counts {
 }
 
 impl FilterStatus {
-    /// The share of alerts that it accepts, with those beyond the quota.
+    /// The share of alerts that it accepts, including those beyond the quota.
     pub fn accepts(&self) -> f64 {
         (self.counts.accepted + self.counts.over_quota) as f64 / self.counts.seen.max(1) as f64
     }
 }
 
-/// Whenever something had changed; newest last.
+/// A sample for every change, newest last.
 type Samples = Mutex<Vec<Sample>>;
 
-/// A host's process with all filters; killed when it goes out of scope, and its own topics deleted.
+/// The process of a host with all filters. When it goes out of scope, it is killed, and its own topics are deleted.
 pub struct Host<'a> {
     bench: &'a Bench,
     name: String,
@@ -74,10 +74,10 @@ pub struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// Starts a host of a name of its own, and waits until its API answers.
+    /// Starts a host with a name of its own, and waits until its API answers.
     ///
     /// # Errors
-    /// When it ends.
+    /// Returns an error if the host ends.
     pub fn start<'a>(bench: &'a Bench, topic: &str) -> anyhow::Result<Host<'a>> {
         let name = bench.name("host");
         let mut command = bench.skysieve("host")?;
@@ -93,15 +93,15 @@ impl Host<'_> {
         Ok(host)
     }
 
-    /// All that is known until now.
+    /// All samples so far.
     pub fn samples(&self) -> Vec<Sample> {
         self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for the first sample of that kind.
+    /// Waits for the first sample for which `is` holds.
     ///
     /// # Errors
-    /// When the host ends before.
+    /// Returns an error if the host ends before that.
     pub fn first(&mut self, what: &str, is: impl Fn(&Sample) -> bool) -> anyhow::Result<Sample> {
         await_some(what, || {
             if let Some(status) = self.process.try_wait()? {
@@ -111,26 +111,26 @@ impl Host<'_> {
         })
     }
 
-    /// Waits until so many messages are done with.
+    /// Waits until this many messages have been processed.
     ///
     /// # Errors
-    /// When the host ends before.
+    /// Returns an error if the host ends before that.
     pub fn await_done(&mut self, messages: u64) -> anyhow::Result<Sample> {
         self.first(&format!("{messages} messages done"), |sample| sample.done >= messages)
     }
 
-    /// The most memory so far, in MiB.
+    /// The largest memory use so far, in MiB.
     ///
     /// # Errors
-    /// When it has ended.
+    /// Returns an error if the host has ended.
     pub fn memory_peak(&self) -> anyhow::Result<f64> {
         process::memory_peak(self.process.id())
     }
 
-    /// Every filter, each of which must have judged `alerts` alerts, and failed on none.
+    /// Returns all filters. Each of them must have judged `alerts` alerts, and failed on none.
     ///
     /// # Errors
-    /// When one has not.
+    /// Returns an error if a filter has not.
     pub fn filters(&self, alerts: u64) -> anyhow::Result<Vec<FilterStatus>> {
         let health: Health = get(&agent(), &format!("{}/health/ready", self.url))?;
         anyhow::ensure!(health.undecodable == 0, "{} undecodable messages", health.undecodable);
@@ -147,10 +147,10 @@ impl Host<'_> {
         Ok(filters)
     }
 
-    /// Stops it in order.
+    /// Stops the host regularly.
     ///
     /// # Errors
-    /// When it did not end as it should.
+    /// Returns an error if it did not end regularly.
     pub fn stop(mut self) -> anyhow::Result<()> {
         Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
         let status = self.process.wait()?;
@@ -161,14 +161,14 @@ impl Host<'_> {
 
 impl Drop for Host<'_> {
     fn drop(&mut self) {
-        // It may have ended: nothing to do then.
+        // Killing fails if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
         self.bench.delete(&["quotas", "dead-letters"].map(|own| format!("{}-{own}", self.name)));
     }
 }
 
-/// Passes on warnings of the host's log, and tells the address once.
+/// Passes on warnings from the host's log. The receiver gets the address once.
 fn follow(log: ChildStderr) -> Receiver<String> {
     let (sender, address) = channel();
     std::thread::spawn(move || {
@@ -183,7 +183,7 @@ fn follow(log: ChildStderr) -> Receiver<String> {
     address
 }
 
-/// Keeps a sample of every change, as long as somebody wants them and the host lives.
+/// Records a sample of every change for as long as somebody wants them and the host lives.
 fn watch(url: &str, pid: u32, samples: &Weak<Samples>) {
     let (agent, url) = (agent(), format!("{url}/health/ready"));
     while let Some(samples) = samples.upgrade() {
@@ -199,7 +199,7 @@ fn watch(url: &str, pid: u32, samples: &Weak<Samples>) {
     }
 }
 
-/// `/health/ready` answers also when it is not.
+/// A client that also accepts the answer of `/health/ready` if the host is not ready.
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).build().into()
 }

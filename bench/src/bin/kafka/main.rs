@@ -1,5 +1,5 @@
-//! The figures on Apache Kafka, each beside its reference in the same run: catching up with a stream, visits at the
-//! survey's cadence, the prototype's design in Python, memory. `make bench-kafka` starts a broker and runs this.
+//! Figures on Apache Kafka, each compared with a reference in the same run: catching up with a stream, visits at the
+//! survey's cadence, the prototype's design in Python, and memory. `make bench-kafka` starts a broker and runs this.
 
 mod bare;
 mod bench;
@@ -22,43 +22,43 @@ use visits::Kind;
 
 /// Measures `skysieve host` on Apache Kafka.
 ///
-/// The binary `skysieve` beside this program is measured, with the filters of target/filters.
+/// It measures the binary `skysieve` beside this program, with the filters of target/filters.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Apache Kafka's address
+    /// Address of Apache Kafka
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_TEST_KAFKA")]
     brokers: String,
     /// What to measure [default: everything]
     #[arg(long = "part", value_name = "PART")]
     parts: Vec<Part>,
-    /// Filters of a host
+    /// Number of filters in a host
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one())]
     filters: usize,
-    /// Partitions of the stream
+    /// Number of partitions of the stream
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(i32).range(1..=64))]
     partitions: i32,
-    /// Alerts that a host catches up with
+    /// Number of alerts that a host catches up with
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = at_least_one())]
     alerts: usize,
-    /// Alerts of a visit
+    /// Number of alerts in a visit
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = at_least_one())]
     visit: usize,
-    /// Visits one after another
+    /// Number of consecutive visits
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = at_least_one())]
     visits: usize,
-    /// Seconds from one visit's start to the next
+    /// Seconds from the start of one visit to that of the next
     #[arg(long, value_name = "SECONDS", default_value_t = 39.0)]
     interval: f64,
-    /// Seconds over which those alerts are sent that do not come as fast as they can be sent
+    /// Seconds over which a visit's alerts are sent, in the parts that spread them
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     spread: f64,
-    /// Alerts that arrive at once
+    /// Number of alerts that arrive at once
     #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = at_least_one())]
     burst: usize,
-    /// Filters of the prototype's design
+    /// Numbers of filters for the prototype's design
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 5, 10, 20])]
     prototypes: Vec<usize>,
-    /// Alerts that each of these reads
+    /// Number of alerts that each of these filters reads
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one())]
     prototype_alerts: usize,
 }
@@ -69,23 +69,23 @@ fn at_least_one() -> clap::builder::RangedU64ValueParser<usize> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// A stream that is there already, and Python's filters on the same
+    /// Catching up with an existing stream, compared with Python's filters
     CatchUp,
-    /// Making and sending a visit, and a producer that only sends
+    /// Making and sending a visit, compared with a producer that only sends
     Produce,
     /// Visits at the survey's cadence
     Visits,
-    /// Visits at the survey's cadence, each sent over some seconds
+    /// Visits at the survey's cadence, each of which is sent over some seconds
     SpreadVisits,
     /// Visits as fast as they can be sent
     BackToBack,
-    /// Visits of small alerts, as the prototype was measured
+    /// Visits of small alerts, with which the prototype was measured
     SmallVisits,
-    /// Many alerts at once
+    /// Memory when many alerts arrive at once
     Memory,
 }
 
-/// How each is sent.
+/// How each kind of visit is sent.
 const KINDS: [(Part, Kind); 4] = [
     (Part::Visits, Kind::Cadence),
     (Part::SpreadVisits, Kind::Spread),
@@ -97,7 +97,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut rows = Vec::new();
     let ended = measure(&args, &mut rows);
-    // What was measured before a part failed is kept.
+    // If a part fails, the earlier measurements are kept.
     if !rows.is_empty() {
         record("5-kafka", &rows)?;
     }
@@ -107,7 +107,7 @@ fn main() -> anyhow::Result<()> {
 fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     let bench = Bench::new(&args.brokers, args.partitions, args.filters)?;
     let wanted = |part| args.parts.is_empty() || args.parts.contains(&part);
-    // First, while the allocator is as it comes.
+    // This comes first, while the allocator still has its default settings.
     if wanted(Part::Produce) {
         rows.extend(produce::measure(&bench, args.visit).context("producing")?);
     }

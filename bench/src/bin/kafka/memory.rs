@@ -1,4 +1,4 @@
-//! What a host needs in memory when far more arrives than it can judge at once.
+//! How much memory a host needs if far more arrives than it can judge at once.
 
 use skysieve_bench::{Goal, Row};
 
@@ -6,7 +6,7 @@ use super::bench::Bench;
 use super::host::Host;
 use super::stream::{Stream, mean_size};
 
-/// A visit of so many alerts is there when the host starts: it could not come faster.
+/// A visit with this many alerts is there when the host starts, because it could not arrive any faster.
 pub fn measure(bench: &Bench, alerts: usize) -> anyhow::Result<Vec<Row>> {
     let stream = Stream::new(bench)?;
     let visits = stream.publish(&format!("--interval 0 --alerts-per-visit {alerts}"))?;

@@ -1,4 +1,4 @@
-//! `skysieve produce` beside a librdkafka producer that sends messages which are there already.
+//! Compares `skysieve produce` with a librdkafka producer of messages that exist already.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,23 +13,23 @@ use skysieve_simulate::{Config, Simulator, Survey};
 use super::bench::{Bench, median};
 use super::stream::{Stream, mean_size};
 
-/// Odd: the middle one counts.
+/// The number of runs is odd, so that one of them is the median.
 const RUNS: usize = 3;
 
-/// Different messages; the bare producer sends them again and again.
+/// The number of different messages. The plain producer sends them again and again.
 const MESSAGES: usize = 500;
 
-/// Partitions of a topic that has many: how full batches get depends on it.
+/// The partitions of a topic with many of them. How full batches become depends on their number.
 const MANY: i32 = 45;
 
-/// Both with the stream's partitions, and with many.
+/// Measures both with the stream's number of partitions and with many partitions.
 pub fn measure(bench: &Bench, alerts: usize) -> anyhow::Result<Vec<Row>> {
     let mut rows = compare(bench, alerts, bench.partitions)?;
     rows.extend(compare(bench, alerts, MANY)?);
     Ok(rows)
 }
 
-/// Makes and sends a visit, and sends as many ready-made messages, in turn.
+/// Alternately makes and sends a visit, and sends as many existing messages.
 fn compare(bench: &Bench, alerts: usize, partitions: i32) -> anyhow::Result<Vec<Row>> {
     let stream = Stream::with_partitions(bench, partitions)?;
     let mut simulator = Simulator::new(Survey::Lsst, Config::default());
@@ -58,7 +58,7 @@ fn compare(bench: &Bench, alerts: usize, partitions: i32) -> anyhow::Result<Vec<
     ])
 }
 
-/// Counts what was acknowledged.
+/// Counts acknowledged messages.
 #[derive(Default)]
 struct Acknowledged(AtomicU64);
 
@@ -74,12 +74,12 @@ impl ProducerContext for Acknowledged {
     }
 }
 
-/// Seconds until all is acknowledged.
+/// The seconds until everything is acknowledged.
 fn send<'a>(bench: &Bench, topic: &str, messages: impl Iterator<Item = &'a (String, Vec<u8>)>) -> anyhow::Result<f64> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", &bench.brokers).set("enable.idempotence", "true");
     let producer: BaseProducer<Acknowledged> = config.create_with_context(Acknowledged::default())?;
-    // It is connected before the clock starts, as ours is.
+    // The producer is connected before the clock starts, as ours is.
     producer.client().fetch_metadata(Some(topic), Duration::from_secs(30))?;
     let (start, mut sent) = (Instant::now(), 0);
     for (key, payload) in messages {

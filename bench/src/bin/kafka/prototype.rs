@@ -1,4 +1,4 @@
-//! The prototype's design, a process per filter, in Python: what it costs beside ours.
+//! The cost of the prototype's design, which has a Python process for each filter, compared with ours.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -10,21 +10,22 @@ use skysieve_bench::{Row, root};
 use super::Args;
 use super::bench::Bench;
 
-/// Seconds from one LSST visit to the next, and alerts of one.
+/// The seconds from one LSST visit to the next, and the number of alerts in a visit.
 const INTERVAL: f64 = 39.0;
 const VISIT: f64 = 10_000.0;
 
-/// What `prototype.py` prints.
+/// The output of `prototype.py`.
 #[derive(Deserialize)]
 struct Report {
-    /// Seconds of CPU of each process.
+    /// The seconds of CPU of each process.
     cpu: Vec<f64>,
-    /// Seconds from the first process's start to the last one's end.
+    /// The seconds from the first process's start to the last one's end.
     wall: f64,
     topics: Vec<String>,
 }
 
-/// CPU and time of a visit for some numbers of filters. `ours`: seconds of CPU that the host used for an alert.
+/// Measures CPU and time of a visit for some numbers of filters. `ours` is the seconds of CPU that the host used for
+/// each alert.
 pub fn measure(bench: &Bench, args: &Args, topic: &str, ours: f64) -> anyhow::Result<Vec<Row>> {
     let python = python()?;
     let (alerts, cores) = (args.prototype_alerts, std::thread::available_parallelism()?.get() as f64);
@@ -64,7 +65,7 @@ fn run(python: &PathBuf, bench: &Bench, topic: &str, filters: usize, alerts: usi
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The interpreter that has what the prototype uses.
+/// A Python interpreter with the packages that the prototype uses.
 fn python() -> anyhow::Result<PathBuf> {
     let output = Command::new(root().join("scripts/python-env")).stderr(Stdio::inherit()).output()?;
     anyhow::ensure!(output.status.success(), "scripts/python-env: {}", output.status);

@@ -1,4 +1,4 @@
-//! Topics of simulated alerts, filled by `skysieve produce`.
+//! Topics of simulated alerts, which `skysieve produce` fills.
 
 use std::process::{Command, Stdio};
 
@@ -7,13 +7,13 @@ use skysieve::kafka::{Options, TopicSettings, Topics};
 
 use super::bench::Bench;
 
-/// A topic; deleted when it goes out of scope.
+/// A topic, which is deleted when it goes out of scope.
 pub struct Stream<'a> {
     bench: &'a Bench,
     pub topic: String,
 }
 
-/// A visit, as `skysieve produce --json` tells of it; times in seconds since 1970.
+/// A visit, as reported by `skysieve produce --json`. Times are in seconds since 1970.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Visit {
     pub visit: String,
@@ -24,10 +24,10 @@ pub struct Visit {
 }
 
 impl Stream<'_> {
-    /// An empty topic.
+    /// Creates an empty topic.
     ///
     /// # Errors
-    /// When it can't be created.
+    /// Returns an error if it can't be created.
     pub fn new(bench: &Bench) -> anyhow::Result<Stream<'_>> {
         Stream::with_partitions(bench, bench.partitions)
     }
@@ -35,7 +35,7 @@ impl Stream<'_> {
     /// The same with another number of partitions.
     ///
     /// # Errors
-    /// When it can't be created.
+    /// Returns an error if it can't be created.
     pub fn with_partitions(bench: &Bench, partitions: i32) -> anyhow::Result<Stream<'_>> {
         let topic = bench.name("alerts");
         let settings = TopicSettings { partitions, ..TopicSettings::default() };
@@ -43,7 +43,7 @@ impl Stream<'_> {
         Ok(Stream { bench, topic })
     }
 
-    /// `skysieve produce` of simulated LSST alerts, with these flags beside.
+    /// A `skysieve produce` of simulated LSST alerts, with these additional flags.
     fn command(&self, flags: &str) -> anyhow::Result<Command> {
         let mut command = self.bench.skysieve("produce")?;
         command.args(["--topic", &self.topic, "--simulate", "lsst", "--json"]).args(flags.split_whitespace());
@@ -51,18 +51,18 @@ impl Stream<'_> {
         Ok(command)
     }
 
-    /// Publishes visits, and waits until all is acknowledged.
+    /// Publishes visits, and waits until everything is acknowledged.
     ///
     /// # Errors
-    /// When anything was not delivered.
+    /// Returns an error if anything was not delivered.
     pub fn publish(&self, flags: &str) -> anyhow::Result<Vec<Visit>> {
         self.publish_together(&[flags])
     }
 
-    /// The same with several at a time; their visits one after another.
+    /// The same with several processes at a time. Returns their visits one after the other.
     ///
     /// # Errors
-    /// When anything was not delivered.
+    /// Returns an error if anything was not delivered.
     pub fn publish_together(&self, flags: &[&str]) -> anyhow::Result<Vec<Visit>> {
         let mut started = Vec::new();
         for flags in flags {
@@ -73,7 +73,7 @@ impl Stream<'_> {
             let output = process.wait_with_output()?;
             anyhow::ensure!(output.status.success(), "produce: {}", output.status);
             let lines = str::from_utf8(&output.stdout)?.lines();
-            // The last line is the total.
+            // The last line has the totals.
             for line in lines.filter(|line| !line.starts_with("{\"total\"")) {
                 visits.push(serde_json::from_str(line)?);
             }
@@ -88,7 +88,7 @@ impl Drop for Stream<'_> {
     }
 }
 
-/// KB of an alert, on the average.
+/// The mean size of an alert in KB.
 pub fn mean_size(visits: &[Visit]) -> f64 {
     let (bytes, alerts) = visits.iter().fold((0, 0), |sum, visit| (sum.0 + visit.bytes, sum.1 + visit.delivered));
     bytes as f64 / 1e3 / alerts as f64

@@ -1,4 +1,4 @@
-//! A subscriber of every filter's topic.
+//! A subscriber to every filter's topic.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,24 +16,25 @@ use skysieve_survey::Surveys;
 use super::bare;
 use super::bench::{Bench, now};
 
-/// How long a subscriber takes to begin, and how long one waits for alerts that come late.
+/// How long a subscriber takes to begin, and how long to wait for late alerts.
 const SETTLE: Duration = Duration::from_secs(3);
 
 /// A partition of the stream, and an offset.
 type Place = (i32, i64);
 
-/// An accepted alert at its subscriber. Times are seconds since 1970.
+/// An accepted alert that a subscriber received. Times are in seconds since 1970.
 pub struct Arrival {
-    /// When it came.
+    /// When it arrived.
     pub at: f64,
-    /// When the survey had handed it to its producer, to the millisecond.
+    /// When the survey passed it to its producer, to the millisecond.
     pub submitted: f64,
 }
 
-/// What came of a visit to a filter's topic: in the order in which it came.
+/// The alerts of a visit (the first key) that arrived on a filter's topic (the second key), in the order of their
+/// arrival.
 pub type Arrivals = BTreeMap<(String, String), Vec<Arrival>>;
 
-/// Where in the stream the alerts were, and when they came.
+/// Where in the stream the alerts were, and when they arrived.
 type Places = BTreeMap<(String, String), Vec<(Place, f64)>>;
 
 /// Reads on a thread of its own.
@@ -43,7 +44,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Begins to read what comes from now on to the filters' topics.
+    /// Starts to read everything that arrives on the filters' topics from now on.
     pub fn start(bench: &Bench) -> anyhow::Result<Subscription> {
         let topics: Vec<String> = bench.filters.iter().map(|filter| bench.output(filter)).collect();
         let mut subscriber = Subscriber::from_now_on(&Options::new(&*bench.brokers), &topics)?;
@@ -55,7 +56,7 @@ impl Subscription {
         Ok(Subscription { stop, thread })
     }
 
-    /// Waits for what comes late. `alerts`: how many `topic`, the stream, has.
+    /// Waits for late alerts. `alerts` is the number of alerts in `topic`, which is the stream.
     pub fn end(self, bench: &Bench, topic: &str, alerts: u64) -> anyhow::Result<Arrivals> {
         std::thread::sleep(SETTLE);
         self.stop.store(true, Ordering::Relaxed);
@@ -94,7 +95,7 @@ fn number<T: std::str::FromStr>(message: &Received, header: &str) -> anyhow::Res
     text.and_then(|text| text.parse().ok()).with_context(|| format!("{}: no {header}", message.topic))
 }
 
-/// Tells visits from packets.
+/// Reads the visits of packets.
 struct VisitReader {
     schemas: Arc<Schemas>,
     decoder: Decoder,

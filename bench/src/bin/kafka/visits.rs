@@ -1,4 +1,4 @@
-//! Visits: from a visit's start to what its subscribers get, and from its last alert to the last filter.
+//! Visits: the time from a visit's start to what its subscribers get, and from its last alert to the last filter.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use super::host::Host;
 use super::stream::{Stream, Visit, mean_size};
 use super::subscription::{Arrivals, Subscription};
 
-/// Which accepted alert of a visit is waited for: a filter's quota.
+/// Which accepted alert of a visit is timed: with it, a filter's quota is full.
 const NTH: usize = 20;
 
-/// A filter that accepts fewer has to wait for its 20th alert to be sent.
+/// A filter that accepts a smaller share of alerts has to wait until its 20th alert is sent.
 const OFTEN: f64 = 0.1;
 
 const SOON: Goal = Goal::AtMost(0.5);
@@ -24,20 +24,20 @@ const AT_ONCE: Goal = Goal::AtMost(0.1);
 /// How visits are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// At the survey's cadence, each as fast as it can be sent.
+    /// At the survey's cadence, each visit as fast as it can be sent.
     Cadence,
-    /// At the survey's cadence, each over some seconds.
+    /// At the survey's cadence, each visit over some seconds.
     Spread,
-    /// One after another as fast as they can be sent.
+    /// One after the other as fast as they can be sent.
     BackToBack,
-    /// At the survey's cadence, without cutouts and history: as the prototype was measured.
+    /// At the survey's cadence, without cutouts and history, as the prototype was measured.
     Small,
 }
 
-/// Some visits, and what their subscribers get.
+/// Measures some visits, and what their subscribers get.
 pub fn measure(bench: &Bench, args: &Args, kind: Kind) -> anyhow::Result<Vec<Row>> {
     let pace = &*kind.name(args);
-    // A subscriber shall not take more of the machine than it must.
+    // A subscriber should not take more of the machine than it needs.
     heap::keep();
     eprintln!("{} visits of {} alerts, {pace}", args.visits, args.visit);
     let stream = Stream::new(bench)?;
@@ -71,7 +71,7 @@ pub fn measure(bench: &Bench, args: &Args, kind: Kind) -> anyhow::Result<Vec<Row
 }
 
 impl Kind {
-    /// What they are called in a row.
+    /// The name of this kind in a row.
     pub fn name(self, args: &Args) -> String {
         match self {
             Kind::Cadence => format!("every {} s", args.interval),
@@ -81,7 +81,7 @@ impl Kind {
         }
     }
 
-    /// Flags of `skysieve produce`.
+    /// The flags for `skysieve produce`.
     fn flags(self, args: &Args) -> String {
         let interval = if self == Kind::BackToBack { 0.0 } else { args.interval };
         let more = match self {
@@ -93,8 +93,8 @@ impl Kind {
     }
 }
 
-/// From each visit's start to the 20th accepted alert at a subscriber, over visits and filters that got 20; and how
-/// much of that is the survey's.
+/// The times from each visit's start to the 20th accepted alert at a subscriber, over visits and filters that got 20,
+/// and how much of that time is spent by the survey.
 fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) -> anyhow::Result<Vec<Row>> {
     let starts: BTreeMap<&str, f64> = visits.iter().map(|visit| (&*visit.visit, visit.first_read)).collect();
     let (mut all, mut of_often, mut unsent) = (Vec::new(), Vec::new(), Vec::new());
@@ -132,7 +132,8 @@ fn waits(pace: &str, visits: &[Visit], arrivals: &Arrivals, often: &[String]) ->
     ])
 }
 
-/// From each visit's last acknowledgement until all its alerts are done, for every filter. Asked every 10 ms.
+/// The times from each visit's last acknowledgement until all its alerts have been processed for every filter. The host
+/// is asked every 10 ms.
 fn lags(host: &mut Host<'_>, visits: &[Visit]) -> anyhow::Result<Vec<f64>> {
     let mut alerts = 0;
     let mut lag = |visit: &Visit| {
