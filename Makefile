@@ -1,12 +1,12 @@
-# make demo    the whole system in one process
-# make test    everything that is tested
-# See README.md; each target installs or builds what it needs, and says so.
+# make demo    run the whole system in one process
+# make test    run all lints and tests
+# See README.md. Each target installs or builds what it needs, and says so.
 
-# What is built is looked for under target/.
+# Everything below expects cargo's output under target/.
 unexport CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 
 CARGO ?= cargo
-# One selection of packages for building and testing: with another one, cargo would build dependencies again.
+# Building and testing select the same packages: for another selection, cargo would build dependencies again.
 TESTED := --workspace --exclude skysieve-bench
 GUESTS := $(sort $(dir $(wildcard examples/*/Cargo.toml tests/guests/*/Cargo.toml)))
 DEMO_ARGS ?=
@@ -19,12 +19,12 @@ SHELL := bash
 
 help:
 	@sed -n 's/^# //p' Makefile
-	@echo "make filters examples to target/filters/NAME.wasm"
-	@echo "make lint    formatting, clippy, documentation, licences, shell scripts"
-	@echo "make fuzz    what comes from outside, a minute each (nightly, cargo-fuzz)"
-	@echo "make soak    a host that is killed a hundred times, on Apache Kafka"
-	@echo "make bench   the figures, beside their peers (release builds, some minutes)"
-	@echo "make bench-kafka   those on Apache Kafka (the same; up to 10 GB of disk, 8 GB of memory)"
+	@echo "make filters compile the examples to target/filters/NAME.wasm"
+	@echo "make lint    check formatting, clippy, documentation, licences and shell scripts"
+	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
+	@echo "make soak    kill a host a hundred times, on Apache Kafka"
+	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
+	@echo "make bench-kafka   measure on Apache Kafka (also needs up to 10 GB of disk and 8 GB of memory)"
 
 setup:
 	@scripts/setup
@@ -44,9 +44,9 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	@scripts/lint-extra
 
-# Tests on Kafka share one broker; those that kill brokers start their own.
+# Tests on Kafka share one broker, but those that kill brokers start their own.
 KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
-# What is installed or started here must be there: a test that misses it fails. Real packets are used where there are any.
+# A test fails if it lacks something that is installed or started here. Real packets are used only if there are any.
 REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
 unit: filters
@@ -59,7 +59,7 @@ soak: filters
 
 test: lint unit
 
-# One selection of packages, so that nothing is built twice.
+# All of these select the same packages, so that nothing is built twice.
 BENCH := -p skysieve -p skysieve-bench
 
 bench: setup

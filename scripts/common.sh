@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Functions that the scripts here share. Scripts source this file; their lines begin with `me`.
+# Functions that the scripts here share. Scripts source this file, and set `me` to the prefix of their messages.
 
 say() { echo "${me:?}: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -13,10 +13,10 @@ install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
 }
 
-# runs PIDFILE: whether the process is there.
+# runs PIDFILE: whether the process is running.
 runs() { [ -f "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
-# end SIGNAL PIDFILE...: ends the processes that run; with SIGKILL if that takes longer than 15 s.
+# end SIGNAL PIDFILE...: ends the processes that are running, with SIGKILL if that takes longer than 15 s.
 end() {
   local signal=$1 file pid; shift
   for file; do if runs "$file"; then kill "-$signal" "$(cat "$file")"; fi; done
@@ -29,7 +29,8 @@ end() {
   done
 }
 
-# need_java FETCHED [PACKAGE...]: installs Java where it is missing, Maven where FETCHED is not there yet, and PACKAGEs.
+# need_java FETCHED [PACKAGE...]: installs Java if it is missing, Maven if the folder FETCHED does not exist yet, and the
+# PACKAGEs.
 need_java() {
   local fetched=$1; shift
   command -v java >/dev/null || set -- "$@" default-jre-headless
@@ -37,7 +38,7 @@ need_java() {
   [ $# = 0 ] || install "$@"
 }
 
-# free_port FIRST STEP FILE...: the first port from FIRST on that neither a FILE names nor anything listens on.
+# free_port FIRST STEP FILE...: prints the first port from FIRST on that no FILE contains and that nothing listens on.
 free_port() {
   local port=$1 step=$2; shift 2
   while grep -qsx "$port" "$@" || (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + step)); done

@@ -1,8 +1,8 @@
-"""The prototype mini-broker's design (DMTN-081): a process per filter, each of which decodes the whole stream.
+"""The design of the prototype mini-broker (DMTN-081): each filter is a process, which decodes the whole stream.
 
-Each consumes the topic in a group of its own, decodes whole alerts with fastavro, and sends the first 20 of a visit
-that are bright and significant, unchanged, to a topic of its own. Prints one JSON object: seconds of CPU of each
-process, seconds of wall clock, alerts accepted, topics written.
+Each process consumes the topic in a group of its own, decodes whole alerts with fastavro, and sends the first 20 bright
+and significant alerts of a visit, unchanged, to a topic of its own. Prints one JSON object with the seconds of CPU of
+each process, the seconds of wall-clock time, the number of accepted alerts, and the topics written.
 """
 
 import argparse
@@ -31,14 +31,14 @@ def schemas(folder):
 
 
 def decode(packet, known):
-    """The alert in Confluent's wire format: 0, the schema's id in four bytes, the datum."""
+    """Decodes Confluent's wire format: a byte 0, the schema's id in four bytes, and the alert."""
     magic, schema = struct.unpack(">bI", packet[:5])
     assert magic == 0, "no alert in Confluent's wire format"
     return fastavro.schemaless_reader(io.BytesIO(packet[5:]), known[schema])
 
 
 def accepts(alert, limit):
-    """Brighter than a magnitude, and well above the noise."""
+    """Whether the source is brighter than a magnitude, and well above the noise."""
     source = alert["diaSource"]
     flux, error = source["psfFlux"], source["psfFluxErr"]
     if flux is None or error is None or flux <= 0:
@@ -47,7 +47,7 @@ def accepts(alert, limit):
 
 
 def messages(consumer):
-    """What comes, as it comes."""
+    """Yields messages as they arrive."""
     while batch := consumer.consume(50, 60):
         for message in batch:
             if message.error():
@@ -57,13 +57,13 @@ def messages(consumer):
 
 
 def run(number, args, known, barrier, results):
-    """One filter: judges so many alerts, and puts its figures into `results`."""
+    """Runs one filter: judges the given number of alerts, and puts its figures into `results`."""
     topic = f"{args.name}-{number}"
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": args.brokers,
         "group.id": topic,
         "auto.offset.reset": "earliest",
-        # Little is fetched beyond the alerts that are counted.
+        # Only a few alerts are fetched beyond those that are counted.
         "queued.max.messages.kbytes": 8192,
     })
     producer = confluent_kafka.Producer({"bootstrap.servers": args.brokers})
@@ -72,7 +72,7 @@ def run(number, args, known, barrier, results):
     limit = 19 + 5 * number / args.filters
     accepted, of_visit = 0, collections.Counter()
     message = next(stream)
-    # Connecting and joining the group don't count.
+    # Connecting and joining the group are not measured.
     barrier.wait(300)
     start, cpu = time.time(), time.process_time()
     for judged in range(1, args.alerts + 1):

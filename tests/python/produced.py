@@ -1,8 +1,8 @@
-"""Compares alerts that were published twice, as they were and fresh, with the packets that they were made from.
+"""Compares alerts that were published twice, unchanged and fresh, with the packets that they were made from.
 
 usage: produced.py ORIGINALS PUBLISHED SCHEMAS
 
-Both runs were without cutouts. Ends with an error when anything else differs than what has to.
+Both runs were without cutouts. Ends with an error if there are differences other than the necessary ones.
 """
 
 import io
@@ -31,7 +31,7 @@ def schemas(folder):
 
 
 def read(path, known):
-    """The one alert in a packet."""
+    """Returns the only alert in a packet."""
     packet = path.read_bytes()
     if packet[0] == 0:
         stream = io.BytesIO(packet[5:])
@@ -43,12 +43,12 @@ def read(path, known):
 
 
 def differences(one, other, path=""):
-    """The paths of what differs."""
+    """Returns the paths at which two values differ."""
     if isinstance(one, dict) and isinstance(other, dict):
         if one.keys() != other.keys():
             return {path}
         return {found for key in one for found in differences(one[key], other[key], f"{path}.{key}" if path else key)}
-    # NaN is like itself.
+    # NaN counts as equal to itself.
     return set() if one == other or (one != one and other != other) else {path}
 
 
@@ -63,7 +63,7 @@ def main():
         assert key == alert.get("diaSourceId", alert.get("alertId", alert.get("candid"))), path
         assert all(not alert.get(cutout) for cutout in CUTOUTS), path
         changed = [differences(source, alert) - CUTOUTS for source in sources if source.keys() == alert.keys()]
-        # Of packets of other versions it differs in more.
+        # It differs in more fields from packets of other versions.
         allowed = [paths for paths in changed if paths <= FRESH]
         assert allowed, f"{path}: {min(changed, key=len)}"
         fewest = min(allowed, key=len)

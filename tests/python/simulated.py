@@ -1,4 +1,4 @@
-"""Reads simulated alerts with fastavro, lsst-alert-packet and astropy; ends with an error when anything is wrong.
+"""Reads simulated alerts with fastavro, lsst-alert-packet and astropy; ends with an error if anything is wrong.
 
 usage: simulated.py FOLDER SCHEMA [PACKET...]
 
@@ -25,14 +25,14 @@ warnings.simplefilter("error")
 
 
 def middle(image, radius):
-    """The sum of the pixels around the middle, and of how many."""
+    """Returns the sum of the pixels around the middle, and the number of these pixels."""
     half = image.shape[0] // 2
     part = image[half - radius : half + radius + 1, half - radius : half + radius + 1]
     return float(part.sum(dtype=float)), part.size
 
 
 def opened(file, name):
-    """The parts of a FITS file, each valid."""
+    """Returns the parts of a FITS file, after verifying each of them."""
     parts = fits.open(io.BytesIO(file))
     parts.verify("exception")
     for part in parts:
@@ -41,13 +41,13 @@ def opened(file, name):
 
 
 def schema_of(packet):
-    """The schema in a container, without what is but documentation."""
+    """Returns the schema in a container, without documentation."""
     reader = fastavro.reader(io.BytesIO(packet))
     return fastavro.schema.to_parsing_canonical_form(json.loads(reader.metadata["avro.schema"]))
 
 
 class Lsst:
-    """Wire packets of v11.1."""
+    """Checks wire packets of v11.1."""
 
     def __init__(self, schema):
         self.ours = fastavro.schema.parse_schema(json.loads(pathlib.Path(schema).read_text()))
@@ -59,7 +59,7 @@ class Lsst:
         rest = io.BytesIO(packet[5:])
         alert = fastavro.schemaless_reader(rest, self.ours)
         assert not rest.read(), "bytes are left"
-        # NaN, which is not equal to itself, is never told: fields are null instead.
+        # The comparison works because no value is NaN, which is not equal to itself: such fields are null.
         assert alert == self.theirs.deserialize(packet[5:]), "LSST's own schema reads something else"
         source = alert["diaSource"]
         assert alert["diaSourceId"] == source["diaSourceId"] == entry["id"]
@@ -88,14 +88,14 @@ class Lsst:
         assert np.allclose(images["Science"] - images["Template"], images["Difference"], rtol=1e-4, atol=1e-2)
         if entry["population"] != "Artefact":
             flux, pixels = middle(images["Difference"], 10)
-            # A star's flux is measured over fewer pixels than these.
+            # A star's flux is measured over fewer pixels than are summed here.
             error = 6 * source["psfFluxErr"] * math.sqrt(pixels / 10)
             assert abs(flux - source["psfFlux"]) < error + 0.02 * abs(flux), f"{flux} is not {source['psfFlux']}"
             self.seen["measured"] += abs(flux) > error
 
 
 class Ztf:
-    """Containers of 4.02."""
+    """Checks containers of v4.02."""
 
     def __init__(self, real):
         self.schemas = [schema_of(pathlib.Path(packet).read_bytes()) for packet in real]

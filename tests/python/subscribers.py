@@ -1,8 +1,8 @@
 """Kafka as astronomers' own programs use it: confluent-kafka and fastavro.
 
 usage: subscribers.py create BROKERS TOPIC PARTITIONS
-       subscribers.py transactions BROKERS TOPIC FILE...   one alert a file, each in a transaction; then all in one aborted
-       subscribers.py read BROKERS TOPIC COUNT SCHEMA      a JSON object an alert: id, key, headers
+       subscribers.py transactions BROKERS TOPIC FILE...   a transaction for each alert, then an aborted one with all
+       subscribers.py read BROKERS TOPIC COUNT SCHEMA      a JSON object for each alert: id, key, headers
 """
 
 import io
@@ -49,7 +49,7 @@ def read(brokers, topic, count, schema):
             continue
         if message.error():
             raise SystemExit(str(message.error()))
-        # Confluent's wire format: a byte 0, the schema's id in four bytes, the alert.
+        # Confluent's wire format: a byte 0, the schema's id in four bytes, and the alert.
         alert = fastavro.schemaless_reader(io.BytesIO(message.value()[5:]), parsed)
         headers = {name: value.decode() for name, value in message.headers() or []}
         print(json.dumps({"id": alert["diaSourceId"], "key": message.key().decode(), "headers": headers}))
