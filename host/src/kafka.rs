@@ -15,6 +15,8 @@
 mod client;
 mod embedded;
 mod follow;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod host;
 mod survey;
 mod wire;

@@ -11,6 +11,8 @@
 mod address;
 mod client;
 mod fetch;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 mod http;
 mod pauses;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod begin;
 mod config;
 mod context;
-mod group;
+pub(in crate::kafka) mod group;
 mod held;
 mod look;
 mod range;

@@ -10,14 +10,15 @@
 mod broker;
 mod cluster;
 mod compression;
+pub(super) mod frame;
 mod partitioner;
 mod pieces;
 mod probe;
 mod produce;
 mod records;
-mod requests;
+pub(super) mod requests;
 mod resolve;
-mod sasl;
+pub(super) mod sasl;
 mod security;
 mod shape;
 mod stream;

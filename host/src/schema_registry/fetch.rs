@@ -33,9 +33,35 @@ struct Reference {
     version: i64,
 }
 
+/// What answers questions: a registry, or what stands for one in tests.
+pub(super) trait Ask {
+    /// The body of what is at `path`.
+    fn ask(&self, path: &str) -> Result<Vec<u8>, Failure>;
+    /// The address of something there.
+    fn url(&self, path: &str) -> String;
+}
+
+/// A registry that is asked until a deadline.
+struct Until<'a>(&'a Http, Instant);
+
+impl Ask for Until<'_> {
+    fn ask(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        self.0.get(path, self.1)
+    }
+
+    fn url(&self, path: &str) -> String {
+        self.0.address().join(path)
+    }
+}
+
 /// Looks an id up.
 pub(super) fn fetch(http: &Http, id: u32, deadline: Instant) -> Result<Lookup, Failure> {
-    let mut fetch = Fetch { http, deadline, seen: HashSet::new(), found: Vec::new(), bytes: 0 };
+    fetch_from(&Until(http, deadline), id)
+}
+
+/// Looks an id up at whatever answers.
+pub(super) fn fetch_from(registry: &impl Ask, id: u32) -> Result<Lookup, Failure> {
+    let mut fetch = Fetch { registry, seen: HashSet::new(), found: Vec::new(), bytes: 0 };
     let result = fetch.schema(id);
     match result {
         Ok(avsc) => Ok(Lookup::Found(avsc, fetch.found)),
@@ -44,9 +70,8 @@ pub(super) fn fetch(http: &Http, id: u32, deadline: Instant) -> Result<Lookup, F
     }
 }
 
-struct Fetch<'a> {
-    http: &'a Http,
-    deadline: Instant,
+struct Fetch<'a, A> {
+    registry: &'a A,
     /// The paths of the referenced schemas that have been asked for.
     seen: HashSet<String>,
     /// The schemas found. Each comes after those that it refers to, which is also the order in which Java reads them.
@@ -54,7 +79,7 @@ struct Fetch<'a> {
     bytes: usize,
 }
 
-impl Fetch<'_> {
+impl<A: Ask> Fetch<'_, A> {
     fn schema(&mut self, id: u32) -> Result<String, Failure> {
         let answer = self.ask(&format!("/schemas/ids/{id}"))?;
         self.references(answer.references)?;
@@ -84,8 +109,8 @@ impl Fetch<'_> {
     }
 
     fn ask(&mut self, path: &str) -> Result<Answer, Failure> {
-        let body = self.http.get(path, self.deadline)?;
-        let url = || self.http.address().join(path);
+        let body = self.registry.ask(path)?;
+        let url = || self.registry.url(path);
         let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
             Failure::Unavailable(format!("{} does not answer as a schema registry ({error})", url()), None)
         })?;

@@ -37,10 +37,10 @@ pub(super) enum Failure {
 }
 
 /// An answer with its status.
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
-    retry_after: Option<Duration>,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// An HTTP client for a registry.
@@ -122,7 +122,7 @@ fn read(body: &mut Body, most: u64) -> Result<Vec<u8>, ureq::Error> {
 }
 
 /// Describes an answer with a status other than 200 if a later answer may be better. Otherwise returns it as a failure.
-fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
+pub(super) fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
     let said: Option<Refusal> = serde_json::from_slice(&answer.body).ok();
     match (answer.status, said) {
         // A registry that lacks something says so in the body; anything else at that address only answers 404.
@@ -152,7 +152,7 @@ fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
 
 /// The time in `Retry-After` ([RFC 9110, 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), which is
 /// given in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let after = match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Duration::from_secs(text.parse().unwrap_or(u64::MAX)),

@@ -1,5 +1,6 @@
 //! Tests of the client with a small registry in this process.
 
+mod anything;
 mod trouble;
 
 use std::collections::HashMap;

@@ -76,7 +76,7 @@ impl Members {
 
 /// The topics that a member subscribes to
 /// ([format](https://kafka.apache.org/protocol#The_Messages_ConsumerProtocolSubscription)).
-fn subscription(metadata: &[u8]) -> Option<Vec<String>> {
+pub(in crate::kafka) fn subscription(metadata: &[u8]) -> Option<Vec<String>> {
     let (_version, rest) = metadata.split_first_chunk::<2>()?;
     let (count, mut rest) = rest.split_first_chunk::<4>()?;
     let mut topics = Vec::new();

@@ -5,16 +5,14 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::{
-    ApiVersionsRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest,
-};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
+use kafka_protocol::messages::{ApiVersionsRequest, SaslAuthenticateRequest, SaslHandshakeRequest};
+use kafka_protocol::protocol::StrBytes;
 
+use super::frame;
 use super::pieces::Pieces;
 use super::requests::{Ask, NEEDED};
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
-use super::shape;
 use super::stream::Stream;
 use super::{Trouble, check};
 use crate::kafka::client::error::Error;
@@ -35,9 +33,6 @@ const THROTTLED: Duration = Duration::from_secs(120);
 /// The part of a session's time after which it is renewed. Java's clients choose 0.85 to 0.95; a broker refuses a second
 /// proof within one second.
 const SESSION_PART: f64 = 0.8;
-
-/// What this client calls itself in the brokers' logs.
-const CLIENT: StrBytes = StrBytes::from_static_str("skysieve");
 
 /// A connection that is ready for requests. One on which anything went wrong is to be dropped.
 pub(super) struct Broker {
@@ -112,19 +107,7 @@ impl Broker {
     pub(super) fn send<'a, R: Ask>(&mut self, body: impl FnOnce(&mut Pieces<'a>)) -> Result<(), Trouble> {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(R::VERSION)
-            .with_correlation_id(id)
-            .with_client_id(Some(CLIENT));
-        let mut encoded = BytesMut::new();
-        header.encode(&mut encoded, R::header_version(R::VERSION)).map_err(|error| self.trouble(error))?;
-        let mut pieces = Pieces::default();
-        let length = pieces.reserve();
-        pieces.put(&encoded);
-        body(&mut pieces);
-        let bytes = i32::try_from(pieces.len() - 4).map_err(|_| self.trouble("a request of more than 2 GB"))?;
-        pieces.set(length, bytes.to_be_bytes());
+        let pieces = frame::request::<R>(id, body).map_err(|error| self.trouble(error))?;
         let wait = patience(&self.stop, self.patience);
         self.stream.write(&pieces, wait).map_err(|error| trouble(&self.address, R::NAME, error))?;
         self.awaited.push_back(id);
@@ -134,19 +117,9 @@ impl Broker {
 
     /// Waits for the answer to the oldest request that has none.
     pub(super) fn receive<R: Ask>(&mut self) -> Result<R::Response, Trouble> {
-        let mut answer = self.receive_bytes(R::NAME)?;
-        let header = R::Response::header_version(R::VERSION);
-        let malformed =
-            |why: &str| Trouble::at(&self.address, format!("the answer to {} is malformed: {why}", R::NAME));
-        let id =
-            ResponseHeader::decode(&mut answer, header).map_err(|error| malformed(&error.to_string()))?.correlation_id;
-        if self.awaited.pop_front() != Some(id) {
-            return Err(malformed("it is for another request"));
-        }
-        if !shape::fits(&answer, R::ANSWER) {
-            return Err(malformed("it ends early"));
-        }
-        let answer = R::Response::decode(&mut answer, R::VERSION).map_err(|error| malformed(&error.to_string()))?;
+        let bytes = self.receive_bytes(R::NAME)?;
+        let answer = frame::answer::<R>(bytes, self.awaited.pop_front())
+            .map_err(|why| self.trouble(format!("the answer to {} is malformed: {why}", R::NAME)))?;
         let throttle = Duration::from_millis(u64::try_from(R::throttle(&answer)).unwrap_or(0)).min(THROTTLED);
         self.throttled = (!throttle.is_zero()).then(|| Instant::now() + throttle);
         Ok(answer)

@@ -106,7 +106,7 @@ fn lz4(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Read;
 
     use proptest::prelude::*;
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     /// What a reader makes of it.
-    fn decompress(codec: Compression, bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::kafka::wire) fn decompress(codec: Compression, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         match codec {
             Compression::None => out = bytes.to_vec(),

@@ -69,14 +69,18 @@ fn text(bytes: Vec<u8>) -> Result<String, String> {
 }
 
 /// A server's first message.
-struct Challenge<'a> {
+pub(in crate::kafka) struct Challenge<'a> {
     nonce: &'a str,
     salt: Vec<u8>,
     rounds: usize,
 }
 
 impl Challenge<'_> {
-    fn read<'a>(answer: &'a str, ours: &str) -> Result<Challenge<'a>, String> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is malformed, does not go on with our nonce, or asks for too few or too many rounds.
+    pub(in crate::kafka) fn read<'a>(answer: &'a str, ours: &str) -> Result<Challenge<'a>, String> {
         let part = |name: &str| answer.split(',').find_map(|part| part.strip_prefix(name));
         let nonce = part("r=").filter(|nonce| nonce.starts_with(ours) && nonce.len() > ours.len());
         let salt = part("s=").and_then(|salt| BASE64.decode(salt).ok());

@@ -1,7 +1,10 @@
 //! Requests as they are sent, read by the protocol's other side.
 
 mod answers;
+mod batches;
 mod keystore;
+mod messages;
+mod round_trips;
 mod unreadable;
 
 use std::collections::BTreeMap;

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::*;
-use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use proptest::prelude::*;
+use kafka_protocol::protocol::{Encodable, StrBytes};
 
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
@@ -282,28 +281,4 @@ fn shapes_are_those_of_the_protocol() {
     assert_shape::<SaslHandshakeRequest>(&SaslHandshakeResponse::default().with_mechanisms(mechanisms));
     let token = Bytes::from_static(b"token");
     assert_shape::<SaslAuthenticateRequest>(&SaslAuthenticateResponse::default().with_auth_bytes(token));
-}
-
-/// What fits is decoded, or refused, without more memory than it has bytes.
-fn decode<R: Ask>(bytes: &[u8]) {
-    if fits(bytes, R::ANSWER) {
-        let _ = R::Response::decode(&mut Bytes::copy_from_slice(bytes), R::VERSION);
-    }
-}
-
-proptest! {
-    #[test]
-    fn any_bytes_are_decoded_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), zeros in 0..100usize) {
-        // Small numbers are more likely to be lengths.
-        bytes.iter_mut().take(zeros).step_by(2).for_each(|byte| *byte = 0);
-        decode::<ProduceRequest>(&bytes);
-        decode::<MetadataRequest>(&bytes);
-        decode::<FindCoordinatorRequest>(&bytes);
-        decode::<InitProducerIdRequest>(&bytes);
-        decode::<AddPartitionsToTxnRequest>(&bytes);
-        decode::<TxnOffsetCommitRequest>(&bytes);
-        decode::<ApiVersionsRequest>(&bytes);
-        decode::<SaslHandshakeRequest>(&bytes);
-        decode::<SaslAuthenticateRequest>(&bytes);
-    }
 }

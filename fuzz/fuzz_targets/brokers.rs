@@ -1,0 +1,6 @@
+//! Answers of brokers: whatever they are, they are refused, or the same when they are written and read again.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| skysieve::kafka::fuzz::broker(data));
