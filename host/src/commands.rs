@@ -42,7 +42,7 @@ Examples:
   skysieve check my-filter.wasm alerts/             run it over archived alerts
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
-  skysieve consume --brokers kafka:9092 my-filter   what a filter accepts, an alert a line"
+  skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line"
 )]
 pub struct Cli {
     #[command(subcommand)]

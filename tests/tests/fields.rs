@@ -154,7 +154,7 @@ fn what_check_refuses_hosts_refuse_with_the_same_words() {
 fn a_hosts_file_sent_as_the_config_is_recognised() {
     let (_, handle) = run(&[("first", upload(&[ID]))]);
     let reason = refused(&handle, odd("quota = 5\n[config]\nmode = 'accept'"));
-    assert!(reason.contains("the config looks like a host's file of settings (NAME.toml)"), "{reason}");
+    assert!(reason.contains("the config looks like a host's settings file (NAME.toml)"), "{reason}");
     let reason = refused(&handle, odd("mood = 'accept'"));
     assert!(!reason.contains("NAME.toml"), "{reason}");
 }

@@ -85,7 +85,7 @@ fn alerts_without_a_visit_have_a_quota_for_each_minute() {
     assert_eq!(keys, (0..20).chain(30..50).chain(60..80).collect::<Vec<_>>());
     assert_eq!(handle.health().without_visit, 90);
     let visits = handle.get("all").unwrap().recent_visits;
-    assert!(visits.iter().any(|visit| visit.visit == "unknown, came 1970-01-01T00:02Z"), "{visits:?}");
+    assert!(visits.iter().any(|visit| visit.visit == "unknown, arrived 1970-01-01T00:02Z"), "{visits:?}");
 }
 
 #[test]

@@ -57,10 +57,7 @@ pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
             at = end;
         }
         if entries.end.is_some_and(|end| end != at) {
-            return Err(container(
-                start,
-                "metadata: a block says that it has another size than its entries".to_owned(),
-            ));
+            return Err(container(start, "metadata: a block claims another size than its entries have".to_owned()));
         }
     }
     let schema = schema.ok_or_else(|| container(at, "metadata: no avro.schema".to_owned()))?;
@@ -68,7 +65,7 @@ pub(super) fn open(data: &[u8]) -> Result<Header<'_>, AvroError> {
         None => Codec::Null,
         Some((at, name)) => Codec::named(name).ok_or_else(|| {
             let name = String::from_utf8_lossy(&name[..name.len().min(60)]);
-            container(at, format!("codec {name:?} is none of {}", Codec::NAMES))
+            container(at, format!("codec {name:?} is not one of {}", Codec::NAMES))
         })?,
     };
     let sync = wire::array(data, at).map_err(|_| container(at, "the data end in the sync marker".to_owned()))?;

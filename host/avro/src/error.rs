@@ -121,7 +121,7 @@ pub enum SchemaError {
         most: usize,
     },
     /// It is not JSON.
-    #[error("the schema is no JSON: {why}")]
+    #[error("the schema is not JSON: {why}")]
     Json {
         /// The parser's message.
         why: String,

@@ -45,14 +45,14 @@ impl fmt::Display for What {
             What::Varint => f.write_str("a number of more than 64 bits"),
             What::Int(value) => write!(f, "{value} is beyond 32 bits"),
             What::Length(length) => write!(f, "the length {length} is negative"),
-            What::Branch { branches } => write!(f, "it is none of the {branches} branches of its union"),
-            What::Boolean(byte) => write!(f, "the byte {byte} is no boolean"),
-            What::Symbol { symbols } => write!(f, "it is none of the {symbols} symbols of its enum"),
+            What::Branch { branches } => write!(f, "it is not one of the {branches} branches of its union"),
+            What::Boolean(byte) => write!(f, "the byte {byte} is not a boolean"),
+            What::Symbol { symbols } => write!(f, "it is not one of the {symbols} symbols of its enum"),
             What::Utf8 => f.write_str("it is not UTF-8"),
             What::Depth => write!(f, "it is nested more than {MAX_DEPTH} deep"),
             What::Values => write!(f, "the alert holds more than {MAX_VALUES} values that are asked for"),
             What::Bytes => write!(f, "the alert holds more than {MAX_BYTES} bytes that are asked for"),
-            What::Block { bytes, read } => write!(f, "a block says that it has {bytes} bytes, its items have {read}"),
+            What::Block { bytes, read } => write!(f, "a block claims to have {bytes} bytes, but its items have {read}"),
             What::Trailing { bytes } => write!(f, "{bytes} bytes follow its end"),
         }
     }

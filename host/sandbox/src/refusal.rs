@@ -125,7 +125,7 @@ pub enum Refusal {
     MixedPaths { field: usize, first: String, other: String },
 
     /// It describes itself differently than at its first start.
-    #[error("the filter describes itself otherwise than before, for the same config")]
+    #[error("the filter describes itself differently than before, for the same config")]
     Changed,
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Problem {
     TooLarge { what: &'static str, limit: usize },
     #[error("the body is {0}; send the module as application/wasm (curl -T FILE), or a form (curl -F module=@FILE)")]
     MediaType(String),
-    #[error("no data came for {} s", .0.as_secs_f64())]
+    #[error("no data arrived for {} s", .0.as_secs_f64())]
     Stalled(Duration),
     #[error("the upload took longer than {} s", .0.as_secs_f64())]
     Slow(Duration),

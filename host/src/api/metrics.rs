@@ -75,12 +75,12 @@ impl Snapshot {
         let health = &self.health;
         out.gauge("ready", "Whether the host reads the stream and publishes.", i64::from(health.ready))?;
         let waiting = i64::from(health.waiting_for_schema);
-        out.gauge("waiting_for_schema", "Whether the stream stands still until a schema is known.", waiting)?;
-        out.gauge("filters", "Filters held, active or suspended.", self.filters.len() as i64)?;
+        out.gauge("waiting_for_schema", "Whether the stream is waiting for an unknown schema.", waiting)?;
+        out.gauge("filters", "Filters on this host, active or suspended.", self.filters.len() as i64)?;
         out.counter("messages", "Messages fetched.", None, health.messages)?;
         out.counter("alerts", "Alerts decoded.", None, health.alerts)?;
         out.counter("undecodable_messages", "Messages that were not decoded.", None, health.undecodable)?;
-        let help = "Alerts that tell neither visit nor time; those that come within a minute count as one visit.";
+        let help = "Alerts without a visit or time; those that arrive in the same minute count as one visit.";
         out.counter("alerts_without_visit", help, None, health.without_visit)?;
         out.counter("fetched", "Packets fetched.", Some(&Unit::Bytes), health.bytes)?;
         out.counter("batches", "Batches published.", None, health.batches)?;
@@ -113,7 +113,7 @@ impl Snapshot {
                 verdict("too_large", counts.too_large),
             ]
         });
-        out.family("filter_alerts", "Where the alerts went that a filter was shown.", None, verdicts)
+        out.family("filter_alerts", "Outcomes of the alerts that a filter was shown.", None, verdicts)
     }
 
     fn costs(&self, out: &mut Writer) -> fmt::Result {
@@ -124,7 +124,7 @@ impl Snapshot {
         let memory = self.filters.iter().map(|(name, status)| {
             ([("filter", name)], ConstGauge::new(i64::try_from(status.memory_peak).unwrap_or(i64::MAX)))
         });
-        out.family("filter_memory_peak", "Linear memory of a filter, the most so far.", Some(&Unit::Bytes), memory)?;
+        out.family("filter_memory_peak", "Largest linear memory of a filter so far.", Some(&Unit::Bytes), memory)?;
         let active = self
             .filters
             .iter()

@@ -129,7 +129,7 @@ fn log_end(result: hyper::Result<()>) {
 async fn drain(mut connections: JoinSet<()>, time: Duration) {
     let ended = timeout(time, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
-        warn!(connections = connections.len(), "requests still in flight are cut");
+        warn!(connections = connections.len(), "cutting off requests that are still in progress");
         connections.shutdown().await;
     }
 }

@@ -27,13 +27,13 @@ use form::{Form, Layout};
     tag = "filters",
     params(
         ("name" = String, Path, description = "The filter's name, and its output topic's"),
-        ("config" = Option<String>, Query, description = "Handed to the filter as it is"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
         ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),
         ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call"),
-        ("strict" = Option<bool>, Query, description = "Whether a warning refuses the filter")
+        ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter")
     ),
     request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
     responses(

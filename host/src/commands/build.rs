@@ -45,7 +45,7 @@ pub fn run(args: BuildArgs) -> anyhow::Result<ExitCode> {
         let out = args.out.clone().unwrap_or_else(|| workspace.target.join("filters"));
         for project in &workspace.projects {
             let module =
-                modules.get(&project.id).with_context(|| format!("cargo made no module of {}", project.name))?;
+                modules.get(&project.id).with_context(|| format!("cargo made no module for {}", project.name))?;
             let module = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
             let component = compile::component(&module).with_context(|| project.name.clone())?;
             let path = out.join(format!("{}.wasm", project.name));

@@ -157,7 +157,7 @@ enum Framing {
 fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (1e-3..=1e9).contains(&rate) => Ok(rate),
-        _ => Err("0.001 to 1000000000 alerts a second".to_owned()),
+        _ => Err("0.001 to 1000000000 alerts per second".to_owned()),
     }
 }
 

@@ -67,7 +67,7 @@ pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        tell("stopping (once more: at once)");
+        tell("stopping (a second signal stops at once)");
     })
     .context("cannot handle signals")?;
     Ok(stop)

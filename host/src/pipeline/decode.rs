@@ -143,7 +143,7 @@ fn tell(schemas: &Schemas, surveys: &Surveys, schema: SchemaId) {
     let layout = surveys.layout(&schemas.outline(schema));
     if layout.lacks_visit() {
         tracing::warn!(
-            "alerts of schema {} tell neither visit nor time: those that come within a minute count as one visit; \
+            "alerts of schema {} have neither visit nor time: those that arrive in the same minute count as one visit; \
              name a field with --visit-field or --time-field",
             schemas.name(schema)
         );

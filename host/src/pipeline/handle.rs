@@ -34,7 +34,9 @@ impl Handle {
         check_name(name)?;
         let config = &self.state.config;
         let topic = config.topics.output(name).ok_or_else(|| {
-            FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses otherwise"))
+            FilterError::Refused(format!(
+                "the topic of a filter {name:?} is one that this host uses for something else"
+            ))
         })?;
         upload.settings.check()?;
         let limits = upload.settings.limits.over(&config.limits);
@@ -43,7 +45,7 @@ impl Handle {
         let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(|error| {
             let hint = match &error {
                 Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
-                    "; the config looks like a host's file of settings (NAME.toml): upload that as `settings`"
+                    "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
                 }
                 _ => "",
             };

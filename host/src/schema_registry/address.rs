@@ -27,12 +27,12 @@ impl Address {
     /// # Errors
     /// Returns an [`AddressError`], which does not repeat the address because it may contain a password.
     pub fn parse(url: &str, user: Option<&str>) -> Result<Address, AddressError> {
-        let (scheme, rest) = url.split_once("://").ok_or(AddressError("begins with http:// or https://"))?;
+        let (scheme, rest) = url.split_once("://").ok_or(AddressError("must begin with http:// or https://"))?;
         if !matches!(scheme, "http" | "https") {
-            return Err(AddressError("begins with http:// or https://"));
+            return Err(AddressError("must begin with http:// or https://"));
         }
         if rest.contains(['?', '#']) {
-            return Err(AddressError("has no '?' and no '#'"));
+            return Err(AddressError("must not have a '?' or '#'"));
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (named, host) = match authority.rsplit_once('@') {
@@ -42,7 +42,7 @@ impl Address {
         let base = format!("{scheme}://{host}{}", path.trim_end_matches('/'));
         match base.parse::<Uri>() {
             Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => {}
-            _ => return Err(AddressError("is http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]")),
+            _ => return Err(AddressError("must be http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]")),
         }
         let authorization = named.map(|user| format!("Basic {}", STANDARD.encode(user)));
         Ok(Address { base, authorization })

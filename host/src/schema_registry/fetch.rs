@@ -119,7 +119,7 @@ impl<A: Ask> Fetch<'_, A> {
             None => Ok(answer),
             Some(avro) if avro.eq_ignore_ascii_case("AVRO") => Ok(answer),
             Some(other) => {
-                let why = format!("{} is no Avro schema: its type is {:.20}", url(), other.escape_default());
+                let why = format!("{} is not an Avro schema: its type is {:.20}", url(), other.escape_default());
                 Err(Failure::Refused(why))
             }
         }

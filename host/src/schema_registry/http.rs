@@ -129,7 +129,7 @@ pub(super) fn refusal(url: &str, answer: &Answer) -> Result<String, Failure> {
         (404, Some(Refusal { error_code: 404 | 40400..=40499, .. })) => Err(Failure::Absent),
         (401, _) => Err(Failure::Unavailable(
             format!(
-                "{url} wants another user and password (status 401): give --schema-registry-user USER:PASSWORD, or \
+                "{url} requires another user and password (status 401): give --schema-registry-user USER:PASSWORD, or \
                  http[s]://USER:PASSWORD@HOST as the registry's address"
             ),
             None,

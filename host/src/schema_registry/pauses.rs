@@ -116,7 +116,7 @@ impl Pauses {
     pub(super) fn fails(&mut self, why: String, retry_after: Option<Duration>, now: Instant) {
         let before = self.down.take();
         if before.is_none() {
-            tracing::warn!(reason = why, "the schema registry can't be asked; trying on as messages come");
+            tracing::warn!(reason = why, "the schema registry can't be asked; it is tried again as messages arrive");
         }
         let mut pause = self.longer(before.map(|(pause, _)| pause), now);
         pause.until = pause.until.max(now + retry_after.unwrap_or_default());

@@ -75,7 +75,7 @@ impl fmt::Display for Visit {
             Visit::Number(number) => write!(f, "{number}"),
             Visit::Time(bits) => write!(f, "{}", f64::from_bits(*bits)),
             Visit::Name(name) => write!(f, "{name}"),
-            Visit::Minute(minute) => write!(f, "unknown, came {}", Utc(*minute)),
+            Visit::Minute(minute) => write!(f, "unknown, arrived {}", Utc(*minute)),
             Visit::Unknown => f.write_str("unknown"),
         }
     }
@@ -130,12 +130,12 @@ mod tests {
         assert_eq!(unknown, Visit::Unknown);
         assert_eq!(unknown.or_minute(None), Visit::Unknown);
         let minute = unknown.or_minute(Some(1_790_412_060_123));
-        assert_eq!(minute.to_string(), "unknown, came 2026-09-26T08:41Z");
+        assert_eq!(minute.to_string(), "unknown, arrived 2026-09-26T08:41Z");
         assert_eq!(minute, unknown.or_minute(Some(1_790_412_119_999)));
         assert_ne!(minute, unknown.or_minute(Some(1_790_412_120_000)));
         assert_eq!(Visit::Number(1).or_minute(Some(0)), Visit::Number(1));
-        assert_eq!(Visit::Minute(-1).to_string(), "unknown, came 1969-12-31T23:59Z");
-        assert_eq!(Visit::Minute(15_796_799).to_string(), "unknown, came 2000-01-13T23:59Z");
+        assert_eq!(Visit::Minute(-1).to_string(), "unknown, arrived 1969-12-31T23:59Z");
+        assert_eq!(Visit::Minute(15_796_799).to_string(), "unknown, arrived 2000-01-13T23:59Z");
         assert!(!Visit::Minute(i64::MIN).to_string().is_empty() && !Visit::Minute(i64::MAX).to_string().is_empty());
     }
 

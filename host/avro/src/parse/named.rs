@@ -47,14 +47,14 @@ pub(super) fn simple(name: &str) -> Result<(), String> {
         return Ok(());
     }
     let shown: String = name.chars().take(60).collect();
-    Err(format!("{shown:?} is no name: 1 to {MAX_NAME} bytes, without quotes, backslashes and control characters"))
+    Err(format!("{shown:?} is not a name: 1 to {MAX_NAME} bytes, without quotes, backslashes and control characters"))
 }
 
 /// The symbols of an enum.
 pub(super) fn symbols(object: &Map<String, Value>) -> Result<Arc<[String]>, String> {
     let symbols = object.get("symbols").and_then(Value::as_array).ok_or("an enum without symbols")?;
     let symbol = |symbol: &Value| {
-        let symbol = symbol.as_str().ok_or("an enum with a symbol that is no text")?;
+        let symbol = symbol.as_str().ok_or("an enum with a symbol that is not text")?;
         if symbol.len() > MAX_NAME {
             return Err(format!("an enum with a symbol of {} bytes", symbol.len()));
         }

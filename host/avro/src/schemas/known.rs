@@ -262,7 +262,12 @@ impl Known {
         };
         if self.told.insert(id) {
             let (builtin, used) = (&builtin.schema.name, &schema.name);
-            tracing::warn!(id, builtin, used, "{whose} has another schema for this id than is built in; it is used");
+            tracing::warn!(
+                id,
+                builtin,
+                used,
+                "{whose} has a schema for this id that differs from the built-in one; it is used"
+            );
         }
     }
 }

@@ -83,7 +83,7 @@ fn what_is_wrong_with_a_folder() {
     assert_eq!(refused(path), misspelt);
     fs::write(path.join("lsst.v12_5.source.avsc"), "{").unwrap();
     assert!(
-        refused(path).starts_with(&at("lsst.v12_5.alert.avsc: lsst.v12_5.source: the schema is no JSON")),
+        refused(path).starts_with(&at("lsst.v12_5.alert.avsc: lsst.v12_5.source: the schema is not JSON")),
         "{}",
         refused(path)
     );

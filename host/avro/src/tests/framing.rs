@@ -157,7 +157,7 @@ fn what_is_no_message() {
     cut magic: neither Confluent's wire format (a byte 0 and a schema id) nor an Avro container ("Obj" and a byte 1): it begins with "Obj"
     cut metadata: container, byte 6: metadata: the data ends in it (4 bytes are left)
     no schema: container, byte 22: metadata: no avro.schema
-    codec: container, byte 146: codec "lzma" is none of null, deflate, snappy, zstandard, bzip2, xz and lz4
+    codec: container, byte 146: codec "lzma" is not one of null, deflate, snappy, zstandard, bzip2, xz and lz4
     cut sync: container, byte 147: the data end in the sync marker
     no block: container, byte 163: it holds no alert
     empty block: container, byte 181: it holds no alert

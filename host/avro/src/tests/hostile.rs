@@ -67,18 +67,18 @@ fn what_is_said_of_broken_alerts() {
     endless number: r, byte 0 of the alert: a: a number of more than 64 bits
     65 bits: r, byte 0 of the alert: a: a number of more than 64 bits
     int: r, byte 0 of the alert: a: 2147483648 is beyond 32 bits
-    boolean: r, byte 0 of the alert: a: the byte 2 is no boolean
+    boolean: r, byte 0 of the alert: a: the byte 2 is not a boolean
     negative length: r, byte 0 of the alert: a: the length -1 is negative
     huge length: r, byte 10 of the alert: a: the data ends in it (0 bytes are left)
     utf-8: r, byte 0 of the alert: a: it is not UTF-8
-    symbol: r, byte 0 of the alert: a: it is none of the 2 symbols of its enum
-    branch: r, byte 0 of the alert: a: it is none of the 2 branches of its union
-    negative branch: r, byte 0 of the alert: a: it is none of the 3 branches of its union
-    branch in two bytes: r, byte 0 of the alert: a: it is none of the 2 branches of its union
+    symbol: r, byte 0 of the alert: a: it is not one of the 2 symbols of its enum
+    branch: r, byte 0 of the alert: a: it is not one of the 2 branches of its union
+    negative branch: r, byte 0 of the alert: a: it is not one of the 3 branches of its union
+    branch in two bytes: r, byte 0 of the alert: a: it is not one of the 2 branches of its union
     element: r, byte 3 of the alert: a[1].x: 1099511627776 is beyond 32 bits
-    before it: r, byte 3 of the alert: a[2]: it is none of the 2 branches of its union
-    block too long: r, byte 0 of the alert: a: a block says that it has 3 bytes, its items have 2
-    block too short: r, byte 0 of the alert: a: a block says that it has 1 bytes, its items have 2
+    before it: r, byte 3 of the alert: a[2]: it is not one of the 2 branches of its union
+    block too long: r, byte 0 of the alert: a: a block claims to have 3 bytes, but its items have 2
+    block too short: r, byte 0 of the alert: a: a block claims to have 1 bytes, but its items have 2
     block beyond the end: r, byte 3 of the alert: a: the data ends in it (3 bytes are left)
     negative block: r, byte 1 of the alert: a: the length -2 is negative
     trailing: r, byte 2 of the alert: 1 bytes follow its end
@@ -257,25 +257,25 @@ fn what_is_no_schema() {
     ];
     let said = schemas.map(|avsc| Schemas::default().add(1, &avsc).unwrap_err().to_string());
     assert_snapshot!(said.join("\n"), @r#"
-    the schema is no JSON: EOF while parsing an object at line 1 column 1
-    the schema is no JSON: recursion limit exceeded at line 1 column 128
+    the schema is not JSON: EOF while parsing an object at line 1 column 1
+    the schema is not JSON: recursion limit exceeded at line 1 column 128
     the schema has 1048578 bytes, at most 1048576 are read
     the schema: a type is a name, an object or a list
     the schema: an alert is a record, not int
     the schema: an alert is a record, not union
     the schema: a record without fields
     the schema: a record without a name
-    the schema: "a\nr" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
-    the schema: "" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
+    the schema: "a\nr" is not a name: 1 to 255 bytes, without quotes, backslashes and control characters
+    the schema: "" is not a name: 1 to 255 bytes, without quotes, backslashes and control characters
     the schema: record r has a field without a name
     r.a: a field without a type
-    the schema: record r: "a\"b" is no name: 1 to 255 bytes, without quotes, backslashes and control characters
+    the schema: record r: "a\"b" is not a name: 1 to 255 bytes, without quotes, backslashes and control characters
     r.a: there is no type "other"
     r.a: a union without branches
     r.a: a union directly in a union
     r.a: an array without items
     r.a: a fixed without a size
-    r.a: an enum with a symbol that is no text
+    r.a: an enum with a symbol that is not text
     "#);
 }
 

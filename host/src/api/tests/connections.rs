@@ -27,7 +27,7 @@ fn headers_that_never_end_are_cut_off() {
 #[test]
 fn an_upload_that_stands_still_is_cut_off() {
     let cases = [
-        (ApiConfig { stall_time: SOON, ..ApiConfig::default() }, "no data came for 0.1 s"),
+        (ApiConfig { stall_time: SOON, ..ApiConfig::default() }, "no data arrived for 0.1 s"),
         (ApiConfig { upload_time: SOON, ..ApiConfig::default() }, "the upload took longer than 0.1 s"),
     ];
     for (config, message) in cases {

@@ -207,7 +207,7 @@ fn number<T: FromStr + Default + PartialEq>(slot: &mut Option<T>, value: &str) -
     let value = value.trim();
     let number = value.parse().map_err(|_| {
         let shown: String = value.chars().take(40).collect();
-        format!("{shown:?} is not a whole number, or too large a one")
+        format!("{shown:?} is not a whole number, or is too large")
     })?;
     if number == T::default() {
         return Err("it must be 1 or more".to_owned());

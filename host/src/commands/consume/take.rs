@@ -119,7 +119,9 @@ impl Taker {
         let view = Rc::new(View::new(&self.schemas, schema, &self.surveys)?);
         if self.stamps.is_some() && view.cutouts.is_empty() {
             let name = self.schemas.name(schema);
-            tracing::warn!("alerts of schema {name} have no field that looks like a cutout: nothing of them is saved");
+            tracing::warn!(
+                "alerts of schema {name} have no field that looks like a cutout: no cutouts of them are saved"
+            );
         }
         self.views.insert(schema, view.clone());
         Ok(view)

@@ -41,14 +41,14 @@ fn sort_out<'a>(
     for arrival in &received.arrivals {
         let find = |(partition, offset): (usize, usize)| fed.sent.get(partition)?.get(offset);
         let Some(&Sent { visit, checksum }) = arrival.origin.and_then(find) else {
-            complaints.push(format!("{}: an alert from nowhere ({:?})", arrival.topic, arrival.origin));
+            complaints.push(format!("{}: an alert that was never sent ({:?})", arrival.topic, arrival.origin));
             continue;
         };
         if checksum != arrival.checksum {
             complaints.push(format!("{}: the alert of {:?} was changed on its way", arrival.topic, arrival.origin));
         }
         if !met.insert((&*arrival.topic, arrival.origin)) {
-            complaints.push(format!("{}: the alert of {:?} came twice", arrival.topic, arrival.origin));
+            complaints.push(format!("{}: the alert of {:?} arrived twice", arrival.topic, arrival.origin));
         }
         // A visit that was cut short by Ctrl-C has no line in the table.
         if let Some(filters) = sorted.get_mut(visit) {
@@ -129,7 +129,7 @@ fn check_messages(fed: &Fed, received: &Subscribed, health: &Health, complaints:
         ));
     }
     if received.dead_letters != health.dead_letters {
-        complaints.push(format!("{} of {} dead letters came", received.dead_letters, health.dead_letters));
+        complaints.push(format!("{} of {} dead letters arrived", received.dead_letters, health.dead_letters));
     }
 }
 
@@ -139,7 +139,7 @@ fn print_accounting(fed: &Fed, received: &Subscribed, filters: &[Status], health
     let seconds: f64 = filters.iter().map(|filter| filter.seconds).sum();
     let verdict_time = seconds * 1e9 / total.seen.max(1) as f64;
     print_line(format_args!(
-        "\n{} packets ({:.0} MB), {} alerts, {} undecodable; {} filters, {verdict_time:.0} ns an alert and filter",
+        "\n{} packets ({:.0} MB), {} alerts, {} undecodable; {} filters, {verdict_time:.0} ns per alert and filter",
         health.messages,
         fed.bytes as f64 / 1e6,
         health.alerts,

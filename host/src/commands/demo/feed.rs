@@ -128,7 +128,7 @@ fn await_host(host: &Handle, sent: u64, ended: &AtomicBool) -> anyhow::Result<()
         if done > before {
             (before, moved) = (done, Instant::now());
         } else if moved.elapsed() > PATIENCE {
-            return Err(anyhow!("the host stands still: {done} of {sent} messages are done"));
+            return Err(anyhow!("the host makes no progress: {done} of {sent} messages are done"));
         }
         std::thread::sleep(Duration::from_millis(1));
     }

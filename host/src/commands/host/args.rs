@@ -143,7 +143,7 @@ struct TopicArgs {
 /// Parses a name, and refuses it if its transactional ids could be those of another host.
 fn parse_name(text: &str) -> Result<String, String> {
     match text.contains('#') {
-        true => Err("a host's name has no #: it marks the second transactional id".to_owned()),
+        true => Err("a host's name can't contain #, which marks the second transactional id".to_owned()),
         false => Ok(text.to_owned()),
     }
 }

@@ -51,7 +51,7 @@ impl Report {
 
     fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fuel { min, median, p99, max, limit } = self.fuel;
-        writeln!(f, "fuel         min {min}, median {median}, p99 {p99}, max {max} of {limit} an alert")?;
+        writeln!(f, "fuel         min {min}, median {median}, p99 {p99}, max {max} of {limit} per alert")?;
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         writeln!(f, "memory       {:.2} of {:.0} MiB", mib(self.memory_peak), mib(self.memory_limit))?;
         let [decode, judge] = self.nanoseconds;
@@ -63,7 +63,7 @@ impl Report {
             return writeln!(f, "consistent   yes: same verdicts one by one and in batches");
         }
         let count = self.inconsistent.len();
-        writeln!(f, "consistent   NO: {count} alerts are judged otherwise alone than in a batch;")?;
+        writeln!(f, "consistent   NO: {count} alerts are judged differently alone than in a batch;")?;
         writeln!(f, "             the filter keeps something from one alert to the next,")?;
         writeln!(f, "             or iterates over a HashMap: use a BTreeMap")?;
         list(f, &self.inconsistent, |alert| format!("alert {} in {}", alert.id, alert.path))
