@@ -1,4 +1,4 @@
-//! Answers of brokers: whatever they are, they are refused, or the same when they are written and read again.
+//! Answers of brokers: whatever they are, they are either refused, or the same after being written and read again.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

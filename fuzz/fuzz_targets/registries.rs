@@ -1,4 +1,4 @@
-//! Answers of schema registries, and alerts of the schemas in them.
+//! Answers of schema registries, and alerts of the schemas in these answers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -230,7 +230,7 @@ impl Parser<'_> {
         let own = object.get("namespace").and_then(Value::as_str);
         let name = Name::parse(name, own, namespace).map_err(|why| self.invalid(why))?;
         let id = self.push(ty);
-        // Defining a type twice is against Avro's rules, too. Wherever a definition stands, it holds.
+        // Defining a type twice is against Avro's rules, too. Each definition is used in its own place.
         self.names.insert(name.full.clone(), id);
         Ok((id, name))
     }

@@ -85,8 +85,8 @@ struct VisitArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_ALERTS_PER_VISIT", default_value_t = 10_000,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     alerts_per_visit: usize,
-    /// Number of visits to publish in total [default: those of the files, or one if simulated; with --repeat, that
-    /// number times the repeats]
+    /// Number of visits to publish in total [default: those of the files, or one if simulated; with --repeat, as
+    /// many as --max-repeats allows]
     #[arg(long, value_name = "N", env = "SKYSIEVE_VISITS", value_parser = clap::value_parser!(u64).range(1..))]
     visits: Option<u64>,
     /// Seconds from the start of one visit to that of the next. A visit that takes longer delays the next one

@@ -33,11 +33,11 @@ struct Reference {
     version: i64,
 }
 
-/// What answers questions: a registry, or what stands for one in tests.
+/// Answers requests: a registry, or a substitute for one in tests.
 pub(super) trait Ask {
-    /// The body of what is at `path`.
+    /// Returns the body at `path`.
     fn ask(&self, path: &str) -> Result<Vec<u8>, Failure>;
-    /// The address of something there.
+    /// The URL of `path`.
     fn url(&self, path: &str) -> String;
 }
 

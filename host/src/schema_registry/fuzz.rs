@@ -1,4 +1,4 @@
-//! Whatever a registry may say, for the fuzz target `registries` (`fuzz/`) and for properties.
+//! Arbitrary answers of a registry, for the fuzz target `registries` (`fuzz/`) and for property tests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +10,13 @@ use ureq::http::{HeaderMap, HeaderValue, header};
 use super::fetch::{Ask, fetch_from};
 use super::http::{Answer, Failure, refusal, retry_after};
 
-/// Questions of one lookup, at most: for an id, and for what it refers to.
+/// The largest number of requests in one lookup: for an id, and for the schemas that it refers to.
 const MOST_QUESTIONS: usize = 101;
 
-/// The address that is told.
+/// The address of the registry in messages.
 const ADDRESS: &str = "http://registry";
 
-/// A registry that answers each question with the next of some bodies, and begins again behind the last.
+/// A registry that answers each request with the next of some bodies, and starts again after the last one.
 #[derive(Debug)]
 struct Script {
     bodies: Vec<Vec<u8>>,
@@ -52,11 +52,11 @@ impl Resolver for Script {
     }
 }
 
-/// Reads an alert whose schema's id is looked up at a registry that answers with these bodies, which bytes 0 divide. Of the
-/// first one all is read that it may be: a refusal with each kind of status, a header.
+/// Reads an alert whose schema id is looked up at a registry that answers with these bodies, which are separated by bytes 0.
+/// The first body is also read as a refusal with each kind of status, and as a header.
 ///
 /// # Panics
-/// When a question is malformed, there is no end to them, or what is told is not fit to be printed.
+/// Panics if a request is malformed, if requests do not come to an end, or if a message is not printable.
 pub fn registry(data: &[u8]) {
     let bodies: Vec<Vec<u8>> = data.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
     for status in [200, 301, 400, 401, 403, 404, 408, 422, 429, 500, 599, 999] {

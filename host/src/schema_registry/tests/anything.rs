@@ -1,10 +1,10 @@
-//! Whatever a registry answers.
+//! Arbitrary answers of a registry.
 
 use proptest::prelude::*;
 
 use crate::schema_registry::fuzz::registry;
 
-/// Parts of answers, put together at random.
+/// A part of an answer; answers are put together from these at random.
 fn part() -> impl Strategy<Value = String> {
     let known = [
         r#"{"schema": "\"string\""}"#,
