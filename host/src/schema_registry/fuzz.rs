@@ -52,8 +52,8 @@ impl Resolver for Script {
     }
 }
 
-/// Reads an alert whose schema id is looked up at a registry that answers with these bodies, which are separated by bytes 0.
-/// The first body is also read as a refusal with each kind of status, and as a header.
+/// Reads an alert whose schema id is looked up at a registry that answers with these bodies, which are separated by bytes
+/// 0. The first body is also read as a refusal with each kind of status, and as a header.
 ///
 /// # Panics
 /// Panics if a request is malformed, if requests do not come to an end, or if a message is not printable.
