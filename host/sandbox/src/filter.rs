@@ -28,8 +28,8 @@ pub struct Filter {
 impl Filter {
     /// Instantiates the module and asks it to describe itself.
     ///
+    /// # Errors
     /// Returns a [`Refusal`] if it can't start, or if its description breaks the rules.
-    /// [`Refusal`] when it can't start, or describes itself as no filter may.
     pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<Filter, Refusal> {
         module.0.needs().within(limits)?;
         let (mut instance, manifest) = with_room(|| Instance::start(module, config, limits))?;
