@@ -2,7 +2,7 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `client` | what all share: options, connection, errors, partitions, tables, ready-made records published |
+//! | `client` | what all share: options, connection, errors and what to do about them, pauses, partitions, tables, ready-made messages published |
 //! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
 //! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
 //! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
@@ -21,7 +21,8 @@ mod host;
 mod survey;
 mod wire;
 
-pub use client::error::Error;
+pub use client::deliveries::{Deliveries, Settled, Undelivered};
+pub use client::error::{About, Error};
 pub use client::options::Options;
 pub use client::start_at::StartAt;
 pub use client::table::Table;
@@ -35,5 +36,5 @@ pub use host::source::KafkaSource;
 pub use host::start::LostOffsets;
 pub use host::topics::{TopicSettings, Topics};
 pub use host::watch::Watch;
-pub use survey::outbound::{Deliveries, Outbound, Settled, Undelivered};
+pub use survey::outbound::Outbound;
 pub use wire::Compression;

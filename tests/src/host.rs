@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::kafka::wait_for;
@@ -34,7 +35,7 @@ impl Host {
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 eprintln!("{line}");
-                kept.lock().unwrap().push(line);
+                kept.lock().push(line);
             }
         });
         let mut host = Host { process, url: String::new(), log };
@@ -48,7 +49,7 @@ impl Host {
     pub fn await_log(&self, text: &str) -> String {
         let mut found = None;
         wait_for(text, || {
-            found = self.log.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
+            found = self.log.lock().iter().find(|line| line.contains(text)).cloned();
             found.is_some()
         });
         found.unwrap()
@@ -135,7 +136,7 @@ impl Host {
         let status = self.process.wait().unwrap();
         // Its last lines may still have to be read.
         std::thread::sleep(Duration::from_millis(200));
-        (status, self.log.lock().unwrap().join("\n"))
+        (status, self.log.lock().join("\n"))
     }
 }
 

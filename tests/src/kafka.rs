@@ -1,10 +1,11 @@
 //! Apache Kafka for tests, started by `scripts/kafka`.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use skysieve::kafka::{Feeder, Options, Received, Subscriber, TopicSettings, Topics};
 pub use skysieve_needs::kafka;
 
@@ -71,7 +72,7 @@ impl Cluster {
     /// Starts a cluster with that many brokers. `None` if there is no Kafka for tests; see [`kafka`].
     pub fn start(name: &str, brokers: u32) -> Option<Cluster> {
         kafka()?;
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN.lock();
         Some(Cluster::begin(name, &["--brokers", &brokers.to_string()], Some(turn)))
     }
 
@@ -83,7 +84,7 @@ impl Cluster {
     /// The same, with further properties for the broker: `key=value`.
     pub fn secure_with(name: &str, properties: &[&str]) -> Option<Cluster> {
         kafka()?;
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN.lock();
         let properties = properties.iter().flat_map(|property| ["--set", *property]);
         let arguments: Vec<&str> = std::iter::once("--secure").chain(properties).collect();
         Some(Cluster::begin(name, &arguments, Some(turn)))

@@ -2,14 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use skysieve::kafka::{HostLock, Options, StartAt, TopicSettings, Topics};
-use skysieve::pipeline::{Position, Record, Sink};
+use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
 use skysieve_simulate::SimulatedAlert;
-use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique, wait_for};
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::setup::packets;
 use skysieve_tests::{alerts, binary, text};
 
@@ -51,13 +52,12 @@ impl Member {
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let ids: Arc<Mutex<Vec<i64>>> = Arc::default();
         let printed = ids.clone();
-        let reader =
-            std::thread::spawn(move || lines.for_each(|line| printed.lock().unwrap().push(id(&line.unwrap()))));
+        let reader = std::thread::spawn(move || lines.for_each(|line| printed.lock().push(id(&line.unwrap()))));
         Member { process, ids, reader: Some(reader) }
     }
 
     fn printed(&self) -> usize {
-        self.ids.lock().unwrap().len()
+        self.ids.lock().len()
     }
 
     /// Stops it with Ctrl-C, and returns what it printed.
@@ -65,7 +65,7 @@ impl Member {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
         assert_eq!(self.process.wait().unwrap().code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
-        self.ids.lock().unwrap().clone()
+        self.ids.lock().clone()
     }
 }
 
@@ -126,6 +126,23 @@ fn the_last_messages_of_a_topic_with_transactions() {
             assert_eq!(last, all[all.len().saturating_sub(count)..], "the last {count}, {commit}");
         }
     }
+
+    // A host means the same by it.
+    let offsets: Vec<i64> = read_all(&brokers, std::slice::from_ref(&output)).iter().map(|one| one.offset).collect();
+    assert_eq!(offsets.len(), 12, "{offsets:?}");
+    for count in [1, 2, 3, 5, 12, 13, 1000] {
+        let lock = HostLock::new(&options, &format!("{name}-{count}")).unwrap();
+        let from = StartAt::Last(count as i64);
+        let (mut source, _sinks) = lock.open(std::slice::from_ref(&output), from, "dead".into()).unwrap();
+        let expected = &offsets[offsets.len().saturating_sub(count)..];
+        assert_eq!(source.watch().position(&output, 0), Some(expected[0]), "the last {count}");
+        let mut messages = Vec::new();
+        wait_for("the host to read them", || {
+            source.fetch(&mut messages, &BatchLimits::default(), Duration::from_millis(100)).unwrap();
+            messages.len() >= expected.len()
+        });
+        assert_eq!(messages.iter().map(|message| message.offset).collect::<Vec<_>>(), expected, "the last {count}");
+    }
 }
 
 #[test]
@@ -179,7 +196,7 @@ fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
             std::thread::sleep(PACE);
             fed += 2;
         }
-        let has = |alert: &SimulatedAlert| first.ids.lock().unwrap().contains(&alert.id);
+        let has = |alert: &SimulatedAlert| first.ids.lock().contains(&alert.id);
         wait_for("the member to read", || alerts[fed - 2..fed].iter().all(has));
         // What was fed before the start can't be told from what was fed after it. From here on, everything counts.
         let (before, begun) = (first.printed(), fed);

@@ -1,12 +1,13 @@
 //! The pipeline with real modules and alerts, and with a stream and a sink in memory.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
+use parking_lot::Mutex;
 use skysieve::filters::{Control, FilterError, Settings, State, Status, Upload};
 use skysieve::pipeline::{
     BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Pipeline, Position, Published, Record, Sink,
@@ -154,7 +155,7 @@ impl Sink for SlowSink {
     type Sent = (Vec<Record>, Vec<Position>);
 
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Self::Sent {
-        self.bytes.lock().unwrap().push(records.iter().map(|record| record.payload.len()).sum());
+        self.bytes.lock().push(records.iter().map(|record| record.payload.len()).sum());
         std::thread::sleep(Duration::from_millis(100));
         (records, positions)
     }
@@ -179,7 +180,7 @@ fn batches_that_come_while_others_are_published_go_together_up_to_a_bound() {
     assert!(offsets.iter().copied().eq(0..1000), "{offsets:?}");
     let committed: Vec<i64> = sink.kept.committed().iter().map(|position| position.offset).collect();
     assert!(committed.is_sorted() && committed.last() == Some(&1000), "{committed:?}");
-    let bytes = sink.bytes.lock().unwrap();
+    let bytes = sink.bytes.lock();
     assert!(bytes.iter().any(|&bytes| bytes > 5 << 20), "some go together: {bytes:?}");
     // A transaction with less than 8 MiB may take one more batch, which has 2 MiB and the message that made it full.
     assert!(bytes.iter().all(|&bytes| bytes < 11 << 20), "not too many: {bytes:?}");

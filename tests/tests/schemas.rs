@@ -1,10 +1,11 @@
 //! A pipeline with messages whose schemas are unknown, or not known yet.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use skysieve::filters::Control;
 use skysieve::pipeline::{Config, Handle, MemorySink, MemorySource, Pipeline};
 use skysieve_avro::{Lookup, Resolver, Schemas};
@@ -19,7 +20,7 @@ struct Says(Mutex<Lookup>);
 
 impl Resolver for Says {
     fn look_up(&self, _: u32) -> Lookup {
-        self.0.lock().unwrap().clone()
+        self.0.lock().clone()
     }
 }
 
@@ -74,7 +75,7 @@ fn a_registry_that_cannot_be_asked_is_waited_for() {
         let schemas = Schemas::builtin().with_resolver(registry.clone());
         let running = run(Config { wait_for_schemas, ..config() }, schemas);
         running.await_waiting("can't be looked up: it answers with status 503 (topic alerts, partition 0, offset");
-        *registry.0.lock().unwrap() = Lookup::Unknown;
+        *registry.0.lock() = Lookup::Unknown;
         // The built-in schemas are used for two of the alerts. For the third, the registry's answer is enough.
         assert_eq!(running.end(), ["schema id 7 is not known, nor does the schema registry have it"]);
     }

@@ -3,9 +3,10 @@
 mod known;
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::framing::{Alerts, Framing, datum};
 use super::outline::Outline;
@@ -246,11 +247,11 @@ impl Schemas {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+        self.known.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
+        self.known.write()
     }
 }
 

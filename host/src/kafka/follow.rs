@@ -5,7 +5,6 @@ mod config;
 mod context;
 pub(in crate::kafka) mod group;
 mod held;
-mod look;
 mod range;
 
 use std::sync::Arc;
@@ -22,12 +21,12 @@ pub use held::PartitionEnd;
 
 use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::look::{Look, unreadable};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::partitions::intern;
 use crate::pipeline::Message;
 use begin::Beginning;
 use context::Context;
-use look::{Look, unreadable};
 
 /// How long a commit is tried.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +40,7 @@ const NOTHING_ASSIGNED: Duration = Duration::from_secs(5);
 pub struct Follower {
     consumer: BaseConsumer<Context>,
     options: Options,
+    group: String,
     acknowledge: Acknowledge,
     topics: Vec<Arc<str>>,
     /// The last fetch waited in vain.
@@ -88,6 +88,7 @@ impl Follower {
         Ok(Follower {
             consumer,
             options: options.clone(),
+            group: config.group.clone(),
             acknowledge: config.acknowledge,
             topics,
             quiet: false,
@@ -222,13 +223,14 @@ impl Follower {
         }
         let connection = &self.consumer.context().connection;
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Err(Error::Other(format!("{code}: this member's part in the consumer group has ended")));
+            let advice = ": this member's part in the consumer group has ended";
+            return Err(Error::ReadingEnded { reason: code.to_string(), advice });
         }
         connection.check()?;
         match error.rdkafka_error_code() {
             Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) => {
-                let rights = "the user needs the right to read the topics and the consumer group";
-                Err(Error::Other(format!("{code} ({}): {rights}", connection.reason())))
+                let detail = format!(" ({})", connection.reason());
+                Err(Error::MayNotRead { code, detail, who: "the user" })
             }
             Some(AutoOffsetReset | OffsetOutOfRange) => {
                 self.doubt = Some(Doubt::Range);
@@ -252,7 +254,8 @@ impl Follower {
                 for (partition, offset) in self.consumer.context().held().next_offsets() {
                     look.check(&partition, offset.unwrap_or(0))?;
                 }
-                Err(Error::Other(format!("a partition can't be read on: {reason}")))
+                let reason = format!("a partition can't be read on: {reason}");
+                Err(Error::ReadingEnded { reason, advice: "" })
             }
         }
     }
@@ -292,15 +295,19 @@ impl Follower {
                 Some(NoOffset) => return Ok(true),
                 Some(RebalanceInProgress | IllegalGeneration | UnknownMemberId | AssignmentLost) => return Ok(false),
                 Some(FencedInstanceId | GroupAuthorizationFailed | TopicAuthorizationFailed | Fatal) => {
-                    return Err(Error::Other(format!("offsets can't be committed: {error}")));
+                    return Err(self.not_committed(&error, ""));
                 }
                 _ if Instant::now() >= deadline || backoff.pause().is_err() => {
-                    let again = "what followed the last commit comes again next time";
-                    return Err(Error::Other(format!("offsets can't be committed: {error}; {again}")));
+                    return Err(self.not_committed(&error, "; what followed the last commit comes again next time"));
                 }
                 _ => {}
             }
         }
+    }
+
+    fn not_committed(&self, error: &KafkaError, consequence: &str) -> Error {
+        let problem = format!("offsets can't be committed: {error}{consequence}");
+        Error::NotCommitted { group: self.group.clone(), problem }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Looks up schemas, one at a time.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use super::address::Address;
 use super::fetch::fetch;
@@ -117,7 +119,7 @@ impl Resolver for Registry {
         if id > MAX_ID {
             return Lookup::Unknown;
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if let Some((_, lookup)) = state.ready.take_if(|(ready, _)| *ready == id) {
             return lookup;
         }

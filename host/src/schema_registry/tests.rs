@@ -6,10 +6,11 @@ mod trouble;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::pauses::Patience;
@@ -42,7 +43,7 @@ impl Server {
     }
 
     fn put(&self, path: &str, status: u16, body: impl ToString) {
-        self.answers.lock().unwrap().insert(path.to_owned(), (status, body.to_string()));
+        self.answers.lock().insert(path.to_owned(), (status, body.to_string()));
     }
 
     /// Sets an answer, including its head, as it is sent.
@@ -55,7 +56,7 @@ impl Server {
     }
 
     fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().clone()
     }
 
     /// A client with pauses of 50 ms instead of seconds.
@@ -81,8 +82,8 @@ fn answer(mut connection: TcpStream, answers: &Mutex<HashMap<String, (u16, Strin
     let lines = BufReader::new(connection.try_clone().unwrap()).lines();
     let head: Vec<String> = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let Some(path) = head.first().and_then(|line| line.split(' ').nth(1)) else { return };
-    let known = answers.lock().unwrap().get(path).cloned();
-    requests.lock().unwrap().push(head.join("\n"));
+    let known = answers.lock().get(path).cloned();
+    requests.lock().push(head.join("\n"));
     let (status, body) = known.unwrap_or((404, NOT_FOUND.to_owned()));
     // A server that refuses a long body hangs up.
     if status == 0 {

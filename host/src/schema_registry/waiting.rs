@@ -1,8 +1,10 @@
 //! A registry that commands wait for.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::client::Registry;
 use skysieve_avro::{Lookup, Resolver};
@@ -28,7 +30,7 @@ impl Waiting {
     }
 
     fn is_over(&self) -> bool {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut since = self.since.lock();
         since.get_or_insert_with(Instant::now).elapsed() >= self.most || self.stop.load(Ordering::Relaxed)
     }
 }
@@ -40,7 +42,7 @@ impl Resolver for Waiting {
                 Lookup::Unavailable(why) if self.is_over() => return Lookup::Unavailable(why),
                 Lookup::Unavailable(_) => std::thread::sleep(PAUSE),
                 answered => {
-                    *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    *self.since.lock() = None;
                     return answered;
                 }
             }

@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use serde::Deserialize;
 
 use super::bench::{Bench, await_some, now};
@@ -95,7 +96,7 @@ impl Host<'_> {
 
     /// All samples so far.
     pub fn samples(&self) -> Vec<Sample> {
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.samples.lock().clone()
     }
 
     /// Waits for the first sample for which `is` holds.
@@ -189,7 +190,7 @@ fn watch(url: &str, pid: u32, samples: &Weak<Samples>) {
     while let Some(samples) = samples.upgrade() {
         if let (Ok(health), Ok(cpu)) = (get::<Health>(&agent, &url), process::cpu(pid)) {
             let Health { ready, messages, done, .. } = health;
-            let mut samples = samples.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut samples = samples.lock();
             if samples.last().is_none_or(|last| (last.ready, last.messages, last.done) != (ready, messages, done)) {
                 samples.push(Sample { at: now(), ready, messages, done, cpu });
             }

@@ -1,8 +1,9 @@
 //! Schemas that are remembered and forgotten, and schemas of registries.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use parking_lot::Mutex;
 
 use super::framing::by_hand;
 use super::*;
@@ -123,7 +124,7 @@ struct Fake {
 
 impl Fake {
     fn put(&self, id: u32, answer: Lookup) {
-        self.answers.lock().unwrap().insert(id, answer);
+        self.answers.lock().insert(id, answer);
     }
 
     fn asked(&self) -> u32 {
@@ -134,7 +135,7 @@ impl Fake {
 impl Resolver for Fake {
     fn look_up(&self, id: u32) -> Lookup {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.answers.lock().unwrap().get(&id).cloned().unwrap_or(Lookup::Unknown)
+        self.answers.lock().get(&id).cloned().unwrap_or(Lookup::Unknown)
     }
 }
 

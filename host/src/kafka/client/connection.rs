@@ -1,8 +1,8 @@
 //! Whether the brokers are there, told once per change.
 
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::ClientContext;
 use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
@@ -38,7 +38,7 @@ impl Connection {
     pub(in crate::kafka) fn failed(&self, error: &KafkaError, reason: &str) {
         use RDKafkaErrorCode::*;
         tracing::debug!(target: "librdkafka", %error, reason);
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         match error.rdkafka_error_code() {
             Some(AllBrokersDown) => state.down = true,
             Some(Authentication | SaslAuthenticationFailed | UnsupportedSASLMechanism | IllegalSASLState) => {
@@ -50,7 +50,7 @@ impl Connection {
 
     /// Takes note that a broker answered.
     pub(in crate::kafka) fn works(&self) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         state.down = false;
         state.refused = None;
         if std::mem::take(&mut state.told) {
@@ -60,7 +60,7 @@ impl Connection {
 
     /// Logs that all brokers are out of reach, unless that was said. For whoever is waiting for one.
     pub(in crate::kafka) fn report(&self) {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.0.lock();
         if state.down && !std::mem::replace(&mut state.told, true) {
             tracing::warn!(reason = state.reason, "no Kafka broker can be reached; trying on");
         }
@@ -68,7 +68,7 @@ impl Connection {
 
     /// Why no broker can be reached, if so.
     pub(in crate::kafka) fn trouble(&self) -> Option<String> {
-        let state = self.0.lock().unwrap();
+        let state = self.0.lock();
         state.down.then(|| state.reason.clone())
     }
 
@@ -80,12 +80,12 @@ impl Connection {
 
     /// An error, if the brokers don't let this client in: trying again won't help.
     pub(in crate::kafka) fn check(&self) -> Result<(), Error> {
-        self.0.lock().unwrap().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
+        self.0.lock().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
     }
 
     /// What was last heard of a failure.
     pub(in crate::kafka) fn reason(&self) -> String {
-        let state = self.0.lock().unwrap();
+        let state = self.0.lock();
         if state.reason.is_empty() { "no answer".to_owned() } else { state.reason.clone() }
     }
 

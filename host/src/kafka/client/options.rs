@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use crate::kafka::client::error::Error;
-use crate::kafka::wire::{Compression, Security};
+use crate::kafka::wire::Compression;
 
 /// Where the brokers are, and how every client of them is set up.
 ///
@@ -78,19 +78,6 @@ impl Options {
     /// [`Error::Property`] names the first that is wrong.
     pub fn check(&self) -> Result<(), Error> {
         self.client_config(&[]).map(drop)
-    }
-
-    /// The same for a host, which publishes by means of its own: it knows fewer ways to prove who it is.
-    ///
-    /// # Errors
-    /// As [`Options::check`]'s.
-    pub fn check_host(&self) -> Result<(), Error> {
-        self.check()?;
-        if self.property(&["compression.codec", "compression.type"]).is_some() {
-            let problem = "hosts don't publish by librdkafka: there is --compression for it".to_owned();
-            return Err(Error::Property { key: "compression.type".to_owned(), problem });
-        }
-        Security::of(self).map(drop)
     }
 
     /// The value of an override that goes by these names, as librdkafka would take it: the last.

@@ -1,214 +1,194 @@
-//! Publishing records and knowing what became of each: for the embedded broker, and for tests.
+//! Publishing ready-made messages, and knowing what became of each.
 
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rdkafka::ClientContext;
+use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
 use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::connection::{Connection, log};
+use crate::kafka::client::deliveries::Deliveries;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::pipeline::Record;
+use crate::kafka::client::stop::Stop;
 
 /// What a publisher adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 6] = [
+const PROPERTIES: [(&str, &str); 5] = [
+    // A retry doubles nothing.
     ("enable.idempotence", "true"),
-    // Whoever publishes waits for the acknowledgement: waiting for more to send would be lost time.
-    ("linger.ms", "0"),
     ("message.timeout.ms", "120000"),
-    // What is too large is for the broker to say.
+    // It is for the broker to say that a message is too large.
     ("message.max.bytes", "67108864"),
-    ("queue.buffering.max.kbytes", "262144"),
+    // The largest message.
+    ("queue.buffering.max.kbytes", "65536"),
     // As Java's clients do it, so that a key has the same partition whoever publishes it.
     ("partitioner", "murmur2_random"),
 ];
 
-/// How long acknowledgements are waited for once the process was asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// In what publishers differ.
+pub(in crate::kafka) struct Settings<'a> {
+    /// How long a batch may take to fill up, in milliseconds.
+    pub(in crate::kafka) linger_ms: &'a str,
+    /// none, gzip, snappy, lz4 or zstd.
+    pub(in crate::kafka) compression: &'a str,
+    /// How long acknowledgements are waited for once the process was asked to stop.
+    pub(in crate::kafka) grace: Duration,
+}
+
+/// Whoever publishes waits for the acknowledgement: waiting for more to send would be lost time.
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Settings { linger_ms: "0", compression: "none", grace: Duration::from_secs(5) }
+    }
+}
+
+/// A message to be published.
+pub(in crate::kafka) struct Outgoing<'a> {
+    /// Its topic.
+    pub(in crate::kafka) topic: &'a str,
+    /// Its partition; `None`: the one that its key has.
+    pub(in crate::kafka) partition: Option<i32>,
+    /// Its key; empty: it has none.
+    pub(in crate::kafka) key: &'a [u8],
+    /// Its payload.
+    pub(in crate::kafka) payload: &'a [u8],
+}
 
 /// A producer whose thread takes in acknowledgements as they come: rdkafka's own `flush` looks every 100 ms only.
 pub(in crate::kafka) struct Publisher {
     producer: ThreadedProducer<Context>,
-    options: Options,
+    stop: Stop,
+    /// Bytes that may be on their way.
+    room: usize,
 }
 
 impl Publisher {
     /// Waits until a broker has answered.
-    pub(in crate::kafka) fn new(options: &Options) -> Result<Publisher, Error> {
-        let config = options.client_config(&PROPERTIES)?;
+    ///
+    /// # Errors
+    /// [`Error`] when none does, or an override is wrong.
+    pub(in crate::kafka) fn new(options: &Options, settings: &Settings<'_>) -> Result<Publisher, Error> {
+        let own = [("linger.ms", settings.linger_ms), ("compression.codec", settings.compression)];
+        let config = options.client_config(&[&PROPERTIES[..], &own].concat())?;
         let producer: ThreadedProducer<Context> = config.create_with_context(Context::default())?;
         producer.context().connection.establish(producer.client(), options, || {})?;
-        Ok(Publisher { producer, options: options.clone() })
+        Ok(Publisher { producer, stop: Stop::after(options, settings.grace), room: usize::MAX })
     }
 
-    /// Hands a record to librdkafka; `receipts` gets to know under `number` what became of it. Waits while the queue is
-    /// full.
-    pub(in crate::kafka) fn send(
-        &self,
-        record: &Record,
-        partition: Option<i32>,
-        number: usize,
-        receipts: &Arc<Receipts>,
-    ) -> Result<(), Error> {
-        receipts.expect();
-        let ticket = Box::new(Ticket { number, receipts: receipts.clone() });
-        let mut outgoing = BaseRecord {
-            topic: &record.topic,
-            partition,
-            payload: Some(&*record.payload),
-            key: (!record.key.is_empty()).then_some(&*record.key),
-            timestamp: None,
-            headers: headers(record),
-            delivery_opaque: ticket,
-        };
+    /// The same with no more than so many bytes on their way at a time; a message that is larger goes alone.
+    pub(in crate::kafka) fn with_room(self, bytes: usize) -> Publisher {
+        Publisher { room: bytes, ..self }
+    }
+
+    pub(in crate::kafka) fn client(&self) -> &Client<impl ClientContext + use<>> {
+        self.producer.client()
+    }
+
+    /// Hands a message to librdkafka; `deliveries` is told what became of it. Waits while too many are on their way.
+    ///
+    /// # Errors
+    /// [`Error`] when sending can't go on: the brokers refuse this client, or the process was asked to stop and there was
+    /// no room for long.
+    pub(in crate::kafka) fn send(&self, message: &Outgoing<'_>, deliveries: &Arc<Deliveries>) -> Result<(), Error> {
+        let bytes = message.payload.len();
+        while !self.has_room(bytes) {
+            deliveries.wait(deliveries.outstanding().saturating_sub(1), TICK);
+            self.check(deliveries)?;
+        }
+        let context = self.producer.context();
+        context.on_their_way.fetch_add(bytes, Ordering::Relaxed);
+        deliveries.expect();
+        let mut record: BaseRecord<'_, [u8], [u8], Arc<Deliveries>> =
+            BaseRecord::with_opaque_to(message.topic, Arc::clone(deliveries)).payload(message.payload);
+        record.key = (!message.key.is_empty()).then_some(message.key);
+        record.partition = message.partition;
         loop {
-            match self.producer.send(outgoing) {
+            match self.producer.send(record) {
                 Ok(()) => return Ok(()),
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    if receipts.failed() {
-                        // Waits end at once from now on: this one would never find room.
-                        back.delivery_opaque.settle(Some(RDKafkaErrorCode::QueueFull));
-                        return Ok(());
-                    }
-                    outgoing = back;
-                    // One goes out before this one comes in; what is sent now is not acknowledged yet.
-                    self.wait(receipts, receipts.outstanding().saturating_sub(1).max(1))?;
+                // A queue that is empty will not have more room.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                    if self.producer.in_flight_count() > 0 =>
+                {
+                    record = back;
+                    // This message is outstanding too, but can't be settled.
+                    let enough = deliveries.outstanding().saturating_sub(1).max(1);
+                    deliveries.wait(enough, TICK);
+                    self.check(deliveries)?;
                 }
-                Err((error, back)) => {
-                    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::InvalidTopic);
-                    back.delivery_opaque.settle(Some(code));
+                Err((error, _)) => {
+                    context.on_their_way.fetch_sub(bytes, Ordering::Relaxed);
+                    deliveries.fail(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail), message.key);
                     return Ok(());
                 }
             }
         }
     }
 
-    /// Waits until all but `rest` records are settled, or one has failed.
-    pub(in crate::kafka) fn wait(&self, receipts: &Receipts, rest: usize) -> Result<(), Error> {
-        let connection = &self.producer.context().connection;
-        let mut stop_at = None;
-        loop {
-            let (outstanding, failed) = receipts.wait(rest, TICK);
-            if outstanding <= rest || failed {
-                return Ok(());
-            }
-            connection.report();
-            connection.check()?;
-            if self.options.stopping()
-                && Instant::now() >= *stop_at.get_or_insert_with(|| Instant::now() + STOP_PATIENCE)
-            {
-                return Err(Error::Stopped(outstanding));
-            }
+    /// Waits until everything that `deliveries` expects is settled.
+    ///
+    /// # Errors
+    /// As [`send`](Publisher::send)'s.
+    pub(in crate::kafka) fn finish(&self, deliveries: &Deliveries) -> Result<(), Error> {
+        while deliveries.wait(0, TICK) > 0 {
+            self.check(deliveries)?;
         }
+        Ok(())
     }
 
-    /// Says in full why records were not acknowledged, if any was not. `failed` are numbers of `records`.
-    pub(in crate::kafka) fn explain(
-        &self,
-        failed: &[(usize, RDKafkaErrorCode)],
-        records: &[Record],
-    ) -> Result<(), Error> {
+    /// Says in full why messages for a topic were not acknowledged, if any was not.
+    ///
+    /// # Errors
+    /// [`Error::Unacknowledged`].
+    pub(in crate::kafka) fn explain(&self, deliveries: &Deliveries, topic: &str) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
-        let Some(&(number, code)) = failed.first() else {
-            self.producer.context().connection.works();
-            return Ok(());
-        };
+        let Some(code) = deliveries.first_failure() else { return Ok(()) };
+        let forbidden = matches!(code, TopicAuthorizationFailed | ClusterAuthorizationFailed);
         let advice = match code {
             UnknownTopic | UnknownTopicOrPartition | UnknownPartition => {
                 "create the topic, or let the brokers create topics (auto.create.topics.enable)".to_owned()
             }
-            TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-                "the user of this host needs the right to write to the topic".to_owned()
-            }
+            _ if forbidden => "the user of this host needs the right to write to the topic".to_owned(),
             MessageTimedOut => self.producer.context().connection.reason(),
             _ => self.producer.client().fatal_error().map_or_else(String::new, |(_, reason)| reason),
         };
-        let topic = records.get(number).map_or("", |record| &*record.topic);
-        let (some, all) = (failed.len(), records.len());
-        Err(Error::Other(format!(
-            "{some} of {all} records were not acknowledged, the first for topic {topic:?}: {code}; {advice}"
-        )))
-    }
-}
-
-fn headers(record: &Record) -> Option<OwnedHeaders> {
-    if record.headers.is_empty() {
-        return None;
-    }
-    let empty = OwnedHeaders::new_with_capacity(record.headers.len());
-    Some(
-        record
-            .headers
-            .iter()
-            .fold(empty, |headers, header| headers.insert(Header { key: &header.name, value: Some(&header.value) })),
-    )
-}
-
-/// What became of some records.
-#[derive(Default)]
-pub(in crate::kafka) struct Receipts {
-    state: Mutex<Awaited>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Awaited {
-    outstanding: usize,
-    failed: Vec<(usize, RDKafkaErrorCode)>,
-}
-
-impl Receipts {
-    /// How many records are not settled yet.
-    pub(in crate::kafka) fn outstanding(&self) -> usize {
-        self.state.lock().unwrap().outstanding
+        let settled = deliveries.settled();
+        Err(Error::Unacknowledged {
+            topic: topic.to_owned(),
+            failed: settled.undelivered.iter().map(|one| one.count as usize).sum(),
+            of: settled.submitted as usize,
+            reason: format!("{code}; {advice}"),
+            forbidden,
+        })
     }
 
-    /// Whether a record has failed.
-    fn failed(&self) -> bool {
-        !self.state.lock().unwrap().failed.is_empty()
+    fn has_room(&self, bytes: usize) -> bool {
+        let on_their_way = self.producer.context().on_their_way.load(Ordering::Relaxed);
+        on_their_way == 0 || on_their_way.saturating_add(bytes) <= self.room
     }
 
-    /// The numbers of the records that failed since last asked, and why.
-    pub(in crate::kafka) fn take_failed(&self) -> Vec<(usize, RDKafkaErrorCode)> {
-        std::mem::take(&mut self.state.lock().unwrap().failed)
-    }
-
-    fn expect(&self) {
-        self.state.lock().unwrap().outstanding += 1;
-    }
-
-    /// Waits for all but `rest` to settle, or one to fail; returns how many have not, and whether one has.
-    fn wait(&self, rest: usize, timeout: Duration) -> (usize, bool) {
-        let state = self.state.lock().unwrap();
-        let more = |state: &mut Awaited| state.outstanding > rest && state.failed.is_empty();
-        let state = self.changed.wait_timeout_while(state, timeout, more).unwrap().0;
-        (state.outstanding, !state.failed.is_empty())
-    }
-}
-
-/// Goes with a record through librdkafka.
-pub(in crate::kafka) struct Ticket {
-    number: usize,
-    receipts: Arc<Receipts>,
-}
-
-impl Ticket {
-    fn settle(&self, failure: Option<RDKafkaErrorCode>) {
-        let mut state = self.receipts.state.lock().unwrap();
-        state.outstanding -= 1;
-        state.failed.extend(failure.map(|code| (self.number, code)));
-        self.receipts.changed.notify_all();
+    /// Returns an error if waiting makes no sense any more.
+    fn check(&self, deliveries: &Deliveries) -> Result<(), Error> {
+        let connection = &self.producer.context().connection;
+        connection.report();
+        connection.check()?;
+        if self.stop.is_over() {
+            return Err(Error::Stopped(deliveries.outstanding() as usize));
+        }
+        Ok(())
     }
 }
 
 #[derive(Default)]
-pub(in crate::kafka) struct Context {
+struct Context {
     connection: Connection,
+    /// Bytes of messages that librdkafka has and that are not settled.
+    on_their_way: AtomicUsize,
 }
 
 impl ClientContext for Context {
@@ -224,10 +204,20 @@ impl ClientContext for Context {
 }
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = Box<Ticket>;
+    type DeliveryOpaque = Arc<Deliveries>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
-        let failure = result.as_ref().err().map(|(error, _)| error.rdkafka_error_code());
-        ticket.settle(failure.map(|code| code.unwrap_or(RDKafkaErrorCode::Fail)));
+    fn delivery(&self, result: &DeliveryResult<'_>, deliveries: Arc<Deliveries>) {
+        let (Ok(message) | Err((_, message))) = result;
+        self.on_their_way.fetch_sub(message.payload_len(), Ordering::Relaxed);
+        match result {
+            Ok(message) => {
+                self.connection.works();
+                deliveries.deliver(message.payload_len());
+            }
+            Err((error, message)) => {
+                let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+                deliveries.fail(code, message.key().unwrap_or_default());
+            }
+        }
     }
 }

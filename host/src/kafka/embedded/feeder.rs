@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::kafka::client::backoff::Backoff;
+use crate::kafka::client::deliveries::Deliveries;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::publisher::{Publisher, Receipts};
-use crate::pipeline::Record;
+use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
 
 /// Bytes of a partition that may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.
 const UNREAD: usize = 3 << 20;
@@ -27,7 +27,7 @@ pub type Consumed = Arc<dyn Fn(i32) -> i64 + Send + Sync>;
 /// Sends packets to a fresh topic of an embedded broker, and waits where readers are behind.
 pub struct Feeder {
     publisher: Publisher,
-    receipts: Arc<Receipts>,
+    deliveries: Arc<Deliveries>,
     topic: Arc<str>,
     partitions: Vec<Partition>,
     consumed: Consumed,
@@ -43,7 +43,7 @@ struct Partition {
 }
 
 impl Partition {
-    /// Forgets what was read; whether that was anything.
+    /// Forgets what was read. Returns whether anything was.
     fn read_up_to(&mut self, offset: i64) -> bool {
         let before = self.unread.len();
         while self.sent - (self.unread.len() as i64) < offset {
@@ -63,8 +63,8 @@ impl Feeder {
     /// [`Error`] when the broker does not answer.
     pub fn new(options: &Options, topic: &str, partitions: i32, consumed: Consumed) -> Result<Feeder, Error> {
         Ok(Feeder {
-            publisher: Publisher::new(options)?,
-            receipts: Arc::default(),
+            publisher: Publisher::new(options, &Settings::default())?,
+            deliveries: Arc::default(),
             topic: topic.into(),
             partitions: (0..partitions).map(|_| Partition::default()).collect(),
             consumed,
@@ -75,13 +75,13 @@ impl Feeder {
     /// Sends a packet to a partition, once what is unread there leaves room for it.
     ///
     /// # Errors
-    /// [`Error`] when the partition is none, its reader stands still for 30 s, an earlier packet was not acknowledged, or
+    /// [`Error`] when there is no such partition, its reader stands still for 30 s, an earlier packet was not acknowledged, or
     /// the process was asked to stop.
     pub fn send(&mut self, partition: i32, key: Vec<u8>, packet: Bytes) -> Result<(), Error> {
         let bytes = packet.len();
         self.make_room(partition, bytes)?;
-        let record = Record { topic: self.topic.clone(), key, payload: packet, headers: Vec::new() };
-        self.publisher.send(&record, Some(partition), 0, &self.receipts)?;
+        let message = Outgoing { topic: &self.topic, partition: Some(partition), key: &key, payload: &packet };
+        self.publisher.send(&message, &self.deliveries)?;
         let held = &mut self.partitions[partition as usize];
         held.sent += 1;
         held.bytes += bytes;
@@ -94,17 +94,19 @@ impl Feeder {
     /// # Errors
     /// [`Error`] when one was not, or the process was asked to stop.
     pub fn finish(&mut self) -> Result<u64, Error> {
-        self.publisher.wait(&self.receipts, 0)?;
+        self.publisher.finish(&self.deliveries)?;
         self.check()?;
         Ok(self.partitions.iter().map(|partition| partition.sent as u64).sum())
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.publisher.explain(&self.receipts.take_failed(), &[])
+        self.publisher.explain(&self.deliveries, &self.topic)
     }
 
     fn make_room(&mut self, partition: i32, bytes: usize) -> Result<(), Error> {
-        let no_partition = || Error::Other(format!("topic {:?} has no partition {partition}", self.topic));
+        let topic = &self.topic;
+        let no_partition =
+            || Error::Change { topic: topic.to_string(), problem: format!("has no partition {partition}") };
         let index = usize::try_from(partition).map_err(|_| no_partition())?;
         let held = self.partitions.get_mut(index).ok_or_else(no_partition)?;
         let mut moved = Instant::now();

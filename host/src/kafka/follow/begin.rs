@@ -13,10 +13,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::group::Members;
-use super::look::Look;
 use super::{Acknowledge, FollowConfig};
 use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::look::Look;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::start_at::StartAt;
 use crate::pipeline::TopicPartition;
@@ -58,7 +58,7 @@ impl Beginning {
         if alone || !members.is_empty() {
             return Ok(Beginning { offsets, alone });
         }
-        if commit(consumer, &offsets, options)? {
+        if commit(consumer, &config.group, &offsets, options)? {
             return Ok(Beginning::default());
         }
         // Another member has joined in the meantime; or these brokers let nobody commit beside a group.
@@ -135,6 +135,7 @@ fn of_time<C: ConsumerContext>(
 /// Commits for the group, if it has no members. Whether that was done.
 fn commit<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
+    group: &str,
     offsets: &HashMap<TopicPartition, i64>,
     options: &Options,
 ) -> Result<bool, Error> {
@@ -154,13 +155,14 @@ fn commit<C: ConsumerContext>(
             Some(UnknownMemberId | IllegalGeneration | RebalanceInProgress | FencedInstanceId | StaleMemberEpoch) => {
                 return Ok(false);
             }
-            Some(GroupAuthorizationFailed | TopicAuthorizationFailed) => return Err(not_committed(&error)),
-            _ if Instant::now() >= deadline => return Err(not_committed(&error)),
+            Some(GroupAuthorizationFailed | TopicAuthorizationFailed) => return Err(not_committed(group, &error)),
+            _ if Instant::now() >= deadline => return Err(not_committed(group, &error)),
             _ => backoff.pause()?,
         }
     }
 }
 
-fn not_committed(error: &KafkaError) -> Error {
-    Error::Other(format!("where to begin can't be committed for the consumer group: {error}"))
+fn not_committed(group: &str, error: &KafkaError) -> Error {
+    let problem = format!("where to begin can't be committed for the consumer group: {error}");
+    Error::NotCommitted { group: group.to_owned(), problem }
 }

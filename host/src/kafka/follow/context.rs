@@ -1,8 +1,9 @@
 //! What librdkafka calls back for: partitions given and taken, statistics, errors.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
@@ -15,6 +16,7 @@ use super::held::Held;
 use super::{Acknowledge, FollowConfig, range};
 use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::statistics::Statistics;
 use crate::pipeline::TopicPartition;
 
 /// How long to wait for the group's offsets.
@@ -40,7 +42,7 @@ impl Context {
     }
 
     pub(super) fn held(&self) -> MutexGuard<'_, Held> {
-        lock(&self.held)
+        self.held.lock()
     }
 
     /// Says where to begin, before any partition is given.
@@ -50,7 +52,7 @@ impl Context {
 
     /// What went wrong in a callback, if anything did.
     pub(super) fn take_trouble(&self) -> Option<Error> {
-        lock(&self.trouble).take()
+        self.trouble.lock().take()
     }
 
     fn assign(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<()> {
@@ -139,10 +141,6 @@ fn go_on(
     Ok(())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
@@ -153,7 +151,9 @@ impl ClientContext for Context {
     }
 
     fn stats_raw(&self, statistics: &[u8]) {
-        if self.held().statistics(statistics) {
+        let Some(statistics) = Statistics::parse(statistics) else { return };
+        self.held().statistics(&statistics);
+        if statistics.is_connected() {
             self.connection.works();
         }
     }
@@ -171,7 +171,7 @@ impl ConsumerContext for Context {
         };
         if let Err(error) = done {
             let why = format!("the partitions that the consumer group gave can't be taken over: {error}");
-            *lock(&self.trouble) = Some(Error::Other(why));
+            *self.trouble.lock() = Some(Error::ReadingEnded { reason: why, advice: "" });
         }
     }
 

@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::kafka::client::statistics::Statistics;
+use crate::pipeline::{Message, TopicPartition};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
-use serde::Deserialize;
-
-use crate::pipeline::{Message, TopicPartition};
 
 /// An event that no statistics explain after so long is forgotten: its end had moved on before they were taken.
 const STALE: Duration = Duration::from_secs(2);
@@ -121,27 +120,16 @@ impl Held {
         self.explain();
     }
 
-    /// Takes in librdkafka's statistics
-    /// ([format](https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md)). Whether a broker is there.
-    pub(super) fn statistics(&mut self, json: &[u8]) -> bool {
-        let statistics: Statistics = match serde_json::from_slice(json) {
-            Ok(statistics) => statistics,
-            Err(error) => {
-                tracing::debug!(%error, "librdkafka's statistics can't be read");
-                return false;
-            }
-        };
-        let known = |offset: i64| (offset >= 0).then_some(offset);
+    /// Takes in librdkafka's statistics.
+    pub(super) fn statistics(&mut self, statistics: &Statistics) {
         for (at, partition) in &mut self.partitions {
-            let found = statistics.topics.get(&*at.topic).and_then(|topic| topic.partitions.get(&at.partition));
-            let Some(found) = found else { continue };
-            partition.end = known(found.eof_offset);
-            partition.high = known(found.ls_offset).or(known(found.hi_offset)).or(partition.high);
+            let Some(found) = statistics.partition(at) else { continue };
+            partition.end = found.met_end();
+            partition.high = found.stable().or(found.high()).or(partition.high);
         }
         self.explain();
         let fresh = |time: &SystemTime| time.elapsed().is_ok_and(|age| age < STALE);
         self.events.values_mut().for_each(|times| times.retain(fresh));
-        statistics.brokers.values().any(|broker| broker.state == "UP")
     }
 
     /// The ends that were reached since this was last asked.
@@ -178,29 +166,4 @@ fn begin(element: &TopicPartitionListElem<'_>) -> Option<i64> {
 
 fn of(element: &TopicPartitionListElem<'_>) -> TopicPartition {
     TopicPartition::new(element.topic(), element.partition())
-}
-
-#[derive(Deserialize)]
-struct Statistics {
-    #[serde(default)]
-    brokers: HashMap<String, BrokerStatistics>,
-    #[serde(default)]
-    topics: HashMap<String, TopicStatistics>,
-}
-
-#[derive(Deserialize)]
-struct BrokerStatistics {
-    state: String,
-}
-
-#[derive(Deserialize)]
-struct TopicStatistics {
-    partitions: HashMap<i32, PartitionStatistics>,
-}
-
-#[derive(Deserialize)]
-struct PartitionStatistics {
-    eof_offset: i64,
-    hi_offset: i64,
-    ls_offset: i64,
 }

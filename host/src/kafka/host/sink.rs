@@ -1,18 +1,19 @@
 //! Outputs, dead letters and offsets to Kafka, each batch in one transaction; one is sent while the last one ends.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::error::Error;
+use crate::kafka::client::error::{Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::host::source::Client;
 use crate::kafka::host::start;
-use crate::kafka::host::transactions::{Failure, Transactions, take_over};
+use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::{Stamped, Watch};
 use crate::kafka::wire::{Compression, Parcel};
 use crate::pipeline::{Header, Position, Published, Record, Sink, SinkError};
@@ -60,7 +61,7 @@ pub struct Sent {
     batch: Vec<Outgoing>,
     positions: Vec<Position>,
     /// What became of it.
-    outcome: Result<(), Failure>,
+    outcome: Result<(), Error>,
     /// [`Shared::repeats`] at that time.
     repeats: u64,
 }
@@ -153,7 +154,7 @@ impl KafkaSink {
     /// the other partitions once more.
     fn offsets(&self, positions: &[Position], nothing_published: bool) -> Vec<Stamped> {
         let mut stamped = self.watch.stamp(positions);
-        let mut kept_alive = lock(&self.shared.kept_alive);
+        let mut kept_alive = self.shared.kept_alive.lock();
         if nothing_published && positions.is_empty() || kept_alive.elapsed() >= KEEP_ALIVE {
             *kept_alive = Instant::now();
             let others = self.watch.kept_alive().into_iter().filter(|kept| {
@@ -168,7 +169,7 @@ impl KafkaSink {
     /// Tries again until it is committed. No other sink sends meanwhile.
     fn repeat(&mut self, mut next: Next, batch: &mut [Outgoing], positions: &[Stamped]) -> Result<(), Error> {
         let shared = self.shared.clone();
-        let _sending = lock(&shared.sending);
+        let _sending = shared.sending.lock();
         shared.repeats.fetch_add(1, Ordering::Release);
         let mut backoff = Backoff::until(shared.transactions(self.number).stop());
         loop {
@@ -190,18 +191,17 @@ impl KafkaSink {
     }
 
     /// What follows from an attempt.
-    fn settle(&self, tried: Result<(), Failure>, batch: &mut [Outgoing]) -> Result<Next, Error> {
-        match tried {
-            Ok(()) => Ok(Next::Nothing),
-            Err(Failure::TooLarge(large)) => {
+    fn settle(&self, tried: Result<(), Error>, batch: &mut [Outgoing]) -> Result<Next, Error> {
+        let Err(error) = tried else { return Ok(Next::Nothing) };
+        match error.remedy() {
+            Remedy::Retry => Ok(Next::Pause(error.to_string())),
+            Remedy::Shrink(large) => {
                 // Each record is made smaller three times at most, and then refused.
-                large.into_iter().try_for_each(|number| self.shrink(&mut batch[number]))?;
+                large.iter().try_for_each(|number| self.shrink(&mut batch[*number]))?;
                 Ok(Next::Repeat)
             }
-            Err(Failure::Again(reason)) => Ok(Next::Pause(reason)),
-            Err(Failure::Lost { fenced: true, .. }) => Err(self.fenced()),
-            Err(Failure::Lost { reason, .. }) => Ok(Next::Renew(reason)),
-            Err(Failure::Fatal(error)) => Err(error),
+            Remedy::Renew => Ok(Next::Renew(error.to_string())),
+            Remedy::GiveUp => Err(error),
         }
     }
 
@@ -234,9 +234,7 @@ impl KafkaSink {
                 Way::Dropped
             }
             Way::Dropped => {
-                return Err(Error::Other(format!(
-                    "a record for topic {topic:?} is too large even without its payload"
-                )));
+                return Err(Error::StillTooLarge { topic });
             }
         };
         Ok(())
@@ -296,28 +294,24 @@ impl KafkaSink {
     }
 
     fn fenced(&self) -> Error {
-        Error::Other(format!(
-            "another host named {:?} has taken over; nothing is lost or doubled. Hosts that shall all see the whole stream \
-             need different names (--name)",
-            self.name
-        ))
+        Error::Fenced { name: self.name.clone() }
     }
 }
 
 impl Shared {
     fn transactions(&self, number: usize) -> MutexGuard<'_, Transactions> {
-        lock(&self.transactions[number])
+        self.transactions[number].lock()
     }
 
     /// A record in the way in which its topic may take it.
     fn outgoing(&self, record: Record) -> Outgoing {
-        let is_large = lock(&self.refused).get(&record.topic).is_some_and(|refused| record.payload.len() >= *refused);
+        let is_large = self.refused.lock().get(&record.topic).is_some_and(|refused| record.payload.len() >= *refused);
         Outgoing { way: if is_large { Way::Compressed } else { Way::Together }, record }
     }
 
     /// Takes note that a topic does not take payloads of so many bytes as they are.
     fn refuse(&self, topic: &Arc<str>, bytes: usize) {
-        let mut refused = lock(&self.refused);
+        let mut refused = self.refused.lock();
         let smallest = refused.entry(topic.clone()).or_insert(bytes);
         *smallest = bytes.min(*smallest);
     }
@@ -328,7 +322,7 @@ impl Sink for KafkaSink {
 
     fn send(&mut self, records: Vec<Record>, positions: Vec<Position>) -> Sent {
         let batch: Vec<Outgoing> = records.into_iter().map(|record| self.shared.outgoing(record)).collect();
-        let _sending = lock(&self.shared.sending);
+        let _sending = self.shared.sending.lock();
         let repeats = self.shared.repeats.load(Ordering::Acquire);
         let outcome = self.shared.transactions(self.number).send(&self.parcels(&batch));
         Sent { batch, positions, outcome, repeats }
@@ -352,8 +346,4 @@ impl Outgoing {
         headers.push(Header { name: DROPPED_PAYLOAD.to_owned(), value: why.into_bytes() });
         *payload = Bytes::new();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,6 @@ use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::partitions::{ASK, list};
-use crate::kafka::client::start_at::StartAt;
 use crate::kafka::wire::TopicId;
 use crate::pipeline::TopicPartition;
 
@@ -55,8 +54,7 @@ fn ask<T>(options: &Options, mut question: impl FnMut() -> Result<T, KafkaError>
         if let Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) =
             error.rdkafka_error_code()
         {
-            let rights = "the user of this host needs the right to read the topics and the consumer group";
-            return Err(Error::Other(format!("{code}: {rights}")));
+            return Err(Error::MayNotRead { code, detail: String::new(), who: "the user of this host" });
         }
         if Instant::now() >= deadline {
             return Err(options.unreachable(error.to_string()));
@@ -114,32 +112,4 @@ pub(in crate::kafka) fn at_time<C: ConsumerContext>(
         _ => Offset::End,
     };
     Ok(partitions.iter().map(of).collect())
-}
-
-/// The offset to begin at in a partition whose offsets are `range`, unless that is by time or by what was committed.
-pub(in crate::kafka) fn without_history(at: StartAt, range: Range) -> i64 {
-    match at {
-        StartAt::Latest => range.end,
-        StartAt::Last(count) => range.end.saturating_sub(count).max(range.oldest),
-        StartAt::Committed | StartAt::Earliest | StartAt::Time(_) => range.oldest,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_messages_are_no_more_than_there_are() {
-        let range = Range { oldest: 10, end: 30 };
-        for (at, offset) in [
-            (StartAt::Earliest, 10),
-            (StartAt::Latest, 30),
-            (StartAt::Last(5), 25),
-            (StartAt::Last(20), 10),
-            (StartAt::Last(i64::MAX), 10),
-        ] {
-            assert_eq!(without_history(at, range), offset, "{at}");
-        }
-    }
 }

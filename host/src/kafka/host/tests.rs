@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::kafka::client::publisher::Publisher;
+use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
 use crate::kafka::*;
 use crate::pipeline::{
     BatchLimits, Header, Message, Position, Published, Record, Sink, SinkError, Source, TopicPartition,
@@ -31,10 +31,12 @@ fn record(topic: &str, key: &str, payload: impl Into<Bytes>) -> Record {
 
 /// Publishes as anyone may.
 fn publish(options: &Options, records: Vec<Record>) {
-    let (publisher, receipts) = (Publisher::new(options).unwrap(), Arc::default());
-    records.iter().for_each(|record| publisher.send(record, None, 0, &receipts).unwrap());
-    publisher.wait(&receipts, 0).unwrap();
-    assert!(receipts.take_failed().is_empty());
+    let (publisher, deliveries) = (Publisher::new(options, &Settings::default()).unwrap(), Arc::default());
+    for Record { topic, key, payload, .. } in &records {
+        publisher.send(&Outgoing { topic, partition: None, key, payload }, &deliveries).unwrap();
+    }
+    publisher.finish(&deliveries).unwrap();
+    assert_eq!(deliveries.settled().delivered, records.len() as u64);
 }
 
 /// Those of the host "nightwatch", from the beginning of what it has not committed.

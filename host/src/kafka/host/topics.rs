@@ -107,7 +107,9 @@ impl Topics {
         let more = NewPartitions::new(topic, partitions);
         let answers = self.runtime.block_on(self.admin.create_partitions([&more], &AdminOptions::new()))?;
         match answers.into_iter().next() {
-            Some(Err((name, code))) => Err(Error::Other(format!("topic {name:?} gets no partitions: {code}"))),
+            Some(Err((name, code))) => {
+                Err(Error::Change { topic: name, problem: format!("gets no partitions: {code}") })
+            }
             _ => Ok(()),
         }
     }
@@ -119,7 +121,7 @@ impl Topics {
     pub fn delete(&self, topic: &str) -> Result<(), Error> {
         let answers = self.runtime.block_on(self.admin.delete_topics(&[topic], &AdminOptions::new()))?;
         match answers.into_iter().next() {
-            Some(Err((name, code))) => Err(Error::Other(format!("topic {name:?} can't be deleted: {code}"))),
+            Some(Err((name, code))) => Err(Error::Change { topic: name, problem: format!("can't be deleted: {code}") }),
             _ => Ok(()),
         }
     }
@@ -195,7 +197,8 @@ impl Topics {
                 Err((name, code)) => {
                     let advice =
                         "create it by hand (--no-create-topics), or give this host's user the right to create topics";
-                    return Err(Error::Other(format!("topic {name:?} can't be created: {code}; {advice}")));
+                    let problem = format!("can't be created: {code}; {advice}");
+                    return Err(Error::Change { topic: name, problem });
                 }
             }
         }

@@ -16,14 +16,12 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
-pub(super) use failure::Failure;
-
 use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::error::Error;
+use crate::kafka::client::error::{About, Code, Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
 use crate::kafka::host::watch::{Stamped, Watch};
-use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, TopicId, Trouble, plan};
+use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, TopicId, plan};
 use crate::pipeline::Position;
 
 /// How long a coordinator that can't be reached is left in peace.
@@ -72,24 +70,18 @@ impl Transactions {
         self.producer = Producer::new(&self.producer.transactional_id);
         let begun = Instant::now();
         let mut backoff = Backoff::between(&Stop::at_once(&self.options), (PAUSE, LONGEST));
-        loop {
-            let trouble = match self.identify() {
-                Ok(()) => break,
-                Err(Trouble::Fatal(error)) => return Err(error),
-                Err(trouble) => trouble,
-            };
-            match trouble {
-                Trouble::Answer(code) if !code.is_retriable() => return Err(self.explain(code)),
+        while let Err(error) = self.identify() {
+            let waited = begun.elapsed();
+            match (&error, error.remedy()) {
                 // A cluster that makes a thousand topics says only then who coordinates.
-                Trouble::Answer(code) if begun.elapsed() < COORDINATOR.max(self.options.patience) => {
+                (Error::Answer { code, .. }, Remedy::Retry) if waited < COORDINATOR.max(self.options.patience) => {
                     let id = &self.producer.transactional_id;
-                    tracing::warn!(id, reason = %Trouble::Answer(code), "waiting for the coordinator of transactions");
+                    tracing::warn!(id, reason = %Code(*code), "waiting for the coordinator of transactions");
                 }
-                Trouble::Answer(code) => return Err(self.explain(code)),
-                trouble if begun.elapsed() >= self.options.patience => {
-                    return Err(self.options.unreachable(trouble.to_string()));
-                }
-                _ => {}
+                (Error::Answer { .. }, _) => return Err(error),
+                (_, Remedy::Retry) if waited < self.options.patience => {}
+                (_, Remedy::Retry) => return Err(self.options.unreachable(error.to_string())),
+                _ => return Err(error),
             }
             backoff.pause()?;
         }
@@ -98,33 +90,34 @@ impl Transactions {
     }
 
     /// Publishes the records and commits the offsets, in one transaction.
-    pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Stamped]) -> Result<(), Failure> {
+    pub(super) fn commit(&mut self, parcels: &[Parcel<'_>], positions: &[Stamped]) -> Result<(), Error> {
         self.send(parcels)?;
         self.finish(positions)
     }
 
     /// Begins a transaction, and returns once its records are acknowledged: [`finish`](Self::finish) follows. None is begun
-    /// after [`Failure::Lost`] until it is [known](Self::be_sure) whether that one was committed.
-    pub(super) fn send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Failure> {
+    /// after [`Error::InDoubt`] until it is [known](Self::be_sure) whether that one was committed.
+    pub(super) fn send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Error> {
         if let Some(reason) = self.unsure.clone() {
-            return Err(Failure::Lost { fenced: false, reason });
+            let transactional_id = self.producer.transactional_id.clone();
+            return Err(Error::InDoubt { transactional_id, reason });
         }
         let sent = self.try_send(parcels);
         self.noted(sent)
     }
 
     /// Commits what was sent, with the offsets.
-    pub(super) fn finish(&mut self, positions: &[Stamped]) -> Result<(), Failure> {
+    pub(super) fn finish(&mut self, positions: &[Stamped]) -> Result<(), Error> {
         let finished = self.try_finish(positions);
         self.noted(finished)
     }
 
-    fn noted(&mut self, tried: Result<(), Failure>) -> Result<(), Failure> {
+    fn noted(&mut self, tried: Result<(), Error>) -> Result<(), Error> {
         if tried.is_err() {
             self.cluster.forget();
         }
-        if let Err(Failure::Lost { reason, .. }) = &tried {
-            self.unsure = Some(reason.clone());
+        if let Err(error @ (Error::InDoubt { .. } | Error::Fenced { .. })) = &tried {
+            self.unsure = Some(error.to_string());
         }
         tried
     }
@@ -139,28 +132,28 @@ impl Transactions {
         self.unsure = None;
     }
 
-    fn try_send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Failure> {
+    fn try_send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Error> {
         self.abandon()?;
-        let plan = plan(&mut self.cluster, parcels).map_err(|trouble| self.sort(trouble))?;
+        let plan = plan(&mut self.cluster, parcels).map_err(|error| self.sort(error))?;
         let begun = Instant::now();
         self.open = Some(begun);
         let partitions = plan.partitions();
         if !partitions.is_empty() {
-            self.register(partitions).map_err(|trouble| self.sort(trouble))?;
+            self.register(partitions).map_err(|error| self.sort(error))?;
         }
         let registered = begun.elapsed();
         let sent = self.producer.send(&mut self.cluster, parcels, &plan);
         let written = begun.elapsed();
-        let produced = sent.and_then(|sent| sent.receive(&mut self.cluster)).map_err(|trouble| self.sort(trouble))?;
+        let produced = sent.and_then(|sent| sent.receive(&mut self.cluster)).map_err(|error| self.sort(error))?;
         let records = parcels.len();
         tracing::debug!(records, ?registered, ?written, acknowledged = ?begun.elapsed(), "transaction begun");
         self.check(&produced, parcels)
     }
 
-    fn try_finish(&mut self, positions: &[Stamped]) -> Result<(), Failure> {
+    fn try_finish(&mut self, positions: &[Stamped]) -> Result<(), Error> {
         let begun = Instant::now();
         if !positions.is_empty() {
-            self.offsets(positions).map_err(|trouble| self.sort(trouble))?;
+            self.offsets(positions).map_err(|error| self.sort(error))?;
         }
         let offsets = begun.elapsed();
         self.end()?;
@@ -170,7 +163,7 @@ impl Transactions {
     }
 
     /// Tells the coordinator which partitions are part of the transaction.
-    fn register(&mut self, partitions: BTreeMap<&str, Vec<i32>>) -> Result<(), Trouble> {
+    fn register(&mut self, partitions: BTreeMap<&str, Vec<i32>>) -> Result<(), Error> {
         let topic = |(name, partitions): (&str, Vec<i32>)| {
             AddPartitionsToTxnTopic::default().with_name(topic_name(name)).with_partitions(partitions)
         };
@@ -186,11 +179,8 @@ impl Transactions {
             code
         });
         match asked {
-            Err(Trouble::Answer(code @ ResponseError::TopicAuthorizationFailed)) => {
-                Err(Trouble::Fatal(Error::Other(format!(
-                    "topic {refused:?}: {}; the user of this host needs the right to write to it",
-                    Trouble::Answer(code)
-                ))))
+            Err(Error::Answer { code: code @ ResponseError::TopicAuthorizationFailed, .. }) => {
+                Err(Code(code).about(About::Topic(refused)))
             }
             asked => asked.map(drop),
         }
@@ -198,7 +188,7 @@ impl Transactions {
 
     /// Not while records are on their way: of two questions about one transaction a broker drops the first, and tells its
     /// asker that there are not enough replicas.
-    fn offsets(&mut self, positions: &[Stamped]) -> Result<(), Trouble> {
+    fn offsets(&mut self, positions: &[Stamped]) -> Result<(), Error> {
         let group = GroupId(StrBytes::from_string(self.group.clone()));
         let add = AddOffsetsToTxnRequest::default()
             .with_transactional_id(self.id())
@@ -230,41 +220,39 @@ impl Transactions {
     }
 
     /// Commits. Once that was asked for only an answer tells whether it is so: it is waited for.
-    fn end(&mut self) -> Result<(), Failure> {
+    fn end(&mut self) -> Result<(), Error> {
         let mut backoff = Backoff::between(self.cluster.stop(), (PAUSE, PAUSE));
         loop {
-            let reason = match self.ask_end(true) {
-                Ok(()) => return Ok(()),
-                Err(Trouble::Fatal(error)) => return Err(Failure::Fatal(error)),
-                Err(Trouble::Answer(code)) if !code.is_retriable() => {
-                    return Err(match self.sort(Trouble::Answer(code)) {
-                        Failure::Again(reason) => Failure::Lost { fenced: false, reason },
-                        worse => worse,
-                    });
-                }
-                Err(trouble) => trouble.to_string(),
-            };
-            self.watch.retry(&reason);
-            backoff.pause().map_err(Failure::Fatal)?;
+            let Err(error) = self.ask_end(true) else { return Ok(()) };
+            if !error.may_pass() {
+                let error = self.sort(error);
+                let transactional_id = self.producer.transactional_id.clone();
+                return Err(match error.remedy() {
+                    Remedy::Retry => Error::InDoubt { transactional_id, reason: error.to_string() },
+                    _ => error,
+                });
+            }
+            self.watch.retry(&self.sort(error).to_string());
+            backoff.pause()?;
         }
     }
 
     /// Takes back what an earlier attempt left open. A new epoch makes sure that nothing of it comes late.
-    fn abandon(&mut self) -> Result<(), Failure> {
+    fn abandon(&mut self) -> Result<(), Error> {
         if self.open.is_none() {
             return Ok(());
         }
         match self.ask_end(false) {
             // None was open.
-            Ok(()) | Err(Trouble::Answer(ResponseError::InvalidTxnState)) => {}
-            Err(trouble) => return Err(self.sort(trouble)),
+            Ok(()) | Err(Error::Answer { code: ResponseError::InvalidTxnState, .. }) => {}
+            Err(error) => return Err(self.sort(error)),
         }
-        self.identify().map_err(|trouble| self.sort(trouble))?;
+        self.identify().map_err(|error| self.sort(error))?;
         self.open = None;
         Ok(())
     }
 
-    fn ask_end(&mut self, commit: bool) -> Result<(), Trouble> {
+    fn ask_end(&mut self, commit: bool) -> Result<(), Error> {
         let request = EndTxnRequest::default()
             .with_transactional_id(self.id())
             .with_producer_id(ProducerId(self.producer.id))
@@ -274,7 +262,7 @@ impl Transactions {
     }
 
     /// A new epoch of the producer that this was, or the first of one that takes the id over.
-    fn identify(&mut self) -> Result<(), Trouble> {
+    fn identify(&mut self) -> Result<(), Error> {
         let request = InitProducerIdRequest::default()
             .with_transactional_id(Some(self.id()))
             .with_transaction_timeout_ms(self.options.transaction_timeout.as_millis() as i32)
@@ -301,12 +289,13 @@ pub(super) fn take_over([first, second]: [&mut Transactions; 2], options: &Optio
         second.renew()?;
         match first.identify() {
             Ok(()) => return Ok(()),
-            Err(Trouble::Fatal(error)) => return Err(error),
-            Err(Trouble::Answer(ResponseError::InvalidProducerEpoch | ResponseError::ProducerFenced)) => {
+            Err(Error::Answer {
+                code: ResponseError::InvalidProducerEpoch | ResponseError::ProducerFenced, ..
+            }) => {
                 tracing::warn!("another host of this name begins at the same time; taking the name over once more");
             }
-            Err(Trouble::Answer(code)) if !code.is_retriable() => return Err(first.explain(code)),
-            Err(trouble) => tracing::warn!(%trouble, "taking the name over once more"),
+            Err(error) if error.may_pass() => tracing::warn!(%error, "taking the name over once more"),
+            Err(error) => return Err(error),
         }
         // Two hosts that take each other's name shall not do so without a pause.
         backoff.pause()?;

@@ -14,8 +14,7 @@ use super::requests::{Ask, NEEDED};
 use super::sasl::{self, Exchange};
 use super::security::{Credentials, Security};
 use super::stream::Stream;
-use super::{Trouble, check};
-use crate::kafka::client::error::Error;
+use crate::kafka::client::error::{About, Code, Error};
 use crate::kafka::client::stop::Stop;
 
 /// How long an answer may take.
@@ -53,10 +52,10 @@ pub(super) struct Broker {
 
 impl Broker {
     /// Connects, and proves who this client is.
-    pub(super) fn connect(host: &str, port: u16, security: &Security, stop: &Stop) -> Result<Broker, Trouble> {
+    pub(super) fn connect(host: &str, port: u16, security: &Security, stop: &Stop) -> Result<Broker, Error> {
         let address = format!("{host}:{port}");
         let stream = Stream::connect(host, port, security.tls.as_ref(), patience(stop, ANSWER));
-        let stream = stream.map_err(|error| trouble(&address, "connecting", error))?;
+        let stream = stream.map_err(|error| broken(&address, "connecting", error))?;
         let mut broker = Broker::new(stream, address, stop, ANSWER);
         if let Some(credentials) = &security.sasl {
             broker.authenticate(credentials)?;
@@ -82,7 +81,7 @@ impl Broker {
 
     /// Proves once more who this client is, if what was proved holds only for some time, which is soon over
     /// ([KIP-368](https://cwiki.apache.org/confluence/x/_oV4BQ)). Brokers close connections whose time is over.
-    pub(super) fn renew(&mut self, security: &Security) -> Result<(), Trouble> {
+    pub(super) fn renew(&mut self, security: &Security) -> Result<(), Error> {
         let due = self.renewal.is_some_and(|renewal| Instant::now() >= renewal) && self.awaited.is_empty();
         match &security.sasl {
             Some(credentials) if due => self.authenticate(credentials),
@@ -96,30 +95,30 @@ impl Broker {
     }
 
     /// Sends a request and waits for its answer, which must be the next.
-    pub(super) fn ask<R: Ask>(&mut self, request: &R) -> Result<R::Response, Trouble> {
+    pub(super) fn ask<R: Ask>(&mut self, request: &R) -> Result<R::Response, Error> {
         let mut body = BytesMut::new();
-        request.encode(&mut body, R::VERSION).map_err(|error| self.trouble(error))?;
+        request.encode(&mut body, R::VERSION).map_err(|error| self.failed(error))?;
         self.send::<R>(|pieces| pieces.put(&body))?;
         self.receive::<R>()
     }
 
     /// Sends a request whose body is made of pieces.
-    pub(super) fn send<'a, R: Ask>(&mut self, body: impl FnOnce(&mut Pieces<'a>)) -> Result<(), Trouble> {
+    pub(super) fn send<'a, R: Ask>(&mut self, body: impl FnOnce(&mut Pieces<'a>)) -> Result<(), Error> {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
-        let pieces = frame::request::<R>(id, body).map_err(|error| self.trouble(error))?;
+        let pieces = frame::request::<R>(id, body).map_err(|error| self.failed(error))?;
         let wait = patience(&self.stop, self.patience);
-        self.stream.write(&pieces, wait).map_err(|error| trouble(&self.address, R::NAME, error))?;
+        self.stream.write(&pieces, wait).map_err(|error| broken(&self.address, R::NAME, error))?;
         self.awaited.push_back(id);
         self.used = Instant::now();
         Ok(())
     }
 
     /// Waits for the answer to the oldest request that has none.
-    pub(super) fn receive<R: Ask>(&mut self) -> Result<R::Response, Trouble> {
+    pub(super) fn receive<R: Ask>(&mut self) -> Result<R::Response, Error> {
         let bytes = self.receive_bytes(R::NAME)?;
         let answer = frame::answer::<R>(bytes, self.awaited.pop_front())
-            .map_err(|why| self.trouble(format!("the answer to {} is malformed: {why}", R::NAME)))?;
+            .map_err(|why| self.failed(format!("the answer to {} is malformed: {why}", R::NAME)))?;
         let throttle = Duration::from_millis(u64::try_from(R::throttle(&answer)).unwrap_or(0)).min(THROTTLED);
         self.throttled = (!throttle.is_zero()).then(|| Instant::now() + throttle);
         Ok(answer)
@@ -131,74 +130,79 @@ impl Broker {
         self.patience + more
     }
 
-    fn receive_bytes(&mut self, what: &str) -> Result<Bytes, Trouble> {
+    fn receive_bytes(&mut self, what: &str) -> Result<Bytes, Error> {
         let mut patience = patience(&self.stop, self.time_to_answer());
         let mut read = |stream: &mut Stream, buffer: &mut [u8]| stream.read(buffer, &mut patience);
         let mut length = [0; 4];
-        read(&mut self.stream, &mut length).map_err(|error| trouble(&self.address, what, error))?;
+        read(&mut self.stream, &mut length).map_err(|error| broken(&self.address, what, error))?;
         let length = usize::try_from(i32::from_be_bytes(length)).ok().filter(|length| *length <= LARGEST_ANSWER);
         let length = length.ok_or_else(|| {
-            self.trouble("what answers there is not a Kafka broker, or it speaks TLS (-X security.protocol)")
+            self.failed("what answers there is not a Kafka broker, or it speaks TLS (-X security.protocol)")
         })?;
         let mut answer = Vec::new();
         while answer.len() < length {
             let begin = answer.len();
             answer.resize(length.min(begin + ROOM), 0);
-            read(&mut self.stream, &mut answer[begin..]).map_err(|error| trouble(&self.address, what, error))?;
+            read(&mut self.stream, &mut answer[begin..]).map_err(|error| broken(&self.address, what, error))?;
         }
         Ok(answer.into())
     }
 
     /// Makes sure that the broker understands every request.
-    fn compare_versions(&mut self) -> Result<(), Trouble> {
+    fn compare_versions(&mut self) -> Result<(), Error> {
         let answer = self.ask(&ApiVersionsRequest::default())?;
-        check(answer.error_code)?;
+        Code::check(answer.error_code).map_err(|code| code.about(About::Broker(self.address.clone())))?;
         for &(key, version, name) in &NEEDED {
             let known = answer.api_keys.iter().find(|api| api.api_key == key);
             if !known.is_some_and(|api| (api.min_version..=api.max_version).contains(&version)) {
-                return Err(Trouble::Fatal(Error::Other(format!(
-                    "the broker at {} does not know version {version} of {name}: hosts need Apache Kafka 2.8 or newer",
-                    self.address
-                ))));
+                return Err(Error::TooOld { address: self.address.clone(), request: name, version });
             }
         }
         Ok(())
     }
 
-    fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Trouble> {
+    fn authenticate(&mut self, credentials: &Credentials) -> Result<(), Error> {
         let mechanism = StrBytes::from_static_str(credentials.mechanism.name());
         let answer = self.ask(&SaslHandshakeRequest::default().with_mechanism(mechanism))?;
-        if let Err(error) = check(answer.error_code) {
+        if let Err(error) = Code::check(answer.error_code) {
             let known: Vec<&str> = answer.mechanisms.iter().map(StrBytes::as_str).collect();
             let why = format!("{error}; the broker at {} knows {}", self.address, known.join(", "));
-            return Err(Trouble::Fatal(Error::Refused(why)));
+            return Err(Error::Refused(why));
         }
-        sasl::authenticate(self, credentials)
+        sasl::authenticate(self, credentials).map_err(|SaslError(error)| error)
     }
 
-    fn trouble(&self, what: impl std::fmt::Display) -> Trouble {
-        Trouble::at(&self.address, what)
+    fn failed(&self, reason: impl std::fmt::Display) -> Error {
+        Error::at(&self.address, reason)
     }
 }
 
 impl Exchange for Broker {
-    type Error = Trouble;
+    type Error = SaslError;
 
-    fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<u8>, Trouble> {
+    fn exchange(&mut self, message: Vec<u8>) -> Result<Vec<u8>, SaslError> {
         let answer = self.ask(&SaslAuthenticateRequest::default().with_auth_bytes(message.into()))?;
-        check(answer.error_code).map_err(|error| {
+        Code::check(answer.error_code).map_err(|error| {
             let why = answer.error_message.as_ref().map_or(error.to_string(), |message| message.to_string());
-            Trouble::Fatal(Error::Refused(format!("{}: {why}", self.address)))
+            Error::Refused(format!("{}: {why}", self.address))
         })?;
         self.renewal = renewal(answer.session_lifetime_ms);
         Ok(answer.auth_bytes.to_vec())
     }
 }
 
-impl From<String> for Trouble {
-    /// Of SASL.
-    fn from(why: String) -> Trouble {
-        Trouble::Fatal(Error::Refused(why))
+/// Why a client could not prove who it is.
+pub(super) struct SaslError(Error);
+
+impl From<Error> for SaslError {
+    fn from(error: Error) -> SaslError {
+        SaslError(error)
+    }
+}
+
+impl From<String> for SaslError {
+    fn from(why: String) -> SaslError {
+        SaslError(Error::Refused(why))
     }
 }
 
@@ -208,10 +212,10 @@ fn renewal(lifetime: i64) -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(lifetime).mul_f64(SESSION_PART))
 }
 
-fn trouble(address: &str, what: &str, error: io::Error) -> Trouble {
+fn broken(address: &str, what: &str, error: io::Error) -> Error {
     match error.get_ref().is_some_and(|inner| inner.is::<Stopped>()) {
-        true => Trouble::Fatal(Error::Stopped(0)),
-        false => Trouble::at(address, format!("{error} ({what})")),
+        true => Error::Stopped(0),
+        false => Error::at(address, format!("{error} ({what})")),
     }
 }
 

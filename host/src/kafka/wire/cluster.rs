@@ -13,9 +13,8 @@ use kafka_protocol::protocol::StrBytes;
 use super::broker::Broker;
 use super::requests::Ask;
 use super::security::Security;
-use super::{Trouble, check};
 use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::error::Error;
+use crate::kafka::client::error::{About, Code, Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
 
@@ -125,33 +124,44 @@ impl Cluster {
         of: Coordinates,
         request: &R,
         mut code: impl FnMut(&R::Response) -> i16,
-    ) -> Result<R::Response, Trouble> {
+    ) -> Result<R::Response, Error> {
         use ResponseError::*;
         let deadline = Instant::now() + ASK.min(self.options.patience);
         let [mut soon, mut later] = [SOON, LATER].map(|pauses| Backoff::between(&self.stop, pauses));
         loop {
             let asked = self.coordinator(of).and_then(|broker| broker.ask(request));
-            let trouble = match asked.and_then(|answer| check(code(&answer)).map(|()| answer)) {
+            let error = match asked.and_then(|answer| self.check(of, code(&answer)).map(|()| answer)) {
                 Ok(answer) => return Ok(answer),
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            let paused = match trouble {
-                Trouble::Answer(ConcurrentTransactions) => soon.pause(),
-                Trouble::Answer(CoordinatorLoadInProgress | UnstableOffsetCommit) => later.pause(),
-                Trouble::Answer(NotCoordinator | CoordinatorNotAvailable) | Trouble::Connection(_) => {
+            let answered = if let Error::Answer { code, .. } = error { Some(code) } else { None };
+            let paused = match (answered, error.remedy()) {
+                (Some(ConcurrentTransactions), _) => soon.pause(),
+                (Some(CoordinatorLoadInProgress | UnstableOffsetCommit), _) => later.pause(),
+                (Some(NotCoordinator | CoordinatorNotAvailable), _) | (None, Remedy::Retry) => {
                     self.coordinators.remove(&of);
                     self.connections.retain(|(purpose, _), _| *purpose != Purpose::Coordinate);
                     later.pause()
                 }
-                last => return Err(last),
+                _ => return Err(error),
             };
             if paused.is_err() || Instant::now() >= deadline {
-                return Err(trouble);
+                return Err(error);
             }
         }
     }
 
-    fn coordinator(&mut self, of: Coordinates) -> Result<&mut Broker, Trouble> {
+    /// `Ok`, or the error of that number.
+    fn check(&self, of: Coordinates, number: i16) -> Result<(), Error> {
+        Code::check(number).map_err(|code| {
+            code.about(match of {
+                Coordinates::Transactions => About::Transactions(self.transactional_id.to_string()),
+                Coordinates::Group => About::Group(self.group.to_string()),
+            })
+        })
+    }
+
+    fn coordinator(&mut self, of: Coordinates) -> Result<&mut Broker, Error> {
         let node = match self.coordinators.get(&of) {
             Some(&node) => node,
             None => self.find_coordinator(of)?,
@@ -159,14 +169,14 @@ impl Cluster {
         self.connection(Purpose::Coordinate, node)
     }
 
-    fn find_coordinator(&mut self, of: Coordinates) -> Result<i32, Trouble> {
+    fn find_coordinator(&mut self, of: Coordinates) -> Result<i32, Error> {
         let (key, kind) = match of {
             Coordinates::Group => (&self.group, 0),
             Coordinates::Transactions => (&self.transactional_id, 1),
         };
         let request = FindCoordinatorRequest::default().with_key(key.clone()).with_key_type(kind);
         let answer = self.any()?.ask(&request)?;
-        check(answer.error_code)?;
+        self.check(of, answer.error_code)?;
         let node = answer.node_id.0;
         self.nodes.insert(node, address(&answer.host, answer.port)?);
         self.coordinators.insert(of, node);
@@ -174,7 +184,7 @@ impl Cluster {
     }
 
     /// Makes sure that the leaders of topics are known.
-    pub(super) fn learn<'a>(&mut self, topics: impl Iterator<Item = &'a Arc<str>>) -> Result<(), Trouble> {
+    pub(super) fn learn<'a>(&mut self, topics: impl Iterator<Item = &'a Arc<str>>) -> Result<(), Error> {
         if self.learned.elapsed() >= BELIEVED {
             self.leaders.clear();
         }
@@ -194,13 +204,14 @@ impl Cluster {
                 let Some(at) = unknown.iter().position(|unknown| ***unknown == ***name) else { continue };
                 match self.leaders_of(&topic)? {
                     Ok(leaders) => drop(self.leaders.insert(unknown.swap_remove(at).clone(), leaders)),
-                    Err(why) => obstacle = Some(format!("topic {:?}: {why}", &***name)),
+                    Err(why) => obstacle = Some((name.to_string(), why.to_string())),
                 }
             }
             let Some(topic) = unknown.first() else { break };
             if Instant::now() >= deadline || backoff.pause().is_err() {
-                let unnamed = || format!("topic {topic:?}: the brokers say nothing of it");
-                return Err(Trouble::Connection(obstacle.unwrap_or_else(unnamed)));
+                let unnamed = || (topic.to_string(), "the brokers say nothing of it".to_owned());
+                let (topic, reason) = obstacle.unwrap_or_else(unnamed);
+                return Err(Error::NotReady { topic, reason });
             }
         }
         self.absent = None;
@@ -208,11 +219,11 @@ impl Cluster {
     }
 
     /// The leaders of a topic's partitions, or why they are not known yet.
-    fn leaders_of(&mut self, topic: &MetadataResponseTopic) -> Result<Result<Vec<i32>, ResponseError>, Trouble> {
+    fn leaders_of(&mut self, topic: &MetadataResponseTopic) -> Result<Result<Vec<i32>, ResponseError>, Error> {
         use ResponseError::*;
         let fatal = |why: &str| {
             let name = topic.name.as_ref().map_or("", |name| name);
-            Err(Trouble::Fatal(Error::Other(format!("topic {name:?}: {why}"))))
+            Err(Error::topic(name, why))
         };
         match ResponseError::try_from_code(topic.error_code) {
             None => {}
@@ -238,7 +249,7 @@ impl Cluster {
         Ok(if complete { Ok(leaders) } else { Err(LeaderNotAvailable) })
     }
 
-    fn metadata(&mut self, topics: &[&Arc<str>]) -> Result<MetadataResponse, Trouble> {
+    fn metadata(&mut self, topics: &[&Arc<str>]) -> Result<MetadataResponse, Error> {
         let named = |topic: &&Arc<str>| {
             let name = TopicName(StrBytes::from_string(topic.to_string()));
             MetadataRequestTopic::default().with_name(Some(name))
@@ -255,9 +266,9 @@ impl Cluster {
     }
 
     /// The connection to a broker of whom it is known where it is.
-    pub(super) fn connection(&mut self, purpose: Purpose, node: i32) -> Result<&mut Broker, Trouble> {
+    pub(super) fn connection(&mut self, purpose: Purpose, node: i32) -> Result<&mut Broker, Error> {
         use std::collections::hash_map::Entry::{Occupied, Vacant};
-        let unknown = || Trouble::Connection(format!("nothing is known of broker {node}"));
+        let unknown = || Error::Unanswered(format!("nothing is known of broker {node}"));
         match self.connections.entry((purpose, node)) {
             Occupied(known) if known.get().idle() < IDLE => {
                 let broker = known.into_mut();
@@ -279,7 +290,7 @@ impl Cluster {
     }
 
     /// A connection to any broker that answers.
-    pub(super) fn any(&mut self) -> Result<&mut Broker, Trouble> {
+    pub(super) fn any(&mut self) -> Result<&mut Broker, Error> {
         let open = self
             .connections
             .iter()
@@ -291,20 +302,20 @@ impl Cluster {
         let begin = self.options.brokers.split(',').filter_map(parse).zip(1..).map(|(address, at)| (-at, address));
         let missing: Vec<_> = begin.filter(|(node, _)| !self.nodes.contains_key(node)).collect();
         self.nodes.extend(missing);
-        let mut failure = Trouble::Connection("no brokers are given".to_owned());
+        let mut failure = Error::Unanswered("no brokers are given".to_owned());
         for node in self.nodes.keys().rev().copied().collect::<Vec<_>>() {
             match self.connection(Purpose::Coordinate, node).map(drop) {
                 Ok(()) => return self.connection(Purpose::Coordinate, node),
-                Err(Trouble::Fatal(error)) => return Err(Trouble::Fatal(error)),
-                Err(trouble) => failure = trouble,
+                Err(error) if error.may_pass() => failure = error,
+                Err(error) => return Err(error),
             }
         }
         Err(failure)
     }
 }
 
-fn address(host: &StrBytes, port: i32) -> Result<(String, u16), Trouble> {
-    let port = u16::try_from(port).map_err(|_| Trouble::at(host, format!("{port} is no port")))?;
+fn address(host: &StrBytes, port: i32) -> Result<(String, u16), Error> {
+    let port = u16::try_from(port).map_err(|_| Error::at(host, format!("{port} is no port")))?;
     Ok((host.to_string(), port))
 }
 

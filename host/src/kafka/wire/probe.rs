@@ -10,7 +10,7 @@ use super::broker::{Broker, patience};
 use super::cluster::parse;
 use super::security::Tls;
 use super::stream::Stream;
-use super::{Trouble, check};
+use crate::kafka::client::error::Code;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
 
@@ -54,17 +54,17 @@ impl Listener {
     fn ask(host: &str, port: u16, tls: Option<&Tls>, stop: &Stop) -> Option<Option<Vec<String>>> {
         let stream = Stream::connect(host, port, tls, patience(stop, ANSWER)).ok()?;
         let mut broker = Broker::new(stream, format!("{host}:{port}"), stop, ANSWER);
-        if let Err(trouble) = broker.ask(&ApiVersionsRequest::default()) {
-            tracing::debug!(%trouble, "looking at a listener");
+        if let Err(error) = broker.ask(&ApiVersionsRequest::default()) {
+            tracing::debug!(%error, "looking at a listener");
             // A listener that wants a certificate of its clients ends the connection only behind a complete handshake.
             return tls.map(|_| None);
         }
         // No mechanism has this name: so the listener tells those that it knows.
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("skysieve"));
         let Ok(answer) = broker.ask(&request) else { return Some(None) };
-        Some(match check(answer.error_code) {
-            Err(Trouble::Answer(ResponseError::IllegalSaslState)) => Some(Vec::new()),
-            Err(Trouble::Answer(ResponseError::UnsupportedSaslMechanism)) => {
+        Some(match Code::check(answer.error_code) {
+            Err(Code(ResponseError::IllegalSaslState)) => Some(Vec::new()),
+            Err(Code(ResponseError::UnsupportedSaslMechanism)) => {
                 Some(answer.mechanisms.iter().map(|mechanism| mechanism.to_string()).collect())
             }
             _ => None,

@@ -11,7 +11,7 @@ use super::compression::Compression;
 use super::partitioner::partition_of;
 use super::pieces::Pieces;
 use super::records::{self, Stamp};
-use super::{Trouble, check};
+use crate::kafka::client::error::{Code, Error};
 use crate::pipeline::{Record, TopicPartition};
 
 /// Bytes of a batch of several records: below what brokers take unless told otherwise (`message.max.bytes`, 1048588).
@@ -70,7 +70,7 @@ pub(in crate::kafka) struct Plan {
 pub(in crate::kafka) type Produced = Vec<(usize, ResponseError)>;
 
 /// Chooses partitions and puts records together.
-pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> Result<Plan, Trouble> {
+pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> Result<Plan, Error> {
     cluster.learn(parcels.iter().map(|parcel| &parcel.record.topic))?;
     let mut plan = Plan::default();
     // The batch of a partition that has room.
@@ -171,7 +171,7 @@ impl Producer {
         cluster: &mut Cluster,
         parcels: &[Parcel<'_>],
         plan: &'a Plan,
-    ) -> Result<Sent<'a>, Trouble> {
+    ) -> Result<Sent<'a>, Error> {
         let requests = plan.requests(cluster);
         for (leader, batches) in &requests {
             let broker = cluster.connection(Purpose::Produce, *leader)?;
@@ -229,7 +229,7 @@ impl Producer {
 
 impl Sent<'_> {
     /// Waits for the answers: the parcels that were not appended.
-    pub(in crate::kafka) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Trouble> {
+    pub(in crate::kafka) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Error> {
         let mut failed = Vec::new();
         for (leader, batches) in &self.requests {
             let answer = cluster.connection(Purpose::Produce, *leader)?.receive::<ProduceRequest>()?;
@@ -250,11 +250,8 @@ fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<(), R
     let of_topic = answer.responses.iter().filter(|topic| **topic.name == *partition.topic);
     let mut of_partition = of_topic.flat_map(|topic| &topic.partition_responses);
     let told = of_partition.find(|told| told.index == partition.partition);
-    match told.map(|told| check(told.error_code)) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(Trouble::Answer(code))) => Err(code),
-        _ => Err(ResponseError::UnknownServerError),
-    }
+    let told = told.ok_or(ResponseError::UnknownServerError)?;
+    Code::check(told.error_code).map_err(|Code(code)| code)
 }
 
 /// A string behind its length.

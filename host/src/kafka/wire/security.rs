@@ -58,6 +58,21 @@ const KNOWN: [&str; 15] = [
     "enable.ssl.certificate.verification",
 ];
 
+impl Options {
+    /// Checks the overrides for a host, which publishes by means of its own: it knows fewer ways to prove who it is.
+    ///
+    /// # Errors
+    /// As [`Options::check`]'s.
+    pub fn check_host(&self) -> Result<(), Error> {
+        self.check()?;
+        if self.property(&["compression.codec", "compression.type"]).is_some() {
+            let problem = "hosts don't publish by librdkafka: there is --compression for it".to_owned();
+            return Err(Error::Property { key: "compression.type".to_owned(), problem });
+        }
+        Security::of(self).map(drop)
+    }
+}
+
 impl Security {
     /// As the overrides say.
     pub(in crate::kafka) fn of(options: &Options) -> Result<Security, Error> {

@@ -21,6 +21,7 @@ use super::compression::Compression;
 use super::pieces::Pieces;
 use super::produce::{Parcel, Producer, plan};
 use super::records::{Stamp, encode, size};
+use crate::kafka::client::error::Code;
 use crate::pipeline::{Header, Record};
 
 fn record(topic: &Arc<str>, key: &str, payload: usize) -> Record {
@@ -145,7 +146,7 @@ fn a_record_by_itself_and_one_that_no_broker_takes() {
         read.into_iter().flat_map(|(_, partitions)| partitions).map(|(_, _, sizes)| sizes).collect();
     assert_eq!(sizes, [vec![1, 3], vec![2]]);
     assert_eq!(too_large, [3]);
-    let error = super::check(ResponseError::MessageTooLarge.code()).unwrap_err();
+    let error = Code::check(ResponseError::MessageTooLarge.code()).unwrap_err();
     assert_eq!(error.to_string(), "MessageTooLarge (Kafka's error 10)");
 }
 

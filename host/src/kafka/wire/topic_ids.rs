@@ -8,8 +8,8 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
-use super::Trouble;
 use super::cluster::Cluster;
+use crate::kafka::client::error::Error;
 
 /// What is before the id in the metadata of a committed offset.
 const PREFIX: &str = "topic-id=";
@@ -40,8 +40,8 @@ impl Cluster {
     /// The ids of those topics that are there. Asks one broker once.
     ///
     /// # Errors
-    /// [`Trouble`] when none answers; connections are then made anew.
-    pub(in crate::kafka) fn topic_ids(&mut self, topics: &[Arc<str>]) -> Result<HashMap<Arc<str>, TopicId>, Trouble> {
+    /// [`Error`] when none answers; connections are then made anew.
+    pub(in crate::kafka) fn topic_ids(&mut self, topics: &[Arc<str>]) -> Result<HashMap<Arc<str>, TopicId>, Error> {
         let named = |topic: &Arc<str>| {
             MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string(topic.to_string()))))
         };

@@ -9,6 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaSource;
 use crate::kafka::client::error::Error;
+use crate::kafka::client::look::Look;
 use crate::kafka::client::partitions;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::start::{self, Committed, LostOffsets, Range};
@@ -83,19 +84,24 @@ impl KafkaSource {
             return Ok(times.into_iter().zip(&ranges).map(of).collect());
         }
         let recreated = self.recreated(partitions, committed);
+        let at = |offset| (Offset::Offset(offset), offset);
+        let mut look = None;
         let mut offsets = Vec::new();
         for ((partition, committed), range) in partitions.iter().zip(committed).zip(ranges) {
             let begin = match (from, committed) {
                 (StartAt::Committed, Some(committed)) if !recreated.contains(&partition.topic) => {
-                    let offset = self.still_there(partition, committed.offset, range)?;
-                    (Offset::Offset(offset), offset)
+                    at(self.still_there(partition, committed.offset, range)?)
+                }
+                (StartAt::Latest, _) => at(range.end),
+                (StartAt::Last(count), _) => {
+                    let look = match &mut look {
+                        Some(look) => look,
+                        none => none.insert(Look::new(&self.options)?),
+                    };
+                    at(look.last(partition, (range.oldest, range.end), count)?)
                 }
                 // Not by its number: the oldest message may be deleted just now.
-                (StartAt::Committed | StartAt::Earliest, _) => (Offset::Beginning, range.oldest),
-                _ => {
-                    let offset = start::without_history(from, range);
-                    (Offset::Offset(offset), offset)
-                }
+                (StartAt::Committed | StartAt::Earliest | StartAt::Time(_), _) => (Offset::Beginning, range.oldest),
             };
             offsets.push(begin);
         }

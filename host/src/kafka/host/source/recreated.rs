@@ -14,7 +14,7 @@ use crate::kafka::client::partitions;
 use crate::kafka::client::partitions::ASK;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::start;
-use crate::kafka::wire::{TopicId, Trouble};
+use crate::kafka::wire::TopicId;
 use crate::pipeline::{Position, TopicPartition};
 
 /// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
@@ -48,10 +48,8 @@ impl KafkaSource {
         loop {
             match self.cluster.topic_ids(&self.topics) {
                 Ok(ids) => return Ok(ids),
-                Err(Trouble::Fatal(error)) => return Err(error),
-                Err(trouble) if Instant::now() >= deadline => {
-                    return Err(self.options.unreachable(trouble.to_string()));
-                }
+                Err(error) if !error.may_pass() => return Err(error),
+                Err(error) if Instant::now() >= deadline => return Err(self.options.unreachable(error.to_string())),
                 Err(_) => backoff.pause()?,
             }
         }
@@ -77,11 +75,11 @@ impl KafkaSource {
     pub(super) fn compare_ids(&mut self) -> Result<bool, Error> {
         let ids = match self.cluster.topic_ids(&self.topics) {
             Ok(ids) => ids,
-            Err(Trouble::Fatal(error)) => return Err(error),
-            Err(trouble) => {
-                tracing::debug!(%trouble, "the topics' ids are not known");
+            Err(error) if error.may_pass() => {
+                tracing::debug!(%error, "the topics' ids are not known");
                 return Ok(false);
             }
+            Err(error) => return Err(error),
         };
         for (topic, now) in ids {
             let pending = self.restarts.iter().find(|restart| restart.topic == topic && restart.partitions.is_empty());

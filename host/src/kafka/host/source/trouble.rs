@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::KafkaSource;
-use crate::pipeline::{Position, SourceError};
+use crate::kafka::client::error::Error;
+use crate::pipeline::Position;
 
 /// A partition that does not get on for so long after such an error is the one that can't be read: librdkafka does not say.
 const STUCK: Duration = Duration::from_secs(1);
 
 impl KafkaSource {
     /// Sorts an error that the consumer met: those that time may heal are waited out.
-    pub(super) fn failed(&mut self, error: &KafkaError) -> Result<(), SourceError> {
+    pub(super) fn failed(&mut self, error: &KafkaError) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
         if let KafkaError::MessageConsumptionFatal(code) = error {
-            return Err(SourceError(format!("{code}; restart this host")));
+            return Err(Error::ReadingEnded { reason: code.to_string(), advice: "; restart this host" });
         }
         let watch = self.watch.clone();
         let connection = watch.connection();
@@ -26,14 +27,14 @@ impl KafkaSource {
                 if self.absent.get_or_insert_with(Instant::now).elapsed() < self.options.patience {
                     return Ok(());
                 }
-                let reason = connection.reason();
-                Err(SourceError(format!("{code} ({reason}): was the topic deleted while it was read?")))
+                let reason = format!("{code} ({})", connection.reason());
+                Err(Error::ReadingEnded { reason, advice: ": was the topic deleted while it was read?" })
             }
             Some(code @ (TopicAuthorizationFailed | GroupAuthorizationFailed | ClusterAuthorizationFailed)) => {
-                let rights = "the user of this host needs the right to read the topics and the consumer group";
-                Err(SourceError(format!("{code} ({}): {rights}", connection.reason())))
+                let detail = format!(" ({})", connection.reason());
+                Err(Error::MayNotRead { code, detail, who: "the user of this host" })
             }
-            Some(AutoOffsetReset | OffsetOutOfRange) => Ok(self.compare_offsets()?),
+            Some(AutoOffsetReset | OffsetOutOfRange) => self.compare_offsets(),
             Some(
                 code @ (BadMessage
                 | BadCompression

@@ -3,103 +3,59 @@
 use kafka_protocol::ResponseError;
 
 use super::Transactions;
-use crate::kafka::client::error::Error;
-use crate::kafka::wire::{Parcel, Trouble};
-
-/// What a failed transaction means.
-#[derive(Debug)]
-pub(in super::super) enum Failure {
-    /// It may be tried again.
-    Again(String),
-    /// Some records are larger than the brokers take. It may be tried again with smaller ones.
-    TooLarge(Vec<usize>),
-    /// The producer is of no use any more, and whether the transaction was committed is not known.
-    Lost {
-        /// Whether another one of the same id has taken its place.
-        fenced: bool,
-        /// What the brokers said.
-        reason: String,
-    },
-    /// Trying again won't help.
-    Fatal(Error),
-}
+use crate::kafka::client::error::{About, Code, Error};
+use crate::kafka::wire::Parcel;
 
 impl Transactions {
-    /// Sorts out why records were not acknowledged, if any was not.
-    pub(super) fn check(&self, failed: &[(usize, ResponseError)], parcels: &[Parcel<'_>]) -> Result<(), Failure> {
+    /// Returns an error if any record was not acknowledged.
+    pub(super) fn check(&self, failed: &[(usize, ResponseError)], parcels: &[Parcel<'_>]) -> Result<(), Error> {
         use ResponseError::*;
         let too_large = |code| matches!(code, MessageTooLarge | RecordListTooLarge);
         let large: Vec<usize> = failed.iter().filter(|(_, code)| too_large(*code)).map(|(number, _)| *number).collect();
         if !large.is_empty() {
-            return Err(Failure::TooLarge(large));
+            return Err(Error::TooLarge(large));
         }
         let Some(&(number, code)) = failed.first() else { return Ok(()) };
-        let reason = format!(
-            "{} of {} records were not acknowledged, the first for topic {:?}: {}",
-            failed.len(),
-            parcels.len(),
-            parcels[number].record.topic,
-            Trouble::Answer(code)
-        );
-        Err(match code {
-            TopicAuthorizationFailed | ClusterAuthorizationFailed => {
-                Failure::Fatal(Error::Other(format!("{reason}; the user of this host needs the right to write to it")))
-            }
-            // If the producer is of no use any more, taking the transaction back will tell.
-            _ => Failure::Again(reason),
+        // With any other error, taking the transaction back tells whether the producer is still of use.
+        let forbidden = matches!(code, TopicAuthorizationFailed | ClusterAuthorizationFailed);
+        let advice = if forbidden { "; the user of this host needs the right to write to it" } else { "" };
+        Err(Error::Unacknowledged {
+            topic: parcels[number].record.topic.to_string(),
+            failed: failed.len(),
+            of: parcels.len(),
+            reason: format!("{}{advice}", Code(code)),
+            forbidden,
         })
     }
 
-    pub(super) fn sort(&self, trouble: Trouble) -> Failure {
+    /// What an error means to a transaction that is open.
+    pub(super) fn sort(&self, error: Error) -> Error {
         use ResponseError::*;
-        let code = match trouble {
-            Trouble::Connection(reason) => return Failure::Again(reason),
-            Trouble::Fatal(error) => return Failure::Fatal(error),
-            Trouble::Answer(code) => code,
-        };
-        let reason = trouble.to_string();
+        let Error::Answer { about, code } = error else { return error };
+        let transactional_id = self.producer.transactional_id.clone();
         match code {
-            // The brokers, too, take the epoch away: of a transaction that took too long.
-            InvalidProducerEpoch | ProducerFenced => {
-                let in_time = self.open.is_none_or(|since| since.elapsed() < self.options.transaction_timeout);
-                Failure::Lost { fenced: in_time, reason }
+            // The brokers take the epoch away from a transaction that took too long, too.
+            InvalidProducerEpoch | ProducerFenced if self.is_in_time() => Error::Fenced { name: self.group.clone() },
+            InvalidProducerEpoch | ProducerFenced | InvalidProducerIdMapping | InvalidTxnState => {
+                Error::InDoubt { transactional_id, reason: Code(code).to_string() }
             }
-            InvalidProducerIdMapping | InvalidTxnState => Failure::Lost { fenced: false, reason },
-            UnknownMemberId | IllegalGeneration | FencedInstanceId => Failure::Again(format!(
-                "another consumer is in the group {:?}, which is this host's name: end that consumer ({reason})",
-                self.group
-            )),
-            ConcurrentTransactions => Failure::Again(format!(
-                "the brokers have not ended the last transaction yet: a partition of it has no leader or too few replicas \
-                 ({reason})"
-            )),
+            UnknownMemberId | IllegalGeneration | FencedInstanceId => {
+                Error::NotAlone { group: self.group.clone(), code }
+            }
+            ConcurrentTransactions => Error::NotEnded { transactional_id, code },
+            TopicAuthorizationFailed if matches!(about, About::Topic(_)) => Error::Answer { about, code },
             TransactionalIdAuthorizationFailed
             | GroupAuthorizationFailed
             | TopicAuthorizationFailed
             | ClusterAuthorizationFailed
             | InvalidTransactionTimeout
-            | InvalidGroupId => Failure::Fatal(self.explain(code)),
-            _ => Failure::Again(reason),
+            | InvalidGroupId => Code(code).about(About::Transactions(transactional_id)),
+            _ => Error::Attempt { transactional_id, code },
         }
     }
 
-    /// The error in full, with what to do about it.
-    pub(super) fn explain(&self, code: ResponseError) -> Error {
-        use ResponseError::*;
-        let advice = match code {
-            TransactionalIdAuthorizationFailed => {
-                "; the user of this host needs the right to write to that transactional id"
-            }
-            GroupAuthorizationFailed => "; the user of this host needs the right to read that consumer group",
-            TopicAuthorizationFailed => "; the user of this host needs the right to write to its topics",
-            ClusterAuthorizationFailed => "; the user of this host needs the right to IdempotentWrite",
-            InvalidTransactionTimeout => "; the brokers' transaction.max.timeout.ms is shorter",
-            CoordinatorNotAvailable | CoordinatorLoadInProgress | NotCoordinator => {
-                "; the brokers answer, but none coordinates transactions: the topic __transaction_state has no leader, or \
-                 there are fewer brokers than transaction.state.log.replication.factor"
-            }
-            _ => "",
-        };
-        Error::Other(format!("transactions of {:?}: {}{advice}", self.producer.transactional_id, Trouble::Answer(code)))
+    /// Whether the brokers had no reason yet to abort the transaction that is open.
+    fn is_in_time(&self) -> bool {
+        self.open.is_none_or(|since| since.elapsed() < self.options.transaction_timeout)
     }
 }

@@ -1,12 +1,9 @@
-//! What librdkafka's statistics tell of partitions
-//! ([format](https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md)).
+//! How far partitions were read, by librdkafka's statistics.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
-
 use super::{Entry, Watch};
+use crate::kafka::client::statistics::{PartitionStatistics, Statistics};
 
 /// A transaction that is open for so long is worth a word: a batch's takes a second.
 const LONG: Duration = Duration::from_secs(10);
@@ -14,18 +11,12 @@ const LONG: Duration = Duration::from_secs(10);
 impl Watch {
     /// Takes in librdkafka's statistics.
     pub(in crate::kafka) fn statistics(&self, json: &[u8]) {
-        let statistics: Statistics = match serde_json::from_slice(json) {
-            Ok(statistics) => statistics,
-            Err(error) => return tracing::debug!(%error, "librdkafka's statistics can't be read"),
-        };
-        if statistics.brokers.values().any(|broker| broker.state == "UP") {
+        let Some(statistics) = Statistics::parse(json) else { return };
+        if statistics.is_connected() {
             self.0.connection.works();
         }
-        for (topic, statistics) in &statistics.topics {
-            // Partition -1 is librdkafka's own.
-            for (&partition, offsets) in statistics.partitions.iter().filter(|(partition, _)| **partition >= 0) {
-                self.update(topic, partition, |entry| entry.learn(offsets));
-            }
+        for (topic, partition, offsets) in statistics.partitions() {
+            self.update(topic, partition, |entry| entry.learn(offsets));
         }
         self.tell_open_transactions();
     }
@@ -70,8 +61,8 @@ impl Watch {
 
 impl Entry {
     fn learn(&mut self, offsets: &PartitionStatistics) {
-        let stable = known(offsets.ls_offset);
-        let high = known(offsets.hi_offset).or(stable);
+        let stable = offsets.stable();
+        let high = offsets.high().or(stable);
         self.high = high.or(self.high);
         let (Some(high), Some(stable)) = (high, stable) else { return };
         self.open = match self.open {
@@ -79,49 +70,12 @@ impl Entry {
             Some((offset, since, told)) if offset == stable => Some((offset, since, told)),
             _ => Some((stable, Instant::now(), false)),
         };
-        let all_read = offsets.fetchq_cnt == 0 && offsets.next_offset >= stable;
-        self.read_up_to = self.position.filter(|_| all_read).map(|position| (position, stable));
+        self.read_up_to = self.position.filter(|_| offsets.is_read_up_to(stable)).map(|position| (position, stable));
     }
 
     fn behind_open(&self) -> i64 {
         self.open.zip(self.high).map_or(0, |((offset, ..), high)| (high - offset).max(0))
     }
-}
-
-/// An offset, unless it is one of librdkafka's negative signs for "not known".
-fn known(offset: i64) -> Option<i64> {
-    (offset >= 0).then_some(offset)
-}
-
-/// The few of librdkafka's statistics that are looked at.
-#[derive(Deserialize)]
-struct Statistics {
-    #[serde(default)]
-    brokers: HashMap<String, BrokerStatistics>,
-    #[serde(default)]
-    topics: HashMap<String, TopicStatistics>,
-}
-
-#[derive(Deserialize)]
-struct BrokerStatistics {
-    state: String,
-}
-
-#[derive(Deserialize)]
-struct TopicStatistics {
-    partitions: HashMap<i32, PartitionStatistics>,
-}
-
-#[derive(Deserialize)]
-struct PartitionStatistics {
-    /// One past the last message.
-    hi_offset: i64,
-    /// One past the last message before an open transaction.
-    ls_offset: i64,
-    /// What is asked for next.
-    next_offset: i64,
-    /// Messages that have come and were not handed over.
-    fetchq_cnt: i64,
 }
 
 #[cfg(test)]

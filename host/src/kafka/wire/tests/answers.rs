@@ -11,9 +11,9 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
+use crate::kafka::client::error::{Code, Error};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
-use crate::kafka::wire::Trouble;
 use crate::kafka::wire::broker::{Broker, patience};
 use crate::kafka::wire::requests::{Ask, NEEDED};
 use crate::kafka::wire::security::Security;
@@ -86,7 +86,7 @@ fn broker(port: u16) -> Broker {
 /// What the client says of an answer to its question for a coordinator.
 fn said(answer: impl FnMut(Asked) -> Option<Vec<u8>> + Send + 'static) -> String {
     match broker(listener(answer)).ask(&FindCoordinatorRequest::default()) {
-        Err(Trouble::Connection(why)) => why,
+        Err(error @ Error::Broker { .. }) => error.to_string(),
         Err(other) => panic!("{other}"),
         Ok(answer) => panic!("{answer:?}"),
     }
@@ -139,7 +139,7 @@ fn errors_without_a_name_are_told_by_their_number() {
         Some(asked.encoded::<FindCoordinatorRequest>(&FindCoordinatorResponse::default().with_error_code(12_345)))
     });
     let answer = broker(port).ask(&FindCoordinatorRequest::default()).unwrap();
-    let error = crate::kafka::wire::check(answer.error_code).unwrap_err().to_string();
+    let error = Code::check(answer.error_code).unwrap_err().to_string();
     assert!(error.contains("12345"), "{error}");
 }
 
@@ -179,7 +179,9 @@ fn brokers_that_are_too_old_or_too_new() {
     assert!(connect(None).is_ok());
     for (least, most) in [(0, 7), (9, 12)] {
         match connect(Some((0, least, most))) {
-            Err(Trouble::Fatal(error)) => assert!(error.to_string().contains("version 8 of ProduceRequest"), "{error}"),
+            Err(error @ Error::TooOld { .. }) => {
+                assert!(error.to_string().contains("version 8 of ProduceRequest"), "{error}")
+            }
             other => panic!("{:?}", other.err()),
         }
     }

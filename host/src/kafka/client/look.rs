@@ -1,4 +1,4 @@
-//! A look at single partitions, beside the group: which messages there are, and which can't be read.
+//! Looks at single partitions, outside of any consumer group: which messages there are, and which can't be read.
 
 use std::time::{Duration, Instant};
 
@@ -33,20 +33,25 @@ const PROPERTIES: [(&str, &str); 8] = [
 ];
 
 /// Reads one partition at a time.
-pub(super) struct Look {
+pub(in crate::kafka) struct Look {
     consumer: BaseConsumer<Context>,
     options: Options,
 }
 
 impl Look {
-    pub(super) fn new(options: &Options) -> Result<Look, Error> {
+    pub(in crate::kafka) fn new(options: &Options) -> Result<Look, Error> {
         let consumer = options.client_config(&PROPERTIES)?.create_with_context(Context::default())?;
         Ok(Look { consumer, options: options.clone() })
     }
 
     /// The offset from which on a partition has `count` messages, or all that it has. Between `low` and `high` some offsets
     /// may be no messages: ends of transactions, messages of aborted ones, and those that compaction has removed.
-    pub(super) fn last(&self, partition: &TopicPartition, (low, high): (i64, i64), count: i64) -> Result<i64, Error> {
+    pub(in crate::kafka) fn last(
+        &self,
+        partition: &TopicPartition,
+        (low, high): (i64, i64),
+        count: i64,
+    ) -> Result<i64, Error> {
         let mut missing = count;
         let (mut end, mut block) = (high, count.saturating_add(count / 4 + 8).min(BLOCK));
         // As many offsets as that have as many messages at most.
@@ -64,7 +69,7 @@ impl Look {
     }
 
     /// Whether what follows an offset can be read, as an error.
-    pub(super) fn check(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
+    pub(in crate::kafka) fn check(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         self.offsets(partition, (offset, offset)).map(drop)
     }
 
@@ -108,7 +113,7 @@ impl Look {
 }
 
 /// Why a batch of messages can't be read, if that is what an error says.
-pub(super) fn unreadable(error: &KafkaError) -> Option<String> {
+pub(in crate::kafka) fn unreadable(error: &KafkaError) -> Option<String> {
     use RDKafkaErrorCode::*;
     Some(match error.rdkafka_error_code()? {
         BadCompression => "the batch there can't be decompressed".to_owned(),
