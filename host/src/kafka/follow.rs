@@ -1,4 +1,4 @@
-//! Reading topics as a subscriber does: in a consumer group, from where it is asked to, up to their ends.
+//! Reading topics as a subscriber does: in a consumer group, from where `--from` says, up to their ends.
 
 mod begin;
 mod config;
@@ -43,26 +43,26 @@ pub struct Follower {
     group: String,
     acknowledge: Acknowledge,
     topics: Vec<Arc<str>>,
-    /// The last fetch waited in vain.
+    /// Whether the last fetch waited in vain.
     quiet: bool,
     /// What is to be found out before the next fetch.
     doubt: Option<Doubt>,
 }
 
-/// Something that librdkafka tells without saying of which partition.
+/// Something that librdkafka reports without saying of which partition.
 enum Doubt {
     /// A partition does not have the offset that was to be read next.
     Range,
-    /// What comes next in a partition can't be read; why.
+    /// The next message of a partition can't be read, for this reason.
     Unreadable(String),
 }
 
 /// What bounds a fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct FetchLimits {
-    /// Messages.
+    /// The number of messages.
     pub count: usize,
-    /// Bytes. The message that goes beyond is the last.
+    /// The number of bytes. The message that exceeds it is the last.
     pub bytes: usize,
     /// How long to wait for the first; further ones are not waited for.
     pub wait: Duration,
@@ -101,7 +101,7 @@ impl Follower {
     /// # Errors
     /// [`Error`] when reading can't go on.
     pub fn fetch(&mut self, batch: &mut Vec<Message>, limits: FetchLimits) -> Result<(), Error> {
-        // All that came before is handed out by now.
+        // All messages that came before the doubt arose are handed out by now.
         self.settle()?;
         let begun = Instant::now();
         let first = batch.len();
@@ -116,7 +116,7 @@ impl Follower {
         self.quiet = batch.len() == first && begun.elapsed() >= limits.wait;
         let context = self.consumer.context();
         let mut held = context.held();
-        // Whoever has a partition now reads on from the last commit.
+        // The member that has a partition now reads on from the last commit.
         let mut at = 0;
         batch.retain(|message| {
             at += 1;
@@ -146,7 +146,7 @@ impl Follower {
                 list.add_partition_offset(&message.topic, message.partition, Offset::Offset(message.offset + 1))?;
             }
         }
-        // What follows may call back.
+        // The calls below may call back into the context, which locks this too.
         drop(held);
         if list.count() == 0 {
             return Ok(true);
@@ -181,7 +181,7 @@ impl Follower {
         self.consumer.context().held().assigned()
     }
 
-    /// Messages not fetched yet, as known a second ago; `None` before that is known.
+    /// The number of messages that were not fetched yet, as of a second ago; `None` before that is known.
     pub fn behind(&self) -> Option<i64> {
         self.consumer.context().held().behind()
     }
@@ -214,7 +214,7 @@ impl Follower {
         Ok(None)
     }
 
-    /// Sorts an error that the consumer met: those that time may heal are waited out.
+    /// Sorts an error of the consumer: one that may pass by itself is waited out.
     fn failed(&mut self, error: &KafkaError) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
         if let Some(reason) = unreadable(error) {
@@ -272,7 +272,7 @@ impl Follower {
             };
             list.add_partition_offset(&partition.topic, partition.partition, next)?;
         }
-        // librdkafka has stopped to fetch what is out of range, and lets nobody seek there.
+        // librdkafka no longer fetches partitions that are out of range, and lets nobody seek in them.
         match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => {
                 self.consumer.incremental_unassign(&list)?;

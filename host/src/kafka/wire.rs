@@ -4,7 +4,7 @@
 //! with a topic for each of a hundred filters a transaction is mostly waiting. Here one request carries the records of
 //! all partitions that a broker leads, and payloads are written to the socket from where they are.
 //!
-//! Versions of requests are fixed ones that Apache Kafka 2.8 to 4.x understands
+//! Requests are sent in fixed versions, which Apache Kafka 2.8 to 4.x understands
 //! ([protocol](https://kafka.apache.org/protocol)).
 
 mod broker;

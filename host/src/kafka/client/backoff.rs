@@ -10,8 +10,8 @@ use crate::kafka::client::stop::Stop;
 /// How often a wait looks up.
 pub(in crate::kafka) const TICK: Duration = Duration::from_millis(100);
 
-/// The first and the longest pause, unless said otherwise: a broker that restarts is away for some seconds, and its
-/// hundred clients shall not keep it from starting.
+/// The first and the longest pause, unless said otherwise. A broker that restarts is away for some seconds, and a hundred
+/// clients that ask it without pauses would keep it from starting.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// The pauses between one attempt and the next.
@@ -27,7 +27,7 @@ impl Backoff {
         Backoff::between(&Stop::at_once(options), PAUSES)
     }
 
-    /// The same, but ended by `stop`.
+    /// Pauses of 0.1 to 5 s, which are ended by `stop`.
     pub(in crate::kafka) fn until(stop: &Stop) -> Backoff {
         Backoff::between(stop, PAUSES)
     }

@@ -1,4 +1,4 @@
-//! Whether the brokers are there, told once per change.
+//! Whether the brokers can be reached. Each change is logged once.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::wire;
 
-/// When a broker that does not answer is looked at, to find out whether the settings fit it. Later ones are for brokers that
-/// begin just now.
+/// How long a broker may have given no answer when this client looks whether its settings fit the broker's. It looks again
+/// later because a broker may only just be starting.
 const LOOKS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
 
 /// How the connection to the brokers is, from the errors that librdkafka reports.
@@ -25,9 +25,9 @@ pub(in crate::kafka) struct Connection(Mutex<State>);
 struct State {
     /// The last failure of one broker, in librdkafka's words.
     reason: String,
-    /// All brokers are out of reach.
+    /// Whether all brokers are out of reach.
     down: bool,
-    /// That was logged.
+    /// Whether that was logged.
     told: bool,
     /// Why the brokers don't let this client in.
     refused: Option<String>,
@@ -58,7 +58,7 @@ impl Connection {
         }
     }
 
-    /// Logs that all brokers are out of reach, unless that was said. For whoever is waiting for one.
+    /// Logs that all brokers are out of reach, unless that was logged already. To be called while waiting for one.
     pub(in crate::kafka) fn report(&self) {
         let mut state = self.0.lock();
         if state.down && !std::mem::replace(&mut state.told, true) {
@@ -72,18 +72,17 @@ impl Connection {
         state.down.then(|| state.reason.clone())
     }
 
-    /// An error, if the brokers don't let this client in: trying again won't help. `check` in words of the setting that is
-    /// wrong, if that can be found out.
+    /// Does what [`check`](Self::check) does, and says which setting is wrong if that can be found out.
     fn check_settings(&self, options: &Options) -> Result<(), Error> {
         self.check().map_err(|error| wire::mismatch(options).map_or(error, Error::Mismatch))
     }
 
-    /// An error, if the brokers don't let this client in: trying again won't help.
+    /// Returns an error if the brokers don't let this client in: trying again won't help.
     pub(in crate::kafka) fn check(&self) -> Result<(), Error> {
         self.0.lock().refused.clone().map_or(Ok(()), |reason| Err(Error::Refused(reason)))
     }
 
-    /// What was last heard of a failure.
+    /// The last failure that librdkafka reported.
     pub(in crate::kafka) fn reason(&self) -> String {
         let state = self.0.lock();
         if state.reason.is_empty() { "no answer".to_owned() } else { state.reason.clone() }
@@ -99,7 +98,7 @@ impl Connection {
         let begun = Instant::now();
         let deadline = begun + options.patience;
         let mut looks = LOOKS.into_iter().peekable();
-        // Asking for something makes librdkafka connect now, instead of when its timer of 1 s looks.
+        // Asking for something makes librdkafka connect now, instead of at the next tick of its timer, which takes 1 s.
         let _ = client.fetch_metadata(None, TICK);
         while client.fetch_cluster_id(TICK).is_none() {
             serve();
@@ -121,11 +120,11 @@ impl Connection {
     }
 }
 
-/// Passes a line of librdkafka's log on.
+/// Passes on a line of librdkafka's log.
 pub(in crate::kafka) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::*;
-    // Failures come as errors too, and are logged once from there. A property that is not for this kind of client is no
-    // news: overrides go to all.
+    // Failures come as errors too, and are logged there. librdkafka warns of properties that are not for this kind of
+    // client, but overrides are given to all kinds.
     let level = if matches!(facility, "FAIL" | "ERROR" | "CONFWARN") { Debug } else { level };
     match level {
         Emerg | Alert | Critical | Error => tracing::error!(target: "librdkafka", facility, "{message}"),

@@ -1,4 +1,4 @@
-//! What a client of librdkafka tells, where nothing but its connection is of interest.
+//! Callbacks of a librdkafka client of which only the connection's state is needed.
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -7,7 +7,7 @@ use rdkafka::error::KafkaError;
 
 use crate::kafka::client::connection::{Connection, log};
 
-/// Passes on what a consumer tells of its connection.
+/// Keeps the state of a consumer's connection.
 #[derive(Default)]
 pub(in crate::kafka) struct Context {
     pub(in crate::kafka) connection: Connection,

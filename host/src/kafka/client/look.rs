@@ -13,10 +13,10 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::pipeline::TopicPartition;
 
-/// How long the brokers may say nothing.
+/// How long the brokers may give no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Offsets that are looked at in one go, at most: a number for each is kept.
+/// The most offsets that are looked at in one go: a number for each message is kept in memory.
 const BLOCK: i64 = 1 << 20;
 
 const PROPERTIES: [(&str, &str); 8] = [
@@ -44,8 +44,8 @@ impl Look {
         Ok(Look { consumer, options: options.clone() })
     }
 
-    /// The offset from which on a partition has `count` messages, or all that it has. Between `low` and `high` some offsets
-    /// may be no messages: ends of transactions, messages of aborted ones, and those that compaction has removed.
+    /// Finds the offset of the first of a partition's last `count` messages. Not every offset between `low` and `high` is a
+    /// message: some are ends of transactions, messages of aborted ones, or messages that compaction has removed.
     pub(in crate::kafka) fn last(
         &self,
         partition: &TopicPartition,
@@ -54,7 +54,7 @@ impl Look {
     ) -> Result<i64, Error> {
         let mut missing = count;
         let (mut end, mut block) = (high, count.saturating_add(count / 4 + 8).min(BLOCK));
-        // As many offsets as that have as many messages at most.
+        // A range holds at most as many messages as it has offsets.
         while end > low && missing < end - low {
             let begin = (end - block).max(low);
             let offsets = self.offsets(partition, (begin, end))?;
@@ -68,12 +68,12 @@ impl Look {
         Ok(low)
     }
 
-    /// Whether what follows an offset can be read, as an error.
+    /// Returns an error if the message that follows an offset can't be read.
     pub(in crate::kafka) fn check(&self, partition: &TopicPartition, offset: i64) -> Result<(), Error> {
         self.offsets(partition, (offset, offset)).map(drop)
     }
 
-    /// The offsets of the messages in a range of them.
+    /// The offsets of the messages in a range of offsets.
     fn offsets(&self, partition: &TopicPartition, (begin, end): (i64, i64)) -> Result<Vec<i64>, Error> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(begin))?;
@@ -92,7 +92,7 @@ impl Look {
                     if let Some(reason) = unreadable(&error) {
                         return Err(Error::Unreadable { partition: partition.clone(), offset: next, reason });
                     }
-                    // Retention has passed: there is nothing any more.
+                    // The messages were deleted in the meantime (retention).
                     if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
                         break;
                     }
@@ -112,7 +112,7 @@ impl Look {
     }
 }
 
-/// Why a batch of messages can't be read, if that is what an error says.
+/// Returns why a batch of messages can't be read, if the error says so.
 pub(in crate::kafka) fn unreadable(error: &KafkaError) -> Option<String> {
     use RDKafkaErrorCode::*;
     Some(match error.rdkafka_error_code()? {

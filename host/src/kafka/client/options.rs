@@ -25,7 +25,7 @@ pub struct Options {
     pub patience: Duration,
     /// A host's transaction that takes longer is aborted by the brokers, and tried again by the host.
     pub transaction_timeout: Duration,
-    /// How a host compresses what it publishes. What is too large for its topic is compressed in any case.
+    /// How a host compresses what it publishes. A record that is too large for its topic is compressed in any case.
     pub compression: Compression,
     /// Set when the process is asked to stop: no wait lasts much longer than 5 s then.
     pub stop: Arc<AtomicBool>,
@@ -42,7 +42,8 @@ const RESERVED: [(&str, &str); 7] = [
     ("test.mock.num.brokers", "it would replace the brokers"),
 ];
 
-/// Second names of properties that are set here. librdkafka takes both, and the order of a map would decide.
+/// Second names of properties that are set here. librdkafka takes both names, and which value wins would depend on the order
+/// of a map.
 const ALIASES: [(&str, &str); 7] = [
     ("metadata.broker.list", "bootstrap.servers"),
     ("queue.buffering.max.ms", "linger.ms"),
@@ -54,7 +55,7 @@ const ALIASES: [(&str, &str); 7] = [
 ];
 
 impl Options {
-    /// Brokers, with nothing overridden and 30 s of patience.
+    /// Options for these brokers, with no overrides and 30 s of patience.
     pub fn new(brokers: impl Into<String>) -> Options {
         Options {
             brokers: brokers.into(),
@@ -66,7 +67,7 @@ impl Options {
         }
     }
 
-    /// These with one more property for librdkafka.
+    /// Adds a property for librdkafka.
     pub fn with(mut self, key: &str, value: &str) -> Options {
         self.overrides.push((key.to_owned(), value.to_owned()));
         self
@@ -86,7 +87,7 @@ impl Options {
         last.map(|(_, value)| value.as_str())
     }
 
-    /// The error that no broker answered in time.
+    /// Makes the error which says that no broker answered in time.
     pub(in crate::kafka) fn unreachable(&self, reason: String) -> Error {
         Error::Unreachable { brokers: self.brokers.clone(), seconds: self.patience.as_secs(), reason }
     }

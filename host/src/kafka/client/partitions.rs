@@ -15,7 +15,7 @@ use crate::pipeline::TopicPartition;
 /// How long one question to the brokers may take.
 pub(in crate::kafka) const ASK: Duration = Duration::from_secs(5);
 
-/// The partitions of `topics`; topics that are not there have none.
+/// Asks for the partitions of `topics`. Topics that don't exist have no partitions.
 pub(in crate::kafka) fn partitions<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[Arc<str>],
@@ -39,7 +39,7 @@ pub(in crate::kafka) fn partitions<C: ConsumerContext>(
     Ok(found)
 }
 
-/// Waits for all of `topics` to be there.
+/// Waits until all of `topics` exist.
 pub(in crate::kafka) fn await_topics<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topics: &[Arc<str>],
@@ -71,7 +71,7 @@ pub(in crate::kafka) fn await_topics<C: ConsumerContext>(
     }
 }
 
-/// The partitions, each with the same offset.
+/// Makes librdkafka's list of the partitions, each with the same offset.
 pub(in crate::kafka) fn list(partitions: &[TopicPartition], offset: Offset) -> Result<TopicPartitionList, Error> {
     let mut list = TopicPartitionList::new();
     for partition in partitions {
@@ -80,7 +80,7 @@ pub(in crate::kafka) fn list(partitions: &[TopicPartition], offset: Offset) -> R
     Ok(list)
 }
 
-/// The one copy of a topic's name.
+/// Returns the one copy of a topic's name that is kept.
 pub(in crate::kafka) fn intern(topics: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
     if let Some(topic) = topics.iter().find(|topic| ***topic == *name) {
         return topic.clone();

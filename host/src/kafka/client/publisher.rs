@@ -20,18 +20,18 @@ use crate::kafka::client::stop::Stop;
 
 /// What a publisher adds to librdkafka's defaults.
 const PROPERTIES: [(&str, &str); 5] = [
-    // A retry doubles nothing.
+    // A retry never publishes a message twice.
     ("enable.idempotence", "true"),
     ("message.timeout.ms", "120000"),
     // It is for the broker to say that a message is too large.
     ("message.max.bytes", "67108864"),
-    // The largest message.
+    // Room for the largest message.
     ("queue.buffering.max.kbytes", "65536"),
     // As Java's clients do it, so that a key has the same partition whoever publishes it.
     ("partitioner", "murmur2_random"),
 ];
 
-/// In what publishers differ.
+/// The settings in which publishers differ.
 pub(in crate::kafka) struct Settings<'a> {
     /// How long a batch may take to fill up, in milliseconds.
     pub(in crate::kafka) linger_ms: &'a str,
@@ -41,7 +41,7 @@ pub(in crate::kafka) struct Settings<'a> {
     pub(in crate::kafka) grace: Duration,
 }
 
-/// Whoever publishes waits for the acknowledgement: waiting for more to send would be lost time.
+/// Settings for a caller that waits for each acknowledgement, so that waiting for more messages would be lost time.
 impl Default for Settings<'_> {
     fn default() -> Self {
         Settings { linger_ms: "0", compression: "none", grace: Duration::from_secs(5) }
@@ -52,9 +52,9 @@ impl Default for Settings<'_> {
 pub(in crate::kafka) struct Outgoing<'a> {
     /// Its topic.
     pub(in crate::kafka) topic: &'a str,
-    /// Its partition; `None`: the one that its key has.
+    /// Its partition; if `None`, its key decides.
     pub(in crate::kafka) partition: Option<i32>,
-    /// Its key; empty: it has none.
+    /// Its key, empty if it has none.
     pub(in crate::kafka) key: &'a [u8],
     /// Its payload.
     pub(in crate::kafka) payload: &'a [u8],
@@ -69,7 +69,7 @@ pub(in crate::kafka) struct Publisher {
 }
 
 impl Publisher {
-    /// Waits until a broker has answered.
+    /// Connects, and waits until a broker has answered.
     ///
     /// # Errors
     /// [`Error`] when none does, or an override is wrong.
@@ -81,7 +81,7 @@ impl Publisher {
         Ok(Publisher { producer, stop: Stop::after(options, settings.grace), room: usize::MAX })
     }
 
-    /// The same with no more than so many bytes on their way at a time; a message that is larger goes alone.
+    /// Limits the bytes that are on their way at a time. A message that is larger than that goes alone.
     pub(in crate::kafka) fn with_room(self, bytes: usize) -> Publisher {
         Publisher { room: bytes, ..self }
     }

@@ -1,5 +1,5 @@
-//! What librdkafka's statistics tell
-//! ([format](https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md)), as far as it is looked at.
+//! The part of librdkafka's statistics that is used
+//! ([format](https://github.com/confluentinc/librdkafka/blob/v2.12.1/STATISTICS.md)).
 
 use std::collections::HashMap;
 
@@ -82,7 +82,7 @@ impl PartitionStatistics {
         known(self.ls_offset)
     }
 
-    /// The last end that was met.
+    /// The last end of the partition that was reached.
     pub(in crate::kafka) fn met_end(&self) -> Option<i64> {
         known(self.eof_offset)
     }

@@ -30,7 +30,7 @@ const PROPERTIES: [(&str, &str); 6] = [
 /// partitions: read).
 pub type Table = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// The last record of each key, without those whose payload is null.
+/// Reads the last record of each key, without those whose payload is null.
 pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Error> {
     let config = options.client_config(&PROPERTIES)?;
     let consumer: rdkafka::consumer::BaseConsumer<Context> = config.create_with_context(Context::default())?;

@@ -72,7 +72,7 @@ fn cluster(client: &BaseProducer<Context>) -> Result<MockCluster<'_, Context>, E
     client.client().mock_cluster().ok_or_else(|| Error::Other("librdkafka started no mock cluster".to_owned()))
 }
 
-/// Nobody listens to the broker's own client.
+/// The broker's own client: what it reports is ignored.
 struct Context;
 
 impl ClientContext for Context {

@@ -12,7 +12,7 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
 
-/// Bytes of a partition that may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.
+/// How many bytes of a partition may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.
 const UNREAD: usize = 3 << 20;
 
 /// How long readers may stand still while they are waited for.
@@ -92,7 +92,7 @@ impl Feeder {
     /// Waits until everything sent was acknowledged, and returns how many packets that are.
     ///
     /// # Errors
-    /// [`Error`] when one was not, or the process was asked to stop.
+    /// [`Error`] when a packet was not acknowledged, or the process was asked to stop.
     pub fn finish(&mut self) -> Result<u64, Error> {
         self.publisher.finish(&self.deliveries)?;
         self.check()?;

@@ -23,8 +23,8 @@ const PROPERTIES: [(&str, &str); 8] = [
     ("isolation.level", "read_committed"),
     ("auto.offset.reset", "earliest"),
     ("fetch.queue.backoff.ms", "10"),
-    // What came is told when all of an answer has come: of many topics smaller answers tell it sooner. A visit's twenty
-    // alerts of a topic fit into one.
+    // librdkafka hands messages over when a whole answer has come: with many topics, smaller answers come sooner. A visit's
+    // twenty alerts of a topic fit into one.
     ("fetch.max.bytes", "8388608"),
     ("fetch.message.max.bytes", "2097152"),
     // librdkafka's mock broker answers a fetch that found nothing only when this is over.
@@ -74,7 +74,7 @@ impl Subscriber {
         Subscriber::begin(options, topics, Offset::Beginning)
     }
 
-    /// The same with what comes from now on, or a moment later.
+    /// Begins to read `topics` with the messages that come from now on, or from a moment later.
     ///
     /// # Errors
     /// As [`Subscriber::new`]'s.
@@ -139,7 +139,7 @@ fn partitions(
     if absent.is_empty() { Ok(list) } else { Err(Error::NoTopic(absent.join(", "))) }
 }
 
-/// A message apart from its consumer.
+/// Copies a message out of its consumer's memory.
 fn own(message: &BorrowedMessage<'_>, topics: &mut Vec<Arc<str>>) -> Received {
     let header = |header: rdkafka::message::Header<'_, &[u8]>| Header {
         name: header.key.to_owned(),

@@ -1,9 +1,9 @@
 //! Where a group begins: what `--from` asks for, as offsets.
 //!
-//! It holds once for a group, from when the first of its members starts: that member commits the offsets before it joins,
-//! which brokers let nobody do once the group has members. Everyone then goes on where the group is, whatever partitions
-//! change hands, and reads partitions that are added later from their beginning. Where the group's members read other topics,
-//! or nothing is to be committed, the offsets are kept in this process.
+//! `--from` holds once for a group, when the first of its members starts. That member commits the offsets before it joins,
+//! because brokers let nobody do so once the group has members. All members then go on from the group's offsets, whichever
+//! partitions they are given, and read partitions that are added later from their beginning. If the group already has members
+//! that read other topics, or if nothing is to be committed, the offsets are kept in this process.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -28,12 +28,12 @@ const ASK: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub(super) struct Beginning {
     offsets: HashMap<TopicPartition, i64>,
-    /// Whether other partitions are new, and read from their beginning; else they go on where the group is.
+    /// Whether other partitions count as new and are read from their beginning; else they go on from the group's offsets.
     alone: bool,
 }
 
 impl Beginning {
-    /// The offset, if one is given.
+    /// Where to begin in a partition, if that is given.
     pub(super) fn of(&self, partition: &TopicPartition) -> Option<Offset> {
         match self.offsets.get(partition) {
             Some(offset) => Some(Offset::Offset(*offset)),
@@ -61,7 +61,7 @@ impl Beginning {
         if commit(consumer, &config.group, &offsets, options)? {
             return Ok(Beginning::default());
         }
-        // Another member has joined in the meantime; or these brokers let nobody commit beside a group.
+        // Another member has joined in the meantime, or these brokers let nobody but members commit.
         let left = Members::of(consumer, &config.group, options)?.leave_out(topics, &config.group);
         offsets.retain(|partition, _| left.contains(&*partition.topic));
         Ok(Beginning { offsets, alone })
@@ -71,7 +71,7 @@ impl Beginning {
 /// The topics that have these names, or match these patterns.
 fn topics<C: ConsumerContext>(consumer: &BaseConsumer<C>, asked: &[String]) -> Result<BTreeSet<String>, Error> {
     let metadata = consumer.fetch_metadata(None, ASK)?;
-    // A pattern that only librdkafka understands might match any topic.
+    // A pattern that the regex crate does not understand, but librdkafka does, might match any topic.
     let matches = |pattern: &String, name: &str| regex::Regex::new(pattern).map_or(true, |regex| regex.is_match(name));
     let is_asked = |name: &str| {
         asked
@@ -132,7 +132,7 @@ fn of_time<C: ConsumerContext>(
     Ok(if let Offset::Offset(offset) = found.offset() { Some(offset) } else { None })
 }
 
-/// Commits for the group, if it has no members. Whether that was done.
+/// Commits offsets for the group. Returns false if it has members by now, so that nobody else may commit.
 fn commit<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     group: &str,

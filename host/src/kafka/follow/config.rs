@@ -20,9 +20,9 @@ pub struct FollowConfig {
 /// When a message's offset is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledge {
-    /// Once it is done with: after a crash some messages come again.
+    /// When the message is done with: after a crash some messages come again.
     After,
-    /// Before: after a crash some messages are lost, none comes again.
+    /// Before that: after a crash some messages are lost, and none comes again.
     Before,
     /// Never.
     Never,
@@ -37,9 +37,9 @@ impl FollowConfig {
             ("enable.auto.commit", after),
             ("auto.commit.interval.ms", "1000"),
             ("enable.auto.offset.store", "false"),
-            // An offset that is gone is found out and told.
+            // An offset that is gone is noticed and logged.
             ("auto.offset.reset", "error"),
-            // What is corrupt shall not pass for an alert.
+            // A corrupt message must not pass for an alert.
             ("check.crcs", "true"),
             // New topics of a pattern, and new partitions, are looked for every 5 min otherwise.
             ("topic.metadata.refresh.interval.ms", "20000"),

@@ -1,4 +1,4 @@
-//! What librdkafka calls back for: partitions given and taken, statistics, errors.
+//! librdkafka's callbacks: partitions given and taken, statistics, errors.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl Context {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
         }?;
-        // Whoever gets these partitions next, before any message has come, goes on there.
+        // If another member gets these partitions before any message has come, it goes on from these offsets.
         match self.acknowledge {
             _ if begun.count() == 0 => Ok(()),
             Acknowledge::Never => Ok(()),
@@ -79,8 +79,8 @@ impl Context {
         }
     }
 
-    /// Sets where to begin in partitions; returns those in which `--from` says so. One that this process has read goes on
-    /// where the group is, or, when nothing is ever committed, where this process was.
+    /// Sets where to begin in partitions, and returns those that begin where `--from` says. A partition that this process has
+    /// read earlier goes on from the group's offset or, if nothing is ever committed, from where this process was.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let (mut begun, mut rest) = (TopicPartitionList::new(), TopicPartitionList::new());
         for partition in partitions(list) {
@@ -112,7 +112,7 @@ fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
 }
 
-/// Sets the offsets that the group has committed of `partitions`; where it has none, the beginning.
+/// Sets the offsets that the group has committed of `partitions`, or the beginning where it has committed none.
 fn go_on(
     consumer: &BaseConsumer<Context>,
     list: &mut TopicPartitionList,

@@ -12,19 +12,19 @@ use crate::kafka::client::options::Options;
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(5);
 
-/// How long a group that is being shared out is waited for: until then nobody knows what its members read.
+/// How long to wait while a group's partitions are being shared out: until then nobody knows what its members read.
 const SHARING: Duration = Duration::from_secs(15);
 
 /// What the members of a group read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Members {
     count: usize,
-    /// `None`: that is not known, so it may be any topic.
+    /// `None` if that is not known: they may read any topic.
     topics: Option<BTreeSet<String>>,
 }
 
 impl Members {
-    /// Those that a group has. Brokers that don't say leave it without any.
+    /// Asks for the members of a group. If the brokers don't say, it counts as having none.
     pub(super) fn of<C: ConsumerContext>(
         consumer: &BaseConsumer<C>,
         group: &str,
@@ -52,12 +52,12 @@ impl Members {
         }
     }
 
-    /// Whether there are none.
+    /// Whether the group has no members.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The topics that none of the members reads. Says which are left out.
+    /// Returns the topics that no member reads, and logs the others.
     pub(super) fn leave_out(&self, mut topics: BTreeSet<String>, group: &str) -> BTreeSet<String> {
         let is_read = |topic: &String| !self.is_empty() && self.topics.as_ref().is_none_or(|read| read.contains(topic));
         let read: Vec<String> = topics.iter().filter(|topic| is_read(topic)).cloned().collect();
@@ -74,7 +74,7 @@ impl Members {
     }
 }
 
-/// The topics that a member subscribes to
+/// Reads the topics that a member subscribes to
 /// ([format](https://kafka.apache.org/protocol#The_Messages_ConsumerProtocolSubscription)).
 pub(in crate::kafka) fn subscription(metadata: &[u8]) -> Option<Vec<String>> {
     let (_version, rest) = metadata.split_first_chunk::<2>()?;

@@ -1,4 +1,4 @@
-//! The partitions that a member of a group holds: how far they were read, and which to their ends.
+//! The partitions that a member of a group holds: how far each was read, and whether to its end.
 //!
 //! rdkafka tells a partition's number when its end is reached, but neither the topic nor the offset; librdkafka's
 //! statistics know these, some tenths of a second later. An end counts once both have come: then all messages before it
@@ -12,28 +12,28 @@ use crate::pipeline::{Message, TopicPartition};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-/// An event that no statistics explain after so long is forgotten: its end had moved on before they were taken.
+/// An event that no statistics explain after so long is forgotten: the end had moved on before they were taken.
 const STALE: Duration = Duration::from_secs(2);
 
 /// The end of a partition was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionEnd {
-    /// Which.
+    /// The partition.
     pub partition: TopicPartition,
     /// The offset of the message that comes next.
     pub offset: i64,
-    /// When.
+    /// When it was reached.
     pub time: SystemTime,
 }
 
 #[derive(Default)]
 pub(super) struct Held {
-    /// Since when the group's last word on this member's partitions holds.
+    /// When the group last gave this member partitions; `None` while they are being shared out.
     assigned: Option<Instant>,
     partitions: BTreeMap<TopicPartition, Partition>,
-    /// How far partitions were read that were held before.
+    /// How far partitions that were held earlier were read.
     earlier: HashMap<TopicPartition, Option<i64>>,
-    /// By partition number, when ends were reached that were not explained yet.
+    /// When ends were reached whose topic is not known yet, by partition number.
     events: HashMap<i32, VecDeque<SystemTime>>,
     reached: Vec<PartitionEnd>,
 }
@@ -46,7 +46,7 @@ struct Partition {
     position: Option<i64>,
     /// One past the last message that can be read.
     high: Option<i64>,
-    /// The last end that was met, by the statistics.
+    /// The last end that was reached, by the statistics.
     end: Option<i64>,
     /// The last end that counted.
     reached: Option<i64>,
@@ -94,7 +94,7 @@ impl Held {
         self.partitions.contains_key(&message.topic_partition())
     }
 
-    /// How far a partition was read that was held before.
+    /// How far a partition was read when it was held earlier.
     pub(super) fn earlier(&self, partition: &TopicPartition) -> Option<i64> {
         self.earlier.get(partition).copied().flatten()
     }
@@ -142,7 +142,8 @@ impl Held {
         self.assigned.is_some()
     }
 
-    /// Whether all partitions' ends were reached since they were given; without one, whether that has been so for long.
+    /// Whether the ends of all partitions were reached since they were given to this member. If it has no partition, whether
+    /// that has been so for long.
     pub(super) fn all_reached(&self, without_one: Duration) -> bool {
         let Some(assigned) = self.assigned else { return false };
         let all = self.partitions.values().all(|partition| partition.reached.is_some());

@@ -14,7 +14,7 @@ const ASK: Duration = Duration::from_secs(5);
 enum Next {
     /// It is there, or will be the next one.
     There,
-    /// So many offsets from it on are gone.
+    /// It is gone, and so many offsets with it.
     Gone(i64),
     /// The topic has never come so far.
     Beyond,
@@ -30,8 +30,8 @@ impl Next {
     }
 }
 
-/// Where to read on in a partition of which `offset` was to be read next: there, if it has that offset, else at its oldest
-/// message, which is told. `None`: the brokers don't say what it has.
+/// Where to read on in a partition of which `offset` was to be read next: at that offset if the partition has it, else at its
+/// oldest message, which is logged. Returns `None` if the brokers don't say which offsets it has.
 pub(super) fn next<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partition: &TopicPartition,

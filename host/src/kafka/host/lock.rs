@@ -25,11 +25,11 @@ pub struct HostLock {
 }
 
 impl HostLock {
-    /// Takes the name over. What an earlier host of it left open is committed or aborted after this. Waits until a
-    /// broker has answered.
+    /// Takes the name over. After this, the transactions that an earlier host left open are committed or aborted. Waits
+    /// until a broker has answered.
     ///
     /// # Errors
-    /// [`Error`] when none does, the brokers refuse it, or an override is wrong.
+    /// [`Error`] when no broker answers, the brokers refuse it, or an override is wrong.
     pub fn new(options: &Options, name: &str) -> Result<HostLock, Error> {
         let watch = Watch::default();
         let consumer = source::consumer(options, name, &watch)?;
@@ -40,7 +40,7 @@ impl HostLock {
         Ok(HostLock { options, name, watch, transactions, consumer, lost, expects_offsets })
     }
 
-    /// The last record of each key of a compacted topic.
+    /// Reads the last record of each key of a compacted topic.
     ///
     /// # Errors
     /// [`Error`] when the topic is absent or can't be read.
@@ -48,8 +48,8 @@ impl HostLock {
         table::read(&self.options, topic)
     }
 
-    /// What to do where the committed offset is not in the topic any more; and whether there must be one, as this host has
-    /// published before.
+    /// Sets what to do where the committed offset is not in the topic any more, and whether there must be a committed offset
+    /// because this host has published before.
     pub fn on_lost_offsets(&mut self, lost: LostOffsets, expected: bool) {
         (self.lost, self.expects_offsets) = (lost, expected);
     }

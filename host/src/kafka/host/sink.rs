@@ -1,4 +1,5 @@
-//! Outputs, dead letters and offsets to Kafka, each batch in one transaction; one is sent while the last one ends.
+//! Publishes outputs, dead letters and offsets to Kafka, each batch in one transaction. One batch is sent while the one before
+//! is being committed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Batches that can't be committed just now are tried again, however long; the monitor tells why. A record that the
 /// brokers find too large is compressed; if it still is, it becomes a dead letter without its payload.
 pub struct KafkaSink {
-    /// Of the host's two.
+    /// Which of the host's two sinks this is.
     number: usize,
     shared: Arc<Shared>,
     consumer: Arc<Client>,
@@ -40,17 +41,18 @@ pub struct KafkaSink {
     dead_letters: Arc<str>,
 }
 
-/// What a host's two sinks share: so that records are in the topics in the order in which they are committed. The last
-/// counter of a quota, for one, must be the last in its topic.
+/// What a host's two sinks share, so that records are in the topics in the order in which they are committed. For example,
+/// the last counter of a quota must be the last in its topic.
 struct Shared {
-    /// Each sink's. Another one's are touched by the sink that may commit and holds `sending`: nobody else does then.
+    /// The transactions of each sink. A sink touches the other's only while it may commit and holds `sending`, when nobody
+    /// else does.
     transactions: [Mutex<Transactions>; 2],
-    /// Held by the one that sends.
+    /// Held by the sink that sends.
     sending: Mutex<()>,
-    /// Bytes of the smallest payload that a topic has refused as too large by itself: what has as many is compressed at once,
-    /// instead of costing each transaction an attempt.
+    /// The bytes of the smallest payload that a topic has refused as too large by itself. Payloads that are as large are
+    /// compressed at once, so that they don't cost each transaction an attempt.
     refused: Mutex<HashMap<Arc<str>, usize>>,
-    /// How often a batch was sent once more. What another sink had sent by then is too early in its topics.
+    /// How often a batch was sent once more. A batch that the other sink had sent before that is too early in its topics.
     repeats: AtomicU64,
     /// When the offsets of all partitions were last committed.
     kept_alive: Mutex<Instant>,
@@ -72,9 +74,9 @@ enum Next {
     Nothing,
     /// Try again at once.
     Repeat,
-    /// Try again after a pause; why.
+    /// Try again after a pause, for this reason.
     Pause(String),
-    /// The producer is of no use any more, and the batch may have been committed; why.
+    /// The producer is of no use any more, for this reason, and the batch may have been committed.
     Renew(String),
 }
 
@@ -85,13 +87,13 @@ enum Way {
     Together,
     /// By itself.
     Alone,
-    /// By itself, compressed as strongly as can be: so it may have come, as surveys' producers compress their batches.
+    /// By itself, compressed as strongly as can be. It may have come so, because surveys' producers compress their batches.
     Compressed,
     /// As a dead letter without its payload.
     Dropped,
 }
 
-/// Where a group's offsets are, seen from a batch.
+/// Where a group's offsets are, compared with a batch.
 enum Found {
     /// Where the last commit of this host left them.
     Before,
@@ -107,7 +109,7 @@ struct Outgoing {
 }
 
 impl KafkaSink {
-    /// Those of a host that has taken its name over.
+    /// The two sinks of a host that has taken its name over.
     pub(super) fn pair(
         transactions: [Transactions; 2],
         consumer: &Arc<Client>,
@@ -190,7 +192,7 @@ impl KafkaSink {
         }
     }
 
-    /// What follows from an attempt.
+    /// Decides what to do after an attempt.
     fn settle(&self, tried: Result<(), Error>, batch: &mut [Outgoing]) -> Result<Next, Error> {
         let Err(error) = tried else { return Ok(Next::Nothing) };
         match error.remedy() {
@@ -205,7 +207,7 @@ impl KafkaSink {
         }
     }
 
-    /// What is sent, and how.
+    /// The records as they are sent.
     fn parcels<'a>(&self, batch: &'a [Outgoing]) -> Vec<Parcel<'a>> {
         let parcel = |Outgoing { record, way }: &'a Outgoing| {
             let compression = match way {
@@ -218,7 +220,7 @@ impl KafkaSink {
         batch.iter().map(parcel).collect()
     }
 
-    /// Makes of a record that was too large one that may not be.
+    /// Makes a record smaller that was too large.
     fn shrink(&self, outgoing: &mut Outgoing) -> Result<(), Error> {
         let (topic, bytes) = (outgoing.record.topic.clone(), outgoing.record.payload.len());
         outgoing.way = match outgoing.way {
@@ -228,7 +230,7 @@ impl KafkaSink {
                 Way::Compressed
             }
             Way::Alone | Way::Compressed => {
-                // The pipeline counts and tells it.
+                // The pipeline counts and logs it.
                 tracing::debug!(%topic, bytes, "too large for Kafka: a dead letter without payload instead");
                 outgoing.drop_payload(&self.dead_letters);
                 Way::Dropped
@@ -240,7 +242,7 @@ impl KafkaSink {
         Ok(())
     }
 
-    /// The reason with what is known of the brokers.
+    /// The reason, and what is known of the brokers.
     fn because(&self, reason: String) -> String {
         match self.watch.trouble() {
             Some(trouble) if !reason.contains(&trouble) => {
@@ -250,12 +252,12 @@ impl KafkaSink {
         }
     }
 
-    /// New producers in place of one that is of no use any more. The batch may have been committed all the same.
+    /// Makes both producers anew after one has become useless. The batch may have been committed all the same.
     ///
     /// The brokers end a transaction that takes too long, which looks to the producer as if another host had taken its
-    /// place. Whether one has is told by the group's offsets: asked for before this host takes the name over again, so that
-    /// it does not end the other, and after that, when nothing is on its way any more. Both ids are taken, or two hosts
-    /// might publish the same, each under one.
+    /// place. Whether one has, the group's offsets tell. They are asked for before this host takes the name over again, so
+    /// that it does not end the other, and once more after that, when nothing is on its way any more. Both ids are taken
+    /// over: otherwise two hosts might publish the same, each under one id.
     fn renew(&mut self, positions: &[Stamped], reason: String) -> Result<Next, Error> {
         let [mut first, mut second] = [0, 1].map(|number| self.shared.transactions(number));
         let begun = self.found(positions).and_then(|found| match found {
@@ -276,7 +278,7 @@ impl KafkaSink {
         Ok(Next::Nothing)
     }
 
-    /// Where the group's offsets are.
+    /// Finds out where the group's offsets are.
     fn found(&self, positions: &[Stamped]) -> Result<Found, Error> {
         let positions: Vec<&Position> = positions.iter().map(|stamped| &stamped.position).collect();
         let partitions: Vec<_> = positions.iter().map(|position| position.topic_partition()).collect();
@@ -303,7 +305,7 @@ impl Shared {
         self.transactions[number].lock()
     }
 
-    /// A record in the way in which its topic may take it.
+    /// Chooses the way in which a record's topic may take it.
     fn outgoing(&self, record: Record) -> Outgoing {
         let is_large = self.refused.lock().get(&record.topic).is_some_and(|refused| record.payload.len() >= *refused);
         Outgoing { way: if is_large { Way::Compressed } else { Way::Together }, record }
@@ -334,7 +336,7 @@ impl Sink for KafkaSink {
 }
 
 impl Outgoing {
-    /// The record as a dead letter without its payload, which was too large.
+    /// Makes the record a dead letter without its payload, which was too large.
     fn drop_payload(&mut self, dead_letters: &Arc<str>) {
         let Record { topic, payload, headers, .. } = &mut self.record;
         let why = format!("{} bytes are more than topic {topic} takes (max.message.bytes)", payload.len());

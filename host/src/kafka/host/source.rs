@@ -29,10 +29,10 @@ use recreated::{Doubt, Restart};
 const PROPERTIES: [(&str, &str); 10] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
-    // Messages that are gone before they were read are not passed over in silence.
+    // Messages that are deleted before they were read are not skipped silently.
     ("auto.offset.reset", "error"),
     ("isolation.level", "read_committed"),
-    // Alerts are some 80 KB: a hundred of a partition at a time instead of a dozen.
+    // Alerts have some 80 KB: this fetches a hundred of a partition at a time instead of a dozen.
     ("fetch.message.max.bytes", "8388608"),
     // The prefetch (64 MB) is read within 70 ms; by default a full one would not be filled again for 1 s.
     ("fetch.queue.backoff.ms", "10"),
@@ -45,13 +45,13 @@ const PROPERTIES: [(&str, &str); 10] = [
 
 pub(in crate::kafka) type Client = BaseConsumer<Context>;
 
-/// Reads all partitions of some topics, those that are added later too.
+/// Reads all partitions of some topics, including those that are added later.
 ///
-/// There is one host of a name at a time, so partitions are not shared out by Kafka's group protocol: who holds the
-/// name's transactional id reads them all. The group of the name only keeps the offsets. That a host has died is thus
-/// known at once by the one that takes its place, not after a session's timeout.
+/// There is one host of a name at a time, so partitions are not shared out by Kafka's group protocol: the host that holds the
+/// name's transactional id reads them all, and the group of that name only keeps the offsets. So a host that takes a dead
+/// one's place need not wait for a session's timeout.
 ///
-/// Brokers that go away while it runs are waited for, however long; that is logged once, and the monitor tells it. A topic
+/// Brokers that go away while it runs are waited for, however long; that is logged once, and the monitor shows it. A topic
 /// that is deleted and created anew is read from its beginning.
 pub struct KafkaSource {
     consumer: Arc<Client>,
@@ -60,7 +60,7 @@ pub struct KafkaSource {
     /// The consumer group.
     group: String,
     lost: LostOffsets,
-    /// Each name is kept once.
+    /// The names of the topics, each kept once.
     topics: Vec<Arc<str>>,
     known: HashSet<TopicPartition>,
     /// Asks for the topics' ids.
@@ -78,7 +78,7 @@ pub struct KafkaSource {
     unreadable: Option<(Instant, Vec<Position>)>,
 }
 
-/// A consumer that does not read yet.
+/// Makes a consumer that does not read yet.
 pub(in crate::kafka) fn consumer(options: &Options, group: &str, watch: &Watch) -> Result<Arc<Client>, Error> {
     let mut config = options.client_config(&PROPERTIES)?;
     config.set("group.id", group);
@@ -89,7 +89,7 @@ pub(in crate::kafka) fn consumer(options: &Options, group: &str, watch: &Watch) 
 }
 
 impl KafkaSource {
-    /// One that does not read yet: it [begins](Self::begin).
+    /// Makes a source that does not read before it [begins](Self::begin).
     pub(in crate::kafka) fn new(
         consumer: Arc<Client>,
         options: &Options,
@@ -106,7 +106,7 @@ impl KafkaSource {
             lost,
             topics: topics.iter().map(|topic| topic.as_str().into()).collect(),
             known: HashSet::new(),
-            // It neither coordinates nor publishes.
+            // It is not asked for coordinators, and nothing is published by it.
             cluster: Cluster::new(options, "", "")?,
             looked: Instant::now(),
             held: None,
@@ -117,7 +117,7 @@ impl KafkaSource {
         })
     }
 
-    /// What tells from any thread how far this source has read.
+    /// Tells any thread how far this source has read.
     pub fn watch(&self) -> Watch {
         self.watch.clone()
     }
@@ -176,7 +176,7 @@ impl Source for KafkaSource {
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
         self.look()?;
         if !self.begin_anew()? {
-            // What was read of the topic that is no more is on its way through the pipeline.
+            // Messages of the topic that was deleted are still on their way through the pipeline.
             std::thread::sleep(TICK.min(wait));
             return Ok(true);
         }
@@ -197,7 +197,7 @@ impl Source for KafkaSource {
     }
 }
 
-/// Passes on what a consumer has to tell.
+/// Passes on what a consumer reports.
 pub(in crate::kafka) struct Context {
     watch: Watch,
 }

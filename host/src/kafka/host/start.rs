@@ -23,7 +23,7 @@ pub enum LostOffsets {
     Earliest,
 }
 
-/// What a group has committed of a partition.
+/// What a group has committed for a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kafka) struct Committed {
     /// The next message to read.
@@ -35,13 +35,13 @@ pub(in crate::kafka) struct Committed {
 /// The offsets that a partition has.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::kafka) struct Range {
-    /// That of its oldest message.
+    /// The offset of its oldest message.
     pub oldest: i64,
     /// One past its last message.
     pub end: i64,
 }
 
-/// Asks the brokers until they answer, as long as the patience lasts.
+/// Asks the brokers until they answer or the patience ends.
 fn ask<T>(options: &Options, mut question: impl FnMut() -> Result<T, KafkaError>) -> Result<T, Error> {
     use RDKafkaErrorCode::{ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed};
     let deadline = Instant::now() + options.patience;
@@ -64,7 +64,7 @@ fn ask<T>(options: &Options, mut question: impl FnMut() -> Result<T, KafkaError>
     }
 }
 
-/// What the group has committed of each partition. Asks until the coordinator answers, as long as the patience lasts.
+/// Asks what the group has committed for each partition, until the coordinator answers or the patience ends.
 pub(in crate::kafka) fn committed<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -87,7 +87,7 @@ fn committed_of(answer: &TopicPartitionList, partition: &TopicPartition) -> Opti
     }
 }
 
-/// The offsets that a partition has just now.
+/// Asks for the offsets that a partition has now.
 pub(in crate::kafka) fn range<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partition: &TopicPartition,
@@ -98,7 +98,8 @@ pub(in crate::kafka) fn range<C: ConsumerContext>(
     Ok(Range { oldest, end })
 }
 
-/// Where the first messages of that time or later are, in milliseconds since 1970; the end where nothing is as young.
+/// Asks where the first message of that time or later is in each partition, in milliseconds since 1970; the end where there
+/// is none.
 pub(in crate::kafka) fn at_time<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     partitions: &[TopicPartition],

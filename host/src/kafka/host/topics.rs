@@ -1,4 +1,4 @@
-//! The topics that a host writes: created where they are missing.
+//! Creates the topics that a host writes to.
 
 use std::time::Duration;
 
@@ -22,15 +22,16 @@ const ASK: Duration = Duration::from_secs(30);
 /// How topics are created.
 #[derive(Clone, Debug)]
 pub struct TopicSettings {
-    /// Whether they are; else those that are missing are an error.
+    /// Whether topics are created; if not, a topic that does not exist is an error.
     pub create: bool,
-    /// Partitions of a filter's topic.
+    /// The number of partitions of a filter's topic.
     pub partitions: i32,
-    /// Copies of each partition; -1: as the brokers have it.
+    /// The number of copies of each partition; -1 for the brokers' default.
     pub replication: i32,
     /// How long accepted alerts are kept.
     pub retention: Duration,
-    /// Topics of alerts: what these take a filter's topic takes, and that of the dead letters (`max.message.bytes`).
+    /// Topics of alerts. A filter's topic takes messages as large as these do, and so does that of the dead letters
+    /// (`max.message.bytes`).
     pub inputs: Vec<String>,
 }
 
@@ -51,7 +52,7 @@ enum Use {
 /// Creates topics.
 pub struct Topics {
     admin: AdminClient<DefaultClientContext>,
-    /// What knows why brokers can't be reached: an admin client is not told.
+    /// Knows why brokers can't be reached, which librdkafka does not tell an admin client.
     consumer: BaseConsumer<Context>,
     runtime: tokio::runtime::Runtime,
     settings: TopicSettings,
@@ -75,8 +76,8 @@ impl Topics {
     /// Makes sure that the topics of filters are there.
     ///
     /// # Errors
-    /// [`Error::NoTopic`] when some are not and may not be created; [`Error::Other`] when they can't be; when no broker
-    /// answers in time.
+    /// [`Error::NoTopic`] when some don't exist and may not be created, [`Error::Change`] when they can't be created; [`Error`]
+    /// when no broker answers in time.
     pub fn outputs(&self, topics: &[&str]) -> Result<(), Error> {
         self.ensure(topics, &Use::Output)
     }
@@ -173,7 +174,7 @@ impl Topics {
         Ok(())
     }
 
-    /// Bytes of a batch that some input takes, if one was given a limit of its own.
+    /// The largest batch, in bytes, that an input topic takes, if some have limits of their own.
     fn largest_input(&self) -> Option<usize> {
         let topics: Vec<_> = self.settings.inputs.iter().map(|topic| ResourceSpecifier::Topic(topic)).collect();
         if topics.is_empty() {
@@ -181,7 +182,7 @@ impl Topics {
         }
         let answers = self.runtime.block_on(self.admin.describe_configs(&topics, &AdminOptions::new()));
         let limit = |answer: ConfigResourceResult| {
-            // A host may lack the right to see them, and then does without.
+            // A host may lack the right to see the settings, and then does without them.
             let config = answer.inspect_err(|error| tracing::debug!(%error, "a topic's settings are not told")).ok()?;
             let entry = config.get("max.message.bytes")?;
             entry.value.as_ref().filter(|_| entry.source == ConfigSource::DynamicTopic)?.parse().ok()

@@ -24,19 +24,19 @@ use crate::kafka::host::watch::{Stamped, Watch};
 use crate::kafka::wire::{Cluster, Coordinates, Parcel, Producer, TopicId, plan};
 use crate::pipeline::Position;
 
-/// How long a coordinator that can't be reached is left in peace.
+/// How long to wait before a coordinator that can't be reached is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause while it can't be reached.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// How long brokers that answer may not know who coordinates a name's transactions.
+/// How long brokers may answer that they don't know who coordinates a name's transactions.
 const COORDINATOR: Duration = Duration::from_secs(300);
 
-/// What is behind a host's name in its second transactional id. No topic's name has it, and so no host's.
+/// The end of a host's second transactional id, behind the host's name. No topic's name may contain it, and so no host's.
 const SECOND: &str = "#2";
 
-/// A transactional producer. A host has two, which publish in turn for the same consumer group, of the host's name.
+/// A transactional producer. A host has two, which publish in turn for the consumer group of the host's name.
 pub(super) struct Transactions {
     cluster: Cluster,
     producer: Producer,
@@ -50,7 +50,7 @@ pub(super) struct Transactions {
 }
 
 impl Transactions {
-    /// The two of a host, which are to be [taken over](take_over).
+    /// Makes the two producers of a host, which are to be [taken over](take_over).
     pub(super) fn pair(options: &Options, name: &str, watch: &Watch) -> Result<[Transactions; 2], Error> {
         let one = |id: &str| -> Result<Transactions, Error> {
             Ok(Transactions {
@@ -73,7 +73,7 @@ impl Transactions {
         while let Err(error) = self.identify() {
             let waited = begun.elapsed();
             match (&error, error.remedy()) {
-                // A cluster that makes a thousand topics says only then who coordinates.
+                // A cluster that is busy creating a thousand topics says only after that who coordinates.
                 (Error::Answer { code, .. }, Remedy::Retry) if waited < COORDINATOR.max(self.options.patience) => {
                     let id = &self.producer.transactional_id;
                     tracing::warn!(id, reason = %Code(*code), "waiting for the coordinator of transactions");
@@ -95,8 +95,8 @@ impl Transactions {
         self.finish(positions)
     }
 
-    /// Begins a transaction, and returns once its records are acknowledged: [`finish`](Self::finish) follows. None is begun
-    /// after [`Error::InDoubt`] until it is [known](Self::be_sure) whether that one was committed.
+    /// Begins a transaction, and returns once its records are acknowledged; [`finish`](Self::finish) follows. After
+    /// [`Error::InDoubt`] no transaction is begun until it is [known](Self::be_sure) whether that one was committed.
     pub(super) fn send(&mut self, parcels: &[Parcel<'_>]) -> Result<(), Error> {
         if let Some(reason) = self.unsure.clone() {
             let transactional_id = self.producer.transactional_id.clone();
@@ -127,7 +127,7 @@ impl Transactions {
         self.cluster.stop()
     }
 
-    /// It was found out whether the last transaction is committed.
+    /// Takes note that it was found out whether the last transaction is committed.
     pub(super) fn be_sure(&mut self) {
         self.unsure = None;
     }
@@ -186,8 +186,8 @@ impl Transactions {
         }
     }
 
-    /// Not while records are on their way: of two questions about one transaction a broker drops the first, and tells its
-    /// asker that there are not enough replicas.
+    /// Adds the offsets to the transaction. This must not happen while records are on their way: of two requests about one
+    /// transaction a broker drops the first, and answers that there are not enough replicas.
     fn offsets(&mut self, positions: &[Stamped]) -> Result<(), Error> {
         let group = GroupId(StrBytes::from_string(self.group.clone()));
         let add = AddOffsetsToTxnRequest::default()
@@ -198,7 +198,7 @@ impl Transactions {
         self.cluster.coordinate(Coordinates::Transactions, &add, |answer| answer.error_code)?;
         let mut topics: BTreeMap<&str, Vec<TxnOffsetCommitRequestPartition>> = BTreeMap::new();
         for Stamped { position: Position { topic, partition, offset }, topic: id, .. } in positions {
-            // If the topic is created anew, the next start knows by the id that the offset is of another one.
+            // If the topic is created anew, the next start knows by the id that the offset is of the earlier topic.
             let metadata = id.map_or_else(String::new, TopicId::metadata);
             let partition = TxnOffsetCommitRequestPartition::default()
                 .with_partition_index(*partition)
@@ -219,7 +219,7 @@ impl Transactions {
         self.cluster.coordinate(Coordinates::Group, &commit, first_refusal).map(drop)
     }
 
-    /// Commits. Once that was asked for only an answer tells whether it is so: it is waited for.
+    /// Commits, and waits for the answer: once a commit was asked for, nothing else tells whether it was done.
     fn end(&mut self) -> Result<(), Error> {
         let mut backoff = Backoff::between(self.cluster.stop(), (PAUSE, PAUSE));
         loop {
@@ -237,13 +237,14 @@ impl Transactions {
         }
     }
 
-    /// Takes back what an earlier attempt left open. A new epoch makes sure that nothing of it comes late.
+    /// Aborts the transaction that an earlier attempt left open. A new epoch makes sure that none of its records arrives
+    /// later.
     fn abandon(&mut self) -> Result<(), Error> {
         if self.open.is_none() {
             return Ok(());
         }
         match self.ask_end(false) {
-            // None was open.
+            // No transaction was open.
             Ok(()) | Err(Error::Answer { code: ResponseError::InvalidTxnState, .. }) => {}
             Err(error) => return Err(self.sort(error)),
         }
@@ -261,7 +262,7 @@ impl Transactions {
         self.cluster.coordinate(Coordinates::Transactions, &request, |answer| answer.error_code).map(drop)
     }
 
-    /// A new epoch of the producer that this was, or the first of one that takes the id over.
+    /// Asks for a new epoch of this producer, or for the first epoch of one that takes the id over.
     fn identify(&mut self) -> Result<(), Error> {
         let request = InitProducerIdRequest::default()
             .with_transactional_id(Some(self.id()))
@@ -279,9 +280,9 @@ impl Transactions {
     }
 }
 
-/// Takes a host's transactional ids over: whoever published under one of them can't any more, and what was left open is
-/// committed or aborted. Of several hosts that do so at the same time one has both in the end, and the others publish
-/// nothing: a host that lost one while it took the other begins anew.
+/// Takes a host's transactional ids over: an earlier host can't publish under them any more, and transactions that it left
+/// open are committed or aborted. If several hosts do so at the same time, one of them has both ids in the end, and the
+/// others publish nothing: a host that lost one id while it took the other begins anew.
 pub(super) fn take_over([first, second]: [&mut Transactions; 2], options: &Options) -> Result<(), Error> {
     let mut backoff = Backoff::new(options);
     loop {
@@ -297,7 +298,7 @@ pub(super) fn take_over([first, second]: [&mut Transactions; 2], options: &Optio
             Err(error) if error.may_pass() => tracing::warn!(%error, "taking the name over once more"),
             Err(error) => return Err(error),
         }
-        // Two hosts that take each other's name shall not do so without a pause.
+        // Two hosts that take the name from each other make pauses.
         backoff.pause()?;
     }
 }
@@ -306,7 +307,7 @@ fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// Why a partition was not added, and of which topic it is; the others were then not attempted.
+/// Returns why a partition was not added, and the partition's topic. The others were then not attempted.
 fn first_error(answer: &AddPartitionsToTxnResponse) -> (String, i16) {
     let mut first = (String::new(), 0);
     for topic in &answer.results_by_topic_v3_and_below {
@@ -319,7 +320,7 @@ fn first_error(answer: &AddPartitionsToTxnResponse) -> (String, i16) {
     first
 }
 
-/// Why a partition's offset was not taken.
+/// Returns why a partition's offset was not committed.
 fn first_refusal(answer: &TxnOffsetCommitResponse) -> i16 {
     let mut partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
     partitions.find_map(|partition| Some(partition.error_code).filter(|code| *code != 0)).unwrap_or(0)

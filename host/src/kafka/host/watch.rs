@@ -32,7 +32,7 @@ struct Inner {
 #[derive(Default)]
 struct Topic {
     id: Option<TopicId>,
-    /// How often reading began anew at other offsets: what is committed of earlier ones says nothing of the later.
+    /// How often reading began anew at other offsets. A commit of earlier offsets says nothing about the later ones.
     generation: u64,
     partitions: BTreeMap<i32, Entry>,
 }
@@ -45,18 +45,18 @@ struct Entry {
     position: Option<i64>,
     /// What this host has committed, or has begun from.
     committed: Option<i64>,
-    /// What the group has, perhaps of a topic that is no more.
+    /// What the group has committed, perhaps of an earlier topic of that name.
     group: Option<i64>,
     /// One past the last message, of open transactions too.
     high: Option<i64>,
-    /// Between the position and that offset there is nothing to read: markers of transactions alone.
+    /// A position, and the offset up to which nothing follows it but markers of transactions.
     read_up_to: Option<(i64, i64)>,
-    /// The first offset of an open transaction, since when, and whether that was told.
+    /// The first offset of an open transaction, since when it is open, and whether that was logged.
     open: Option<(i64, Instant, bool)>,
     lost: u64,
 }
 
-/// A position with what it is of.
+/// A position, with the id of the topic that it is of.
 #[derive(Clone, Debug)]
 pub(in crate::kafka) struct Stamped {
     pub position: Position,
@@ -65,7 +65,7 @@ pub(in crate::kafka) struct Stamped {
 }
 
 impl Watch {
-    /// How source and sink are.
+    /// The condition of source and sink.
     pub fn condition(&self) -> Condition {
         let trouble = self.0.held_up.lock().clone().or_else(|| self.0.unreadable.lock().clone());
         let retries = self.0.retries.load(Ordering::Relaxed);
@@ -102,7 +102,7 @@ impl Watch {
         &self.0.connection
     }
 
-    /// A batch has to be published once more.
+    /// Takes note that a batch has to be published once more.
     pub(in crate::kafka) fn retry(&self, reason: &str) {
         self.0.retries.fetch_add(1, Ordering::Relaxed);
         let before = self.0.held_up.lock().replace(reason.to_owned());
@@ -111,7 +111,7 @@ impl Watch {
         }
     }
 
-    /// A batch was published.
+    /// Takes note that a batch was published.
     pub(in crate::kafka) fn published(&self, positions: &[Stamped]) {
         for Stamped { position, generation, .. } in positions {
             let mut topics = self.0.topics.lock();
@@ -128,7 +128,7 @@ impl Watch {
         }
     }
 
-    /// Says why some messages can't be read; `None` once they are.
+    /// Takes note that some messages can't be read, for that reason; `None` once they are read.
     pub(in crate::kafka) fn unreadable(&self, reason: Option<String>) {
         let mut unreadable = self.0.unreadable.lock();
         if let Some(reason) = reason.as_ref().filter(|reason| Some(*reason) != unreadable.as_ref()) {
@@ -141,7 +141,7 @@ impl Watch {
         self.update(&position.topic, position.partition, |entry| entry.position = Some(position.offset));
     }
 
-    /// Reading begins there; the group has committed `group`.
+    /// Takes note that reading begins there, and that the group has committed `group`.
     pub(in crate::kafka) fn begin(&self, position: &Position, group: Option<i64>) {
         self.update(&position.topic, position.partition, |entry| {
             let at = Some(position.offset);
@@ -151,12 +151,12 @@ impl Watch {
         });
     }
 
-    /// What the group has committed of a partition, as far as this host knows.
+    /// What the group has committed for a partition, as far as this host knows.
     pub(in crate::kafka) fn group(&self, topic: &str, partition: i32) -> Option<i64> {
         self.0.topics.lock().get(topic)?.partitions.get(&partition)?.group
     }
 
-    /// Messages of a partition were gone before they could be read.
+    /// Counts messages of a partition that were deleted before they could be read.
     pub(in crate::kafka) fn lose(&self, partition: &TopicPartition, messages: i64) {
         let messages = u64::try_from(messages).unwrap_or(0);
         self.update(&partition.topic, partition.partition, |entry| entry.lost += messages);
@@ -168,7 +168,7 @@ impl Watch {
         topics.get(topic).is_none_or(|topic| topic.partitions.values().all(Entry::is_committed))
     }
 
-    /// A topic is read from other offsets on.
+    /// Takes note that a topic is read from other offsets on.
     pub(in crate::kafka) fn begin_anew(&self, topic: &Arc<str>, id: Option<TopicId>) {
         let mut topics = self.0.topics.lock();
         let topic = topics.entry(topic.clone()).or_default();
@@ -176,7 +176,7 @@ impl Watch {
         topic.generation += 1;
     }
 
-    /// The same where the topic is another one, of which nothing is known.
+    /// Takes note that the topic is another one, of which nothing is known yet.
     pub(in crate::kafka) fn forget(&self, topic: &Arc<str>, id: Option<TopicId>) {
         self.begin_anew(topic, id);
         let mut topics = self.0.topics.lock();
@@ -189,7 +189,7 @@ impl Watch {
         self.0.topics.lock().get(topic)?.id
     }
 
-    /// Positions, with what they are of.
+    /// Adds to positions the ids of the topics that they are of.
     pub(in crate::kafka) fn stamp(&self, positions: &[Position]) -> Vec<Stamped> {
         let topics = self.0.topics.lock();
         let stamp = |position: &Position| {
@@ -200,8 +200,8 @@ impl Watch {
         positions.iter().map(stamp).collect()
     }
 
-    /// What to commit of all partitions so that brokers don't forget it, where nothing is on its way: what is committed,
-    /// or where reading began.
+    /// The offsets to commit once more so that brokers don't forget them: the last commit of each partition, or where reading
+    /// began.
     pub(in crate::kafka) fn kept_alive(&self) -> Vec<Stamped> {
         let topics = self.0.topics.lock();
         let mut kept = Vec::new();
@@ -228,7 +228,7 @@ impl Watch {
 }
 
 impl Entry {
-    /// Whether there is such a partition: a topic may have been created anew with fewer.
+    /// Whether the partition exists. A topic may have been created anew with fewer partitions.
     fn is_known(&self) -> bool {
         self.position.or(self.committed).or(self.high).is_some()
     }

@@ -20,13 +20,13 @@ use crate::kafka::client::stop::Stop;
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// Bytes of an answer, at most: those asked for here have some thousand topics in them.
+/// The largest answer, in bytes. Those that are asked for here hold some thousand topics at most.
 const LARGEST_ANSWER: usize = 16 << 20;
 
-/// Bytes of an answer that room is made for before any of them has come.
+/// How many bytes of an answer are allocated ahead of their arrival.
 const ROOM: usize = 64 << 10;
 
-/// How much longer an answer may take, at most, when the broker says that this client asks too much.
+/// How much longer an answer may take, at most, if the broker throttles this client.
 const THROTTLED: Duration = Duration::from_secs(120);
 
 /// The part of a session's time after which it is renewed. Java's clients choose 0.85 to 0.95; a broker refuses a second
@@ -44,9 +44,9 @@ pub(super) struct Broker {
     used: Instant,
     /// How long an answer may take.
     patience: Duration,
-    /// Until when the broker lets this client wait, because it has asked too much.
+    /// Until when the broker throttles this client.
     throttled: Option<Instant>,
-    /// When this client should prove once more who it is.
+    /// When this client should authenticate once more.
     renewal: Option<Instant>,
 }
 
@@ -79,8 +79,8 @@ impl Broker {
         }
     }
 
-    /// Proves once more who this client is, if what was proved holds only for some time, which is soon over
-    /// ([KIP-368](https://cwiki.apache.org/confluence/x/_oV4BQ)). Brokers close connections whose time is over.
+    /// Authenticates once more if the session ends soon ([KIP-368](https://cwiki.apache.org/confluence/x/_oV4BQ)). Brokers
+    /// close connections whose session has ended.
     pub(super) fn renew(&mut self, security: &Security) -> Result<(), Error> {
         let due = self.renewal.is_some_and(|renewal| Instant::now() >= renewal) && self.awaited.is_empty();
         match &security.sasl {
@@ -102,7 +102,7 @@ impl Broker {
         self.receive::<R>()
     }
 
-    /// Sends a request whose body is made of pieces.
+    /// Sends a request whose body `body` appends.
     pub(super) fn send<'a, R: Ask>(&mut self, body: impl FnOnce(&mut Pieces<'a>)) -> Result<(), Error> {
         let id = self.next;
         self.next = self.next.wrapping_add(1);
@@ -206,7 +206,7 @@ impl From<String> for SaslError {
     }
 }
 
-/// When to prove once more who this client is, of a session that ends in so many milliseconds; 0: it does not.
+/// When to authenticate once more in a session that ends in so many milliseconds. A session of 0 does not end.
 fn renewal(lifetime: i64) -> Option<Instant> {
     let lifetime = u64::try_from(lifetime).ok().filter(|lifetime| *lifetime > 0)?;
     Instant::now().checked_add(Duration::from_millis(lifetime).mul_f64(SESSION_PART))
@@ -224,7 +224,7 @@ fn broken(address: &str, what: &str, error: io::Error) -> Error {
 #[error("stopped")]
 struct Stopped;
 
-/// Tells whether a wait may go on.
+/// Makes a check that ends a wait with an error when its time is over or the process stops.
 pub(super) fn patience(stop: &Stop, time: Duration) -> impl FnMut() -> io::Result<()> + use<> {
     let (stop, deadline) = (stop.clone(), Instant::now() + time);
     move || {

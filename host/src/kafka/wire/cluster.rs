@@ -18,16 +18,16 @@ use crate::kafka::client::error::{About, Code, Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
 
-/// How long a coordinator is asked the same.
+/// How long a coordinator is asked the same question.
 const ASK: Duration = Duration::from_secs(30);
 
 /// How long topics that were created just now may have no leader.
 const ELECTION: Duration = Duration::from_secs(5);
 
-/// How long what is known of topics is believed.
+/// How long the leaders of topics count as known.
 const BELIEVED: Duration = Duration::from_secs(300);
 
-/// Brokers close connections that were idle for 10 minutes; closed on this side before.
+/// A connection that was idle for so long is made anew. Brokers close theirs after 10 minutes.
 const IDLE: Duration = Duration::from_secs(240);
 
 /// How long waits go on once the process was asked to stop, so that a transaction that has begun can end.
@@ -47,7 +47,7 @@ pub(in crate::kafka) enum Coordinates {
     Group,
 }
 
-/// Connections are apart by what they are for: a broker answers one request of a connection after another.
+/// What a connection is for. Each purpose has its own, because a broker answers the requests of a connection one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Purpose {
     Coordinate,
@@ -92,7 +92,7 @@ impl Cluster {
         })
     }
 
-    /// One that believes to know who leads a topic's partitions.
+    /// A cluster that takes these nodes for the leaders of the topics' partitions.
     #[cfg(test)]
     pub(super) fn with_leaders(topics: &[(&Arc<str>, &[i32])]) -> Cluster {
         let mut cluster = Cluster::new(&Options::new("127.0.0.1:1"), "test", "test").expect("nothing to get wrong");
@@ -105,20 +105,20 @@ impl Cluster {
         &self.stop
     }
 
-    /// Forgets connections and who does what, after something went wrong.
+    /// Forgets connections, leaders and coordinators after something went wrong.
     pub(in crate::kafka) fn forget(&mut self) {
         self.leaders.clear();
         self.coordinators.clear();
         self.connections.clear();
     }
 
-    /// The leaders of a topic's partitions, which were asked for. A negative number means that there is none just now.
+    /// The leaders of a topic's partitions, as far as they were asked for. A negative number means that there is none now.
     pub(super) fn leaders(&self, topic: &str) -> &[i32] {
         self.leaders.get(topic).map_or(&[], Vec::as_slice)
     }
 
-    /// Asks a coordinator until it gives an answer, or an error that is its last word. Every request that is sent this way
-    /// may be sent twice.
+    /// Asks a coordinator until it answers, with success or with an error that asking again would not change. Every request
+    /// that is sent this way may be sent twice.
     pub(in crate::kafka) fn coordinate<R: Ask>(
         &mut self,
         of: Coordinates,
@@ -151,7 +151,7 @@ impl Cluster {
         }
     }
 
-    /// `Ok`, or the error of that number.
+    /// Returns the error of that number, unless the number means success.
     fn check(&self, of: Coordinates, number: i16) -> Result<(), Error> {
         Code::check(number).map_err(|code| {
             code.about(match of {
@@ -218,7 +218,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// The leaders of a topic's partitions, or why they are not known yet.
+    /// Reads the leaders of a topic's partitions, or why they are not known yet.
     fn leaders_of(&mut self, topic: &MetadataResponseTopic) -> Result<Result<Vec<i32>, ResponseError>, Error> {
         use ResponseError::*;
         let fatal = |why: &str| {
@@ -254,7 +254,7 @@ impl Cluster {
             let name = TopicName(StrBytes::from_string(topic.to_string()));
             MetadataRequestTopic::default().with_name(Some(name))
         };
-        // Brokers that create topics by themselves do so when asked.
+        // Brokers that may create topics by themselves do so when they are asked.
         let request = MetadataRequest::default()
             .with_topics(Some(topics.iter().map(named).collect()))
             .with_allow_auto_topic_creation(true);
@@ -265,7 +265,7 @@ impl Cluster {
         Ok(answer)
     }
 
-    /// The connection to a broker of whom it is known where it is.
+    /// The connection to a broker whose address is known.
     pub(super) fn connection(&mut self, purpose: Purpose, node: i32) -> Result<&mut Broker, Error> {
         use std::collections::hash_map::Entry::{Occupied, Vacant};
         let unknown = || Error::Unanswered(format!("nothing is known of broker {node}"));
@@ -298,7 +298,7 @@ impl Cluster {
         if let Some(&key) = open.map(|(key, _)| key) {
             return self.connection(key.0, key.1);
         }
-        // Those to begin with have negative numbers here.
+        // The addresses to begin with get negative numbers.
         let begin = self.options.brokers.split(',').filter_map(parse).zip(1..).map(|(address, at)| (-at, address));
         let missing: Vec<_> = begin.filter(|(node, _)| !self.nodes.contains_key(node)).collect();
         self.nodes.extend(missing);
@@ -319,7 +319,7 @@ fn address(host: &StrBytes, port: i32) -> Result<(String, u16), Error> {
     Ok((host.to_string(), port))
 }
 
-/// `host:port`, perhaps behind a protocol; without a port Kafka's own.
+/// Reads `host:port`, perhaps behind a protocol. Without a port it is Kafka's own, 9092.
 pub(super) fn parse(text: &str) -> Option<(String, u16)> {
     let text = text.trim();
     let text = text.split_once("://").map_or(text, |(_, address)| address);

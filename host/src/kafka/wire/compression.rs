@@ -17,7 +17,7 @@ const SNAPPY_HEADER: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
 /// How batches of records are compressed when they are published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// They are not.
+    /// They are not compressed.
     #[default]
     None,
     /// DEFLATE in gzip's container: understood by every client.
@@ -51,7 +51,7 @@ impl Compression {
         self as i16
     }
 
-    /// The bytes compressed, where that makes them fewer.
+    /// Compresses the bytes, if that makes them fewer.
     pub(super) fn compress(self, bytes: &[u8]) -> Option<Vec<u8>> {
         let compressed = match self {
             Compression::None => return None,
@@ -60,7 +60,7 @@ impl Compression {
             Compression::Lz4 => lz4(bytes),
             Compression::Zstd => zstd::bulk::compress(bytes, zstd::DEFAULT_COMPRESSION_LEVEL),
         };
-        // Nothing but memory can be short when a codec writes to memory.
+        // Writing to memory does not fail.
         compressed.ok().filter(|compressed| compressed.len() < bytes.len())
     }
 }

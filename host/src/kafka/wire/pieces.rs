@@ -1,4 +1,4 @@
-//! Bytes to be sent: some made for it, some lent from where they are.
+//! Bytes to be sent: some are copied, and some are borrowed from where they are.
 
 use std::io::IoSlice;
 use std::ops::Range;
@@ -44,7 +44,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Appends the bytes themselves, unless they are few.
+    /// Appends the bytes by reference, or a copy if they are few.
     pub(super) fn lend(&mut self, bytes: &'a [u8]) {
         if bytes.len() < SMALL {
             return self.put(bytes);

@@ -1,4 +1,4 @@
-//! What a listener speaks, for clients that get no answer: they are told which of their settings does not fit.
+//! Finds out what a listener speaks, so that a client that gets no answer can say which of its settings does not fit.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ const ANSWER: Duration = Duration::from_secs(3);
 #[derive(Debug, PartialEq, Eq)]
 struct Listener {
     tls: bool,
-    /// The mechanisms by which clients may prove who they are, if they have to. `None`: that could not be found out.
+    /// The SASL mechanisms that it knows; empty if clients need not authenticate, `None` if that could not be found out.
     sasl: Option<Vec<String>>,
 }
 
-/// Which setting of this client does not fit the first broker that can be reached, if that is the reason why it gets no
-/// answer. No password is sent. Takes some seconds at most.
+/// Finds out which setting of this client does not fit the first broker that can be reached, if that is why there is no
+/// answer. No password is sent. It takes some seconds at most.
 pub(in crate::kafka) fn mismatch(options: &Options) -> Option<String> {
     let stop = Stop::at_once(options);
     let addresses = options.brokers.split(',').filter_map(parse);
@@ -50,7 +50,7 @@ impl Listener {
         }
     }
 
-    /// The mechanisms of a listener that answers so; `None`: it does not.
+    /// Asks a listener, with TLS or without, for its SASL mechanisms. Returns `None` if it does not answer.
     fn ask(host: &str, port: u16, tls: Option<&Tls>, stop: &Stop) -> Option<Option<Vec<String>>> {
         let stream = Stream::connect(host, port, tls, patience(stop, ANSWER)).ok()?;
         let mut broker = Broker::new(stream, format!("{host}:{port}"), stop, ANSWER);
@@ -59,7 +59,7 @@ impl Listener {
             // A listener that wants a certificate of its clients ends the connection only behind a complete handshake.
             return tls.map(|_| None);
         }
-        // No mechanism has this name: so the listener tells those that it knows.
+        // No mechanism has this name, so the listener answers with those that it knows.
         let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("skysieve"));
         let Ok(answer) = broker.ask(&request) else { return Some(None) };
         Some(match Code::check(answer.error_code) {

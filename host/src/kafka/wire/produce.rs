@@ -14,34 +14,34 @@ use super::records::{self, Stamp};
 use crate::kafka::client::error::{Code, Error};
 use crate::pipeline::{Record, TopicPartition};
 
-/// Bytes of a batch of several records: below what brokers take unless told otherwise (`message.max.bytes`, 1048588).
+/// The largest batch of several records, in bytes. It is below the brokers' default limit (`message.max.bytes`, 1048588).
 const BATCH: usize = 1_000_000;
 
-/// Bytes of a batch's own fields.
+/// The bytes of a batch's own fields.
 const BATCH_HEADER: usize = 61;
 
-/// Bytes of a request with several batches. Brokers hold all of it in memory.
+/// The largest request with several batches, in bytes. Brokers hold all of it in memory.
 const REQUEST: usize = 8 << 20;
 
-/// Bytes of a record, at most: a request beyond `socket.request.max.bytes` (100 MiB) would end the connection.
+/// The largest record, in bytes: a request beyond `socket.request.max.bytes` (100 MiB) would end the connection.
 const LARGEST: usize = 64 << 20;
 
 /// How long a leader may wait for its followers, in milliseconds.
 const ACKNOWLEDGED_IN: i32 = 25_000;
 
-/// All replicas that are in sync have it.
+/// A record is acknowledged once all replicas that are in sync have it.
 const ALL: i16 = -1;
 
-/// A record to be sent, by itself or with others of its kind of compression.
+/// A record to be sent, by itself or in a batch with others that are compressed alike.
 pub(in crate::kafka) struct Parcel<'a> {
     pub(in crate::kafka) record: &'a Record,
     pub(in crate::kafka) alone: bool,
     pub(in crate::kafka) compression: Compression,
 }
 
-/// Who sends: what brokers know the records by, so that none is appended twice.
+/// The producer's identity and counts, by which brokers make sure that no record is appended twice.
 pub(in crate::kafka) struct Producer {
-    /// One of the host's two.
+    /// One of the host's two transactional ids.
     pub(in crate::kafka) transactional_id: String,
     pub(in crate::kafka) id: i64,
     pub(in crate::kafka) epoch: i16,
@@ -49,24 +49,24 @@ pub(in crate::kafka) struct Producer {
     pub(in crate::kafka) sequences: HashMap<TopicPartition, i32>,
 }
 
-/// Records of one partition that go together. `parcels`: which.
+/// Records of one partition that are sent together; `parcels` has their numbers.
 struct Batch {
     partition: TopicPartition,
     parcels: Vec<usize>,
-    /// Before compression.
+    /// The size before compression.
     bytes: usize,
     compression: Compression,
 }
 
-/// Which records go where.
+/// Which records go to which partition, and in which batch.
 #[derive(Default)]
 pub(in crate::kafka) struct Plan {
     batches: Vec<Batch>,
-    /// Those that no broker can be sent.
+    /// Records that are too large for any request.
     too_large: Vec<usize>,
 }
 
-/// What the leaders said: parcels that were not appended, in order.
+/// The parcels that were not appended, in order, and why.
 pub(in crate::kafka) type Produced = Vec<(usize, ResponseError)>;
 
 /// Chooses partitions and puts records together.
@@ -106,7 +106,7 @@ pub(in crate::kafka) fn plan(cluster: &mut Cluster, parcels: &[Parcel<'_>]) -> R
 }
 
 impl Plan {
-    /// Records that no broker can be sent.
+    /// Records that are too large for any request.
     #[cfg(test)]
     pub(super) fn too_large(&self) -> &[usize] {
         &self.too_large
@@ -160,7 +160,7 @@ pub(in crate::kafka) struct Sent<'a> {
 }
 
 impl Producer {
-    /// One that the coordinator has not given an id yet.
+    /// A producer that has no id from the coordinator yet.
     pub(in crate::kafka) fn new(transactional_id: &str) -> Producer {
         Producer { transactional_id: transactional_id.to_owned(), id: -1, epoch: -1, sequences: HashMap::new() }
     }
@@ -180,7 +180,7 @@ impl Producer {
         Ok(Sent { requests, too_large: &plan.too_large })
     }
 
-    /// The bodies of all requests, and who is sent them.
+    /// The bodies of all requests, and the leaders that they are for.
     #[cfg(test)]
     pub(super) fn bodies(
         &mut self,
@@ -228,7 +228,7 @@ impl Producer {
 }
 
 impl Sent<'_> {
-    /// Waits for the answers: the parcels that were not appended.
+    /// Waits for the answers, and returns the parcels that were not appended.
     pub(in crate::kafka) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Error> {
         let mut failed = Vec::new();
         for (leader, batches) in &self.requests {
@@ -245,7 +245,7 @@ impl Sent<'_> {
     }
 }
 
-/// What became of a partition's batch. A partition that the answer does not name was not appended to, as far as is known.
+/// What became of a partition's batch. If the answer does not name the partition, the batch counts as not appended.
 fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<(), ResponseError> {
     let of_topic = answer.responses.iter().filter(|topic| **topic.name == *partition.topic);
     let mut of_partition = of_topic.flat_map(|topic| &topic.partition_responses);
@@ -254,7 +254,7 @@ fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<(), R
     Code::check(told.error_code).map_err(|Code(code)| code)
 }
 
-/// A string behind its length.
+/// Appends a string behind its length.
 fn put_text(pieces: &mut Pieces<'_>, text: &str) {
     // Names of topics and hosts are shorter, or no broker takes them.
     let bytes = &text.as_bytes()[..text.len().min(i16::MAX as usize)];

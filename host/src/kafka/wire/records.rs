@@ -7,7 +7,7 @@ use crate::pipeline::Record;
 /// The batch is part of a transaction.
 const TRANSACTIONAL: i16 = 1 << 4;
 
-/// What a batch says of itself beside its records.
+/// What a batch's header says of its producer and its time.
 pub(super) struct Stamp {
     /// The producer's id and epoch.
     pub(super) producer: (i64, i16),
@@ -17,9 +17,9 @@ pub(super) struct Stamp {
     pub(super) time: i64,
 }
 
-/// Bytes that a record takes in a batch, at most.
+/// The most bytes that a record may take in a batch.
 pub(super) fn size(record: &Record) -> usize {
-    // Of its place in the batch nothing is known yet.
+    // The record's place in the batch is not known yet.
     let body = body_len(record, i64::from(i32::MAX));
     body + varint_len(body as i64)
 }
@@ -100,7 +100,7 @@ fn encode_record<'a>(pieces: &mut Pieces<'a>, record: &'a Record, at: i64) {
     }
 }
 
-/// Bytes of a record behind its length.
+/// The bytes of a record behind its length.
 fn body_len(record: &Record, at: i64) -> usize {
     let counted = |bytes: usize| varint_len(bytes as i64) + bytes;
     // A null takes one byte, as an empty one would.

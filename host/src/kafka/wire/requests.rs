@@ -11,14 +11,13 @@ use super::shape::Shape::{self, Array, Bytes, CompactArray, CompactText, Fixed, 
 
 /// A request that is sent in one version.
 pub(in crate::kafka) trait Ask: Request {
-    /// Which.
+    /// The version.
     const VERSION: i16;
     /// Its name in Kafka's documentation.
     const NAME: &str;
     /// The fields of its answer.
     const ANSWER: &[Shape];
-    /// How long the broker will leave this client's next request unanswered, because it has asked too much (quotas), in
-    /// milliseconds.
+    /// How long the broker will throttle this client (quotas), in milliseconds.
     fn throttle(answer: &Self::Response) -> i32;
 }
 

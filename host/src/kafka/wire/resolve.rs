@@ -1,4 +1,4 @@
-//! Addresses of names, for which nobody waits long.
+//! Looks up the addresses of a name, with a short wait.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::kafka::client::backoff::TICK;
 
-/// How long a name server may take. The system's own patience is 10 s and more a name.
+/// How long a name server may take. The system would wait 10 s and more for a name.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The addresses of a name. `wait` is asked from time to time, and ends the wait with an error.
+/// Looks up the addresses of a name. `wait` is called from time to time, and may end the wait with an error.
 pub(super) fn resolve(host: &str, port: u16, wait: impl FnMut() -> io::Result<()>) -> io::Result<Vec<SocketAddr>> {
     let name = (host.to_owned(), port);
     within(PATIENCE, wait, move || name.to_socket_addrs().map(Iterator::collect))

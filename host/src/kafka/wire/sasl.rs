@@ -1,4 +1,4 @@
-//! Proving to a broker who this client is: PLAIN (RFC 4616) and SCRAM (RFC 5802).
+//! Authentication with a broker: PLAIN (RFC 4616) and SCRAM (RFC 5802).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -10,8 +10,8 @@ use openssl::sign::Signer;
 
 use super::security::{Credentials, Mechanism};
 
-/// How many rounds of hashing a server may ask for. Fewer would make it cheap for whoever listens to guess the password
-/// (RFC 7677, section 4), and more cost over a second.
+/// How many rounds of hashing a server may ask for. Fewer would make it cheap for an eavesdropper to guess the password
+/// (RFC 7677, section 4), and more would take over a second.
 const ROUNDS: std::ops::RangeInclusive<usize> = 4096..=1 << 20;
 
 /// Sends a message and waits for the answer.
@@ -33,8 +33,8 @@ impl Mechanism {
     }
 }
 
-/// Goes through the mechanism. Ends without an error when the broker is content, and has shown that it knows the
-/// password too where the mechanism provides for that.
+/// Goes through the mechanism's exchange. Succeeds if the broker accepts this client and, where the mechanism provides for
+/// it, has shown that it knows the password too.
 pub(super) fn authenticate<E: Exchange>(broker: &mut E, who: &Credentials) -> Result<(), E::Error> {
     let digest = match who.mechanism {
         Mechanism::Plain => {

@@ -39,7 +39,7 @@ pub(super) enum Mechanism {
     ScramSha512,
 }
 
-/// Properties that are understood here, of those about security.
+/// The properties about security that are understood here.
 const KNOWN: [&str; 15] = [
     "sasl.mechanism",
     "sasl.mechanisms",
@@ -59,7 +59,7 @@ const KNOWN: [&str; 15] = [
 ];
 
 impl Options {
-    /// Checks the overrides for a host, which publishes by means of its own: it knows fewer ways to prove who it is.
+    /// Checks the overrides for a host, which publishes without librdkafka and knows fewer SASL mechanisms.
     ///
     /// # Errors
     /// As [`Options::check`]'s.
@@ -74,7 +74,7 @@ impl Options {
 }
 
 impl Security {
-    /// As the overrides say.
+    /// Reads the overrides.
     pub(in crate::kafka) fn of(options: &Options) -> Result<Security, Error> {
         let protocol = options.property(&["security.protocol"]).unwrap_or("plaintext").to_ascii_lowercase();
         let (tls, sasl) = match &*protocol {
@@ -112,7 +112,7 @@ impl Credentials {
 }
 
 impl Tls {
-    /// TLS with whoever answers: to find out whether a listener speaks it, not to tell it anything.
+    /// TLS without a check of certificates, only to find out whether a listener speaks it: nothing secret is sent.
     pub(super) fn unchecked() -> Option<Tls> {
         let mut builder = SslConnector::builder(SslMethod::tls_client()).ok()?;
         builder.set_verify(SslVerifyMode::NONE);
@@ -173,7 +173,7 @@ fn identify(builder: &mut SslConnectorBuilder, options: &Options) -> Result<(), 
         if let (Some(certificate), Some(key)) = (parsed.cert, parsed.pkey) {
             builder.set_certificate(&certificate).map_err(|error| failed(name, &error))?;
             set_key(builder, &key, name)?;
-            // Brokers may know nothing but the authority at the chain's end.
+            // Brokers may know only the authority at the end of the chain.
             for more in parsed.ca.into_iter().flatten() {
                 builder.add_extra_chain_cert(more).map_err(|error| failed(name, &error))?;
             }
@@ -186,7 +186,7 @@ fn set_key(builder: &mut SslConnectorBuilder, key: &PKey<Private>, name: &str) -
     builder.set_private_key(key).map_err(|error| failed(name, &error))
 }
 
-/// What stands in a file or in a property itself, if either is given.
+/// Reads what is in a file or in the property itself, if either is given.
 fn text(options: &Options, location: &str, inline: &str) -> Result<Option<Vec<u8>>, Error> {
     if let Some(pem) = options.property(&[inline]) {
         return Ok(Some(pem.as_bytes().to_vec()));

@@ -20,7 +20,8 @@ pub(in crate::kafka) enum Shape {
     Tags,
 }
 
-/// Whether there are as many bytes as the lengths in them say. Bytes behind the last field are let pass, as decoders do.
+/// Whether there are as many bytes as the lengths in them say. Further bytes behind the last field are ignored, as decoders
+/// do.
 pub(super) fn fits(bytes: &[u8], shape: &[Shape]) -> bool {
     let mut rest = bytes;
     walk(&mut rest, shape).is_some()
@@ -62,7 +63,7 @@ fn walk(rest: &mut &[u8], shape: &[Shape]) -> Option<()> {
     Some(())
 }
 
-/// Every element has at least a byte: a count that lies ends with the bytes.
+/// Every element has at least one byte, so a count that is too large ends when the bytes do.
 fn elements(rest: &mut &[u8], count: usize, element: &[Shape]) -> Option<()> {
     (0..count).try_for_each(|_| walk(rest, element))
 }

@@ -66,7 +66,7 @@ impl Stream {
         }
     }
 
-    /// Writes all pieces. `wait` is asked whenever that makes no progress, and ends it with an error.
+    /// Writes all pieces. `wait` is called whenever that makes no progress, and may end it with an error.
     pub(super) fn write(&mut self, pieces: &Pieces<'_>, mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         let mut slices = pieces.slices();
         let mut rest = &mut slices[..];
@@ -84,7 +84,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Fills the buffer. `wait` is asked before each part, too: what comes byte by byte shall end.
+    /// Fills the buffer. `wait` is called before each part, too, so that an answer that comes byte by byte does not last for
+    /// ever.
     pub(super) fn read(&mut self, mut rest: &mut [u8], mut wait: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         while !rest.is_empty() {
             let read = match self {
@@ -104,7 +105,7 @@ impl Stream {
     }
 }
 
-/// Not an error: nothing came, or went, within a tick.
+/// Lets those errors pass which say that nothing came or went within a tick.
 fn pass(error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(()),

@@ -11,7 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::cluster::Cluster;
 use crate::kafka::client::error::Error;
 
-/// What is before the id in the metadata of a committed offset.
+/// The text before the id in the metadata of a committed offset.
 const PREFIX: &str = "topic-id=";
 
 /// A topic's id.
@@ -19,12 +19,12 @@ const PREFIX: &str = "topic-id=";
 pub(in crate::kafka) struct TopicId(u128);
 
 impl TopicId {
-    /// The id in the metadata of a committed offset, if this host wrote it there.
+    /// Reads the id from the metadata of a committed offset, if a host wrote it there.
     pub(in crate::kafka) fn parse(metadata: &str) -> Option<TopicId> {
         u128::from_str_radix(metadata.strip_prefix(PREFIX)?, 16).ok().map(TopicId)
     }
 
-    /// What is written beside a committed offset.
+    /// The metadata that is written beside a committed offset.
     pub(in crate::kafka) fn metadata(self) -> String {
         format!("{PREFIX}{self}")
     }
@@ -37,7 +37,7 @@ impl fmt::Display for TopicId {
 }
 
 impl Cluster {
-    /// The ids of those topics that are there. Asks one broker once.
+    /// Asks one broker once for the ids of those topics that exist.
     ///
     /// # Errors
     /// [`Error`] when none answers; connections are then made anew.
@@ -52,7 +52,7 @@ impl Cluster {
         let mut ids = HashMap::new();
         for described in answer.topics.iter().filter(|described| described.error_code == 0) {
             let name = described.name.as_ref().map_or("", |name| name);
-            // Brokers that don't know ids say that it is 0.
+            // Brokers that know no ids answer with 0.
             if let Some(topic) = topics.iter().find(|topic| ***topic == *name)
                 && !described.topic_id.is_nil()
             {

@@ -11,12 +11,12 @@ use super::Error;
 pub(in crate::kafka) struct Code(pub(in crate::kafka) ResponseError);
 
 impl Code {
-    /// `Ok`, or the error of that number.
+    /// Returns the error of that number, unless the number means success.
     pub(in crate::kafka) fn check(number: i16) -> Result<(), Code> {
         ResponseError::try_from_code(number).map_or(Ok(()), |code| Err(Code(code)))
     }
 
-    /// The error with what the request was about.
+    /// Makes an error that says what the request was about.
     pub(in crate::kafka) fn about(self, about: About) -> Error {
         Error::Answer { about, code: self.0 }
     }
@@ -41,7 +41,7 @@ pub enum About {
     Broker(String),
 }
 
-/// As an error's message begins.
+/// Written as the beginning of an error's message.
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,7 +54,7 @@ impl fmt::Display for About {
 }
 
 impl About {
-    /// What to do about an error, behind a semicolon; nothing where that is not known.
+    /// What the user can do about an error, behind a semicolon; empty if that is not known.
     pub(super) fn advice(&self, code: ResponseError) -> &'static str {
         use ResponseError::*;
         match (code, self) {

@@ -13,7 +13,7 @@ pub(in crate::kafka) enum Remedy<'a> {
     Shrink(&'a [usize]),
     /// Make the producer anew, and find out whether its last transaction was committed.
     Renew,
-    /// Give up: it would be the same again. [`Error::Fenced`] is among these.
+    /// Give up, because trying again would end the same. [`Error::Fenced`] is among these.
     GiveUp,
 }
 
@@ -53,13 +53,13 @@ impl Error {
         }
     }
 
-    /// Whether it may pass by itself.
+    /// Whether the trouble may pass by itself, so that it makes sense to ask again.
     pub(in crate::kafka) fn may_pass(&self) -> bool {
         self.remedy() == Remedy::Retry
     }
 }
 
-/// What to do about a broker's answer, whatever was asked.
+/// What to do about an error that a broker answered with.
 fn of_answer(code: ResponseError) -> Remedy<'static> {
     use ResponseError::*;
     match code {

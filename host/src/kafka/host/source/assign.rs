@@ -20,8 +20,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const LOOK_FOR: Duration = Duration::from_millis(500);
 
 impl KafkaSource {
-    /// Begins to read. Nobody else may be about to commit for the group. `expected`: the host has published before, so that
-    /// there must be offsets.
+    /// Begins to read. Nobody else may be about to commit for the group. `expected` says that the host has published before,
+    /// so that there must be committed offsets.
     ///
     /// # Errors
     /// [`Error::NoTopic`], [`Error::LostOffset`], [`Error::NoOffsets`]; [`Error`] when the brokers don't answer.
@@ -42,7 +42,7 @@ impl KafkaSource {
         self.assign(partitions, &committed, from)
     }
 
-    /// Begins to read partitions, of which the group has committed `committed`.
+    /// Begins to read partitions, for which the group has committed `committed`.
     pub(super) fn assign(
         &mut self,
         partitions: Vec<TopicPartition>,
@@ -63,7 +63,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Where to begin in each partition: as librdkafka is told, and which offset that is.
+    /// Where to begin in each partition: what librdkafka is told, and the offset that this means.
     fn offsets(
         &self,
         partitions: &[TopicPartition],
@@ -78,7 +78,7 @@ impl KafkaSource {
             let times = start::at_time(&self.consumer, partitions, milliseconds, &self.options)?;
             let of = |(time, range): (Offset, &Range)| match time {
                 Offset::Offset(offset) => (time, offset),
-                // What comes from now on: it is younger.
+                // Every message is older: those that come from now on are read.
                 _ => (Offset::Offset(range.end), range.end),
             };
             return Ok(times.into_iter().zip(&ranges).map(of).collect());
@@ -100,7 +100,7 @@ impl KafkaSource {
                     };
                     at(look.last(partition, (range.oldest, range.end), count)?)
                 }
-                // Not by its number: the oldest message may be deleted just now.
+                // Not by the offset's number: the oldest message may be deleted at any moment.
                 (StartAt::Committed | StartAt::Earliest | StartAt::Time(_), _) => (Offset::Beginning, range.oldest),
             };
             offsets.push(begin);
@@ -108,7 +108,7 @@ impl KafkaSource {
         Ok(offsets)
     }
 
-    /// The topics of which offsets are committed that are of an earlier topic of that name.
+    /// The topics whose committed offsets are of an earlier topic of the same name.
     fn recreated(&self, partitions: &[TopicPartition], committed: &[Option<Committed>]) -> HashSet<Arc<str>> {
         let mut recreated = HashSet::new();
         for (TopicPartition { topic, .. }, committed) in partitions.iter().zip(committed) {
@@ -123,7 +123,7 @@ impl KafkaSource {
         recreated
     }
 
-    /// The offset, if it is in the partition; else where to go on, if that is wanted.
+    /// Returns the offset if it is in the partition; else the oldest one if the user wants to go on there.
     pub(super) fn still_there(&self, partition: &TopicPartition, offset: i64, range: Range) -> Result<i64, Error> {
         let Range { oldest, end } = range;
         if (oldest..=end).contains(&offset) {
@@ -147,7 +147,7 @@ impl KafkaSource {
         }
         self.looked = Instant::now();
         self.compare_ids()?;
-        // Brokers that don't answer are reported elsewhere.
+        // Brokers that don't answer are reported by the connection.
         let Ok(mut found) = partitions::partitions(&self.consumer, &self.topics, LOOK_FOR) else { return Ok(()) };
         if self.topics.iter().all(|topic| found.iter().any(|partition| partition.topic == *topic)) {
             self.absent = None;
@@ -171,10 +171,10 @@ impl KafkaSource {
     }
 }
 
-/// What tests have happen that takes its time.
+/// For tests: brings about what takes long in earnest.
 #[cfg(test)]
 impl KafkaSource {
-    /// Reads a partition no more, as if it were not there yet.
+    /// Stops to read a partition, as if it did not exist yet.
     pub(in crate::kafka::host) fn forget(&mut self, partition: &TopicPartition) -> bool {
         let mut list = TopicPartitionList::new();
         list.add_partition(&partition.topic, partition.partition);

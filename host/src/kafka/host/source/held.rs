@@ -1,4 +1,4 @@
-//! Messages where librdkafka has them: packets are not copied.
+//! Messages that stay in librdkafka's memory, so that packets are not copied.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::kafka::client::partitions::intern;
 use crate::pipeline::Message;
 
 self_cell::self_cell!(
-    /// A message where librdkafka has it, with the consumer that it is of. It keeps the broker's answer in memory that it
-    /// came in, some megabytes with others: those of a batch are neighbours.
+    /// A message in librdkafka's memory, with the consumer that it came from. It keeps the whole answer of the broker in
+    /// memory, which is some megabytes; the messages of a batch mostly share one.
     pub(super) struct Held {
         owner: Arc<Client>,
         #[covariant]

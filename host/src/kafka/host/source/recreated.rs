@@ -21,12 +21,12 @@ use crate::pipeline::{Position, TopicPartition};
 /// are of one topic.
 const GAP: Duration = Duration::from_millis(200);
 
-/// Partitions to read anew, once all that was read of their topic is committed: what is on its way has offsets that are not
-/// to be mixed with the new ones.
+/// Partitions to read anew once all that was read of their topic is committed: messages that are still on their way have
+/// offsets that must not be mixed with the new ones.
 pub(super) struct Restart {
     pub topic: Arc<str>,
     id: Option<TopicId>,
-    /// Some of its partitions, and where to begin there; none: all, at the beginning.
+    /// Some of its partitions, and where to begin in them. If empty, all are read from the beginning.
     partitions: Vec<(TopicPartition, i64)>,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Doubt {
 }
 
 impl KafkaSource {
-    /// The topics' ids, at the start.
+    /// Waits for the topics' ids, at the start.
     pub(super) fn await_ids(&mut self) -> Result<HashMap<Arc<str>, TopicId>, Error> {
         let deadline = Instant::now() + self.options.patience;
         let mut backoff = Backoff::new(&self.options);
@@ -55,8 +55,8 @@ impl KafkaSource {
         }
     }
 
-    /// Whether the topic, of which a message has come, is still the same. Asked for after a gap, in which it may have been
-    /// created anew: librdkafka then reads on at the old offset, wherever that is in the new topic.
+    /// Whether the topic of a message that has come is still the one that is read. The brokers are asked after each gap, in
+    /// which the topic may have been created anew: librdkafka would read on at the old offset in the new topic.
     pub(super) fn doubt(&mut self, topic: &Arc<str>) -> Result<Doubt, Error> {
         let recent = self.seen.get(topic).is_some_and(|seen| seen.elapsed() < GAP);
         if !recent && self.watch.topic_id(topic).is_some() {
@@ -71,7 +71,7 @@ impl KafkaSource {
         Ok(Doubt::None)
     }
 
-    /// Compares the topics' ids with those that are read. Whether a broker has answered.
+    /// Compares the topics' ids with those that are read. Returns whether a broker has answered.
     pub(super) fn compare_ids(&mut self) -> Result<bool, Error> {
         let ids = match self.cluster.topic_ids(&self.topics) {
             Ok(ids) => ids,
@@ -92,7 +92,7 @@ impl KafkaSource {
         Ok(true)
     }
 
-    /// Looks for partitions that are read where nothing is, and has them read from elsewhere if that is wanted.
+    /// Looks for partitions that don't have the offset to be read next, and begins elsewhere in them if the user wants that.
     pub(super) fn compare_offsets(&mut self) -> Result<(), Error> {
         if !self.compare_ids()? || !self.restarts.is_empty() {
             return Ok(());
@@ -130,7 +130,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    /// Reads anew what is to be, as soon as that can be. Whether nothing is left to wait for.
+    /// Begins the pending restarts that can begin. Returns whether none is left.
     pub(super) fn begin_anew(&mut self) -> Result<bool, Error> {
         while let Some(restart) = self.restarts.pop() {
             if !self.try_begin(&restart)? {

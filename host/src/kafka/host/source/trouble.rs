@@ -8,11 +8,12 @@ use super::KafkaSource;
 use crate::kafka::client::error::Error;
 use crate::pipeline::Position;
 
-/// A partition that does not get on for so long after such an error is the one that can't be read: librdkafka does not say.
+/// A partition that makes no progress for so long after such an error is taken for the one that can't be read, because
+/// librdkafka does not say which it is.
 const STUCK: Duration = Duration::from_secs(1);
 
 impl KafkaSource {
-    /// Sorts an error that the consumer met: those that time may heal are waited out.
+    /// Sorts an error of the consumer: one that may pass by itself is waited out.
     pub(super) fn failed(&mut self, error: &KafkaError) -> Result<(), Error> {
         use RDKafkaErrorCode::*;
         if let KafkaError::MessageConsumptionFatal(code) = error {
@@ -53,7 +54,7 @@ impl KafkaSource {
         }
     }
 
-    /// Says where messages are that can't be read. The other partitions are read on.
+    /// Reports where messages can't be read. Reading goes on in the other partitions.
     fn unreadable(&mut self, why: &str) {
         let lags = self.watch.lags();
         let known = self.known.iter().filter_map(|partition| {
@@ -85,7 +86,7 @@ impl KafkaSource {
         )));
     }
 
-    /// Messages have come: perhaps of the partition that could not be read.
+    /// Messages have come, perhaps of the partition that could not be read.
     pub(super) fn readable(&mut self) {
         let Some((_, stuck)) = &mut self.unreadable else { return };
         let watch = &self.watch;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Entry, Watch};
 use crate::kafka::client::statistics::{PartitionStatistics, Statistics};
 
-/// A transaction that is open for so long is worth a word: a batch's takes a second.
+/// A transaction that is open for so long is reported. Those of a host take a second.
 const LONG: Duration = Duration::from_secs(10);
 
 impl Watch {
@@ -42,7 +42,7 @@ impl Watch {
         }
     }
 
-    /// A word about a partition behind a transaction that has been open for long.
+    /// Describes a partition in which a transaction has been open for long, if there is one.
     pub(super) fn open_transaction(&self) -> Option<String> {
         let topics = self.0.topics.lock();
         let mut entries = topics.iter().flat_map(|(topic, of)| of.partitions.iter().map(move |of| (topic, of)));
