@@ -5,6 +5,7 @@
 //! a survey are written: LSST's in [`lsst`], ZTF's in [`ztf`].
 
 mod band;
+mod config;
 #[cfg(test)]
 mod decoded;
 mod encode;
@@ -15,16 +16,20 @@ mod lightcurve;
 mod lsst;
 mod object;
 mod packet;
+mod plan;
 mod random;
 mod schedule;
 mod sky;
 mod solar;
+mod survey;
 mod telescope;
 mod visit;
 mod ztf;
 
 pub use band::Band;
+pub use config::Config;
 pub use object::Population;
 pub use packet::Framing;
 pub use schedule::Exposure;
-pub use visit::{Config, SimulatedAlert, SimulatedVisit, Simulator, Survey};
+pub use survey::Survey;
+pub use visit::{SimulatedAlert, SimulatedVisit, Simulator};

@@ -8,4 +8,19 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub use alert::{InVisit, MOST_ALERTS, SCHEMA, Writer};
+use std::sync::Arc;
+
+use super::packet::Framing;
+use super::plan::SimulatedSurvey;
+use super::telescope;
+use alert::{MOST_ALERTS, SCHEMA, Writer};
+
+/// The survey.
+pub static SURVEY: SimulatedSurvey = SimulatedSurvey {
+    schema: SCHEMA,
+    schema_id: 1101,
+    framing: Framing::Confluent,
+    most_alerts: MOST_ALERTS,
+    telescope: &telescope::LSST,
+    writer: || Arc::new(Writer::new()),
+};

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::super::encode::{Record, array, fields, long, optional, record};
 use super::super::history::{History, Statistics};
 use super::super::object::{Measurement, Object, Population};
+use super::super::plan::{Plan, SurveyWriter, VisitWriter};
 use super::super::schedule::Exposure;
-use super::super::visit::{Plan, VisitWriter};
 use super::dia_object::{DiaObject, dia_object};
 use super::source::{Forced, Ids, Source, dia_source, forced_source, plain_source};
 use super::sso::{Asteroid, orbit, ss_source};
@@ -50,7 +50,7 @@ pub struct Writer {
 }
 
 /// Writes the alerts of one visit.
-pub struct InVisit {
+struct InVisit {
     writer: Arc<Writer>,
     stamps: Stamps,
 }
@@ -86,10 +86,9 @@ impl Writer {
     }
 }
 
-impl InVisit {
-    /// Returns a writer for the alerts of `exposure`.
-    pub fn new(writer: Arc<Writer>, exposure: &Exposure) -> InVisit {
-        InVisit { writer, stamps: Stamps::new(exposure) }
+impl SurveyWriter for Writer {
+    fn visit(self: Arc<Self>, exposure: &Exposure) -> Arc<dyn VisitWriter> {
+        Arc::new(InVisit { writer: self, stamps: Stamps::new(exposure) })
     }
 }
 
@@ -146,7 +145,7 @@ impl Writer {
 
 impl<'a> Alert<'a> {
     fn new(plan: &'a Plan, stamps: &'a Stamps, index: i64, object: &'a Object, measurement: Measurement) -> Alert<'a> {
-        let (exposure, config, gaussians) = (&plan.exposure, &plan.shared.config, &plan.shared.gaussians);
+        let (exposure, config, gaussians) = (&plan.exposure, &plan.config, &plan.gaussians);
         let asteroid = object
             .asteroid_number(config.seed, exposure, index)
             .map(|number| Asteroid::new(object, exposure, number, measurement.flux));
@@ -170,7 +169,7 @@ impl<'a> Alert<'a> {
             let exposure = &self.plan.earlier[then];
             let object = Some(object_id(exposure, self.index, self.object));
             let ids = Ids { source: source_id(exposure, self.index, self.object), object, asteroid: None };
-            Source::new(ids, self.object, exposure, measurement, &self.plan.shared.gaussians)
+            Source::new(ids, self.object, exposure, measurement, &self.plan.gaussians)
         })
     }
 

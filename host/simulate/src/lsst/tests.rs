@@ -129,7 +129,7 @@ fn fluxes_follow_the_light_curve() {
     let (mut points, mut squares) = (0.0, 0.0);
     for index in 0..300 {
         let plan = visit.plan();
-        let (object, _) = Object::detected(7, &plan.exposure, index, &plan.shared.gaussians);
+        let (object, _) = Object::detected(7, &plan.exposure, index, &plan.gaussians);
         let value = decode(&visit.alert(index as usize));
         for then in list(&value, "prvDiaForcedSources") {
             let exposure = plan.earlier.iter().find(|exposure| exposure.number == long(then, "visit")).unwrap();

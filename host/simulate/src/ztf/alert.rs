@@ -1,19 +1,21 @@
 //! The whole alert.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
 
 use super::super::encode::{Record, array, bytes, fields, long, optional, record};
 use super::super::lightcurve::Curve;
 use super::super::object::{Measurement, Object, Population};
-use super::super::random::{Gaussians, Random};
-use super::super::visit::{Plan, VisitWriter};
+use super::super::plan::{Plan, SurveyWriter, VisitWriter};
+use super::super::random::Random;
+use super::super::schedule::Exposure;
 use super::candidate::{Asteroid, Candidate, candidate, previous};
 use super::catalogue::Catalogue;
 use super::detection::Detection;
 use super::forced::{Epoch, forced, limit};
 use super::frame::Frame;
-use super::gzip::Coder;
-use super::stamp::{Cutout, Cutouts, coders};
+use super::stamp::{Cutout, Cutouts};
 use skysieve_survey::Visit;
 
 /// The schema, version 4.02.
@@ -42,7 +44,6 @@ pub struct Writer {
     previous: Record<Detection>,
     limit: Record<Epoch>,
     forced: Record<Epoch>,
-    coders: [Coder; 3],
 }
 
 /// Everything that is in an alert.
@@ -58,7 +59,7 @@ struct Alert<'a> {
 
 impl Writer {
     /// Returns a writer for the built-in schema.
-    pub fn new(gaussians: &Gaussians) -> Writer {
+    pub fn new() -> Writer {
         let schema: Json = serde_json::from_str(SCHEMA).expect("the built-in schema is JSON");
         Writer {
             parts: fields(&schema).iter().map(part).collect(),
@@ -66,7 +67,6 @@ impl Writer {
             previous: Record::new(record(&schema, "prv_candidates"), previous),
             limit: Record::new(record(&schema, "prv_candidates"), limit),
             forced: Record::new(record(&schema, "fp_hists"), forced),
-            coders: coders(gaussians),
         }
     }
 
@@ -90,9 +90,15 @@ impl Writer {
             Part::Cutout(which) => optional(out, alert.cutouts.as_ref(), |out, cutouts| {
                 let detection = &alert.candidate.detection;
                 bytes(out, which.file(detection.id, &detection.frame).as_bytes());
-                bytes(out, &cutouts.file(which, &self.coders));
+                bytes(out, &cutouts.file(which));
             }),
         }
+    }
+}
+
+impl SurveyWriter for Writer {
+    fn visit(self: Arc<Self>, _: &Exposure) -> Arc<dyn VisitWriter> {
+        self
     }
 }
 
@@ -117,7 +123,7 @@ impl VisitWriter for Writer {
 
 impl<'a> Alert<'a> {
     fn new(plan: &'a Plan, index: i64, object: &'a Object, measurement: Measurement) -> Alert<'a> {
-        let (exposure, config, gaussians) = (&plan.exposure, &plan.shared.config, &plan.shared.gaussians);
+        let (exposure, config, gaussians) = (&plan.exposure, &plan.config, &plan.gaussians);
         let frame = Frame::new(exposure, object);
         let before = before(object);
         let before = before.as_ref().unwrap_or(object);
@@ -145,7 +151,7 @@ impl<'a> Alert<'a> {
     /// The source as it was found on an earlier image.
     fn found(&self, epoch: &Epoch) -> Option<Detection> {
         let Epoch { frame, measurement, .. } = epoch;
-        let gaussians = &self.plan.shared.gaussians;
+        let gaussians = &self.plan.gaussians;
         measurement.detected().then(|| Detection::new(frame.clone(), self.index, self.object, *measurement, gaussians))
     }
 

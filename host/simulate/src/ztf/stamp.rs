@@ -1,12 +1,16 @@
 //! Cutouts: gzipped FITS images of 63 × 63 pixels.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::super::fits;
 use super::super::image::Image;
 use super::super::object::{Measurement, Object};
-use super::super::random::{Gaussians, Random};
+use super::super::random::Gaussians;
 use super::super::sky::Place;
 use super::frame::{Frame, GAIN};
-use super::gzip::Coder;
 
 /// The number of pixels on a cutout's side.
 const SIDE: usize = 63;
@@ -76,27 +80,22 @@ impl Cutouts {
     }
 
     /// Returns one of the cutouts as a file.
-    pub fn file(&self, which: Cutout, coders: &[Coder; 3]) -> Vec<u8> {
+    pub fn file(&self, which: Cutout) -> Vec<u8> {
         let (image, sky) = match which {
             Cutout::Science => (&self.science, self.sky),
             Cutout::Template => (&self.template, REFERENCE_SKY as f32 * self.sky),
             Cutout::Difference => (&self.difference, 0.0),
         };
-        coders[which as usize].encode(image.0.iter().map(|pixel| pixel + sky))
+        let mut plain = Vec::new();
+        fits::primary(&mut plain, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));
+        let pixels: Vec<f32> = image.0.iter().map(|pixel| pixel + sky).collect();
+        fits::pixels(&mut plain, &pixels);
+        gzip(&plain)
     }
 }
 
-/// Makes the coders for the three cutouts.
-pub fn coders(gaussians: &Gaussians) -> [Coder; 3] {
-    // The darkest and the brightest sky, and the noise, that occur in visits.
-    let looks = [(100.0, 320.0, 10.0), (70.0, 220.0, 3.0), (0.0, 0.0, 10.0)];
-    let mut head = Vec::new();
-    fits::primary(&mut head, [SIDE; 2], |cards| cards.text("BUNIT", "DN"));
-    let pixels = SIDE * SIDE * 4;
-    let tail = vec![0; pixels.next_multiple_of(fits::BLOCK) - pixels];
-    let mut random = Random::new(&[SIDE as i64]);
-    looks.map(|(darkest, brightest, noise)| {
-        let mut pixel = || random.between(darkest, brightest) + noise * gaussians.one(&mut random);
-        Coder::new(&head, &tail, (0..20_000).map(|_| pixel() as f32))
-    })
+/// Noise hardly repeats itself, so looking long for repetitions would cost time and save nothing.
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(Cutouts::FILE), Compression::fast());
+    encoder.write_all(plain).and_then(|()| encoder.finish()).expect("memory takes what is written")
 }
