@@ -76,6 +76,24 @@ fn nights_that_tell_only_a_modified_julian_date_have_a_quota_each() {
     assert_eq!(records.len(), 20);
 }
 
+/// An alert of LSST's before its visits had numbers: the visit's time, and a number of visit and detector.
+fn old_lsst(id: i64, detector: i64, mjd: f64) -> Vec<u8> {
+    let fields = r#"{"name": "alertId", "type": "long"},
+        {"name": "diaSource", "type": {"type": "record", "name": "lsst.v3_0.diaSource", "fields": [
+            {"name": "diaSourceId", "type": "long"}, {"name": "ccdVisitId", "type": "long"},
+            {"name": "midPointTai", "type": "double"}, {"name": "decl", "type": "double"}]}}"#;
+    packet("lsst.v3_0.alert", fields, &[long(id), long(id), long(detector), double(mjd), double(1.0)])
+}
+
+#[test]
+fn detectors_of_a_visit_without_a_number_share_its_quota() {
+    let packets = (0..80).map(|id| (old_lsst(id, id % 7, 6e4 + (id / 40) as f64), None));
+    let (records, handle) = run(Surveys::default(), Timed::new(packets));
+    let keys: Vec<i64> = records.iter().map(|record| utf8(&record.key).parse().unwrap()).collect();
+    assert_eq!(keys, (0..20).chain(40..60).collect::<Vec<_>>());
+    assert_eq!(handle.health().without_visit, 0);
+}
+
 #[test]
 fn alerts_without_a_visit_have_a_quota_for_each_minute() {
     let minute = 60_000;

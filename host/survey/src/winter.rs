@@ -2,7 +2,8 @@
 //! [mirar](https://github.com/winter-telescope/mirar): ZTF's layout, except that cutouts have other names and are plain
 //! bytes. An exposure has no number, but all its alerts have the Julian date of its start.
 
-use super::survey::{Cutout, Position, Recognition, Series, Survey};
+use super::survey::{Cutout, Recognition, Series, Survey};
+use super::ztf::ZTF;
 
 /// The survey.
 pub const WINTER: Survey = Survey {
@@ -11,13 +12,6 @@ pub const WINTER: Survey = Survey {
         names: &["winter.", "wirc.", "summer."],
         fields: &[&["candid", "candidate.jd", "cutout_science"]],
     },
-    id: &["candid"],
-    id_copies: &["candidate.candid"],
-    visit: &[],
-    time: &["candidate.jd"],
-    time_copies: &["candidate.jdendhist"],
-    position: Position { ra: &["candidate.ra"], dec: &["candidate.dec"] },
-    histories: &["prv_candidates", "fp_hists"],
     cutouts: &[
         Cutout { name: "science", field: "cutout_science" },
         Cutout { name: "template", field: "cutout_template" },
@@ -31,4 +25,5 @@ pub const WINTER: Survey = Survey {
         value: &["magpsf"],
         error: &["sigmapsf"],
     }],
+    ..ZTF
 };

@@ -2,7 +2,8 @@
 //! table](https://wise2.ipac.caltech.edu/docs/release/neowise/expsup/sec2_1a.html). Its two bands are measured at the
 //! same time. A frame is identified by its time.
 
-use super::survey::{Cutout, Position, Recognition, Series, Survey};
+use super::survey::{Recognition, Series, Survey};
+use super::ztf::ZTF;
 
 /// The survey.
 pub const WISE: Survey = Survey {
@@ -13,16 +14,8 @@ pub const WISE: Survey = Survey {
     },
     id: &["candid", "source_id", "candidate.candid", "candidate.source_id"],
     id_copies: &["candidate.candid", "candidate.source_id"],
-    visit: &[],
     time: &["candidate.mjd", "candidate.jd"],
     time_copies: &[],
-    position: Position { ra: &["candidate.ra"], dec: &["candidate.dec"] },
-    histories: &["prv_candidates", "fp_hists"],
-    cutouts: &[
-        Cutout { name: "science", field: "cutoutScience" },
-        Cutout { name: "template", field: "cutoutTemplate" },
-        Cutout { name: "difference", field: "cutoutDifference" },
-    ],
     light_curve: &[
         Series {
             name: "W1",
@@ -41,4 +34,5 @@ pub const WISE: Survey = Survey {
             error: &["w2sigmpro", "w2sigflux"],
         },
     ],
+    ..ZTF
 };

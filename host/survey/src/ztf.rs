@@ -7,7 +7,7 @@ use super::survey::{Cutout, Position, Recognition, Series, Survey};
 pub const ZTF: Survey = Survey {
     name: "ZTF",
     recognition: Recognition { names: &["ztf."], fields: &[&["candid", "candidate.jd"]] },
-    id: &["candid"],
+    id: &["candid", "candidate.candid"],
     id_copies: &["candidate.candid"],
     visit: &[],
     time: &["candidate.jd"],
