@@ -6,20 +6,23 @@
 //! | `settings` | the settings of one filter: config, quota, limits |
 //! | `status` | the description of one filter for others: its state, and where its alerts went |
 //! | `control` | the requests about running filters: list, upload, delete |
+//! | `error` | the errors of such requests |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod control;
 mod entry;
+mod error;
 mod folder;
 mod name;
 mod settings;
 mod status;
 mod stream;
 
-pub use control::{Control, FilterError, Upload};
+pub use control::{Control, Upload};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
+pub use error::FilterError;
 pub use folder::read_folder;
 pub use name::{NAME_LETTERS, check_name};
 pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};

@@ -1,6 +1,8 @@
 //! Checks the sources, as text, against a few rules of this repository. Each message names the place, and says what to
 //! do.
 
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/files.rs"]
 mod files;
 #[path = "tidy/imports.rs"]
@@ -24,6 +26,11 @@ fn report(wrong: Vec<String>) {
 #[test]
 fn rooms_know_only_whom_they_may_know() {
     report(sources().iter().flat_map(|(path, text)| imports::check(path, text)).collect());
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    report(circles::check(&sources()));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The requests about running filters.
 
+use super::error::FilterError;
 use super::settings::Settings;
 use super::status::Status;
 use crate::health::Health;
@@ -13,29 +14,6 @@ pub struct Upload {
     pub settings: Settings,
     /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`].
     pub strict: bool,
-}
-
-/// Why a request about a filter was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum FilterError {
-    /// The name can't be a filter's.
-    #[error("{0:?} is not a filter's name: 1 to 100 of a-z, A-Z, 0-9, '.', '_', '-', beginning with a letter or digit")]
-    Name(String),
-    /// There is no filter with that name.
-    #[error("there is no filter {0:?}")]
-    Unknown(String),
-    /// The module, its manifest or its settings were refused.
-    #[error("{0}")]
-    Refused(String),
-    /// There is no topic for the alerts that the filter accepts.
-    #[error("the filter's topic: {0}")]
-    Topic(String),
-    /// There is no room for another filter.
-    #[error("this host holds {0} filters, as many as it was started for; delete one first")]
-    Full(usize),
-    /// The host is stopping.
-    #[error("the host is stopping")]
-    Stopping,
 }
 
 /// The filters of a running host. The methods block, because compiling a module can take some seconds, so they must be

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::control::{FilterError, Upload};
+use super::control::Upload;
+use super::error::FilterError;
 use super::name::check_name;
 use super::settings::{CONFIG_BYTES, LimitOverrides, Settings};
 use skysieve_sandbox::limits::MODULE_BYTES;

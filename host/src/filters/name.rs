@@ -1,6 +1,6 @@
 //! The names of filters. They become topics, metric labels and parts of URLs.
 
-use super::control::FilterError;
+use super::error::FilterError;
 
 /// The largest number of characters in a name. Kafka allows 249 for a topic, and a prefix must fit before the name.
 pub const NAME_LETTERS: usize = 100;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::control::FilterError;
+use super::error::FilterError;
 use skysieve_sandbox::Limits;
 
 /// The largest config, in bytes. It may be a whole program, or a watchlist.

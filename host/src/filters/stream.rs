@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::control::FilterError;
 use super::entry::Entry;
+use super::error::FilterError;
 use skysieve_avro::{SchemaId, Schemas, fit};
 use skysieve_sandbox::Manifest;
 

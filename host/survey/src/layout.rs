@@ -3,8 +3,6 @@
 use skysieve_avro::Outline;
 use skysieve_avro::alert::Kind;
 
-use super::guess;
-use super::named::NamedFields;
 use super::survey::{Series, Survey};
 
 /// Where alerts of one schema have the fields that Skysieve itself needs.
@@ -74,30 +72,6 @@ pub struct SeriesPlace {
 }
 
 impl Layout {
-    /// The layout of a schema, which belongs to `survey` or to an unknown one.
-    pub(super) fn of(outline: &Outline, survey: Option<&Survey>, named: &NamedFields) -> Layout {
-        let mut layout = survey.map_or_else(Layout::default, |survey| of_survey(outline, survey));
-        guess::fill(&mut layout, outline);
-        for (place, all, paths) in [
-            (&mut layout.id, &mut layout.ids, named.id()),
-            (&mut layout.visit, &mut layout.visits, named.visit()),
-            (&mut layout.time, &mut layout.times, named.time()),
-        ] {
-            if let Some(found) = first(outline, paths) {
-                if !all.contains(&found.path) {
-                    all.push(found.path.clone());
-                }
-                *place = Some(found);
-            }
-        }
-        // A user who names the time of alerts whose visit is only guessed means that the time identifies the exposure.
-        let guessed = survey.is_none() && first(outline, named.visit()).is_none();
-        if guessed && first(outline, named.time()).is_some() {
-            layout.visit = None;
-        }
-        layout
-    }
-
     /// Whether an alert may have neither a visit nor a time.
     pub fn lacks_visit(&self) -> bool {
         self.visit.is_none() && self.time.is_none()
@@ -105,7 +79,7 @@ impl Layout {
 }
 
 /// The layout according to the survey's table.
-fn of_survey(outline: &Outline, survey: &Survey) -> Layout {
+pub(super) fn of_survey(outline: &Outline, survey: &Survey) -> Layout {
     let there = |paths: &[&str]| paths.iter().filter(|path| has(outline, path)).map(|path| path.to_string()).collect();
     Layout {
         survey: Some(survey.name),
@@ -124,7 +98,7 @@ fn of_survey(outline: &Outline, survey: &Survey) -> Layout {
 }
 
 /// The first of these fields that the schema has.
-fn first<P: AsRef<str>>(outline: &Outline, paths: &[P]) -> Option<Place> {
+pub(super) fn first<P: AsRef<str>>(outline: &Outline, paths: &[P]) -> Option<Place> {
     paths.iter().find_map(|path| {
         let field = outline.fields.iter().find(|field| field.path == path.as_ref())?;
         let (path, kind, nullable) = (field.path.clone(), field.kind, field.nullable);

@@ -9,12 +9,13 @@
 //! | `survey` | defines what there is to know about a survey |
 //! | `lsst`, `ztf`, `decam`, `winter`, `wise` | have one survey each |
 //! | `surveys` | lists the known surveys, and recognises the survey of a schema |
-//! | `layout`, `guess`, `named` | find the fields in a schema: by its survey, by usual names, and as the user says |
+//! | `locate`; `layout`, `guess`, `named` | find the fields in a schema: by its survey, by usual names, and as the user says |
 //! | `visit`, `name`, `value` | have the exposure that an alert is from, exposures' names, and alerts' ids |
 
 mod decam;
 mod guess;
 mod layout;
+mod locate;
 mod lsst;
 mod name;
 mod named;

@@ -7,6 +7,7 @@ use skysieve_avro::{Locator, Outline, Projection};
 
 use super::decam::DECAM;
 use super::layout::{Layout, has};
+use super::locate::locate;
 use super::lsst::LSST;
 use super::named::NamedFields;
 use super::survey::Survey;
@@ -54,7 +55,7 @@ impl Surveys {
 
     /// Where alerts of a schema have the fields that Skysieve itself needs.
     pub fn layout(&self, outline: &Outline) -> Layout {
-        Layout::of(outline, self.recognise(outline), &self.shared.named)
+        locate(outline, self.recognise(outline), &self.shared.named)
     }
 
     fn recognise(&self, outline: &Outline) -> Option<&'static Survey> {

@@ -9,8 +9,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 use indicatif::ProgressBar;
 
-use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound};
-use super::groups::AlertNamed;
+use super::findings::{AcceptedFound, AlertNamed, FaultFound, Findings, UndecodableFound};
 use super::packets;
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};

@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::groups::AlertNamed;
 use skysieve_avro::SchemaId;
 use skysieve_sandbox::{Annotation, FaultKind, Log};
 use skysieve_survey::{AlertId, Visit};
+
+/// An alert, and the file that it is in.
+#[derive(Clone, Debug, Serialize)]
+pub struct AlertNamed {
+    pub id: String,
+    pub path: String,
+}
 
 /// The findings in some of the files.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::findings::{FaultFound, UndecodableFound};
+use super::findings::{AlertNamed, FaultFound, UndecodableFound};
 use skysieve_sandbox::{FaultKind, Log};
 
 /// How many alerts of a group are named.
@@ -20,13 +20,6 @@ pub struct FaultGroup {
     pub count: u64,
     /// The first few alerts.
     pub alerts: Vec<AlertNamed>,
-}
-
-/// An alert, and the file that it is in.
-#[derive(Clone, Debug, Serialize)]
-pub struct AlertNamed {
-    pub id: String,
-    pub path: String,
 }
 
 /// The same for packets that are not alerts.

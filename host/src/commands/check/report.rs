@@ -4,8 +4,9 @@ mod text;
 
 use serde::Serialize;
 
+use super::findings::AlertNamed;
 use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound};
-use super::groups::{self, AlertNamed, FaultGroup};
+use super::groups::{self, FaultGroup};
 use super::settings::Origin;
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;

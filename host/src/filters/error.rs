@@ -1,0 +1,24 @@
+//! The errors of requests about a filter.
+
+/// Why a request about a filter was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The name can't be a filter's.
+    #[error("{0:?} is not a filter's name: 1 to 100 of a-z, A-Z, 0-9, '.', '_', '-', beginning with a letter or digit")]
+    Name(String),
+    /// There is no filter with that name.
+    #[error("there is no filter {0:?}")]
+    Unknown(String),
+    /// The module, its manifest or its settings were refused.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no topic for the alerts that the filter accepts.
+    #[error("the filter's topic: {0}")]
+    Topic(String),
+    /// There is no room for another filter.
+    #[error("this host holds {0} filters, as many as it was started for; delete one first")]
+    Full(usize),
+    /// The host is stopping.
+    #[error("the host is stopping")]
+    Stopping,
+}
