@@ -11,6 +11,7 @@ use super::output::print_line;
 use toolchain::Toolchain;
 
 mod cache;
+mod cargo;
 mod compile;
 mod project;
 mod toolchain;

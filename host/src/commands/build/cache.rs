@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::compile::{Compiled, PROFILE};
+use super::cargo::{Compiled, PROFILE};
 use super::toolchain::Toolchain;
 
 /// The number of toolchains whose artifacts are kept.
