@@ -56,6 +56,10 @@ fn load_file(path: &Path) -> Result<Schema, SchemaError> {
 
 fn read(path: &Path) -> Result<String, SchemaError> {
     let mut avsc = String::new();
+    // Opening a named pipe would wait for a writer.
+    if !path.metadata().map_err(|error| failed(path, error))?.is_file() {
+        return Err(failed(path, "it is not a file"));
+    }
     let file = File::open(path).map_err(|error| failed(path, error))?;
     // One byte more than allowed is read, so that the parser sees that the file is too long, and refuses it.
     file.take(MAX_JSON as u64 + 1).read_to_string(&mut avsc).map_err(|error| failed(path, error))?;

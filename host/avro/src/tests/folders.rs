@@ -65,6 +65,16 @@ fn links_that_lead_round() {
     assert_eq!(Schemas::default().add_folder(folder.path()), Ok(1));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_told_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("lsst.v12_5.alert.avsc");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let told = Schemas::default().add_folder(folder.path()).unwrap_err().to_string();
+    assert!(told.contains("lsst.v12_5.alert.avsc") && told.contains("not a file"), "{told}");
+}
+
 #[test]
 fn what_is_wrong_with_a_folder() {
     let folder = tempfile::tempdir().unwrap();
