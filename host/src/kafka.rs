@@ -2,12 +2,15 @@
 //!
 //! | module | does |
 //! | --- | --- |
-//! | `client` | what all share: options, connection, errors and what to do about them, pauses, partitions, tables, ready-made messages published |
+//! | `client` | how Kafka is reached, and what can go wrong: options, errors and what to do about them, pauses |
+//! | `wire` | Kafka's protocol, as far as a host's transactions need it |
+//! | `librdkafka` | clients made by librdkafka: connection, statistics, partitions, tables, ready-made messages published |
 //! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
 //! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
 //! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
 //! | `embedded` | for the demo and for tests: [`EmbeddedBroker`], [`Feeder`], which fills it, and [`Subscriber`] |
-//! | `wire` | Kafka's protocol, as far as a host's transactions need it |
+//!
+//! The first three stand on each other in this order, and the others stand on these three.
 //!
 //! A [`HostLock`] makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and deliver exactly
 //! once: outputs and offsets are committed in one transaction.
@@ -18,14 +21,14 @@ mod follow;
 #[cfg(any(fuzzing, test))]
 pub mod fuzz;
 mod host;
+mod librdkafka;
 mod survey;
 mod wire;
 
-pub use client::deliveries::{Deliveries, Settled, Undelivered};
+pub use client::compression::Compression;
 pub use client::error::{About, Error};
 pub use client::options::Options;
 pub use client::start_at::StartAt;
-pub use client::table::Table;
 pub use embedded::broker::EmbeddedBroker;
 pub use embedded::feeder::{Consumed, Feeder};
 pub use embedded::subscriber::{Received, Subscriber};
@@ -36,5 +39,6 @@ pub use host::source::KafkaSource;
 pub use host::start::LostOffsets;
 pub use host::topics::{TopicSettings, Topics};
 pub use host::watch::Watch;
+pub use librdkafka::deliveries::{Deliveries, Settled, Undelivered};
+pub use librdkafka::table::Table;
 pub use survey::outbound::Outbound;
-pub use wire::Compression;

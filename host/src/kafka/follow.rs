@@ -21,9 +21,9 @@ pub use held::PartitionEnd;
 
 use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
-use crate::kafka::client::look::{Look, unreadable};
 use crate::kafka::client::options::Options;
-use crate::kafka::client::partitions::intern;
+use crate::kafka::librdkafka::look::{Look, unreadable};
+use crate::kafka::librdkafka::partitions::intern;
 use crate::pipeline::Message;
 use begin::Beginning;
 use context::Context;

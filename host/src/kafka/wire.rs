@@ -9,7 +9,6 @@
 
 mod broker;
 mod cluster;
-mod compression;
 pub(super) mod frame;
 mod partitioner;
 mod pieces;
@@ -25,8 +24,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod topic_ids;
-
-pub use compression::Compression;
 
 pub(super) use cluster::{Cluster, Coordinates};
 pub(super) use probe::mismatch;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+use crate::kafka::client::compression::Compression;
 use crate::kafka::client::error::Error;
-use crate::kafka::wire::Compression;
 
 /// Where the brokers are, and how every client of them is set up.
 ///

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::kafka::client::backoff::Backoff;
-use crate::kafka::client::deliveries::Deliveries;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
+use crate::kafka::librdkafka::deliveries::Deliveries;
+use crate::kafka::librdkafka::publisher::{Outgoing, Publisher, Settings};
 
 /// How many bytes of a partition may wait to be read: the embedded broker keeps 5 MB, and drops up to 1 MB at a time.
 const UNREAD: usize = 3 << 20;
@@ -127,5 +127,28 @@ impl Feeder {
             backoff.pause().map_err(|_| Error::Stopped(held.unread.len()))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+    use crate::kafka::embedded::broker::EmbeddedBroker;
+
+    #[test]
+    fn packets_that_the_broker_refuses_are_counted() {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("alerts", 1).unwrap();
+        let mut feeder = Feeder::new(&broker.options(), "alerts", 1, Arc::new(|_| 0)).unwrap();
+        feeder.send(0, Vec::new(), "one".into()).unwrap();
+        feeder.finish().unwrap();
+        let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        broker.cluster().request_errors(RDKafkaApiKey::Produce, &[refused]);
+        let sent = feeder.send(0, Vec::new(), "two".into());
+        let error = sent.and_then(|()| feeder.finish()).unwrap_err().to_string();
+        assert!(error.starts_with("1 of 2 records were not acknowledged, the first for topic \"alerts\""), "{error}");
+        assert!(error.contains("the right to write"), "{error}");
     }
 }

@@ -9,10 +9,10 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::partitions::intern;
+use crate::kafka::librdkafka::context::Context;
+use crate::kafka::librdkafka::partitions::intern;
 use crate::pipeline::Header;
 
 /// What a subscriber adds to librdkafka's defaults.

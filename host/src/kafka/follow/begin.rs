@@ -16,9 +16,9 @@ use super::group::Members;
 use super::{Acknowledge, FollowConfig};
 use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
-use crate::kafka::client::look::Look;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::start_at::StartAt;
+use crate::kafka::librdkafka::look::Look;
 use crate::pipeline::TopicPartition;
 
 /// How long one question to the brokers may take.

@@ -14,9 +14,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::begin::Beginning;
 use super::held::Held;
 use super::{Acknowledge, FollowConfig, range};
-use crate::kafka::client::connection::{Connection, log};
 use crate::kafka::client::error::Error;
-use crate::kafka::client::statistics::Statistics;
+use crate::kafka::librdkafka::connection::{Connection, log};
+use crate::kafka::librdkafka::statistics::Statistics;
 use crate::pipeline::TopicPartition;
 
 /// How long to wait for the group's offsets.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::kafka::client::statistics::Statistics;
+use crate::kafka::librdkafka::statistics::Statistics;
 use crate::pipeline::{Message, TopicPartition};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::start_at::StartAt;
-use crate::kafka::client::table::{self, Table};
 use crate::kafka::host::sink::KafkaSink;
 use crate::kafka::host::source::{self, Client, KafkaSource};
 use crate::kafka::host::start::LostOffsets;
 use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::Watch;
+use crate::kafka::librdkafka::table::{self, Table};
 
 /// The right to read and publish as the host of a name: its transactional ids and its consumer group. Whoever locks the
 /// name later takes it over, and the earlier host can't commit any more.

@@ -10,13 +10,14 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::kafka::client::backoff::Backoff;
+use crate::kafka::client::compression::Compression;
 use crate::kafka::client::error::{Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::host::source::Client;
 use crate::kafka::host::start;
 use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::{Stamped, Watch};
-use crate::kafka::wire::{Compression, Parcel};
+use crate::kafka::wire::Parcel;
 use crate::pipeline::{Header, Position, Published, Record, Sink, SinkError};
 
 /// The header of a dead letter whose payload the brokers found too large, and how many bytes it had.

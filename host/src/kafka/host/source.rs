@@ -15,11 +15,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 
 use crate::kafka::client::backoff::TICK;
-use crate::kafka::client::connection::log;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::host::start::LostOffsets;
 use crate::kafka::host::watch::Watch;
+use crate::kafka::librdkafka::connection::log;
 use crate::kafka::wire::Cluster;
 use crate::pipeline::{BatchLimits, Message, Monitor, Position, Source, SourceError, TopicPartition};
 use held::Held;

@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::partitions::{ASK, list};
+use crate::kafka::librdkafka::partitions::{ASK, list};
 use crate::kafka::wire::TopicId;
 use crate::pipeline::TopicPartition;
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
+use crate::kafka::librdkafka::publisher::{Outgoing, Publisher, Settings};
 use crate::kafka::*;
 use crate::pipeline::{
     BatchLimits, Header, Message, Position, Published, Record, Sink, SinkError, Source, TopicPartition,

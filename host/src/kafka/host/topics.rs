@@ -12,9 +12,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::librdkafka::context::Context;
 
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);

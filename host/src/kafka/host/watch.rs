@@ -10,7 +10,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::health::PartitionLag;
-use crate::kafka::client::connection::Connection;
+use crate::kafka::librdkafka::connection::Connection;
 use crate::kafka::wire::TopicId;
 use crate::pipeline::{Condition, Position, TopicPartition};
 

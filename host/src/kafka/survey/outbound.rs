@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode;
 
 use crate::kafka::client::backoff::{Backoff, TICK};
-use crate::kafka::client::deliveries::Deliveries;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::publisher::{Outgoing, Publisher, Settings};
+use crate::kafka::librdkafka::deliveries::Deliveries;
+use crate::kafka::librdkafka::publisher::{Outgoing, Publisher, Settings};
 
 /// How long a batch may take to fill up. While a partition has a batch on its way, a thread of an idempotent producer looks
 /// for work without a pause as soon as another message has waited longer than that (librdkafka 2.12.1): a whole core, which

@@ -7,10 +7,10 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::cluster::{Cluster, Purpose};
-use super::compression::Compression;
 use super::partitioner::partition_of;
 use super::pieces::Pieces;
 use super::records::{self, Stamp};
+use crate::kafka::client::compression::Compression;
 use crate::kafka::client::error::{Code, Error};
 use crate::pipeline::{Record, TopicPartition};
 

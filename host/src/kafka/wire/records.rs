@@ -1,7 +1,7 @@
 //! Record batches: how Kafka keeps messages ([format](https://kafka.apache.org/documentation/#messageformat), version 2).
 
-use super::compression::Compression;
 use super::pieces::{Pieces, varint_len};
+use crate::kafka::client::compression::Compression;
 use crate::pipeline::Record;
 
 /// The batch is part of a transaction.

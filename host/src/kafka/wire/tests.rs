@@ -17,10 +17,10 @@ use kafka_protocol::protocol::{Decodable, StrBytes};
 use kafka_protocol::records::{RecordBatchDecoder, TimestampType};
 
 use super::cluster::Cluster;
-use super::compression::Compression;
 use super::pieces::Pieces;
 use super::produce::{Parcel, Producer, plan};
 use super::records::{Stamp, encode, size};
+use crate::kafka::client::compression::Compression;
 use crate::kafka::client::error::Code;
 use crate::pipeline::{Header, Record};
 

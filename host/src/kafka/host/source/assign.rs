@@ -9,10 +9,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaSource;
 use crate::kafka::client::error::Error;
-use crate::kafka::client::look::Look;
-use crate::kafka::client::partitions;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::start::{self, Committed, LostOffsets, Range};
+use crate::kafka::librdkafka::look::Look;
+use crate::kafka::librdkafka::partitions;
 use crate::pipeline::{Position, TopicPartition};
 
 /// How often new partitions are looked for, and how long that may take.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::Client;
-use crate::kafka::client::partitions::intern;
+use crate::kafka::librdkafka::partitions::intern;
 use crate::pipeline::Message;
 
 self_cell::self_cell!(

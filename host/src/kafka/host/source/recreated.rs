@@ -10,10 +10,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::KafkaSource;
 use crate::kafka::client::backoff::Backoff;
 use crate::kafka::client::error::Error;
-use crate::kafka::client::partitions;
-use crate::kafka::client::partitions::ASK;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::start;
+use crate::kafka::librdkafka::partitions;
+use crate::kafka::librdkafka::partitions::ASK;
 use crate::kafka::wire::TopicId;
 use crate::pipeline::{Position, TopicPartition};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Entry, Watch};
-use crate::kafka::client::statistics::{PartitionStatistics, Statistics};
+use crate::kafka::librdkafka::statistics::{PartitionStatistics, Statistics};
 
 /// A transaction that is open for so long is reported. Those of a host take a second.
 const LONG: Duration = Duration::from_secs(10);

@@ -10,9 +10,9 @@ use kafka_protocol::records::{self, RecordBatchDecoder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::kafka::client::compression::Compression;
+use crate::kafka::client::compression::tests::decompress;
 use crate::kafka::wire::cluster::Cluster;
-use crate::kafka::wire::compression::Compression;
-use crate::kafka::wire::compression::tests::decompress;
 use crate::kafka::wire::partitioner::partition_of;
 use crate::kafka::wire::produce::{Parcel, Producer, plan};
 use crate::kafka::wire::requests::Ask;

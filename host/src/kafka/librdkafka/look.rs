@@ -8,9 +8,9 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::client::backoff::TICK;
-use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::librdkafka::context::Context;
 use crate::pipeline::TopicPartition;
 
 /// How long the brokers may give no answer.

@@ -10,10 +10,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use crate::kafka::client::backoff::TICK;
-use crate::kafka::client::context::Context;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
-use crate::kafka::client::partitions;
+use crate::kafka::librdkafka::context::Context;
+use crate::kafka::librdkafka::partitions;
 
 /// What the reader of a table adds to librdkafka's defaults.
 const PROPERTIES: [(&str, &str); 6] = [

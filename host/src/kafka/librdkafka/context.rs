@@ -5,7 +5,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 
-use crate::kafka::client::connection::{Connection, log};
+use crate::kafka::librdkafka::connection::{Connection, log};
 
 /// Keeps the state of a consumer's connection.
 #[derive(Default)]

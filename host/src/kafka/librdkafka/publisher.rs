@@ -12,11 +12,11 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
 use crate::kafka::client::backoff::TICK;
-use crate::kafka::client::connection::{Connection, log};
-use crate::kafka::client::deliveries::Deliveries;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
+use crate::kafka::librdkafka::connection::{Connection, log};
+use crate::kafka::librdkafka::deliveries::Deliveries;
 
 /// What a publisher adds to librdkafka's defaults.
 const PROPERTIES: [(&str, &str); 5] = [

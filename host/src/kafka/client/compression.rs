@@ -47,12 +47,12 @@ impl Compression {
     }
 
     /// Its number in a batch's attributes.
-    pub(super) fn code(self) -> i16 {
+    pub(in crate::kafka) fn code(self) -> i16 {
         self as i16
     }
 
     /// Compresses the bytes, if that makes them fewer.
-    pub(super) fn compress(self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(in crate::kafka) fn compress(self, bytes: &[u8]) -> Option<Vec<u8>> {
         let compressed = match self {
             Compression::None => return None,
             Compression::Gzip => gzip(bytes),
@@ -106,7 +106,7 @@ fn lz4(bytes: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::kafka) mod tests {
     use std::io::Read;
 
     use proptest::prelude::*;
@@ -114,7 +114,7 @@ pub(super) mod tests {
     use super::*;
 
     /// What a reader makes of it.
-    pub(in crate::kafka::wire) fn decompress(codec: Compression, bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::kafka) fn decompress(codec: Compression, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         match codec {
             Compression::None => out = bytes.to_vec(),
