@@ -36,6 +36,30 @@ fn ids(report: &Value) -> Vec<i64> {
 }
 
 #[test]
+fn without_packets_a_visit_is_simulated() {
+    let run = |given: &[&str]| {
+        let filter = module("lsst-bright").into_os_string();
+        let rest = given.iter().map(|one| (*one).into());
+        skysieve(["check".into(), filter, "--json".into()].into_iter().chain(rest))
+    };
+    let report = |given: &[&str]| -> Value {
+        let output = run(given);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let visit = report(&["--simulate", "lsst", "--config", "magnitude = 21"]);
+    assert_eq!(visit["alerts"], 1000);
+    assert!(!ids(&visit).is_empty(), "{visit}");
+    assert_eq!(ids(&visit), ids(&report(&["--simulate", "lsst", "--seed", "1", "--config", "magnitude = 21"])));
+    let other = report(&["--simulate", "lsst", "--seed", "2", "--alerts", "300", "--config", "magnitude = 21"]);
+    assert_eq!(other["alerts"], 300);
+    assert_ne!(ids(&visit), ids(&other));
+    for wrong in [&["--simulate", "lsst", "."][..], &["--alerts", "3", "."], &[]] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
 fn the_examples_accept_the_reference_ids() {
     let Some(shared) = shared() else { return };
     let reference: BTreeMap<String, Vec<i64>> =

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 
-use super::common::{LimitArgs, SchemaArgs, UsageError};
+use super::common::{LimitArgs, SchemaArgs, Survey, UsageError};
 use super::fields::FieldArgs;
 use super::output::{print, tell};
+use input::Packet;
 use report::{Checked, Report};
 use settings::{Chosen, choose};
 use skysieve_avro::fit;
@@ -21,6 +22,7 @@ use skysieve_sandbox::{Engine, Filter, Module, PoolConfig};
 mod examine;
 mod findings;
 mod groups;
+mod input;
 pub(super) mod packets;
 mod report;
 mod settings;
@@ -40,6 +42,7 @@ Examples:
   skysieve check target/filters/bright.wasm alerts/ztf
   skysieve check lsst-bright.wasm --config 'magnitude = 20.5' --json night.avro.gz | jq .accepted
   skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/
+  skysieve check lsst-bright.wasm --simulate lsst     without packets at hand: a simulated visit
   skysieve check my.wasm --strict night/      fails if a field's path is in none of the alerts")]
 pub struct CheckArgs {
     /// The filter, a WebAssembly component
@@ -48,8 +51,18 @@ pub struct CheckArgs {
     /// Packets: files or folders (searched for *.avro, *.avro.gz) with object containers of one or many alerts or raw
     /// wire packets, either of them possibly gzipped. The codecs of containers can be null, deflate, snappy, zstandard,
     /// bzip2, xz and lz4
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "simulate", conflicts_with = "simulate")]
     paths: Vec<PathBuf>,
+    /// Simulate a visit of a survey instead
+    #[arg(long, value_name = "SURVEY")]
+    simulate: Option<Survey>,
+    /// Number of simulated alerts
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "simulate", conflicts_with = "paths",
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=60_000))]
+    alerts: usize,
+    /// Seed of the simulation; the same seed makes the same alerts
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate", conflicts_with = "paths")]
+    seed: u64,
     /// The filter's config
     #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
     config: Option<String>,
@@ -83,7 +96,10 @@ pub struct CheckArgs {
 /// # Errors
 /// Returns an error if the filter is refused, or if a file that was named can't be read.
 pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
-    let files = packets::find(&args.paths)?;
+    let packets = match args.simulate {
+        Some(survey) => input::simulated(survey.simulated(), args.seed, args.alerts),
+        None => packets::find(&args.paths)?.into_iter().map(Packet::File).collect(),
+    };
     let schemas = Arc::new(args.schemas.load_patiently(Arc::default())?);
     let surveys = args.named.surveys()?;
     let usage = |error: anyhow::Error| UsageError(format!("{error:#}"));
@@ -102,7 +118,7 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let sha256 = module.sha256().to_owned();
     let instance_limits = limits.clone();
     let start: Arc<examine::Start> = Arc::new(move || Filter::start(&module, &config, &instance_limits));
-    let findings = examine::all(files, &schemas, &surveys, &start, jobs)?;
+    let findings = examine::all(packets, &schemas, &surveys, &start, jobs)?;
     let fit = fit(&schemas, &findings.schemas, &manifest.fields);
     let quota = settings.quota.unwrap_or(args.quota);
     let checked = Checked { manifest: &manifest, sha256: &sha256, config: &from, limits: &limits, quota };

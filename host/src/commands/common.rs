@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,25 @@ const OUTAGE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
+
+/// A survey that can be simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Survey {
+    /// LSST's alerts
+    Lsst,
+    /// ZTF's alerts
+    Ztf,
+}
+
+impl Survey {
+    /// The simulator's survey.
+    pub fn simulated(self) -> skysieve_simulate::Survey {
+        match self {
+            Survey::Lsst => skysieve_simulate::Survey::Lsst,
+            Survey::Ztf => skysieve_simulate::Survey::Ztf,
+        }
+    }
+}
 
 /// Where to find schemas other than the built-in ones.
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 
-use super::common::{SchemaArgs, UsageError, parse_seconds};
+use super::common::{SchemaArgs, Survey, UsageError, parse_seconds};
 use super::fields::FieldArgs;
 use super::properties::PropertyArgs;
 use super::serve::stop_on_signal;
@@ -129,22 +129,6 @@ struct PacketArgs {
     /// The schema id for Confluent's wire format [default: LSST's number, major × 100 + minor]
     #[arg(long, value_name = "ID", env = "SKYSIEVE_SCHEMA_ID", requires = "framing")]
     schema_id: Option<u32>,
-}
-
-/// A survey that can be simulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Survey {
-    Lsst,
-    Ztf,
-}
-
-impl Survey {
-    fn simulated(self) -> skysieve_simulate::Survey {
-        match self {
-            Survey::Lsst => skysieve_simulate::Survey::Lsst,
-            Survey::Ztf => skysieve_simulate::Survey::Ztf,
-        }
-    }
 }
 
 /// How alerts are framed.

@@ -1,7 +1,7 @@
 //! Sends files through the decoder and the filter, on several threads.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -10,33 +10,33 @@ use anyhow::anyhow;
 use indicatif::ProgressBar;
 
 use super::findings::{AcceptedFound, AlertNamed, FaultFound, Findings, UndecodableFound};
-use super::packets;
+use super::input::Packet;
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
 use skysieve_avro::{Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 use skysieve_survey::Surveys;
 
-/// How many files a thread takes at a time.
-const FILES: usize = 64;
+/// How many packets a thread takes at a time.
+const PACKETS: usize = 64;
 
 /// Starts an instance of the filter.
 pub type Start = dyn Fn() -> Result<Filter, Refusal> + Send + Sync;
 
-/// Judges every alert in the files.
+/// Judges every alert in the packets.
 ///
 /// # Errors
 /// Returns an error if the filter can't be started.
 pub fn all(
-    files: Vec<PathBuf>,
+    packets: Vec<Packet>,
     schemas: &Arc<Schemas>,
     surveys: &Surveys,
     start: &Arc<Start>,
     jobs: usize,
 ) -> anyhow::Result<Findings> {
-    let bar = progress(files.len() as u64, "checking");
-    let blocks = files.len().div_ceil(FILES);
-    let work = Arc::new(Work { files, next: AtomicUsize::new(0), bar });
+    let bar = progress(packets.len() as u64, "checking");
+    let blocks = packets.len().div_ceil(PACKETS);
+    let work = Arc::new(Work { packets, next: AtomicUsize::new(0), bar });
     let thread = |index: usize| {
         let (work, schemas, start) = (work.clone(), schemas.clone(), start.clone());
         let surveys = surveys.clone();
@@ -54,9 +54,9 @@ pub fn all(
     Ok(total)
 }
 
-/// What the threads share. Each of them takes the next block of files until there are no more.
+/// What the threads share. Each of them takes the next block of packets until there are no more.
 struct Work {
-    files: Vec<PathBuf>,
+    packets: Vec<Packet>,
     next: AtomicUsize,
     bar: ProgressBar,
 }
@@ -67,7 +67,7 @@ impl Work {
         let mut found = BTreeMap::new();
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(block) = self.files.chunks(FILES).nth(at) else { return found };
+            let Some(block) = self.packets.chunks(PACKETS).nth(at) else { return found };
             found.insert(at, examiner.examine(block, &self.bar));
         }
     }
@@ -109,12 +109,13 @@ impl Examiner {
         })
     }
 
-    fn examine(&mut self, files: &[PathBuf], bar: &ProgressBar) -> Findings {
+    fn examine(&mut self, packets: &[Packet], bar: &ProgressBar) -> Findings {
         let mut findings = Findings::default();
         let mut open = Open::default();
-        for path in files {
+        for packet in packets {
+            let path = packet.path();
             let undecodable = |alert, why: &str| UndecodableFound::new(path, alert, why);
-            match packets::read(path) {
+            match packet.read() {
                 Err(error) => findings.undecodable.push(undecodable(None, &error.to_string())),
                 Ok(bytes) => {
                     let mut alerts = self.schemas.alerts(&bytes);
