@@ -116,8 +116,7 @@ pub enum Error {
 
     /// A batch of messages can't be read. The partition would stand still there.
     #[error(
-        "{partition}, offset {offset}: {reason}. To read what follows, begin behind it (--from and a time, or another \
-         --group)"
+        "{partition}, offset {offset}: {reason}. To read what follows, begin behind it (--from and a time, or latest)"
     )]
     Unreadable {
         /// The partition.
