@@ -23,6 +23,17 @@ pub fn create_topic(brokers: &str, topic: &str, partitions: i32) {
     Topics::new(&Options::new(brokers), settings).unwrap().outputs(&[topic]).unwrap();
 }
 
+/// Deletes a topic, and creates another one of its name.
+pub fn recreate_topic(brokers: &str, topic: &str, partitions: i32) {
+    let settings = TopicSettings { partitions, ..TopicSettings::default() };
+    let topics = Topics::new(&Options::new(brokers), settings).unwrap();
+    topics.delete(topic).unwrap();
+    // For a moment the brokers know both that it is gone and that it is there.
+    wait_for("the topic to be created anew", || {
+        topics.outputs(&[topic]).is_ok() && topics.delete_records(topic, partitions - 1, 0).is_ok()
+    });
+}
+
 /// A producer for an empty topic with that many partitions.
 pub fn feeder(brokers: &str, topic: &str, partitions: i32) -> Feeder {
     Feeder::new(&Options::new(brokers), topic, partitions, Arc::new(|_| i64::MAX)).unwrap()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use skysieve::kafka::{HostLock, Options, StartAt, TopicSettings, Topics};
 use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
 use skysieve_simulate::SimulatedAlert;
-use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, unique, wait_for};
+use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, recreate_topic, unique, wait_for};
 use skysieve_tests::setup::packets;
 use skysieve_tests::{alerts, binary, text};
 
@@ -262,4 +262,73 @@ fn a_group_that_was_farther_than_the_topic_reaches_is_told() {
     let (lines, told) = read(&brokers, &topic, &["--json", "--group", &group]);
     exactly(lines.iter().map(|line| id(line)).collect(), &alerts);
     assert!(told.contains("created anew") && told.contains("offset=10000") && told.contains("end=20"), "{told}");
+}
+
+/// The ids that a member of a group reads to the end, and what it says.
+fn read_ids(brokers: &str, topic: &str, group: &str, arguments: &[&str]) -> (Vec<i64>, String) {
+    let (lines, told) = read(brokers, topic, &[&["--json", "--group", group], arguments].concat());
+    (lines.iter().map(|line| id(line)).collect(), told)
+}
+
+#[test]
+fn a_topic_that_was_created_anew_while_nobody_read_it_is_read_from_its_beginning() {
+    let Some(brokers) = kafka() else { return };
+    let alerts = alerts(1, 100);
+    // The new topic reaches farther than the group was in the old one.
+    for arguments in [&["--commit", "after"][..], &["--commit", "before"], &["--from", "latest", "--timeout", "20"]] {
+        let (topic, group) = (unique("again"), unique("again-readers"));
+        create_topic(&brokers, &topic, 2);
+        feed(&mut feeder(&brokers, &topic, 2), 2, packets(&alerts[..20]));
+        let (ids, told) = read_ids(&brokers, &topic, &group, arguments);
+        let all = if arguments[0] == "--commit" { 20 } else { 0 };
+        exactly(ids, &alerts[..all]);
+        assert_eq!(told, "");
+        recreate_topic(&brokers, &topic, 2);
+        feed(&mut feeder(&brokers, &topic, 2), 2, packets(&alerts[30..90]));
+        // Kafka forgets the offsets of a deleted topic, unless they are committed once more.
+        exactly(read_ids(&brokers, &topic, &group, &[]).0, &alerts[30..90]);
+        feed(&mut feeder(&brokers, &topic, 2), 2, packets(&alerts[90..]));
+        let (ids, told) = read_ids(&brokers, &topic, &group, &[]);
+        exactly(ids, &alerts[90..]);
+        assert_eq!(told, "");
+    }
+}
+
+#[test]
+fn offsets_of_an_earlier_topic_of_the_name_are_told_and_not_used() {
+    let Some(brokers) = kafka() else { return };
+    let (topic, group) = (unique("earlier"), unique("earlier-readers"));
+    create_topic(&brokers, &topic, 1);
+    let alerts = alerts(1, 60);
+    feed(&mut feeder(&brokers, &topic, 1), 1, packets(&alerts[..20]));
+    // Who reads the old topic commits once more after it was created anew.
+    let lock = HostLock::new(&Options::new(&*brokers), &group).unwrap();
+    let [mut sink, _other] = lock.open(std::slice::from_ref(&topic), StartAt::Committed, "dead".into()).unwrap().1;
+    recreate_topic(&brokers, &topic, 1);
+    let sent = sink.send(Vec::new(), vec![Position { topic: (*topic).into(), partition: 0, offset: 20 }]);
+    sink.commit(sent).unwrap();
+    feed(&mut feeder(&brokers, &topic, 1), 1, packets(&alerts[20..]));
+    let (ids, told) = read_ids(&brokers, &topic, &group, &[]);
+    exactly(ids, &alerts[20..]);
+    assert!(told.contains("created anew") && told.contains(&topic), "{told}");
+    assert_eq!(read_ids(&brokers, &topic, &group, &[]), (Vec::new(), String::new()), "it is told once");
+}
+
+#[test]
+fn a_topic_that_is_created_anew_under_a_member_is_read_from_its_beginning() {
+    let Some(brokers) = kafka() else { return };
+    let alerts = alerts(1, 100);
+    for commit in ["after", "before", "never"] {
+        let (topic, group) = (unique("under"), unique("under-readers"));
+        create_topic(&brokers, &topic, 2);
+        feed(&mut feeder(&brokers, &topic, 2), 2, packets(&alerts[..20]));
+        let member = Member::join(&brokers, &topic, &["--group", &group, "--commit", commit]);
+        wait_for("the old topic to be read", || member.printed() == 20);
+        recreate_topic(&brokers, &topic, 2);
+        feed(&mut feeder(&brokers, &topic, 2), 2, packets(&alerts[20..80]));
+        wait_for("the new topic to be read", || member.printed() >= 80);
+        exactly(member.leave(), &alerts[..80]);
+        let (ids, _) = read_ids(&brokers, &topic, &group, &[]);
+        exactly(ids, if commit == "never" { &alerts[20..80] } else { &[] });
+    }
 }

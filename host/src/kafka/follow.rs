@@ -6,6 +6,7 @@ mod context;
 pub(in crate::kafka) mod group;
 mod held;
 mod range;
+mod topic_ids;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::look::{Look, unreadable};
 use crate::kafka::librdkafka::partitions::intern;
+use crate::kafka::wire::topic_ids::TopicId;
 use crate::pipeline::Message;
 use begin::Beginning;
 use context::Context;
@@ -55,6 +57,8 @@ enum Doubt {
     Range,
     /// The next message of a partition can't be read, for this reason.
     Unreadable(String),
+    /// These topics were created anew; their ids by now.
+    Anew(Vec<(Arc<str>, TopicId)>),
 }
 
 /// What bounds a fetch.
@@ -76,12 +80,13 @@ impl Follower {
     pub fn new(options: &Options, config: &FollowConfig) -> Result<Follower, Error> {
         let mut client = options.client_config(&config.properties())?;
         client.set("group.id", &config.group);
-        let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config))?;
+        let consumer: BaseConsumer<Context> = client.create_with_context(Context::new(config, options))?;
         let connection = &consumer.context().connection;
         // Nothing but errors can come before the subscription.
         connection.establish(consumer.client(), options, || drop(consumer.poll(Duration::ZERO)))?;
         await_topics(&consumer, options, &config.topics)?;
-        consumer.context().begin_at(Beginning::find(&consumer, config, options)?);
+        let beginning = Beginning::find(&consumer, config, options, &mut consumer.context().ids())?;
+        consumer.context().begin_at(beginning);
         let names: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&names)?;
         let topics = names.into_iter().map(Arc::from).collect();
@@ -109,11 +114,21 @@ impl Follower {
         while batch.len() - first < limits.count && bytes < limits.bytes && self.doubt.is_none() {
             let wait = if batch.len() == first { limits.wait } else { Duration::ZERO };
             let Some(message) = self.poll(wait)? else { break };
+            let anew = self.consumer.context().ids().doubt(&message.topic);
+            if !anew.is_empty() {
+                self.doubt = Some(Doubt::Anew(anew));
+                break;
+            }
             bytes += message.bytes.len();
             batch.push(message);
         }
         // A poll that served something else ends early, without a message.
         self.quiet = batch.len() == first && begun.elapsed() >= limits.wait;
+        if self.quiet && self.doubt.is_none() {
+            let anew = self.consumer.context().ids().look();
+            self.doubt = (!anew.is_empty()).then_some(Doubt::Anew(anew));
+            self.quiet = self.doubt.is_none();
+        }
         let context = self.consumer.context();
         let mut held = context.held();
         // The member that has a partition now reads on from the last commit.
@@ -151,6 +166,7 @@ impl Follower {
         if list.count() == 0 {
             return Ok(true);
         }
+        self.consumer.context().ids().note(&list);
         if let Err(error) = self.consumer.store_offsets(&list) {
             tracing::debug!(%error, "offsets are not noted: the group's partitions are being shared out again");
             return Ok(false);
@@ -248,7 +264,15 @@ impl Follower {
     fn settle(&mut self) -> Result<(), Error> {
         match self.doubt.take() {
             None => Ok(()),
-            Some(Doubt::Range) => self.read_on(),
+            Some(Doubt::Range) => self.read_on(&[]),
+            Some(Doubt::Anew(topics)) => {
+                let context = self.consumer.context();
+                for (topic, id) in &topics {
+                    context.ids().know(topic, *id);
+                    context.held().forget(topic);
+                }
+                self.read_on(&topics.into_iter().map(|(topic, _)| topic).collect::<Vec<_>>())
+            }
             Some(Doubt::Unreadable(reason)) => {
                 let look = Look::new(&self.options)?;
                 for (partition, offset) in self.consumer.context().held().next_offsets() {
@@ -260,15 +284,16 @@ impl Follower {
         }
     }
 
-    /// Reads on in partitions that don't have the offset that was to be read next.
-    fn read_on(&self) -> Result<(), Error> {
+    /// Reads on in partitions that don't have the offset that was to be read next. Topics that were created anew are read
+    /// from their beginning.
+    fn read_on(&self, anew: &[Arc<str>]) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
         for (partition, offset) in self.consumer.context().held().next_offsets() {
             let next = match offset {
-                Some(offset) => {
+                Some(offset) if !anew.contains(&partition.topic) => {
                     range::next(&self.consumer, &partition, offset).map_or(Offset::Offset(offset), Offset::Offset)
                 }
-                None => Offset::Beginning,
+                _ => Offset::Beginning,
             };
             list.add_partition_offset(&partition.topic, partition.partition, next)?;
         }

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::group::Members;
+use super::topic_ids::TopicIds;
 use super::{Acknowledge, FollowConfig};
 use crate::kafka::client::backoff::{Backoff, TICK};
 use crate::kafka::client::error::Error;
@@ -46,11 +47,13 @@ impl Beginning {
         consumer: &BaseConsumer<C>,
         config: &FollowConfig,
         options: &Options,
+        ids: &mut TopicIds,
     ) -> Result<Beginning, Error> {
         if config.start == StartAt::Committed {
             return Ok(Beginning::default());
         }
         let topics = topics(consumer, &config.topics)?;
+        ids.learn(topics.iter().map(|topic| topic.as_str().into()));
         let alone = config.acknowledge == Acknowledge::Never;
         let members = if alone { Members::default() } else { Members::of(consumer, &config.group, options)? };
         let new = members.leave_out(topics.clone(), &config.group);
@@ -58,7 +61,7 @@ impl Beginning {
         if alone || !members.is_empty() {
             return Ok(Beginning { offsets, alone });
         }
-        if commit(consumer, &config.group, &offsets, options)? {
+        if commit(consumer, &config.group, &offsets, options, ids)? {
             return Ok(Beginning::default());
         }
         // Another member has joined in the meantime, or these brokers let nobody but members commit.
@@ -138,6 +141,7 @@ fn commit<C: ConsumerContext>(
     group: &str,
     offsets: &HashMap<TopicPartition, i64>,
     options: &Options,
+    ids: &TopicIds,
 ) -> Result<bool, Error> {
     use RDKafkaErrorCode::*;
     if offsets.is_empty() {
@@ -147,6 +151,7 @@ fn commit<C: ConsumerContext>(
     for (TopicPartition { topic, partition }, offset) in offsets {
         list.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
+    ids.note(&list);
     let deadline = Instant::now() + options.patience;
     let mut backoff = Backoff::every(options, TICK);
     loop {

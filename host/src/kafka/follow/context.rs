@@ -13,8 +13,10 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::begin::Beginning;
 use super::held::Held;
+use super::topic_ids::TopicIds;
 use super::{Acknowledge, FollowConfig, range};
 use crate::kafka::client::error::Error;
+use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::connection::{Connection, log};
 use crate::kafka::librdkafka::statistics::Statistics;
 use crate::pipeline::TopicPartition;
@@ -25,16 +27,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Context {
     pub(super) connection: Connection,
     held: Mutex<Held>,
+    ids: Mutex<TopicIds>,
     beginning: OnceLock<Beginning>,
     acknowledge: Acknowledge,
     trouble: Mutex<Option<Error>>,
 }
 
 impl Context {
-    pub(super) fn new(config: &FollowConfig) -> Context {
+    pub(super) fn new(config: &FollowConfig, options: &Options) -> Context {
         Context {
             connection: Connection::default(),
             held: Mutex::default(),
+            ids: Mutex::new(TopicIds::new(options)),
             beginning: OnceLock::new(),
             acknowledge: config.acknowledge,
             trouble: Mutex::default(),
@@ -43,6 +47,11 @@ impl Context {
 
     pub(super) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock()
+    }
+
+    /// What is known of the topics' ids.
+    pub(super) fn ids(&self) -> MutexGuard<'_, TopicIds> {
+        self.ids.lock()
     }
 
     /// Says where to begin, before any partition is given.
@@ -62,6 +71,7 @@ impl Context {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
         }?;
+        self.ids().note(&begun);
         // If another member gets these partitions before any message has come, it goes on from these offsets.
         match self.acknowledge {
             _ if begun.count() == 0 => Ok(()),
@@ -83,11 +93,19 @@ impl Context {
     /// read earlier goes on from the group's offset or, if nothing is ever committed, from where this process was.
     fn begin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> KafkaResult<TopicPartitionList> {
         let (mut begun, mut rest) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for partition in partitions(list) {
+        let partitions = partitions(list);
+        let mut ids = self.ids();
+        for topic in ids.learn(partitions.iter().map(|partition| partition.topic.clone())) {
+            self.held().forget(&topic);
+        }
+        for partition in partitions {
             let earlier = self.held().earlier(&partition);
             let given = match earlier {
                 Some(offset) if self.acknowledge == Acknowledge::Never => Some(Offset::Offset(offset)),
                 Some(_) => None,
+                None if ids.is_anew(&partition.topic) => {
+                    (self.acknowledge == Acknowledge::Never).then_some(Offset::Beginning)
+                }
                 None => self.beginning.get().and_then(|beginning| beginning.of(&partition)),
             };
             let TopicPartition { topic, partition } = partition;
@@ -102,7 +120,7 @@ impl Context {
             }
         }
         if rest.count() > 0 {
-            go_on(consumer, list, rest)?;
+            go_on(consumer, list, rest, &ids)?;
         }
         Ok(begun)
     }
@@ -117,6 +135,7 @@ fn go_on(
     consumer: &BaseConsumer<Context>,
     list: &mut TopicPartitionList,
     partitions: TopicPartitionList,
+    ids: &TopicIds,
 ) -> KafkaResult<()> {
     let committed = match consumer.committed_offsets(partitions, PATIENCE) {
         Ok(committed) => committed,
@@ -129,6 +148,10 @@ fn go_on(
     for element in committed.elements() {
         let partition = TopicPartition::new(element.topic(), element.partition());
         let offset = match element.offset() {
+            Offset::Offset(_) if ids.is_of_another(element.topic(), element.metadata()) => {
+                list.set_partition_offset(element.topic(), element.partition(), Offset::Beginning)?;
+                continue;
+            }
             Offset::Offset(offset) => range::next(consumer, &partition, offset).unwrap_or(offset),
             _ if element.error().is_err() => continue,
             _ => {

@@ -65,8 +65,7 @@ impl Held {
     pub(super) fn begin(&mut self, list: &TopicPartitionList) {
         for element in list.elements() {
             if let Some(partition) = self.partitions.get_mut(&of(&element)) {
-                partition.position = None;
-                partition.begin = begin(&element);
+                *partition = Partition { begin: begin(&element), ..Partition::default() };
             }
         }
     }
@@ -92,6 +91,11 @@ impl Held {
     /// Whether a partition is held.
     pub(super) fn holds(&self, message: &Message) -> bool {
         self.partitions.contains_key(&message.topic_partition())
+    }
+
+    /// Forgets how far a topic was read: it is another one by now.
+    pub(super) fn forget(&mut self, topic: &str) {
+        self.earlier.retain(|partition, _| *partition.topic != *topic);
     }
 
     /// How far a partition was read when it was held earlier.
