@@ -5,12 +5,22 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::KafkaSource;
+use crate::health::PartitionLag;
 use crate::kafka::client::error::Error;
 use crate::pipeline::Position;
 
 /// A partition that makes no progress for so long after such an error is taken for the one that can't be read, because
 /// librdkafka does not say which it is.
 const STUCK: Duration = Duration::from_secs(1);
+
+/// Messages that can't be read, in one of some partitions.
+pub(super) struct Unreadable {
+    why: String,
+    /// How far partitions were read when that was said, without those that have got on since. `None`: not looked yet.
+    at: Option<Vec<Position>>,
+    /// Since when one of these has had messages that don't come.
+    behind: Option<Instant>,
+}
 
 impl KafkaSource {
     /// Sorts an error of the consumer: one that may pass by itself is waited out.
@@ -54,44 +64,49 @@ impl KafkaSource {
         }
     }
 
-    /// Reports where messages can't be read. Reading goes on in the other partitions.
+    /// Takes note of messages that can't be read. librdkafka says so once, and not of which partition: it is one that does
+    /// not get on from here.
     fn unreadable(&mut self, why: &str) {
+        self.unreadable.get_or_insert_with(|| Unreadable { why: why.to_owned(), at: None, behind: None });
+    }
+
+    /// Says where messages are that can't be read, once that is known. The other partitions are read on. All messages that
+    /// were fetched are counted by now.
+    pub(super) fn look_for_unreadable(&mut self) {
+        let Some(Unreadable { why, at, behind }) = &mut self.unreadable else { return };
         let lags = self.watch.lags();
-        let known = self.known.iter().filter_map(|partition| {
-            let lag = lags.iter().find(|lag| *lag.topic == *partition.topic && lag.partition == partition.partition)?;
-            let position =
-                Position { topic: partition.topic.clone(), partition: partition.partition, offset: lag.position? };
-            Some((position, lag.behind()))
-        });
-        let positions: Vec<(Position, Option<i64>)> = known.collect();
-        let all = || positions.iter().map(|(position, _)| position.clone()).collect();
-        let (since, before) = self.unreadable.get_or_insert_with(|| (Instant::now(), all()));
-        if since.elapsed() < STUCK {
+        let position = |lag: &PartitionLag| {
+            Some(Position { topic: (*lag.topic).into(), partition: lag.partition, offset: lag.position? })
+        };
+        let at = at.get_or_insert_with(|| lags.iter().filter_map(position).collect());
+        // The end of a partition may not be known yet: then it may be this one.
+        let stuck = lags.iter().filter(|lag| lag.behind() != Some(0)).filter_map(position);
+        let stuck: Vec<Position> = stuck.filter(|position| at.contains(position)).collect();
+        if stuck.is_empty() {
+            if behind.take().is_some() {
+                self.watch.unreadable(None);
+            }
             return;
         }
-        // The end of a partition may not be known yet: then it may be this one.
-        let stuck = positions.iter().filter(|(position, behind)| *behind != Some(0) && before.contains(position));
-        let stuck: Vec<Position> = stuck.map(|(position, _)| position.clone()).collect();
-        if stuck.is_empty() {
-            self.unreadable = None;
+        if behind.get_or_insert_with(Instant::now).elapsed() < STUCK {
             return;
         }
         let named = |position: &Position| format!("{} from offset {}", position.topic_partition(), position.offset);
         let named: Vec<String> = stuck.iter().map(named).collect();
-        *before = stuck;
         self.watch.unreadable(Some(format!(
             "{}: {why}: a batch of messages there is damaged, or compressed in a way that is not known. Reading goes on \
              there once it is deleted (kafka-delete-records), with --on-lost-offsets earliest",
             named.join(", or ")
         )));
+        *at = stuck;
     }
 
     /// Messages have come, perhaps of the partition that could not be read.
     pub(super) fn readable(&mut self) {
-        let Some((_, stuck)) = &mut self.unreadable else { return };
+        let Some(Unreadable { at: Some(at), .. }) = &mut self.unreadable else { return };
         let watch = &self.watch;
-        stuck.retain(|at| watch.position(&at.topic, at.partition) == Some(at.offset));
-        if stuck.is_empty() {
+        at.retain(|at| watch.position(&at.topic, at.partition) == Some(at.offset));
+        if at.is_empty() {
             self.unreadable = None;
             self.watch.unreadable(None);
         }

@@ -1,11 +1,12 @@
 //! Batches that can't be read, as a subscriber meets them on the embedded broker, which keeps what it is sent.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest, TransactionalId};
 
 use super::{record, together};
+use crate::kafka::HostLock;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::client::stop::Stop;
@@ -15,7 +16,7 @@ use crate::kafka::wire::broker::Broker;
 use crate::kafka::wire::cluster::{Cluster, parse};
 use crate::kafka::wire::produce::{Producer, plan};
 use crate::kafka::wire::security::Security;
-use crate::pipeline::Message;
+use crate::pipeline::{BatchLimits, Message, Source};
 
 /// Where a batch's checksum is, and what it is of.
 const CRC: std::ops::Range<usize> = 17..21;
@@ -71,24 +72,34 @@ fn follow(broker: &EmbeddedBroker, start: StartAt) -> (Vec<i64>, Error) {
     (messages.iter().map(|message| message.offset).collect(), error)
 }
 
+/// What a batch may be, and what is told of it.
+const DAMAGES: [(fn(&mut [u8]), &str); 3] =
+    [(not_gzip, "decompressed"), (no_codec, "compressed in a way"), (flipped, "checksum")];
+
+/// A compression that the batch does not have.
+fn not_gzip(batch: &mut [u8]) {
+    compressed(batch, 1);
+}
+
+/// A compression that there is not.
+fn no_codec(batch: &mut [u8]) {
+    compressed(batch, 7);
+}
+
+fn compressed(batch: &mut [u8], codec: u8) {
+    batch[22] |= codec;
+    let crc = crc32c::crc32c(&batch[CRC.end..]);
+    batch[CRC].copy_from_slice(&crc.to_be_bytes());
+}
+
+/// A byte that is another one.
+fn flipped(batch: &mut [u8]) {
+    *batch.last_mut().unwrap() ^= 1;
+}
+
 #[test]
 fn a_batch_that_cannot_be_read_is_told_with_its_place() {
-    // A compression that the batch does not have; and a byte that is another one.
-    let not_gzip = |batch: &mut [u8]| {
-        batch[22] |= 1;
-        let crc = crc32c::crc32c(&batch[CRC.end..]);
-        batch[CRC].copy_from_slice(&crc.to_be_bytes());
-    };
-    let no_codec = |batch: &mut [u8]| {
-        batch[22] |= 7;
-        let crc = crc32c::crc32c(&batch[CRC.end..]);
-        batch[CRC].copy_from_slice(&crc.to_be_bytes());
-    };
-    let flipped = |batch: &mut [u8]| *batch.last_mut().unwrap() ^= 1;
-    type Change<'a> = (&'a dyn Fn(&mut [u8]), &'a str);
-    let changes: [Change<'_>; 3] =
-        [(&not_gzip, "decompressed"), (&no_codec, "compressed in a way"), (&flipped, "checksum")];
-    for (change, said) in changes {
+    for (change, said) in DAMAGES {
         let broker = EmbeddedBroker::start().unwrap();
         broker.create_topic("alerts", 2).unwrap();
         send(&broker, |_| {});
@@ -101,5 +112,39 @@ fn a_batch_that_cannot_be_read_is_told_with_its_place() {
         // The last messages can't be counted across it.
         let (_, error) = follow(&broker, StartAt::Last(5));
         assert!(error.to_string().contains("partition 0") && error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_host_does_not_pass_over_a_batch_that_cannot_be_read() {
+    for (change, said) in DAMAGES {
+        for whole in [0, 1, 2] {
+            let broker = EmbeddedBroker::start().unwrap();
+            broker.create_topic("alerts", 2).unwrap();
+            (0..whole).for_each(|_| send(&broker, |_| {}));
+            send(&broker, change);
+            (0..3).for_each(|_| send(&broker, |_| {}));
+            let options = broker.options().with("statistics.interval.ms", "100");
+            let lock = HostLock::new(&options, "nightwatch").unwrap();
+            let (mut source, _) = lock.open(&["alerts".into()], StartAt::Committed, "dead".into()).unwrap();
+            let watch = source.watch();
+            let (mut messages, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(30));
+            let trouble = loop {
+                source.fetch(&mut messages, &BatchLimits::default(), Duration::from_millis(100)).unwrap();
+                if let Some(trouble) = watch.condition().trouble {
+                    break trouble;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "{said}, {whole}: nothing is told, and {} messages came: {:?}",
+                    messages.len(),
+                    watch.lags()
+                );
+            };
+            let offsets: Vec<i64> = messages.iter().map(|message| message.offset).collect();
+            assert_eq!(offsets, (0..3 * whole).collect::<Vec<_>>(), "{trouble}");
+            let place = format!("topic alerts, partition 0 from offset {}: ", 3 * whole);
+            assert!(trouble.starts_with(&place) && trouble.contains("damaged"), "{trouble}");
+        }
     }
 }
