@@ -25,7 +25,7 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::look::{Look, unreadable};
 use crate::kafka::librdkafka::partitions::intern;
-use crate::kafka::wire::topic_ids::TopicId;
+use crate::kafka::wire::TopicId;
 use crate::pipeline::Message;
 use begin::Beginning;
 use context::Context;

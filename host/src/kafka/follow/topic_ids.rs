@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::TopicPartitionList;
 
 use crate::kafka::client::options::Options;
-use crate::kafka::wire::cluster::Cluster;
-use crate::kafka::wire::topic_ids::TopicId;
+use crate::kafka::wire::{Cluster, TopicId};
 
 /// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
 /// are of one topic.
@@ -114,9 +113,9 @@ impl TopicIds {
         let Some(cluster) = self.cluster.as_mut().filter(|_| !topics.is_empty()) else { return Vec::new() };
         match cluster.topic_ids(topics) {
             Ok(ids) => ids.into_iter().collect(),
-            Err(trouble) => {
-                tracing::debug!(%trouble, "the topics' ids are not known");
-                if matches!(trouble, Trouble::Fatal(_)) {
+            Err(error) => {
+                tracing::debug!(%error, "the topics' ids are not known");
+                if !error.may_pass() {
                     self.cluster = None;
                 }
                 Vec::new()

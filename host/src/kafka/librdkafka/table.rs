@@ -11,15 +11,17 @@ use rdkafka::message::Message;
 
 use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
+use crate::kafka::client::look::unreadable;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::context::Context;
 use crate::kafka::librdkafka::partitions;
 
 /// What the reader of a table adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 6] = [
+const PROPERTIES: [(&str, &str); 7] = [
     // librdkafka wants one. No group is joined, as partitions are assigned by hand.
     ("group.id", "skysieve-table"),
     ("enable.auto.commit", "false"),
+    ("check.crcs", "true"),
     ("isolation.level", "read_committed"),
     ("auto.offset.reset", "earliest"),
     ("enable.partition.eof", "true"),
@@ -54,6 +56,14 @@ pub(in crate::kafka) fn read(options: &Options, topic: &str) -> Result<Table, Er
             Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                 return Err(Error::forbidden(topic, "read"));
+            }
+            // Without its last records a table would be another one.
+            Some(Err(error)) if unreadable(&error).is_some() => {
+                let reason = unreadable(&error).unwrap_or_default();
+                return Err(Error::Other(format!(
+                    "topic {topic} can't be read in full: {reason}. Delete the records up to there (kafka-delete-records), \
+                     or restore the topic"
+                )));
             }
             Some(Err(_)) | None => {
                 connection.report();

@@ -10,6 +10,7 @@ use crate::kafka::HostLock;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::client::stop::Stop;
+use crate::kafka::client::table;
 use crate::kafka::embedded::broker::EmbeddedBroker;
 use crate::kafka::follow::{Acknowledge, FetchLimits, FollowConfig, Follower};
 use crate::kafka::wire::broker::Broker;
@@ -72,9 +73,10 @@ fn follow(broker: &EmbeddedBroker, start: StartAt) -> (Vec<i64>, Error) {
     (messages.iter().map(|message| message.offset).collect(), error)
 }
 
-/// What a batch may be, and what is told of it.
-const DAMAGES: [(fn(&mut [u8]), &str); 3] =
-    [(not_gzip, "decompressed"), (no_codec, "compressed in a way"), (flipped, "checksum")];
+/// What may happen to a batch, and what is told of it.
+type Damage = (fn(&mut [u8]), &'static str);
+
+const DAMAGES: [Damage; 3] = [(not_gzip, "decompressed"), (no_codec, "compressed in a way"), (flipped, "checksum")];
 
 /// A compression that the batch does not have.
 fn not_gzip(batch: &mut [u8]) {
@@ -146,5 +148,17 @@ fn a_host_does_not_pass_over_a_batch_that_cannot_be_read() {
             let place = format!("topic alerts, partition 0 from offset {}: ", 3 * whole);
             assert!(trouble.starts_with(&place) && trouble.contains("damaged"), "{trouble}");
         }
+    }
+}
+
+#[test]
+fn a_table_with_a_batch_that_cannot_be_read_is_an_error() {
+    for (change, said) in DAMAGES {
+        let broker = EmbeddedBroker::start().unwrap();
+        broker.create_topic("alerts", 1).unwrap();
+        send(&broker, |_| {});
+        send(&broker, change);
+        let error = table::read(&broker.options(), "alerts").unwrap_err().to_string();
+        assert!(error.contains("topic alerts") && error.contains(said), "{error}");
     }
 }
