@@ -11,9 +11,9 @@ use rdkafka::message::Message;
 
 use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
-use crate::kafka::client::look::unreadable;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::context::Context;
+use crate::kafka::librdkafka::look::unreadable;
 use crate::kafka::librdkafka::partitions;
 
 /// What the reader of a table adds to librdkafka's defaults.
