@@ -194,7 +194,7 @@ impl Cluster {
         let mut unknown: Vec<&Arc<str>> = topics.filter(|topic| !self.leaders.contains_key(*topic)).collect();
         unknown.sort_unstable();
         unknown.dedup();
-        let deadline = Instant::now() + ELECTION;
+        let deadline = Instant::now() + ELECTION.min(self.options.patience);
         let mut backoff = Backoff::between(&self.stop, LATER);
         while !unknown.is_empty() {
             let answer = self.metadata(&unknown)?;

@@ -11,10 +11,13 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Encodable, StrBytes};
 
-use crate::kafka::client::error::{Code, Error};
+use super::{record, together};
+use crate::kafka::client::error::{Code, Error, Remedy};
 use crate::kafka::client::options::Options;
 use crate::kafka::client::stop::Stop;
 use crate::kafka::wire::broker::{Broker, patience};
+use crate::kafka::wire::cluster::Cluster;
+use crate::kafka::wire::produce::plan;
 use crate::kafka::wire::requests::{Ask, NEEDED};
 use crate::kafka::wire::security::Security;
 use crate::kafka::wire::shape::fits;
@@ -185,6 +188,23 @@ fn brokers_that_are_too_old_or_too_new() {
             other => panic!("{:?}", other.err()),
         }
     }
+}
+
+#[test]
+fn a_broker_that_says_nothing_of_a_topic_is_not_asked_for_ever() {
+    let port = listener(|asked| {
+        Some(match asked.key {
+            18 => asked.encoded::<ApiVersionsRequest>(&versions(None)),
+            // Flexible versions have tags behind the number.
+            _ => asked.answer(&[&b"\0"[..], &encode::<MetadataRequest>(&MetadataResponse::default())].concat()),
+        })
+    });
+    let patience = Duration::from_millis(200);
+    let options = Options { patience, ..Options::new(format!("127.0.0.1:{port}")) };
+    let records = [record(&"bright".into(), "17", 10)];
+    let error = plan(&mut Cluster::new(&options, "test", "test").unwrap(), &together(&records)).err().unwrap();
+    assert!(matches!(&error, Error::NotReady { topic, .. } if topic == "bright"), "{error}");
+    assert_eq!(error.remedy(), Remedy::Retry);
 }
 
 #[test]
