@@ -16,6 +16,9 @@ use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::context::Context;
 
+/// How many names of created topics are logged.
+const LOGGED: usize = 10;
+
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);
 
@@ -170,7 +173,8 @@ impl Topics {
             }
         };
         self.create(&absent.iter().map(|name| topic(*name)).collect::<Vec<_>>())?;
-        tracing::info!(topics = absent.join(", "), "created");
+        let first = &absent[..absent.len().min(LOGGED)];
+        tracing::info!(count = absent.len(), first = first.join(", "), "created topics");
         Ok(())
     }
 
