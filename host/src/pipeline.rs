@@ -31,7 +31,7 @@
 //! | `memory` | a source and a sink in memory, for tests |
 //! | `config` | the settings of a pipeline, and the errors that end it |
 //! | `run` | the loop: fetches, decodes, passes batches to shards and publishers; handles uploads in between |
-//! | `batcher`, `growth` | decide which messages are in the next batch, and how many |
+//! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
@@ -41,23 +41,23 @@
 //! | `panics` | finds the alert to blame if the host itself panics |
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
-//! | `handle`, `prepared` | check, compile, upload and delete filters from other threads |
+//! | `handle`, `check_upload` | check, compile, upload and delete filters from other threads |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod batch;
+mod batch_size;
 mod batcher;
 mod channels;
+mod check_upload;
 mod commit_order;
 mod config;
 mod decode;
-mod growth;
 mod handle;
 mod io;
 mod judge;
 mod memory;
 mod outcome;
 mod panics;
-mod prepared;
 mod publish;
 mod quota;
 mod records;
@@ -71,6 +71,7 @@ mod totals;
 mod transaction_batch;
 
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
+pub use check_upload::Prepared;
 pub use config::{Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
 pub use handle::Handle;
 pub use io::{
@@ -79,5 +80,4 @@ pub use io::{
 };
 pub use judge::{Judge, Verdicts};
 pub use memory::{MemorySink, MemorySource};
-pub use prepared::Prepared;
 pub use run::Pipeline;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::batch::Batch;
-use super::growth::Growth;
+use super::batch_size::BatchSize;
 use super::io::{BatchLimits, Message, Source, SourceError, TopicPartition};
 use skysieve_survey::Visit;
 
@@ -22,7 +22,7 @@ const KNOWN: usize = 64;
 /// first alerts of the next visit, or behind it.
 pub struct Batcher {
     limits: BatchLimits,
-    growth: Growth,
+    size: BatchSize,
     /// The visits that have begun, newest last.
     known: VecDeque<Visit>,
     /// The number of messages fetched since a visit was set apart.
@@ -45,8 +45,8 @@ struct Apart {
 impl Batcher {
     /// Makes a batcher whose batches stay within `limits`.
     pub fn new(limits: &BatchLimits) -> Batcher {
-        let (limits, growth, known) = (limits.clone(), Growth::new(limits), VecDeque::new());
-        Batcher { limits, growth, known, fetched: 0, apart: None, given_back: false, ended: false }
+        let (limits, size, known) = (limits.clone(), BatchSize::new(limits), VecDeque::new());
+        Batcher { limits, size, known, fetched: 0, apart: None, given_back: false, ended: false }
     }
 
     /// Whether the stream has ended and all of its messages have been taken.
@@ -68,8 +68,8 @@ impl Batcher {
         let mut messages = Vec::new();
         self.given_back = false;
         let Some(apart) = &mut self.apart else {
-            self.ended = !source.fetch(&mut messages, self.growth.limits(), wait)?;
-            self.growth.fetched(&messages);
+            self.ended = !source.fetch(&mut messages, self.size.limits(), wait)?;
+            self.size.fetched(&messages);
             self.fetched += messages.len();
             return Ok(messages);
         };
@@ -79,9 +79,9 @@ impl Batcher {
             self.ended = !source.fetch(&mut messages, &at_once, Duration::ZERO)?;
         }
         if messages.is_empty() {
-            messages = apart.take(self.growth.limits());
+            messages = apart.take(self.size.limits());
             self.given_back = true;
-            self.growth.grow();
+            self.size.grow();
             self.apart.take_if(|apart| apart.messages.is_empty());
         }
         Ok(messages)
@@ -98,7 +98,7 @@ impl Batcher {
             return false;
         }
         if self.apart.is_none() {
-            self.growth.restart();
+            self.size.restart();
         }
         self.fetched = 0;
         let apart = self.apart.get_or_insert_default();

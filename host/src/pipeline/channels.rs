@@ -8,9 +8,9 @@ use crossbeam_channel::{Receiver, Sender};
 use skysieve_avro::Projection;
 
 use super::batch::Batch;
+use super::check_upload::Prepared;
 use super::io::Position;
 use super::outcome::Outcome;
-use super::prepared::Prepared;
 use super::running_filter::RunningFilter;
 use crate::filters::{Entry, FilterError};
 

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use skysieve_sandbox::{Filter, Manifest, Refusal};
 
 use super::channels::Command;
+use super::check_upload::{Prepared, check_upload};
 use super::config::OpenTopic;
-use super::prepared::Prepared;
 use super::state::PipelineState;
-use super::topics::FilterTopics;
-use crate::filters::{Control, Entry, FilterError, Settings, Status, Upload, check_name};
+use crate::filters::{Control, FilterError, Status, Upload, check_name};
 use crate::health::Health;
 
 /// A handle to a running pipeline, for asking about its filters and changing them. It is cheap to clone.
@@ -31,48 +29,7 @@ impl Handle {
     /// # Errors
     /// Returns [`FilterError::Name`] or [`FilterError::Refused`].
     pub fn prepare(&self, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
-        check_name(name)?;
-        let config = &self.state.config;
-        let topic = config.topics.output(name).ok_or_else(|| {
-            FilterError::Refused(format!(
-                "the topic of a filter {name:?} is one that this host uses for something else"
-            ))
-        })?;
-        upload.settings.check()?;
-        let limits = upload.settings.limits.over(&config.limits);
-        let refused = |error: Refusal| FilterError::Refused(error.to_string());
-        let module = self.state.engine.load(&upload.module, &limits).map_err(refused)?;
-        let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(|error| {
-            let hint = match &error {
-                Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
-                    "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
-                }
-                _ => "",
-            };
-            FilterError::Refused(format!("{error}{hint}"))
-        })?;
-        let (topics, known) = self.topics(&upload.settings.topics, filter.manifest())?;
-        let (seen, inputs) = (self.state.seen_topics(), config.topics.inputs.len());
-        let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
-        let warnings = self.state.stream.check(filter.manifest(), shown, upload.strict)?;
-        let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
-        entry.set_warnings(warnings);
-        entry.set_topics(known);
-        Ok(Prepared { entry, filter, topic, topics })
-    }
-
-    /// The topics that a filter belongs to, and their names as far as they are known.
-    fn topics(&self, named: &[String], manifest: &Manifest) -> Result<(FilterTopics, Vec<String>), FilterError> {
-        let inputs = &self.state.config.topics.inputs;
-        if let Some(unknown) = named.iter().find(|name| !inputs.contains(name)) {
-            let inputs = inputs.join(", ");
-            return Err(FilterError::Refused(format!(
-                "topics: this host does not read {unknown:?}; it reads {inputs}"
-            )));
-        }
-        let mut topics = FilterTopics::new(named, inputs, &manifest.fields, &self.state.schemas);
-        let known = topics.look_at(&self.state.seen_topics()).unwrap_or_else(|| topics.at_start(inputs));
-        Ok((topics, known))
+        check_upload(&self.state, name, upload)
     }
 
     /// Sets what the host is doing before it reads the stream, as shown in its health.

@@ -8,9 +8,9 @@ use skysieve_avro::Projection;
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
+use super::check_upload::Prepared;
 use super::config::{Config, PipelineError};
 use super::outcome::Outcome;
-use super::prepared::Prepared;
 use super::records;
 use super::shard::{QUOTAS_KEPT, Shard};
 

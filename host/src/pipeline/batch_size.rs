@@ -13,17 +13,17 @@ const AT_ONCE: usize = 2 << 20;
 /// while others are judged. If a stream does not pause, its batches are as large as allowed, because large batches cost
 /// less.
 #[derive(Debug)]
-pub struct Growth {
+pub struct BatchSize {
     most: usize,
     limits: BatchLimits,
 }
 
-impl Growth {
+impl BatchSize {
     /// Starts with small batches. `limits` are those of a fully grown batch.
-    pub fn new(limits: &BatchLimits) -> Growth {
-        let mut growth = Growth { most: limits.bytes, limits: limits.clone() };
-        growth.limits.bytes = growth.first();
-        growth
+    pub fn new(limits: &BatchLimits) -> BatchSize {
+        let mut size = BatchSize { most: limits.bytes, limits: limits.clone() };
+        size.limits.bytes = size.first();
+        size
     }
 
     /// The limits of the next batch.
@@ -72,10 +72,10 @@ mod tests {
     #[test]
     fn batches_grow_while_they_are_full() {
         let limits = BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::ZERO };
-        let mut growth = Growth::new(&limits);
+        let mut size = BatchSize::new(&limits);
         let mut after = |messages: Vec<Message>| {
-            growth.fetched(&messages);
-            growth.limits().bytes >> 10
+            size.fetched(&messages);
+            size.limits().bytes >> 10
         };
         assert_eq!(after(vec![]), 512);
         assert_eq!(after(messages(6, 85_000)), 1024);
@@ -91,15 +91,15 @@ mod tests {
 
     #[test]
     fn batches_never_grow_beyond_what_was_asked_for() {
-        let mut growth = Growth::new(&BatchLimits { count: 256, bytes: 1000, linger: Duration::ZERO });
-        assert_eq!(growth.limits().bytes, 1000);
-        growth.fetched(&[Message {
+        let mut size = BatchSize::new(&BatchLimits { count: 256, bytes: 1000, linger: Duration::ZERO });
+        assert_eq!(size.limits().bytes, 1000);
+        size.fetched(&[Message {
             bytes: Bytes::from(vec![0; 5000]),
             topic: "t".into(),
             partition: 0,
             offset: 0,
             timestamp: None,
         }]);
-        assert_eq!(growth.limits().bytes, 1000);
+        assert_eq!(size.limits().bytes, 1000);
     }
 }

@@ -1,0 +1,80 @@
+//! Checks an upload: its name, settings, module, config, fields and topics. What passes is ready to run.
+
+use std::sync::Arc;
+
+use skysieve_avro::Projection;
+use skysieve_sandbox::{Filter, Manifest, Refusal};
+
+use super::config::Config;
+use super::judge::Judge;
+use super::running_filter::RunningFilter;
+use super::state::PipelineState;
+use super::topics::FilterTopics;
+use crate::filters::{Entry, FilterError, Settings, Upload, check_name};
+
+/// A filter that has been checked, compiled and described, and is ready to run.
+pub struct Prepared {
+    /// Its record.
+    pub entry: Arc<Entry>,
+    /// The topic of the alerts that it accepts.
+    pub topic: Arc<str>,
+    pub(super) filter: Filter,
+    pub(super) topics: FilterTopics,
+}
+
+impl Prepared {
+    /// Binds the filter to the projection by which batches are decoded.
+    pub(super) fn run(self, projection: &mut Projection, config: &Config) -> RunningFilter {
+        let judge = Judge::new(self.filter, projection).expect("the fields were checked when it was prepared");
+        RunningFilter::new(self.entry, self.topic, judge, self.topics, config)
+    }
+}
+
+/// Checks and compiles a filter, which can take seconds.
+///
+/// # Errors
+/// Returns [`FilterError::Name`] or [`FilterError::Refused`].
+pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
+    check_name(name)?;
+    let config = &state.config;
+    let topic = config.topics.output(name).ok_or_else(|| {
+        FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses for something else"))
+    })?;
+    upload.settings.check()?;
+    let limits = upload.settings.limits.over(&config.limits);
+    let refused = |error: Refusal| FilterError::Refused(error.to_string());
+    let module = state.engine.load(&upload.module, &limits).map_err(refused)?;
+    let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(|error| {
+        let hint = match &error {
+            Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
+                "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
+            }
+            _ => "",
+        };
+        FilterError::Refused(format!("{error}{hint}"))
+    })?;
+    let (topics, known) = topics(state, &upload.settings.topics, filter.manifest())?;
+    let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
+    let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
+    let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
+    let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
+    entry.set_warnings(warnings);
+    entry.set_topics(known);
+    Ok(Prepared { entry, filter, topic, topics })
+}
+
+/// The topics that a filter belongs to, and their names as far as they are known.
+fn topics(
+    state: &PipelineState,
+    named: &[String],
+    manifest: &Manifest,
+) -> Result<(FilterTopics, Vec<String>), FilterError> {
+    let inputs = &state.config.topics.inputs;
+    if let Some(unknown) = named.iter().find(|name| !inputs.contains(name)) {
+        let inputs = inputs.join(", ");
+        return Err(FilterError::Refused(format!("topics: this host does not read {unknown:?}; it reads {inputs}")));
+    }
+    let mut topics = FilterTopics::new(named, inputs, &manifest.fields, &state.schemas);
+    let known = topics.look_at(&state.seen_topics()).unwrap_or_else(|| topics.at_start(inputs));
+    Ok((topics, known))
+}
