@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -13,9 +14,6 @@ use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, recreate_topic, unique, wait_for};
 use skysieve_tests::setup::packets;
 use skysieve_tests::{alerts, binary, text};
-
-/// The pace at which alerts arrive while a member joins, so that there are some left once it has joined.
-const PACE: Duration = Duration::from_millis(300);
 
 fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -41,6 +39,8 @@ fn id(line: &str) -> i64 {
 struct Member {
     process: Child,
     ids: Arc<Mutex<Vec<i64>>>,
+    /// How often the group has given it a part.
+    joined: Arc<AtomicUsize>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -48,12 +48,27 @@ impl Member {
     fn join(brokers: &str, topic: &str, arguments: &[&str]) -> Member {
         let haste = ["--json", "-X", "topic.metadata.refresh.interval.ms=500"];
         let mut command = consume(brokers, topic, &[&haste, arguments].concat());
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        command.env("RUST_LOG", "warn,skysieve::kafka::follow=debug").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let ids: Arc<Mutex<Vec<i64>>> = Arc::default();
         let printed = ids.clone();
         let reader = std::thread::spawn(move || lines.for_each(|line| printed.lock().push(id(&line.unwrap()))));
-        Member { process, ids, reader: Some(reader) }
+        let told = BufReader::new(process.stderr.take().unwrap()).lines();
+        let joined: Arc<AtomicUsize> = Arc::default();
+        let counted = joined.clone();
+        std::thread::spawn(move || {
+            for line in told.map_while(Result::ok) {
+                eprintln!("{line}");
+                counted.fetch_add(usize::from(line.contains("its part")), Ordering::Relaxed);
+            }
+        });
+        Member { process, ids, joined, reader: Some(reader) }
+    }
+
+    /// Waits until the group has given it its part.
+    fn await_part(&self) {
+        wait_for("the member to join", || self.joined.load(Ordering::Relaxed) > 0);
     }
 
     fn printed(&self) -> usize {
@@ -119,6 +134,8 @@ fn the_last_messages_of_a_topic_with_transactions() {
     let lines = |arguments: &[&str]| read(&brokers, &output, &[&["--decode-off"], arguments].concat()).0.split_off(1);
     let all = lines(&["--from", "earliest", "--commit", "never"]);
     assert_eq!(all.len(), 12, "{all:?}");
+    let counted = read(&brokers, &output, &["--count", "--decode-off", "--from", "earliest", "--commit", "never"]).0;
+    assert_eq!(counted, ["12 messages, 12 bytes, 0 undecodable"]);
     for count in [1, 2, 3, 5, 12, 13, 1000] {
         for commit in ["never", "after"] {
             let (group, count_text) = (unique("readers"), format!("-{count}"));
@@ -146,6 +163,48 @@ fn the_last_messages_of_a_topic_with_transactions() {
 }
 
 #[test]
+fn the_last_messages_of_a_topic_that_was_compacted() {
+    let Some(cluster) = Cluster::start("compacted", 1) else { return };
+    let (brokers, topic) = (&cluster.brokers, "compacted");
+    create_topic(brokers, topic, 1);
+    let entity = ["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config"];
+    let compaction = "cleanup.policy=compact,segment.ms=100,min.cleanable.dirty.ratio=0.01,max.compaction.lag.ms=100";
+    cluster.tool("kafka.admin.ConfigCommand", &[&entity[..], &[compaction]].concat());
+    let cleaner =
+        ["--alter", "--entity-type", "brokers", "--entity-default", "--add-config", "log.cleaner.backoff.ms=100"];
+    cluster.tool("kafka.admin.ConfigCommand", &cleaner);
+    let mut feeder = feeder(brokers, topic, 1);
+    let lines = |arguments: &[&str]| {
+        let given = ["--decode-off", "--commit", "never", "--group", "readers"];
+        read(brokers, topic, &[&given[..], arguments].concat()).0
+    };
+    let mut sent = 0;
+    // What is compacted lies before the last segment, which the next message begins.
+    wait_for("messages to be compacted", || {
+        for _ in 0..10 {
+            // Each third message has a key of its own, and stays.
+            let key = if sent % 3 == 0 { format!("own-{sent}") } else { "shared".to_owned() };
+            feeder.send(0, key.into_bytes(), "x".into()).unwrap();
+            sent += 1;
+        }
+        feeder.finish().unwrap();
+        sent >= 30 && lines(&["--from", "earliest"]).len() <= sent * 2 / 3
+    });
+    for count in [1, 2, 7, sent] {
+        wait_for("a look between two compactions", || {
+            let before = lines(&["--from", "earliest"]);
+            let last = lines(&["--from", &format!("-{count}")]);
+            if lines(&["--from", "earliest"]) != before {
+                return false;
+            }
+            let all = &before[1..];
+            assert_eq!(last[1..], all[all.len().saturating_sub(count)..], "the last {count}");
+            true
+        });
+    }
+}
+
+#[test]
 fn members_that_all_begin_at_the_earliest_message_print_each_once() {
     let Some(brokers) = kafka() else { return };
     let (topic, group) = (unique("both"), unique("both-readers"));
@@ -159,13 +218,10 @@ fn members_that_all_begin_at_the_earliest_message_print_each_once() {
     let first = Member::join(&brokers, &topic, &arguments);
     wait_for("the first member to read", || first.printed() == 300);
     let second = Member::join(&brokers, &topic, &arguments);
-    let mut fed = 300;
-    while second.printed() == 0 && fed < alerts.len() {
-        feed(&mut feeder, 4, packets(&alerts[fed..fed + 4]));
-        std::thread::sleep(PACE);
-        fed += 4;
-        wait_for("these to be read", || first.printed() + second.printed() >= fed);
-    }
+    second.await_part();
+    let fed = 400;
+    feed(&mut feeder, 4, packets(&alerts[300..fed]));
+    wait_for("these to be read", || first.printed() + second.printed() >= fed);
     assert!(second.printed() > 0, "the second member was given nothing");
     exactly([first.leave(), second.leave()].concat(), &alerts[..fed]);
     // After all members have left, `--from` applies again.
@@ -190,34 +246,25 @@ fn what_comes_after_the_start_is_printed_while_topic_and_group_grow() {
         feed(&mut feeder_of_two, 2, packets(&alerts[..100]));
         let arguments = ["--group", &group, "--from", "latest", "--commit", commit];
         let first = Member::join(&brokers, &topic, &arguments);
+        first.await_part();
         let mut fed = 100;
-        while first.printed() == 0 && fed < 300 {
-            feed(&mut feeder_of_two, 2, packets(&alerts[fed..fed + 2]));
-            std::thread::sleep(PACE);
-            fed += 2;
-        }
-        let has = |alert: &SimulatedAlert| first.ids.lock().contains(&alert.id);
-        wait_for("the member to read", || alerts[fed - 2..fed].iter().all(has));
-        // What was fed before the start can't be told from what was fed after it. From here on, everything counts.
-        let (before, begun) = (first.printed(), fed);
         // The new partitions have messages before any member knows of them.
         Topics::new(&Options::new(&*brokers), TopicSettings::default()).unwrap().grow(&topic, 4).unwrap();
         let mut feeder_of_four = feeder(&brokers, &topic, 4);
         feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 80]));
         fed += 80;
-        wait_for("the new partitions to be read", || first.printed() - before == fed - begun);
+        wait_for("the new partitions to be read", || first.printed() == fed - 100);
         if commit == "never" {
-            exactly(first.leave().split_off(before), &alerts[begun..fed]);
+            exactly(first.leave(), &alerts[100..fed]);
             continue;
         }
         let second = Member::join(&brokers, &topic, &arguments);
-        while second.printed() == 0 && fed < alerts.len() {
-            feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 4]));
-            std::thread::sleep(PACE);
-            fed += 4;
-            wait_for("these to be read", || first.printed() + second.printed() - before >= fed - begun);
-        }
-        exactly([first.leave().split_off(before), second.leave()].concat(), &alerts[begun..fed]);
+        second.await_part();
+        feed(&mut feeder_of_four, 4, packets(&alerts[fed..fed + 100]));
+        fed += 100;
+        wait_for("these to be read", || first.printed() + second.printed() >= fed - 100);
+        assert!(second.printed() > 0, "the second member was given nothing");
+        exactly([first.leave(), second.leave()].concat(), &alerts[100..fed]);
     }
 }
 

@@ -11,6 +11,7 @@ use skysieve::kafka::{
 };
 use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, unique};
+use skysieve_tests::{skysieve, text};
 
 /// A topic of alerts and a host, which have the same name.
 struct Stage {
@@ -174,35 +175,98 @@ fn offsets_of_partitions_without_messages_are_kept_from_the_start_on() {
     assert_eq!(kept, BTreeSet::from([Some(0)]));
 }
 
-#[test]
-fn a_batch_that_cannot_be_decompressed_is_told_with_its_place() {
-    let Some(cluster) = Cluster::start("damaged", 1) else { return };
-    let options = Options::new(&*cluster.brokers).with("statistics.interval.ms", "100");
-    let topics = Topics::new(&options, TopicSettings::default()).unwrap();
-    let stage = Stage { options, name: unique("damaged"), topics };
-    create_topic(&stage.options.brokers, &stage.name, 2);
-    stage.alerts(texts("whole", 4));
-    let compressed = stage.options.clone().with("compression.codec", "gzip");
-    let mut feeder = Feeder::new(&compressed, &stage.name, 1, Arc::new(|_| i64::MAX)).unwrap();
-    feed(&mut feeder, 1, [texts("damaged", 200).concat().into()]);
-    let (mut file, mut end) = (OpenOptions::new().write(true).open(cluster.log_file(&stage.name)).unwrap(), [0xff; 40]);
-    file.seek(SeekFrom::End(-(end.len() as i64))).unwrap();
-    end[0] = 0;
-    file.write_all(&end).unwrap();
+/// Harms the last batch of a topic in a broker's file.
+fn harm(cluster: &Cluster, topic: &str, bytes: &[u8]) {
+    let mut file = OpenOptions::new().write(true).open(cluster.log_file(topic)).unwrap();
+    file.seek(SeekFrom::End(-(bytes.len() as i64))).unwrap();
+    file.write_all(bytes).unwrap();
+}
 
-    let (mut source, [mut sink, _]) = stage.open();
-    assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("whole", 4));
-    let watch = source.watch();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let trouble = loop {
-        assert!(Instant::now() < deadline, "nothing is told: {:?}", watch.condition());
-        source.fetch(&mut Vec::new(), &BatchLimits::default(), Duration::from_millis(100)).unwrap();
-        if let Some(trouble) = watch.condition().trouble {
-            break trouble;
+#[test]
+fn a_batch_that_cannot_be_read_is_told_with_its_place() {
+    let Some(cluster) = Cluster::start("damaged", 1) else { return };
+    // What could not be decompressed, and what would pass for a measurement if its checksum were not looked at.
+    for (codec, bytes) in [("gzip", [&[0][..], &[0xff; 39]].concat()), ("none", vec![b'D', 0])] {
+        let options = Options::new(&*cluster.brokers).with("statistics.interval.ms", "100");
+        let topics = Topics::new(&options, TopicSettings::default()).unwrap();
+        let stage = Stage { options, name: unique("damaged"), topics };
+        create_topic(&stage.options.brokers, &stage.name, 2);
+        stage.alerts(texts("whole", 4));
+        let compressed = stage.options.clone().with("compression.codec", codec);
+        let mut feeder = Feeder::new(&compressed, &stage.name, 1, Arc::new(|_| i64::MAX)).unwrap();
+        feed(&mut feeder, 1, [texts("damaged", 200).concat().into()]);
+        harm(&cluster, &stage.name, &bytes);
+        stage.alerts(texts("behind", 2));
+
+        let (mut source, [mut sink, _]) = stage.open();
+        assert_eq!(read(&stage, &mut source, &mut sink, 4), texts("whole", 4));
+        let watch = source.watch();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let trouble = loop {
+            assert!(Instant::now() < deadline, "nothing is told: {:?}", watch.condition());
+            let mut batch = Vec::new();
+            source.fetch(&mut batch, &BatchLimits::default(), Duration::from_millis(100)).unwrap();
+            assert_eq!(batch.len(), 0, "{codec}: what cannot be read was passed over");
+            if let Some(trouble) = watch.condition().trouble {
+                break trouble;
+            }
+        };
+        let place = format!("topic {}, partition 0 from offset 4: ", stage.name);
+        assert!(trouble.starts_with(&place) && trouble.contains("damaged"), "{trouble}");
+
+        let arguments = ["--until-end", "--decode-off", "--group", "readers", "--brokers", &cluster.brokers];
+        let output = skysieve(["consume", &*stage.name].iter().chain(&arguments));
+        let (out, told) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!((output.status.code(), out.lines().count()), (Some(1), 1 + 4), "{out}{told}");
+        let place = format!("topic {}, partition 0, offset 4: ", stage.name);
+        assert!(told.contains(&place) && told.contains("checksum"), "{told}");
+    }
+}
+
+#[test]
+fn messages_that_are_deleted_before_a_running_host_has_read_them_stop_it_or_are_counted() {
+    for lost in [LostOffsets::Stop, LostOffsets::Earliest] {
+        let Some(mut stage) = Stage::new("overtaken", 1) else { return };
+        // Little is fetched ahead.
+        for (key, value) in [("fetch.message.max.bytes", "1"), ("queued.min.messages", "1")] {
+            stage.options = stage.options.with(key, value);
         }
-    };
-    let place = format!("topic {}, partition 0 from offset 4: ", stage.name);
-    assert!(trouble.starts_with(&place) && trouble.contains("damaged"), "{trouble}");
+        let all: Vec<String> = (0..40).map(|number| format!("{number} {}", "x".repeat(400_000))).collect();
+        stage.alerts(all.clone());
+        let (mut source, [mut sink, _]) = stage.try_open(lost).unwrap();
+        let watch = source.watch();
+        let limits = BatchLimits { count: 1, ..BatchLimits::default() };
+        let (mut batch, mut stopped) = (Vec::new(), None);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut deleted = false;
+        while batch.len() + watch.lags().first().map_or(0, |lag| lag.lost as usize) < all.len() && stopped.is_none() {
+            assert!(Instant::now() < deadline, "{} messages came: {:?}", batch.len(), watch.lags());
+            let fetched = batch.len();
+            stopped = source.fetch(&mut batch, &limits, Duration::from_millis(100)).err();
+            Position::after(&batch[fetched..]).iter().for_each(|position| stage.commit(&mut sink, position.offset));
+            if !batch.is_empty() && !std::mem::replace(&mut deleted, true) {
+                stage.topics.delete_records(&stage.name, 0, 35).unwrap();
+            }
+        }
+        let came: Vec<usize> = batch.iter().map(|message| message.offset as usize).collect();
+        let before = came.iter().take_while(|offset| **offset < 35).count();
+        assert!((1..35).contains(&before), "{came:?}");
+        let mut expected: Vec<usize> = (0..before).collect();
+        match lost {
+            LostOffsets::Stop => {
+                let error = stopped.unwrap().to_string();
+                let gone = format!("{} messages", 35 - before);
+                for part in [&*stage.name, "partition 0", "begins at 35", &gone, "--on-lost-offsets"] {
+                    assert!(error.contains(part), "{part}: {error}");
+                }
+            }
+            LostOffsets::Earliest => {
+                expected.extend(35..40);
+                assert_eq!(watch.lags()[0].lost as usize, 35 - before);
+            }
+        }
+        assert_eq!(came, expected);
+    }
 }
 
 #[test]

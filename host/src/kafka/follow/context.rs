@@ -71,6 +71,7 @@ impl Context {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
             _ => consumer.assign(list),
         }?;
+        tracing::debug!(partitions = list.count(), "the group has given this member its part");
         self.ids().note(&begun);
         // If another member gets these partitions before any message has come, it goes on from these offsets.
         match self.acknowledge {
