@@ -61,10 +61,11 @@ where
         bytes.freeze()
     };
     let Ok(read) = frame::answer::<R>(framed(body), Some(7)) else { return };
+    // Flexible versions may have tagged fields of numbers beyond 2³¹, which are read, but not written.
+    if R::Response::header_version(R::VERSION) > 0 {
+        return;
+    }
     let mut written = BytesMut::new();
     read.encode(&mut written, R::VERSION).expect("it was read");
-    // Tagged fields of unknown numbers beyond 2³¹ are read, but not written.
-    if let Ok(again) = frame::answer::<R>(framed(&written), Some(7)) {
-        assert_eq!(again, read, "{}", R::NAME);
-    }
+    assert_eq!(frame::answer::<R>(framed(&written), Some(7)).as_ref(), Ok(&read), "{}", R::NAME);
 }

@@ -179,12 +179,12 @@ impl KafkaSource {
 impl Source for KafkaSource {
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
         self.look()?;
+        self.look_for_unreadable()?;
         if !self.begin_anew()? {
             // Messages of the topic that was deleted are still on their way through the pipeline.
             std::thread::sleep(TICK.min(wait));
             return Ok(true);
         }
-        self.look_for_unreadable();
         let begin = batch.len();
         self.fill(batch, limits, wait)?;
         if batch.len() > begin {

@@ -25,9 +25,9 @@ const GAP: Duration = Duration::from_millis(200);
 /// offsets that must not be mixed with the new ones.
 pub(super) struct Restart {
     pub topic: Arc<str>,
-    id: Option<TopicId>,
+    pub id: Option<TopicId>,
     /// Some of its partitions, and where to begin in them. If empty, all are read from the beginning.
-    partitions: Vec<(TopicPartition, i64)>,
+    pub partitions: Vec<(TopicPartition, i64)>,
 }
 
 /// Whether a message is of the topic that is read.
@@ -109,7 +109,7 @@ impl KafkaSource {
         Ok(())
     }
 
-    fn restart(&mut self, restart: Restart) -> Result<(), Error> {
+    pub(super) fn restart(&mut self, restart: Restart) -> Result<(), Error> {
         let mut list = TopicPartitionList::new();
         let concerned = |partition: &TopicPartition| {
             let named = || restart.partitions.iter().any(|(named, _)| named == partition);

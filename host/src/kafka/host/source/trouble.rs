@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::KafkaSource;
+use super::recreated::Restart;
 use crate::health::PartitionLag;
 use crate::kafka::client::error::Error;
 use crate::pipeline::Position;
@@ -13,6 +14,9 @@ use crate::pipeline::Position;
 /// librdkafka does not say which it is.
 const STUCK: Duration = Duration::from_secs(1);
 
+/// How often such a partition is read again from there: the batch may have been deleted.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// Messages that can't be read, in one of some partitions.
 pub(super) struct Unreadable {
     why: String,
@@ -20,6 +24,8 @@ pub(super) struct Unreadable {
     at: Option<Vec<Position>>,
     /// Since when one of these has had messages that don't come.
     behind: Option<Instant>,
+    /// When they were last read from there again.
+    again: Instant,
 }
 
 impl KafkaSource {
@@ -67,13 +73,18 @@ impl KafkaSource {
     /// Takes note of messages that can't be read. librdkafka says so once, and not of which partition: it is one that does
     /// not get on from here.
     fn unreadable(&mut self, why: &str) {
-        self.unreadable.get_or_insert_with(|| Unreadable { why: why.to_owned(), at: None, behind: None });
+        self.unreadable.get_or_insert_with(|| Unreadable {
+            why: why.to_owned(),
+            at: None,
+            behind: None,
+            again: Instant::now(),
+        });
     }
 
     /// Says where messages are that can't be read, once that is known. The other partitions are read on. All messages that
     /// were fetched are counted by now.
-    pub(super) fn look_for_unreadable(&mut self) {
-        let Some(Unreadable { why, at, behind }) = &mut self.unreadable else { return };
+    pub(super) fn look_for_unreadable(&mut self) -> Result<(), Error> {
+        let Some(Unreadable { why, at, behind, again }) = &mut self.unreadable else { return Ok(()) };
         let lags = self.watch.lags();
         let position = |lag: &PartitionLag| {
             Some(Position { topic: (*lag.topic).into(), partition: lag.partition, offset: lag.position? })
@@ -86,10 +97,10 @@ impl KafkaSource {
             if behind.take().is_some() {
                 self.watch.unreadable(None);
             }
-            return;
+            return Ok(());
         }
         if behind.get_or_insert_with(Instant::now).elapsed() < STUCK {
-            return;
+            return Ok(());
         }
         let named = |position: &Position| format!("{} from offset {}", position.topic_partition(), position.offset);
         let named: Vec<String> = stuck.iter().map(named).collect();
@@ -98,7 +109,18 @@ impl KafkaSource {
              there once it is deleted (kafka-delete-records), with --on-lost-offsets earliest",
             named.join(", or ")
         )));
-        *at = stuck;
+        let due = again.elapsed() >= AGAIN && self.restarts.is_empty();
+        *at = stuck.clone();
+        if due {
+            *again = Instant::now();
+            // librdkafka has gone on behind the batch, or at an offset that it took from what is damaged.
+            for position in stuck {
+                let (partition, id) = (position.topic_partition(), self.watch.topic_id(&position.topic));
+                let partitions = vec![(partition, position.offset)];
+                self.restart(Restart { topic: position.topic, id, partitions })?;
+            }
+        }
+        Ok(())
     }
 
     /// Messages have come, perhaps of the partition that could not be read.
