@@ -191,12 +191,15 @@ fn produce(cluster: &Cluster, more: &[&str]) -> Child {
 /// The number of alerts in that visit.
 const VISIT: usize = 2000;
 
+/// So many alerts in the topic are several batches, of which the first were acknowledged.
+const SOME: usize = 200;
+
 /// Waits until some of the visit are in the topic.
 fn await_some(cluster: &Cluster) {
     let options = Options::new(&*cluster.brokers);
     wait_for("alerts to arrive", || {
-        let subscriber = Subscriber::new(&options, &["survey".to_owned()]);
-        subscriber.is_ok_and(|mut subscriber| subscriber.next(Duration::from_secs(1)).unwrap().is_some())
+        let Ok(mut subscriber) = Subscriber::new(&options, &["survey".to_owned()]) else { return false };
+        (0..SOME).all(|_| subscriber.next(Duration::from_secs(1)).unwrap().is_some())
     });
 }
 
