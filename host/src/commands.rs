@@ -22,6 +22,7 @@ pub mod host;
 mod limits;
 pub mod new;
 mod output;
+mod packets;
 pub mod produce;
 mod properties;
 mod serve;

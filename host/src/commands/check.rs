@@ -12,6 +12,7 @@ use clap::Args;
 use super::common::{LimitArgs, SchemaArgs, Survey, UsageError};
 use super::fields::FieldArgs;
 use super::output::{print, tell};
+use super::packets;
 use input::Packet;
 use report::{Checked, Report};
 use settings::{Chosen, choose};
@@ -23,7 +24,6 @@ mod examine;
 mod findings;
 mod groups;
 mod input;
-pub(super) mod packets;
 mod report;
 mod settings;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use skysieve_simulate::{Config, SimulatedVisit, Simulator, Survey};
 
-use super::packets;
+use crate::commands::packets;
 
 /// A packet that is to be checked.
 pub enum Packet {

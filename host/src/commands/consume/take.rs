@@ -9,7 +9,7 @@ use super::ConsumeArgs;
 use super::files::{Folder, Stamps};
 use super::lines::Lines;
 use super::view::View;
-use crate::commands::UsageError;
+use crate::commands::common::UsageError;
 use crate::pipeline::Message;
 use skysieve_avro::{AvroError, Framed, SchemaId, Schemas, Selector};
 use skysieve_survey::{AlertId, Surveys};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::commands::UsageError;
+use crate::commands::common::UsageError;
 use crate::filters::{Settings, Upload};
 
 /// The name of an example, and the function that makes its config number `step`. `x` is that number scaled to a range

@@ -8,8 +8,8 @@ use anyhow::Context;
 use bytes::Bytes;
 
 use super::DemoArgs;
-use crate::commands::UsageError;
-use crate::commands::check::packets;
+use crate::commands::common::UsageError;
+use crate::commands::packets;
 use crate::pipeline::{Identities, host_projection};
 use skysieve_avro::{Decoder, Schemas};
 use skysieve_simulate::{self, Config, Simulator};

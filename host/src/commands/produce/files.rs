@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::recipe::{Cook, Recipe};
-use crate::commands::check::packets;
 use crate::commands::common::progress;
+use crate::commands::packets;
 use skysieve_survey::Visit;
 
 /// Larger files certainly have many alerts, so they need not be read to find that out.

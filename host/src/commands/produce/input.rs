@@ -6,9 +6,9 @@ use super::files::{FileVisit, look_into};
 use super::fresh::Fresh;
 use super::recipe::{Cook, Packet, Recipe, Trouble, framing_of};
 use super::{Framing, ProduceArgs};
-use crate::commands::UsageError;
-use crate::commands::check::packets;
 use crate::commands::common::Survey;
+use crate::commands::common::UsageError;
+use crate::commands::packets;
 use skysieve_simulate::{Config, SimulatedAlert, SimulatedVisit, Simulator};
 
 /// The largest number of threads that read or make alerts.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::fresh::{Fresh, Identity, Seen};
 use super::{Framing, PacketArgs};
-use crate::commands::UsageError;
+use crate::commands::common::UsageError;
 use crate::pipeline::{HostSlots, Identities, host_projection};
 use skysieve_avro::{AvroError, Change, Decoder, Framed, SchemaId, Schemas, Wrapper};
 use skysieve_survey::{HostField, Layout, Surveys, Value, Visit};

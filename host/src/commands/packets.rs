@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use skysieve_avro::{gunzip, is_gzip};
 
-use crate::commands::UsageError;
+use crate::commands::common::UsageError;
 
 /// The largest content of a file after gunzipping, in bytes. This is more than the largest visit on record would need.
 const LARGEST: u64 = 4 << 30;
