@@ -28,4 +28,4 @@ mod topic_ids;
 pub(super) use cluster::{Cluster, Coordinates};
 pub(super) use probe::mismatch;
 pub(super) use produce::{Parcel, Producer, plan};
-pub(super) use topic_ids::TopicId;
+pub(super) use topic_ids::{LastSeen, TopicId};

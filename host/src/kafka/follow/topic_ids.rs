@@ -9,11 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::TopicPartitionList;
 
 use crate::kafka::client::options::Options;
-use crate::kafka::wire::{Cluster, TopicId};
-
-/// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
-/// are of one topic.
-const GAP: Duration = Duration::from_millis(200);
+use crate::kafka::wire::{Cluster, LastSeen, TopicId};
 
 /// How often the ids are compared while no message comes.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -25,8 +21,7 @@ pub(super) struct TopicIds {
     known: HashMap<Arc<str>, TopicId>,
     /// Topics that were created anew while this process followed them.
     anew: HashSet<Arc<str>>,
-    /// When the last message of each topic came.
-    seen: HashMap<Arc<str>, Instant>,
+    seen: LastSeen,
     looked: Instant,
 }
 
@@ -40,7 +35,7 @@ impl TopicIds {
             cluster: cluster.ok(),
             known: HashMap::new(),
             anew: HashSet::new(),
-            seen: HashMap::new(),
+            seen: LastSeen::default(),
             looked: Instant::now(),
         }
     }
@@ -88,9 +83,11 @@ impl TopicIds {
 
     /// The topics that were created anew, with their new ids, when a message of `topic` has come. Asks only after a gap.
     pub(super) fn doubt(&mut self, topic: &Arc<str>) -> Vec<(Arc<str>, TopicId)> {
-        let recent = self.seen.get(topic).is_some_and(|seen| seen.elapsed() < GAP);
-        let changed = if recent || !self.known.contains_key(topic) { Vec::new() } else { self.compare() };
-        self.seen.insert(topic.clone(), Instant::now());
+        if self.seen.follows(topic) {
+            return Vec::new();
+        }
+        let changed = if self.known.contains_key(topic) { self.compare() } else { Vec::new() };
+        self.seen.note(topic);
         changed
     }
 

@@ -5,7 +5,7 @@ mod held;
 mod recreated;
 mod trouble;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use crate::kafka::client::options::Options;
 use crate::kafka::host::start::LostOffsets;
 use crate::kafka::host::watch::Watch;
 use crate::kafka::librdkafka::connection::log;
-use crate::kafka::wire::Cluster;
+use crate::kafka::wire::{Cluster, LastSeen};
 use crate::pipeline::{BatchLimits, Message, Monitor, Position, Source, SourceError, TopicPartition};
 use held::Held;
 use recreated::{Doubt, Restart};
@@ -72,8 +72,7 @@ pub struct KafkaSource {
     looked: Instant,
     /// A message that did not fit the last batch.
     held: Option<Message>,
-    /// When a message of each topic last came.
-    seen: HashMap<Arc<str>, Instant>,
+    seen: LastSeen,
     /// Partitions that are read anew once all that was read of them is committed.
     restarts: Vec<Restart>,
     /// Since when a topic has been said to be absent.
@@ -114,7 +113,7 @@ impl KafkaSource {
             cluster: Cluster::new(options, "", "")?,
             looked: Instant::now(),
             held: None,
-            seen: HashMap::new(),
+            seen: LastSeen::default(),
             restarts: Vec::new(),
             absent: None,
             unreadable: None,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, TopicName};
@@ -13,6 +14,10 @@ use crate::kafka::client::error::Error;
 
 /// The text before the id in the metadata of a committed offset.
 const PREFIX: &str = "topic-id=";
+
+/// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
+/// are of one topic.
+const GAP: Duration = Duration::from_millis(200);
 
 /// A topic's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,29 @@ impl TopicId {
     /// The metadata that is written beside a committed offset.
     pub(in crate::kafka) fn metadata(self) -> String {
         format!("{PREFIX}{self}")
+    }
+}
+
+/// When the last message of each topic came.
+#[derive(Default)]
+pub(in crate::kafka) struct LastSeen(HashMap<Arc<str>, Instant>);
+
+impl LastSeen {
+    /// Takes note of a message, if it follows another one of its topic so closely that both are of one topic. Otherwise the
+    /// topic may have been created anew in between.
+    pub(in crate::kafka) fn follows(&mut self, topic: &str) -> bool {
+        let Some(seen) = self.0.get_mut(topic) else { return false };
+        let now = Instant::now();
+        let follows = now.duration_since(*seen) < GAP;
+        if follows {
+            *seen = now;
+        }
+        follows
+    }
+
+    /// Takes note of a message behind a gap.
+    pub(in crate::kafka) fn note(&mut self, topic: &Arc<str>) {
+        self.0.insert(topic.clone(), Instant::now());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
@@ -16,10 +16,6 @@ use crate::kafka::librdkafka::partitions;
 use crate::kafka::librdkafka::partitions::ASK;
 use crate::kafka::wire::TopicId;
 use crate::pipeline::{Position, TopicPartition};
-
-/// A topic can't be deleted, created and written to within that time: messages that come without such a gap between them
-/// are of one topic.
-const GAP: Duration = Duration::from_millis(200);
 
 /// Partitions to read anew once all that was read of their topic is committed: messages that are still on their way have
 /// offsets that must not be mixed with the new ones.
@@ -58,8 +54,10 @@ impl KafkaSource {
     /// Whether the topic of a message that has come is still the one that is read. The brokers are asked after each gap, in
     /// which the topic may have been created anew: librdkafka would read on at the old offset in the new topic.
     pub(super) fn doubt(&mut self, topic: &Arc<str>) -> Result<Doubt, Error> {
-        let recent = self.seen.get(topic).is_some_and(|seen| seen.elapsed() < GAP);
-        if !recent && self.watch.topic_id(topic).is_some() {
+        if self.seen.follows(topic) {
+            return Ok(Doubt::None);
+        }
+        if self.watch.topic_id(topic).is_some() {
             if !self.compare_ids()? {
                 return Ok(Doubt::NoAnswer);
             }
@@ -67,7 +65,7 @@ impl KafkaSource {
                 return Ok(Doubt::AnotherTopic);
             }
         }
-        self.seen.insert(topic.clone(), Instant::now());
+        self.seen.note(topic);
         Ok(Doubt::None)
     }
 
