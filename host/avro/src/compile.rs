@@ -6,7 +6,7 @@ mod skip;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::SchemaError;
+use super::error::SchemaError;
 use super::path::{Step, Unfit};
 use super::plan::{Elements, How, Null, Number, Op, Plan, Printed, ProgramId};
 use super::projection::Slot;

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::AvroError;
 use super::codec::Codec;
+use super::error::AvroError;
 use super::wire::{self, Fault};
 
 /// The bytes that a container begins with.

@@ -6,15 +6,18 @@ use rustc_hash::FxHashMap;
 
 use super::columns::{clear, end_list, put_null, truncate};
 use super::compile::compile;
+use super::error::{AvroError, SchemaError};
 use super::exec::{self, Failure};
+use super::framed::{Framed, SchemaId};
 use super::framing::datum;
 use super::open;
 use super::path::Path;
 use super::plan::Plan;
+use super::projection::Projection;
 use super::projection::Slot;
 use super::schema::Schema;
+use super::schemas::Schemas;
 use super::walk::{self, Located};
-use super::{AvroError, Framed, Projection, SchemaError, SchemaId, Schemas};
 use crate::alert::{Column, Kind};
 
 /// How many groups are kept for reuse.

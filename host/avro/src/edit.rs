@@ -1,10 +1,12 @@
 //! Changes some fields of an alert. Every other byte stays as it is.
 
+use super::error::AvroError;
+use super::framed::Framed;
 use super::framing::datum;
 use super::schema::{Record, Type, TypeId};
+use super::schemas::Schemas;
 use super::walk::{Located, Step, Walk};
 use super::wire::{self, Fault, What, put_long};
-use super::{AvroError, Framed, Schemas};
 
 /// A change of a field. If it does not fit the field's type, the field stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use super::error::FieldError;
+use super::framed::SchemaId;
 use super::hints::nearest;
 use super::path::{Unfit, declared_twice};
 use super::projection::Slot;
 use super::schema::Schema;
-use super::{FieldError, SchemaId, Schemas};
+use super::schemas::Schemas;
 use crate::alert::Field;
 
 /// How many schemas are named in a message.

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::SchemaError;
+use super::error::SchemaError;
 use super::parse::{MAX_JSON, parse};
 use super::schema::Schema;
 

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::container::{self, Block, Blocks, container};
+use super::error::AvroError;
+use super::framed::{Framed, SchemaId};
 use super::schema::Schema;
 use super::walk::{self, Located};
-use super::{AvroError, Framed, SchemaId};
 
 /// How many bytes of a message with neither framing are shown.
 const SHOWN: usize = 8;

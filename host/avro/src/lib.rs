@@ -8,7 +8,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `schema`, `parse`, `folder` | turn JSON and files into a writer's schema: a graph of types |
-//! | `container`, `codec`, `gzip`, `framing` | take messages and files apart into alerts |
+//! | `container`, `codec`, `gzip`, `framing`, `framed` | take messages and files apart into alerts |
 //! | `path`, `hints`, `outline`, `projection`, `fit` | hold the fields asked for, and find them in schemas |
 //! | `open` | finds the kind of a field for each alert, where the schema leaves it open |
 //! | `edit`, `to_json`, `wrap` | change alerts, print them as JSON, and put them into a framing |
@@ -28,6 +28,7 @@ mod error;
 mod exec;
 mod fit;
 mod folder;
+mod framed;
 mod framing;
 mod gzip;
 mod hints;
@@ -48,12 +49,11 @@ mod walk;
 mod wire;
 mod wrap;
 
-use std::borrow::Cow;
-
 pub use decoder::{Decoded, Decoder, Group, Lacking};
 pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
 pub use fit::{FieldWarning, Fit, fit};
+pub use framed::{Framed, SchemaId};
 pub use framing::Alerts;
 pub use gzip::{gunzip, is_gzip};
 pub use outline::{Locator, Outline, OutlineField};
@@ -62,17 +62,3 @@ pub use resolver::{Lookup, Resolver};
 pub use schemas::Schemas;
 pub use select::{BlobStyle, Selector};
 pub use wrap::Wrapper;
-
-/// The id of a schema within one [`Schemas`]. Ids are never reused. Schemas of containers and registries may be
-/// forgotten.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct SchemaId(u64);
-
-/// One alert, taken out of its framing.
-#[derive(Clone, Debug)]
-pub struct Framed<'a> {
-    /// The schema that it was written with.
-    pub schema: SchemaId,
-    /// The alert in Avro's binary encoding. It is owned only if it was compressed.
-    pub datum: Cow<'a, [u8]>,
-}

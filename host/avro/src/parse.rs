@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
-use super::SchemaError;
+use super::error::SchemaError;
 use super::schema::{Record, RecordField, Schema, Type, TypeId};
 use ahead::Ahead;
 use inline::inline;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::FieldError;
+use super::error::FieldError;
 use super::schema::{Schema, Type, TypeId};
 use crate::alert::Kind;
 

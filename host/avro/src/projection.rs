@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::error::FieldError;
+use super::framed::SchemaId;
 use super::hints::nearest;
 use super::outline::{Locator, Outline};
 use super::path::{Path, Unfit, resolve};
 use super::schema::Schema;
-use super::{FieldError, SchemaId, Schemas};
+use super::schemas::Schemas;
 use crate::alert::{Field, Kind};
 
 /// The fields to read, each once: there is one slot for each distinct pair of paths and kind.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::error::{AvroError, SchemaError};
+use super::framed::{Framed, SchemaId};
 use super::framing::{Alerts, Framing, datum};
 use super::outline::Outline;
 use super::parse::{parse, whole};
 use super::resolver::{Lookup, Resolver};
 use super::schema::Schema;
-use super::{AvroError, Framed, SchemaError, SchemaId};
 use super::{container, folder, hints, walk};
 use crate::alert::Kind;
 use known::{Known, Numbered};

@@ -3,13 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::error::{AvroError, FieldError};
+use super::framed::{Framed, SchemaId};
 use super::framing::datum;
 use super::hints::nearest;
 use super::path::{Path, Step, steps};
 use super::schema::{Schema, Type, TypeId};
+use super::schemas::Schemas;
 use super::walk::{Located, skip};
 use super::wire::{self, Fault, MAX_BYTES, MAX_DEPTH, MAX_VALUES, What, fault};
-use super::{AvroError, FieldError, Framed, SchemaId, Schemas};
 
 /// How bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

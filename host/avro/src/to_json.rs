@@ -6,11 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::error::AvroError;
+use super::framed::Framed;
 use super::framing::datum;
 use super::schema::{Record, Type, TypeId};
+use super::schemas::Schemas;
 use super::walk::{Located, Step, Walk};
 use super::wire::{self, Fault, MAX_DEPTH, What, fault};
-use super::{AvroError, Framed, Schemas};
 
 impl Schemas {
     /// Appends the alert to `out` as one JSON object. Bytes are written in base64, a union as the value that it holds,

@@ -4,9 +4,10 @@ use sha2::{Digest, Sha256};
 
 use super::container::MAGIC;
 use super::folder::lsst_id;
+use super::framed::SchemaId;
 use super::parse::without_comments;
+use super::schemas::Schemas;
 use super::wire::put_long;
-use super::{SchemaId, Schemas};
 
 /// The size of the header of Confluent's wire format, in bytes.
 const WIRE: usize = 5;

@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_DEPTH, MAX_JSON, PRIMITIVES, SchemaError, json};
+use super::{MAX_DEPTH, MAX_JSON, PRIMITIVES, json};
+use crate::error::SchemaError;
 
 /// How many bytes of names may be written out in full: short names in a long namespace must not make the schema many
 /// times as large.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::SchemaId;
+use crate::framed::SchemaId;
 use crate::schema::Schema;
 
 /// How many schemas of containers and registries are remembered, and how many bytes of JSON. A survey has dozens. A
