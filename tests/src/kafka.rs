@@ -47,20 +47,36 @@ pub fn feed(feeder: &mut Feeder, partitions: i32, packets: impl IntoIterator<Ite
     feeder.finish().unwrap();
 }
 
-/// Reads everything that is committed in the topics, until nothing has arrived for a while.
+/// Reads everything that is committed in the topics, to which nothing is written any more.
 pub fn read_all(brokers: &str, topics: &[String]) -> Vec<Received> {
-    let mut subscriber = Subscriber::new(&Options::new(brokers), topics).unwrap();
+    let options = Options::new(brokers);
+    let all = Subscriber::new(&options.clone().with("isolation.level", "read_uncommitted"), topics).unwrap();
+    let mut subscriber = Subscriber::new(&options, topics).unwrap();
+    let ask = Duration::from_secs(5);
+    // A transaction that was committed can be read only when the brokers have marked its end in every partition. Brokers that
+    // were killed need some time for that.
+    wait_for("the end of transactions", || match (subscriber.ends(ask), all.ends(ask)) {
+        (Ok(committed), Ok(all)) => committed == all,
+        _ => false,
+    });
     let mut messages = Vec::new();
-    // The first message takes as long as connecting does.
-    while let Some(message) = subscriber.next(Duration::from_secs(if messages.is_empty() { 20 } else { 5 })).unwrap() {
-        messages.push(message);
+    let deadline = Instant::now() + PATIENCE;
+    // The last wait is for what should not be there.
+    loop {
+        match subscriber.next(Duration::from_secs(if subscriber.at_end() { 2 } else { 5 })).unwrap() {
+            Some(message) => messages.push(message),
+            None if subscriber.at_end() => return messages,
+            None => assert!(Instant::now() < deadline, "the end of {topics:?} was not reached"),
+        }
     }
-    messages
 }
 
-/// Waits until `done`, for at most four minutes: a machine may have few cores and much else to do.
+/// How long a test waits for something: a machine may have few cores and much else to do.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Waits until `done`, for at most four minutes.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(240);
+    let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "waited four minutes: {what}");
         std::thread::sleep(Duration::from_millis(20));

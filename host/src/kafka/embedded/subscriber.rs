@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::kafka::client::error::Error;
@@ -16,12 +17,13 @@ use crate::kafka::librdkafka::partitions::intern;
 use crate::pipeline::Header;
 
 /// What a subscriber adds to librdkafka's defaults.
-const PROPERTIES: [(&str, &str); 8] = [
+const PROPERTIES: [(&str, &str); 9] = [
     // librdkafka wants one. No group is joined, as partitions are assigned by hand.
     ("group.id", "skysieve-subscriber"),
     ("enable.auto.commit", "false"),
     ("isolation.level", "read_committed"),
     ("auto.offset.reset", "earliest"),
+    ("enable.partition.eof", "true"),
     ("fetch.queue.backoff.ms", "10"),
     // librdkafka hands messages over when a whole answer has come: with many topics, smaller answers come sooner. A visit's
     // twenty alerts of a topic fit into one.
@@ -63,6 +65,9 @@ impl Received {
 pub struct Subscriber {
     consumer: BaseConsumer<Context>,
     topics: Vec<Arc<str>>,
+    partitions: TopicPartitionList,
+    /// How often the end of a partition was reached.
+    reached: usize,
 }
 
 impl Subscriber {
@@ -88,8 +93,28 @@ impl Subscriber {
         let client = consumer.client();
         // Nothing but errors can come before the assignment.
         client.context().connection.establish(client, options, || drop(consumer.poll(Duration::ZERO)))?;
-        consumer.assign(&partitions(&consumer, topics, from, options.patience)?)?;
-        Ok(Subscriber { consumer, topics: Vec::new() })
+        let partitions = partitions(&consumer, topics, from, options.patience)?;
+        consumer.assign(&partitions)?;
+        Ok(Subscriber { consumer, topics: Vec::new(), partitions, reached: 0 })
+    }
+
+    /// The offset at which each partition ends by now. Where a transaction is open, that is its first message, unless the
+    /// options set `isolation.level` to `read_uncommitted`.
+    ///
+    /// # Errors
+    /// [`Error`] when a partition's leader does not tell within the time.
+    pub fn ends(&self, timeout: Duration) -> Result<Vec<i64>, Error> {
+        let partitions = self.partitions.elements();
+        let end = |partition: &TopicPartitionListElem<'_>| {
+            let (_, end) = self.consumer.fetch_watermarks(partition.topic(), partition.partition(), timeout)?;
+            Ok(end)
+        };
+        partitions.iter().map(end).collect()
+    }
+
+    /// Whether the end of every partition was reached, provided that the partitions have not grown since reading began.
+    pub fn at_end(&self) -> bool {
+        self.reached >= self.partitions.count()
     }
 
     /// The next message of any topic, if one comes in time.
@@ -102,6 +127,7 @@ impl Subscriber {
             match self.consumer.poll(deadline.saturating_duration_since(Instant::now())) {
                 Some(Ok(message)) => return Ok(Some(own(&message, &mut self.topics))),
                 Some(Err(error @ KafkaError::MessageConsumptionFatal(_))) => return Err(error.into()),
+                Some(Err(KafkaError::PartitionEOF(_))) => self.reached += 1,
                 Some(Err(_)) => {
                     let connection = &self.consumer.context().connection;
                     connection.report();
