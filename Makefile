@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench bench-kafka setup fuzz clean help
+.PHONY: demo test filters lint unit soak bench bench-kafka images setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make filters compile the examples to target/filters/NAME.wasm"
 	@echo "make lint    check formatting, clippy, documentation, licences and shell scripts"
 	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
+	@echo "make images  build the images skysieve and skysieve-kafka (needs Docker)"
 	@echo "make soak    kill a host a hundred times, on Apache Kafka"
 	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
 	@echo "make bench-kafka   measure on Apache Kafka (also needs up to 10 GB of disk and 8 GB of memory)"
@@ -74,6 +75,9 @@ bench-kafka: setup
 	@scripts/python-env >/dev/null
 	@brokers=$$(scripts/kafka start --cluster bench --heap 4g) && trap 'scripts/kafka remove --cluster bench' EXIT && \
 	  SKYSIEVE_TEST_KAFKA=$$brokers target/release/kafka $(BENCH_ARGS)
+
+images:
+	@scripts/images
 
 fuzz:
 	@scripts/fuzz
