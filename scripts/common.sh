@@ -4,6 +4,12 @@
 say() { echo "${me:?}: $*" >&2; }
 die() { say "$*"; exit 1; }
 
+# missing NAME HOW: fails if the program is required (SKYSIEVE_REQUIRE), and otherwise says that its check is skipped.
+missing() {
+  case ",${SKYSIEVE_REQUIRE:-}," in *,"$1",*) die "$1 is missing: $2" ;; esac
+  say "skipped: $1 is missing: $2"
+}
+
 # install PACKAGE...: with apt-get, as root or with sudo.
 install() {
   command -v apt-get >/dev/null || die "missing: $* (Debian's names); install them, then try again"
