@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench bench-kafka images setup fuzz clean help
+.PHONY: demo test filters lint unit soak bench bench-kafka images test-compose setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make lint    check formatting, clippy, documentation, licences and shell scripts"
 	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
 	@echo "make images  build the images skysieve and skysieve-kafka (needs Docker)"
+	@echo "make test-compose   test the one-node deployment (needs Docker)"
 	@echo "make soak    kill a host a hundred times, on Apache Kafka"
 	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
 	@echo "make bench-kafka   measure on Apache Kafka (also needs up to 10 GB of disk and 8 GB of memory)"
@@ -78,6 +79,9 @@ bench-kafka: setup
 
 images:
 	@scripts/images
+
+test-compose: images
+	@tests/compose/run
 
 fuzz:
 	@scripts/fuzz

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::DirBuilder;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
-use wasmtime::{Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+use wasmtime::{
+    Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 use super::inspect::{FEATURES, LOGGING, examine};
 use super::limits::{FRAMES, Limits, MEMORIES, PoolConfig, SPARE_FILTERS, STACK_BYTES, TABLE_ELEMENTS, TABLES};
@@ -48,9 +53,33 @@ impl Engine {
     /// # Errors
     /// Returns a [`SandboxError`] if the address space has no room for the pool, or if no thread can be started.
     pub fn new(pool: &PoolConfig) -> Result<Engine, SandboxError> {
+        Engine::with(pool, None)
+    }
+
+    /// An engine that keeps compiled modules in a folder, so that a later one need not compile them. They are found by
+    /// the hash of the module, of the engine's version and of its settings. The folder is created, for this user alone:
+    /// who can write into it can run code in this process.
+    ///
+    /// # Errors
+    /// As [`new`](Engine::new)'s, and if the folder can't be used.
+    pub fn cached(pool: &PoolConfig, folder: &Path) -> Result<Engine, SandboxError> {
+        let failed = |error: &dyn fmt::Display| SandboxError(format!("cache {}: {error}", folder.display()));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(&error))?;
+        let folder = folder.canonicalize().map_err(|error| failed(&error))?;
+        let mut settings = CacheConfig::new();
+        settings.with_directory(&folder);
+        let cache = Cache::new(settings).map_err(|error| failed(&format!("{error:#}")))?;
+        Engine::with(pool, Some(cache))
+    }
+
+    fn with(pool: &PoolConfig, cache: Option<Cache>) -> Result<Engine, SandboxError> {
+        let engine = |reservation| {
+            let mut config = config(pool, reservation);
+            wasmtime::Engine::new(config.cache(cache.clone()))
+        };
         // If address space is scarce (`ulimit -v`, very many filters), every memory access is checked instead.
-        let engine = wasmtime::Engine::new(&config(pool, UNCHECKED))
-            .or_else(|_| wasmtime::Engine::new(&config(pool, pool.memory as u64)))
+        let engine = engine(UNCHECKED)
+            .or_else(|_| engine(pool.memory as u64))
             .map_err(|error| SandboxError(format!("{error:#}")))?;
         let mut linker = Linker::new(&engine);
         linker

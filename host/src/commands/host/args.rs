@@ -79,6 +79,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = MAX_FILTERS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub max_filters: usize,
+    /// A folder for compiled filters, so that the next start is quicker. It is created for this user alone: who can write
+    /// into it can run code in the host
+    #[arg(long, value_name = "DIR", env = "SKYSIEVE_CACHE")]
+    pub cache: Option<PathBuf>,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,
