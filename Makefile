@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench bench-kafka images test-compose setup fuzz clean help
+.PHONY: demo test filters lint unit soak bench bench-kafka images test-compose test-swarm setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
 	@echo "make images  build the images skysieve and skysieve-kafka (needs Docker)"
 	@echo "make test-compose   test the one-node deployment (needs Docker)"
+	@echo "make test-swarm   test the deployment on many nodes, on a Swarm of three engines (needs root, Docker and the images)"
 	@echo "make soak    kill a host a hundred times, on Apache Kafka"
 	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
 	@echo "make bench-kafka   measure on Apache Kafka (also needs up to 10 GB of disk and 8 GB of memory)"
@@ -82,6 +83,11 @@ images:
 
 test-compose: images
 	@tests/compose/run
+
+# The images are built with `make images`; they are not built here, because that takes long and they may be given.
+test-swarm:
+	@tests/swarm/evaluate_test
+	@tests/swarm/run
 
 fuzz:
 	@scripts/fuzz
