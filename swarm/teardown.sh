@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Removes a deployment from a Docker Swarm, and nothing else: its services, network, configs, secrets and nodes' labels.
+#
+# usage: swarm/teardown.sh [--name NAME] [--volumes] [--wait SECONDS]
+#
+#   --name NAME      the deployment (skysieve)
+#   --volumes        also empty the volumes with the topics, on the nodes where brokers run now. Engines remove volumes
+#                    only by themselves, so that empty ones remain: docker volume prune, on each node
+#   --wait SECONDS   how long to wait until all is gone (120)
+#
+# Without --volumes, deploying again goes on with the topics that are there.
+#
+# examples: swarm/teardown.sh
+#           swarm/teardown.sh --name test --volumes
+set -euo pipefail
+
+me=teardown
+. "$(dirname "$0")/common.sh"
+
+name=skysieve volumes="" wait=120
+while [ $# -gt 0 ]; do
+  case $1 in
+    -h | --help) usage; exit ;;
+    --volumes) volumes=1; shift ;;
+    --name) takes_value "$1" $#; name=$2; shift 2 ;;
+    --wait) takes_value "$1" $#; wait=$2; shift 2 ;;
+    *) wrong "there is no option $1" ;;
+  esac
+done
+check_name "$name"
+[[ $wait =~ ^[0-9]+$ ]] || wrong "--wait takes a number of seconds"
+need_manager
+deadline=$((SECONDS + wait))
+
+# until_gone WHAT COMMAND...: repeats the command until it prints nothing.
+until_gone() {
+  local left what=$1; shift
+  while left=$("$@"); [ -n "$left" ]; do
+    [ $SECONDS -lt $deadline ] || die "$what still there: $left"
+    sleep 0.5
+  done
+}
+
+ids() { docker "$1" ls -q --filter "label=$label=$name"; }
+remove() { ids "$1" | xargs -r docker "$1" rm >/dev/null; }
+
+# The network goes when no task uses it any more. Containers that others attached to it are theirs to remove.
+network() {
+  local id; id=$(ids network)
+  [ -z "$id" ] || docker network rm "$id" >/dev/null 2>&1 || true
+  ids network
+}
+
+# Prints "VOLUME NODE IMAGE" for each broker's volume.
+brokers() {
+  inspect_services | jq -r '.tasks as $all | .services[] | .ID as $id | .Spec as $spec | $spec.TaskTemplate.ContainerSpec as $c |
+    ($c.Mounts // [])[] | .Source as $volume |
+    $all[] | select(.ServiceID == $id and .DesiredState == "running") | "\($volume) \(.NodeID) \($c.Image)"'
+}
+
+# Empties volumes, each by a task on its node.
+empty() {
+  local volume node image services=()
+  while read -r volume node image; do
+    say "emptying $volume on node $node"
+    docker service create --detach --no-resolve-image --quiet --name "$volume-teardown" --label "$label=$name" \
+      --constraint "node.id == $node" --restart-condition none --user 0 --no-healthcheck --entrypoint sh \
+      --mount "type=volume,source=$volume,target=/topics" "$image" -c 'rm -rf /topics/* /topics/.[!.]*' >/dev/null
+    services+=("$volume-teardown")
+  done
+  await "$wait" ${services[@]+"${services[@]}"}
+  remove service
+}
+
+anything="$(ids service)$(ids network)$(ids config)$(ids secret)$(node_labels)"
+[ -n "$anything" ] || { say "there is no deployment $name"; exit; }
+list=""; [ -z "$volumes" ] || list=$(brokers)
+# Producers and hosts stop first, and brokers last, so that hosts can publish and commit what they have read.
+for role in producer monitor host; do
+  docker service ls -q --filter "label=$label=$name" --filter "label=org.skysieve.role=$role" | xargs -r docker service rm >/dev/null
+done
+remove service
+until_gone "services are" ids service
+until_gone "the network is" network
+[ -z "$list" ] || empty <<<"$list"
+remove config
+remove secret
+node_labels | while read -r id key _; do docker node update --label-rm "$key" "$id" >/dev/null; done
+say "the deployment $name is removed"
+[ -n "$volumes" ] || say "volumes with its topics remain on the nodes: docker volume ls --filter label=$label=$name"
