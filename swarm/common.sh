@@ -108,7 +108,10 @@ inspect_services() {
 # shellcheck disable=SC2034,SC2016 # Scripts use it; jq's variables are no shell's.
 jq_services='
   def tasks_of($all): .ID as $id | [$all[] | select(.ServiceID == $id)] | sort_by(.CreatedAt) | reverse;
-  def current($all): .Spec.TaskTemplate as $template | [tasks_of($all)[] | select(.Spec == $template)];
+  # What a stack file says. The rest of a specification has defaults, which engines add to services but not to tasks.
+  def short: [.ForceUpdate // 0, .Resources.Limits, .Placement.Constraints, (.ContainerSpec | .Image, .Command, .Args, .Env,
+    .Labels, .Mounts, .Healthcheck, .ReadOnly, [.Configs // [], .Secrets // [] | .[] | .ConfigID, .SecretID, .File.Name])];
+  def current($all): (.Spec.TaskTemplate | short) as $template | [tasks_of($all)[] | select((.Spec | short) == $template)];
   def ready($all): .Spec.TaskTemplate.RestartPolicy.Condition as $again |
     any(current($all)[]; (.DesiredState == "running" and .Status.State == "running") or
       (.Status.State == "complete" and $again != "any"));

@@ -124,7 +124,7 @@ flush() {
   say "stack $1:${changes[$1]}"
   docker stack deploy --resolve-image "$how" "${files[@]}" "$1" >"$work/deploy.log" 2>&1 ||
     { cat "$work/deploy.log" >&2; die "stack $1 could not be deployed"; }
-  unset "pending[$1]"
+  unset "pending[$1]" "changes[$1]"
 }
 
 # Deploys one service after the other on the filter nodes given: mirrors, MirrorMakers, then hosts.
