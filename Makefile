@@ -86,6 +86,7 @@ test-compose: images
 
 # The images are built with `make images`; they are not built here, because that takes long and they may be given.
 test-swarm:
+	@tests/swarm/plan_test
 	@tests/swarm/evaluate_test
 	@tests/swarm/aws_test
 	@tests/swarm/run

@@ -130,7 +130,7 @@ await() {
     [ -n "$waiting" ] || return 0
     [ $SECONDS -lt $deadline ] || break
     # Errors are shown when they appear, because they are often final (no such image).
-    if [ "$waiting" != "$said" ] && grep -q ': [a-z ]*: ' <<<"$waiting"; then grep ': [a-z ]*: ' <<<"$waiting" >&2; fi
+    if [ "$waiting" != "$said" ]; then grep -E ': (failed|rejected): ' <<<"$waiting" >&2 || true; fi
     said=$waiting
     sleep 1
   done

@@ -4,8 +4,9 @@
 # usage: swarm/teardown.sh [--name NAME] [--volumes] [--wait SECONDS]
 #
 #   --name NAME      the deployment (skysieve)
-#   --volumes        also empty the volumes with the topics, on the nodes where brokers run now. Engines remove volumes
-#                    only by themselves, so that empty ones remain: docker volume prune, on each node
+#   --volumes        also empty the volumes with topics and compiled filters, on the nodes where they are in use now. On
+#                    other nodes than this one the empty volumes remain, because a Swarm can't remove them:
+#                    docker volume prune
 #   --wait SECONDS   how long to wait until all is gone (120)
 #
 # Without --volumes, deploying again goes on with the topics that are there.
@@ -51,30 +52,38 @@ network() {
   ids network
 }
 
-# Prints "VOLUME NODE IMAGE" for each broker's volume.
-brokers() {
+# Prints "VOLUME NODE IMAGE" for each volume in use.
+volumes_in_use() {
   inspect_services | jq -r '.tasks as $all | .services[] | .ID as $id | .Spec as $spec | $spec.TaskTemplate.ContainerSpec as $c |
-    ($c.Mounts // [])[] | .Source as $volume |
+    ($c.Mounts // [])[] | select(.Type == "volume") | .Source as $volume |
     $all[] | select(.ServiceID == $id and .DesiredState == "running") | "\($volume) \(.NodeID) \($c.Image)"'
 }
 
 # Empties volumes, each by a task on its node.
 empty() {
-  local volume node image services=()
+  local volume node image services=() mine=() this; this=$(docker info --format '{{.Swarm.NodeID}}')
   while read -r volume node image; do
     say "emptying $volume on node $node"
     docker service create --detach --no-resolve-image --quiet --name "$volume-teardown" --label "$label=$name" \
       --constraint "node.id == $node" --restart-condition none --user 0 --no-healthcheck --entrypoint sh \
-      --mount "type=volume,source=$volume,target=/topics" "$image" -c 'rm -rf /topics/* /topics/.[!.]*' >/dev/null
+      --mount "type=volume,source=$volume,target=/volume" "$image" -c 'rm -rf /volume/* /volume/.[!.]*' >/dev/null
     services+=("$volume-teardown")
+    if [ "$node" = "$this" ]; then mine+=("$volume"); fi
   done
   await "$wait" ${services[@]+"${services[@]}"}
   remove service
+  for volume in ${mine[@]+"${mine[@]}"}; do until_gone "the volume is" remove_volume "$volume"; done
+}
+
+# A volume can be removed once the engine has removed the container that used it.
+remove_volume() {
+  docker volume rm "$1" >/dev/null 2>&1 || true
+  docker volume ls -q --filter "name=^$1\$"
 }
 
 anything="$(ids service)$(ids network)$(ids config)$(ids secret)$(node_labels)"
 [ -n "$anything" ] || { say "there is no deployment $name"; exit; }
-list=""; [ -z "$volumes" ] || list=$(brokers)
+list=""; [ -z "$volumes" ] || list=$(volumes_in_use)
 # Producers and hosts stop first, and brokers last, so that hosts can publish and commit what they have read.
 for role in producer monitor host; do
   docker service ls -q --filter "label=$label=$name" --filter "label=org.skysieve.role=$role" | xargs -r docker service rm >/dev/null
