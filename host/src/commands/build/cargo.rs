@@ -34,6 +34,10 @@ struct ArtifactTarget {
     name: String,
 }
 
+/// The folder of the standard library's packages, where it is compiled along with a filter. They are no packages of the
+/// project, although they are known by their paths, too.
+const STANDARD_LIBRARY: &str = "/lib/rustlib/src/rust/library/";
+
 /// The results of cargo.
 #[derive(Debug, Default)]
 pub struct Compiled {
@@ -55,7 +59,8 @@ impl Compiled {
         };
         // The id is `path+file:///home/me/my-filter#0.1.0`, or `…/rust#skysieve-sdk@0.1.0` if folder and package differ
         // in name.
-        if let Some((path, rest)) = package.strip_prefix("path+").and_then(|path| path.split_once('#')) {
+        let own = package.strip_prefix("path+").filter(|path| !path.contains(STANDARD_LIBRARY));
+        if let Some((path, rest)) = own.and_then(|path| path.split_once('#')) {
             let named = rest.split_once('@').map(|(name, _)| name);
             let name = named.or_else(|| path.rsplit_once('/').map(|(_, folder)| folder)).unwrap_or_default();
             self.own.extend([name.to_owned(), target.name.replace('-', "_")]);
@@ -64,5 +69,28 @@ impl Compiled {
         }
         let wasm = message.filenames.into_iter().find(|file| file.extension().is_some_and(|name| name == "wasm"));
         self.modules.extend(wasm.map(|wasm| (package, wasm)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_the_project() {
+        let mut compiled = Compiled::default();
+        for (package, target) in [
+            ("path+file:///home/me/my-filter#0.1.0", "my_filter"),
+            ("path+file:///home/me/skysieve/guest-sdk/rust#skysieve-sdk@0.1.0", "skysieve_sdk"),
+            ("path+file:///usr/lib/rustlib/src/rust/library/core#0.0.0", "core"),
+            ("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.229", "serde"),
+        ] {
+            let line = format!(
+                r#"{{"reason":"compiler-artifact","package_id":"{package}","target":{{"name":"{target}"}},"filenames":[],"fresh":false}}"#
+            );
+            compiled.add(serde_json::from_str(&line).unwrap());
+        }
+        assert_eq!(compiled.own, ["my-filter", "my_filter", "skysieve-sdk", "skysieve_sdk"]);
+        assert_eq!(compiled.dependencies, 2);
     }
 }
