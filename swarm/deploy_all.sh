@@ -13,6 +13,8 @@
 #   --spare NODE           a node that takes over from a filter node that is down, when swarm/spare.sh finds it so; may be
 #                          given several times
 #   --survey-config FILE   what the producers send, as variables of `skysieve produce` (swarm/survey.env)
+#   --hub HOST:PORT,…      brokers that have the topic already, such as the survey's, instead of a hub on the manager
+#   --hub-config FILE      properties (of Java's clients) with which MirrorMaker connects to them; they become a secret
 #   --kafka-config FILE    librdkafka's properties for hosts, monitors and producers; they become a secret
 #   --fields FIELD,…       what monitors print of each alert (by default id, visit and position)
 #   --image, --kafka-image IMAGE   (skysieve, skysieve-kafka; or $SKYSIEVE_IMAGE and $KAFKA_IMAGE)
@@ -45,7 +47,7 @@ limits() {
 options() {
   name=skysieve where=. filters="" per_node=20 TOPIC=alerts PARTITIONS=1 spares=() SURVEY_CONFIG=$here/survey.env
   kafka_config="" FIELDS="" IMAGE=${SKYSIEVE_IMAGE:-skysieve} KAFKA_IMAGE=${KAFKA_IMAGE:-skysieve-kafka} how="" HTTP_PORT=8080
-  subnet="" encrypted="" wait=300 dry=""
+  subnet="" encrypted="" wait=300 dry="" HUB=hub:9092 hub_config=""
   while [ $# -gt 0 ]; do
     case $1 in
       -h | --help) usage; exit ;;
@@ -53,8 +55,8 @@ options() {
       --dry-run) dry=1; shift; continue ;;
     esac
     case $1 in
-      --nodes | --filters | --filters-per-node | --name | --topic | --partitions | --spare | --survey-config | --kafka-config | \
-        --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --wait) takes_value "$1" $# ;;
+      --nodes | --filters | --filters-per-node | --name | --topic | --partitions | --spare | --survey-config | --hub | --hub-config | \
+        --kafka-config | --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --wait) takes_value "$1" $# ;;
       *) wrong "there is no option $1" ;;
     esac
     case $1 in
@@ -62,6 +64,7 @@ options() {
       --topic) TOPIC=$2 ;; --partitions) PARTITIONS=$2 ;; --spare) spares+=("$2") ;; --survey-config) SURVEY_CONFIG=$2 ;;
       --kafka-config) kafka_config=$2 ;; --fields) FIELDS=$2 ;; --image) IMAGE=$2 ;; --kafka-image) KAFKA_IMAGE=$2 ;;
       --resolve-image) how=$2 ;; --http-port) HTTP_PORT=$2 ;; --subnet) subnet=$2 ;; --wait) wait=$2 ;;
+      --hub) HUB=$2 ;; --hub-config) hub_config=$2 ;;
     esac
     shift 2
   done
@@ -71,10 +74,16 @@ options() {
     [[ $number =~ ^[1-9][0-9]{0,5}$ ]] || wrong "$number: --filters-per-node, --partitions, --http-port and --wait take a number from 1 on"
   done
   [[ $TOPIC =~ ^[A-Za-z0-9._-]{1,249}$ ]] || wrong "--topic $TOPIC: a topic's name consists of letters, digits, . _ and -"
+  [[ $HUB =~ ^[A-Za-z0-9.-]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+)*$ ]] || wrong "--hub takes HOST:PORT, separated by commas"
+  [ -z "$hub_config" ] || [ "$HUB" != hub:9092 ] || wrong "--hub-config is for the brokers of --hub"
   [[ ${how:-never} =~ ^(always|changed|never)$ ]] || wrong "--resolve-image takes always, changed or never"
   [ -d "$filters" ] || wrong "--filters takes a folder of NAME.wasm; there is no folder '$filters'"
   local file
-  for file in "$SURVEY_CONFIG" ${kafka_config:+"$kafka_config"}; do [ -r "$file" ] || wrong "$file can't be read"; done
+  for file in "$SURVEY_CONFIG" ${kafka_config:+"$kafka_config"} ${hub_config:+"$hub_config"}; do [ -r "$file" ] || wrong "$file can't be read"; done
+  # Java would join a line that ends with a backslash with the next one, which then had no prefix.
+  if [ -n "$hub_config" ] && grep -nE '\\$|^[^#=]+$' "$hub_config" | cut -d : -f 1 >&2; then
+    wrong "$hub_config: these lines are not KEY=VALUE"
+  fi
   if grep -nvE '^[[:space:]]*(#.*)?$|^SKYSIEVE_[A-Z_]+=' "$SURVEY_CONFIG" >&2; then
     wrong "$SURVEY_CONFIG: these lines are not SKYSIEVE_NAME=value"
   fi
@@ -143,8 +152,10 @@ deploy_filter_nodes() {
 deploy() {
   local number fresh=() of item all
   prepare
-  add "$name-hub" broker; flush "$name-hub"; await "$wait" "$name-hub_broker"
-  add "$name-hub" topic; flush "$name-hub"; await "$wait" "$name-hub_topic"
+  for item in broker topic; do
+    [ -n "${wanted[$name-hub_$item]:-}" ] || continue
+    add "$name-hub" "$item"; flush "$name-hub"; await "$wait" "$name-hub_$item"
+  done
   for number in "${filter_numbers[@]}"; do
     # A node that works already is changed alone, so that the others go on meanwhile.
     if [ -n "${deployed[$name-filter-${number}_host]:-}" ]; then deploy_filter_nodes "$number"; else fresh+=("$number"); fi

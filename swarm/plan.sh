@@ -151,6 +151,7 @@ place() {
 }
 
 plan_hub() {
+  [ "$HUB" = hub:9092 ] || return 0
   NODE=${hub_node:-$(docker info --format '{{.Swarm.NodeID}}')} CLUSTER=$(cluster_id hub)
   [ -n "${host[$NODE]:-}" ] || die "the hub's node $NODE has left the Swarm; swarm/teardown.sh, then deploy anew"
   HUB_CPUS=$(at_most "$HUB_CPUS" "$NODE")
@@ -159,6 +160,7 @@ plan_hub() {
 }
 
 plan_filter_nodes() {
+  KIND=configs; [ -z "$hub_config" ] || KIND=secrets
   local filter files base="$MIRROR_CPUS $MIRRORMAKER_CPUS $HOST_CPUS"
   for K in "${filter_numbers[@]}"; do
     NODE=${filter_node[$K]} PLACEMENT=${placement[$K]} CLUSTER=$(cluster_id "$K") FILTERS=${filters_of[$K]}
@@ -167,7 +169,8 @@ plan_filter_nodes() {
     HOST_CPUS=$(at_most "$HOST_CPUS" "$NODE")
     want "$name-filter-$K" mirror "$here/mirror.yaml"
     render "$here/mirrormaker.properties" >"$work/mirrormaker-$K.properties"
-    object config mirrormaker "$work/mirrormaker-$K.properties"; MIRRORMAKER_CONFIG=$object
+    [ -z "$hub_config" ] || sed -n 's/^[^#]*=/hub.&/p' "$hub_config" >>"$work/mirrormaker-$K.properties"
+    object "${KIND%s}" mirrormaker "$work/mirrormaker-$K.properties"; PROPERTIES=$object
     want "$name-filter-$K" mirrormaker "$here/mirrormaker.yaml"
     files=("$here/host.yaml")
     for filter in $FILTERS; do
@@ -213,7 +216,7 @@ plan_producers() {
 plan() {
   local nodes numbers id spare resolved=() hub_node=""
   local -A number_of=() node_of=() filters_of=() filter_node=() placement=()
-  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET MIRRORMAKER_CONFIG MODULE SETTINGS SEED object
+  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET KIND PROPERTIES MODULE SETTINGS SEED object
   read_nodes
   read_deployed
   for spare in ${spares[@]+"${spares[@]}"}; do resolve "$spare" "--spare $spare"; resolved+=("$id"); done
