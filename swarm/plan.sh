@@ -253,4 +253,6 @@ print_plan() {
     while IFS= read -r file; do cat "$file"; done <<<"${files_of[$service]}"
   done
   for service in "${!deployed[@]}"; do [ -n "${wanted[$service]:-}" ] || echo "##### $service: removed"; done
+  for service in ${new_labels[@]+"${new_labels[@]}"}; do echo "##### node ${service% *}: label ${service#* }"; done
+  for service in ${old_labels[@]+"${old_labels[@]}"}; do echo "##### node ${service% *}: without label ${service#* }"; done
 }
