@@ -14,7 +14,7 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: demo test filters lint unit soak bench bench-kafka images test-compose test-swarm setup fuzz clean help
+.PHONY: bench-swarm demo test filters lint unit soak bench bench-kafka images test-compose test-swarm setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test-swarm   test the deployment on many nodes, on a Swarm of three engines (needs root, Docker and the images)"
 	@echo "make soak    kill a host a hundred times, on Apache Kafka"
 	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
+	@echo "make bench-swarm   measure a deployment of five hosts (needs 6 GB of memory)"
 	@echo "make bench-kafka   measure on Apache Kafka (also needs up to 10 GB of disk and 8 GB of memory)"
 
 setup:
@@ -77,6 +78,11 @@ bench-kafka: setup
 	@scripts/python-env >/dev/null
 	@brokers=$$(scripts/kafka start --cluster bench --heap 4g) && trap 'scripts/kafka remove --cluster bench' EXIT && \
 	  SKYSIEVE_TEST_KAFKA=$$brokers target/release/kafka $(BENCH_ARGS)
+
+bench-swarm: setup
+	$(CARGO) build --release $(BENCH) --bins --benches
+	$(if $(wildcard target/filters/lsst-*.wasm),,target/release/skysieve build $(GUESTS) --out target/filters)
+	@bench/swarm $(BENCH_ARGS)
 
 images:
 	@scripts/images
