@@ -88,7 +88,8 @@ watch() {
 visits_done() {
   cat "$logs"/host-*.log |
     jq -s '(map(select(.first).at) | max // 0) as $first
-      | [map(select(.visit)) | group_by(.visit)[] | map(.at) | select(min > $first and now - max > 2)] | length'
+      | [map(select(.visit)) | group_by(.visit)[] | map(.at) | select(min > $first and now - max > 2)] | length' 2>/dev/null ||
+    echo 0 # a line is being written
 }
 
 collect() {
