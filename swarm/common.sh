@@ -109,7 +109,8 @@ inspect_services() {
 jq_services='
   def tasks_of($all): .ID as $id | [$all[] | select(.ServiceID == $id)] | sort_by(.CreatedAt) | reverse;
   # What a stack file says. The rest of a specification has defaults, which engines add to services but not to tasks.
-  def short: [.ForceUpdate // 0, .Resources.Limits, .Placement.Constraints, (.ContainerSpec | .Image, .Command, .Args, .Env,
+  # A task stays as it is if only the placement has changed and its node still fits.
+  def short: [.ForceUpdate // 0, .Resources.Limits, (.ContainerSpec | .Image, .Command, .Args, .Env,
     .Labels, .Mounts, .Healthcheck, .ReadOnly, [.Configs // [], .Secrets // [] | .[] | .ConfigID, .SecretID, .File.Name])];
   def current($all): (.Spec.TaskTemplate | short) as $template | [tasks_of($all)[] | select((.Spec | short) == $template)];
   def ready($all): .Spec.TaskTemplate.RestartPolicy.Condition as $again |
