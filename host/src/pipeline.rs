@@ -42,6 +42,7 @@
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
 //! | `handle`, `check_upload` | check, compile, upload and delete filters from other threads |
+//! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod batch;
@@ -66,6 +67,7 @@ mod running_filter;
 mod shard;
 mod shards;
 mod state;
+mod stopping;
 mod topics;
 mod totals;
 mod transaction_batch;

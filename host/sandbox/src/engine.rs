@@ -22,7 +22,7 @@ use super::module::{Compiled, Module};
 use super::refusal::Refusal;
 use super::state::{self, State};
 
-/// The time between two ticks of the clock for deadlines.
+/// The time between two ticks of the clock, at which calls that take longer are looked at.
 const TICK: Duration = Duration::from_millis(5);
 
 /// The address space of a memory for which no access needs a bounds check: everything that 32 bits can reach.
@@ -139,12 +139,6 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("pool", &self.0.pool).finish_non_exhaustive()
     }
-}
-
-/// The number of clock ticks after which a deadline has certainly passed.
-pub fn ticks(deadline: Duration) -> u64 {
-    let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos());
-    u64::try_from(ticks).unwrap_or(u64::MAX / 2).min(u64::MAX / 2) + 1
 }
 
 fn tick(engine: &EngineWeak) {

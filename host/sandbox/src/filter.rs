@@ -5,6 +5,7 @@ use std::fmt;
 use super::chunk::Chunk;
 use super::evaluation::Log;
 use super::instance::Instance;
+use super::interrupt::{Cancel, Interrupts};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::module::Module;
@@ -23,6 +24,7 @@ pub struct Filter {
     pub(super) memory_peak: usize,
     /// Messages from its start that no evaluation has returned yet.
     pub(super) start_logs: (Vec<Log>, u64),
+    cancel: Cancel,
 }
 
 impl Filter {
@@ -31,8 +33,17 @@ impl Filter {
     /// # Errors
     /// Returns a [`Refusal`] if it can't start, or if its description breaks the rules.
     pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<Filter, Refusal> {
+        Filter::start_with(module, config, limits, Cancel::default())
+    }
+
+    /// The same as [`Filter::start`]. The start, and later the filter, can be ended through `cancel`.
+    ///
+    /// # Errors
+    /// As [`Filter::start`]'s, and [`Refusal::Interrupted`].
+    pub fn start_with(module: &Module, config: &str, limits: &Limits, cancel: Cancel) -> Result<Filter, Refusal> {
         module.0.needs().within(limits)?;
-        let (mut instance, manifest) = with_room(|| Instance::start(module, config, limits))?;
+        let interrupts = Interrupts { slice: None, cancel: Some(cancel.clone()) };
+        let (mut instance, manifest) = with_room(|| Instance::start(module, config, limits, &interrupts))?;
         Ok(Filter {
             module: module.clone(),
             config: config.to_owned(),
@@ -42,12 +53,18 @@ impl Filter {
             memory_peak: instance.memory(),
             start_logs: instance.take_logs(),
             instance: Some(instance),
+            cancel,
         })
     }
 
     /// What it says about itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Ends its evaluations from another thread, for good.
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// The largest size of its linear memory so far, in bytes.
@@ -65,11 +82,11 @@ impl Filter {
     }
 
     /// Takes the instance, or a new one if the last one failed. The filter has none until the caller puts it back.
-    pub(super) fn take_instance(&mut self) -> Result<Instance, Refusal> {
+    pub(super) fn take_instance(&mut self, interrupts: &Interrupts) -> Result<Instance, Refusal> {
         if let Some(instance) = self.instance.take() {
             return Ok(instance);
         }
-        let (instance, manifest) = Instance::start(&self.module, &self.config, &self.limits)?;
+        let (instance, manifest) = Instance::start(&self.module, &self.config, &self.limits, interrupts)?;
         if manifest == self.manifest { Ok(instance) } else { Err(Refusal::Changed) }
     }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 use wasmtime::component::TypedFunc;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
-use super::engine::ticks;
 use super::evaluation::{Accepted, FaultKind, Log};
 use super::fault::{Bounds, Failure};
+use super::interrupt::{Interrupted, Interrupts};
 use super::limits::Limits;
 use super::manifest::{MANIFEST_BYTES, Manifest};
 use super::module::Module;
@@ -21,6 +21,20 @@ use skysieve_avro::alert::Column;
 type Describe<'a> = TypedFunc<(&'a str,), (Result<WireManifest, String>,)>;
 type Evaluate<'a> = TypedFunc<(u32, &'a [WireColumn<'a>]), (Result<Vec<Accepted>, String>,)>;
 
+/// Why a call has no result.
+pub enum CallError {
+    /// The filter failed.
+    Failed(Failure),
+    /// The call was interrupted, which is no alert's fault.
+    Interrupted(Interrupted),
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> CallError {
+        CallError::Failed(failure)
+    }
+}
+
 /// A started instance, with its own memory.
 pub struct Instance {
     store: Store<State>,
@@ -31,11 +45,18 @@ pub struct Instance {
 
 impl Instance {
     /// Instantiates the module and calls `describe`, within the limits of a start.
-    pub fn start(module: &Module, config: &str, limits: &Limits) -> Result<(Instance, Manifest), Refusal> {
+    pub fn start(
+        module: &Module,
+        config: &str,
+        limits: &Limits,
+        interrupts: &Interrupts,
+    ) -> Result<(Instance, Manifest), Refusal> {
+        interrupts.check()?;
         let bounds = Bounds { fuel: limits.start_fuel, deadline: limits.start_deadline };
         let mut store = Store::new(module.0.instance.engine(), State::new(limits));
         store.limiter(|state| &mut state.memory);
-        arm(&mut store, bounds);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().watch.tick()));
+        arm(&mut store, bounds, interrupts);
         store.set_hostcall_fuel(MANIFEST_BYTES);
         let (evaluate, described) =
             instantiate(&mut store, module, config).map_err(|error| refused(&error, store.data(), &bounds))?;
@@ -48,11 +69,17 @@ impl Instance {
     /// Calls the filter with the alerts of `rows`. The rows that it accepts are counted from `rows.start`.
     ///
     /// # Errors
-    /// Returns a [`Failure`] for whatever the filter did wrong. The instance must not be called again then.
-    pub fn evaluate(&mut self, rows: Range<usize>, columns: &[&Column]) -> Result<Vec<Accepted>, Failure> {
+    /// Returns a [`CallError`] for whatever the filter did wrong, or if it was interrupted. The instance must not be
+    /// called again then.
+    pub fn evaluate(
+        &mut self,
+        rows: Range<usize>,
+        columns: &[&Column],
+        interrupts: &Interrupts,
+    ) -> Result<Vec<Accepted>, CallError> {
         let views: Vec<_> = columns.iter().map(|column| column.slice(rows.clone())).collect();
         let columns: Vec<_> = views.iter().map(WireColumn::from).collect();
-        arm(&mut self.store, self.bounds);
+        arm(&mut self.store, self.bounds, interrupts);
         self.store.data_mut().begin_call();
         let evaluate: Evaluate<'_> = self.evaluate;
         match evaluate.call(&mut self.store, (rows.len() as u32, &columns)) {
@@ -60,8 +87,11 @@ impl Instance {
                 output::check(&accepted, rows.len(), &self.limits)?;
                 Ok(accepted)
             }
-            Ok((Err(text),)) => Err(Failure::new(FaultKind::Error, cut(&text, self.limits.log_bytes))),
-            Err(error) => Err(Failure::trapped(&error, self.store.data(), &self.bounds)),
+            Ok((Err(text),)) => Err(Failure::new(FaultKind::Error, cut(&text, self.limits.log_bytes)).into()),
+            Err(error) => Err(match self.store.data().watch.interrupted {
+                Some(interrupted) => CallError::Interrupted(interrupted),
+                None => Failure::trapped(&error, self.store.data(), &self.bounds).into(),
+            }),
         }
     }
 
@@ -98,12 +128,17 @@ fn refused(error: &wasmtime::Error, state: &State, bounds: &Bounds) -> Refusal {
     if error.is::<PoolConcurrencyLimitError>() {
         return Refusal::Full(error.root_cause().to_string());
     }
+    if let Some(interrupted) = state.watch.interrupted {
+        return Refusal::Interrupted(interrupted);
+    }
     let Failure { kind, message, backtrace } = Failure::trapped(error, state, bounds);
     Refusal::Start { kind, message, backtrace }
 }
 
-/// Gives a call its fuel and its deadline.
-fn arm(store: &mut Store<State>, bounds: Bounds) {
+/// Gives a call its fuel and its deadline. From the next tick of the engine's clock on, [`Watch`](super::interrupt::Watch)
+/// looks at it.
+fn arm(store: &mut Store<State>, bounds: Bounds, interrupts: &Interrupts) {
     store.set_fuel(bounds.fuel).expect("the engine meters fuel");
-    store.set_epoch_deadline(ticks(bounds.deadline));
+    store.data_mut().watch.begin(bounds.deadline, interrupts);
+    store.set_epoch_deadline(1);
 }

@@ -6,9 +6,11 @@ use std::ops::Range;
 use super::evaluation::{Accepted, Evaluation, Fault, FaultKind, Level, Log};
 use super::fault::Failure;
 use super::filter::Filter;
-use super::instance::Instance;
+use super::instance::{CallError, Instance};
+use super::interrupt::{Interrupted, Interrupts, Slice};
 use super::limits::OVERRUNS;
-use super::stack::with_room;
+use super::refusal::Refusal;
+use super::stack::{is_roomy, with_room};
 use skysieve_avro::alert::Column;
 
 impl Filter {
@@ -16,21 +18,56 @@ impl Filter {
     /// A column of a field that is not `optional` must not have nulls.
     ///
     /// Any misbehaviour of the filter becomes a fault of the alerts that are to blame, and of no others. This is fast
-    /// on a thread started by [`spawn`](super::spawn).
+    /// on a thread started by [`spawn`](super::spawn). Nothing interrupts it.
     pub fn evaluate(&mut self, rows: usize, columns: &[&Column]) -> Evaluation {
         self.evaluate_by(usize::MAX, rows, columns)
     }
 
     /// The same as [`Filter::evaluate`], in calls of at most `chunk` alerts each.
     pub fn evaluate_by(&mut self, chunk: usize, rows: usize, columns: &[&Column]) -> Evaluation {
+        self.evaluate_unless(&Interrupts::default(), chunk, rows, columns).expect("nothing interrupts it")
+    }
+
+    /// The same as [`Filter::evaluate_by`], unless `slice` ends before, or the filter is [cancelled](Filter::cancel).
+    ///
+    /// # Errors
+    /// Returns why it was interrupted. Nothing is known of its verdicts then, and no alert is to blame; the filter is
+    /// started again when it is needed.
+    pub fn evaluate_within(
+        &mut self,
+        slice: Option<Slice>,
+        chunk: usize,
+        rows: usize,
+        columns: &[&Column],
+    ) -> Result<Evaluation, Interrupted> {
+        let cancel = Some(self.cancel());
+        if is_roomy() {
+            return self.evaluate_unless(&Interrupts { slice, cancel }, chunk, rows, columns);
+        }
+        // It runs on another thread, which has a clock of its own.
+        let rest = slice.map(|slice| slice.rest());
+        with_room(|| {
+            let slice = rest.map(Slice::of);
+            self.evaluate_unless(&Interrupts { slice, cancel }, chunk, rows, columns)
+        })
+    }
+
+    fn evaluate_unless(
+        &mut self,
+        interrupts: &Interrupts,
+        chunk: usize,
+        rows: usize,
+        columns: &[&Column],
+    ) -> Result<Evaluation, Interrupted> {
         debug_assert_eq!(columns.len(), self.manifest.fields.len(), "a column for each field");
-        with_room(|| Judge::new(self, chunk, columns).judge_all(rows))
+        with_room(|| Judge::new(self, interrupts, chunk, columns).judge_all(rows))
     }
 }
 
 /// The evaluation of one batch by a filter.
 struct Judge<'a> {
     filter: &'a mut Filter,
+    interrupts: &'a Interrupts,
     asked: usize,
     columns: &'a [&'a Column],
     evaluation: Evaluation,
@@ -38,38 +75,46 @@ struct Judge<'a> {
     overruns: u32,
     /// Why the rest of the batch is not tried.
     gave_up: Option<Failure>,
+    /// Why the evaluation is abandoned.
+    interrupted: Option<Interrupted>,
 }
 
 impl<'a> Judge<'a> {
-    fn new(filter: &'a mut Filter, asked: usize, columns: &'a [&'a Column]) -> Judge<'a> {
+    fn new(filter: &'a mut Filter, interrupts: &'a Interrupts, asked: usize, columns: &'a [&'a Column]) -> Judge<'a> {
         Judge {
             filter,
+            interrupts,
             asked: asked.max(1),
             columns,
             evaluation: Evaluation::default(),
             unlogged: 0,
             overruns: 0,
             gave_up: None,
+            interrupted: None,
         }
     }
 
     /// Judges every row.
-    fn judge_all(mut self, rows: usize) -> Evaluation {
+    fn judge_all(mut self, rows: usize) -> Result<Evaluation, Interrupted> {
         let logs = std::mem::take(&mut self.filter.start_logs);
-        self.keep_logs(logs);
+        self.keep_logs(logs.clone());
         self.judge(0..rows);
+        if let Some(interrupted) = self.interrupted {
+            self.filter.start_logs = logs;
+            return Err(interrupted);
+        }
         if self.unlogged > 0 {
             let message = format!("{} more messages dropped", self.unlogged);
             self.evaluation.logs.push(Log { level: Level::Warn, message });
         }
-        self.evaluation
+        Ok(self.evaluation)
     }
 
     /// Judges some rows. Returns whether one of the alerts failed on its own.
     fn judge(&mut self, rows: Range<usize>) -> bool {
         let mut blamed = false;
         let mut rest = rows;
-        while !rest.is_empty() {
+        while !rest.is_empty() && self.interrupted.is_none() {
             let size = rest.len().min(self.asked).min(self.filter.chunk.size);
             let call = rest.start..rest.start + size;
             rest.start = call.end;
@@ -83,8 +128,12 @@ impl<'a> Judge<'a> {
         if self.gave_up.is_some() {
             return self.blame(rows);
         }
-        let instance = match self.filter.take_instance() {
+        if let Err(interrupted) = self.check() {
+            return self.interrupt(interrupted);
+        }
+        let instance = match self.filter.take_instance(self.interrupts) {
             Ok(instance) => instance,
+            Err(Refusal::Interrupted(interrupted)) => return self.interrupt(interrupted),
             Err(refusal) => {
                 let message = format!("cannot start again after a fault: {refusal}");
                 self.gave_up = Some(Failure::new(refusal.kind(), message));
@@ -93,24 +142,42 @@ impl<'a> Judge<'a> {
         };
         match self.call(instance, rows.clone()) {
             Ok(()) => false,
-            Err(failure) if rows.len() == 1 => self.blame_one(rows.start, failure),
-            Err(_) => self.halve(rows),
+            Err(CallError::Interrupted(interrupted)) => self.interrupt(interrupted),
+            Err(CallError::Failed(failure)) if rows.len() == 1 => self.blame_one(rows.start, failure),
+            Err(CallError::Failed(_)) => self.halve(rows),
         }
+    }
+
+    /// Looks between two calls whether to go on. Reading the clock costs a good part of what a cheap call does, so that
+    /// the first call, which is usually the only one, does without.
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.evaluation.calls == 0 {
+            let cancel = self.interrupts.cancel.clone();
+            return Interrupts { slice: None, cancel }.check();
+        }
+        self.interrupts.check()
+    }
+
+    /// Abandons the evaluation. Returns that no alert is to blame.
+    fn interrupt(&mut self, interrupted: Interrupted) -> bool {
+        self.filter.instance = None;
+        self.interrupted = Some(interrupted);
+        false
     }
 
     fn halve(&mut self, rows: Range<usize>) -> bool {
         let middle = rows.start + rows.len() / 2;
         let first = self.judge(rows.start..middle);
         let second = self.judge(middle..rows.end);
-        if !first && !second {
+        if !first && !second && self.interrupted.is_none() {
             self.filter.chunk.too_large(rows.len());
         }
         first || second
     }
 
     /// Makes one call. The instance is kept only if it behaved well.
-    fn call(&mut self, mut instance: Instance, rows: Range<usize>) -> Result<(), Failure> {
-        let result = instance.evaluate(rows.clone(), self.columns);
+    fn call(&mut self, mut instance: Instance, rows: Range<usize>) -> Result<(), CallError> {
+        let result = instance.evaluate(rows.clone(), self.columns, self.interrupts);
         self.evaluation.calls += 1;
         self.evaluation.fuel += instance.fuel();
         if rows.len() == 1 {
@@ -127,9 +194,11 @@ impl<'a> Judge<'a> {
                 self.filter.instance = Some(instance);
                 Ok(())
             }
-            Err(failure) => {
-                self.note_overrun(&failure);
-                Err(failure)
+            Err(error) => {
+                if let CallError::Failed(failure) = &error {
+                    self.note_overrun(failure);
+                }
+                Err(error)
             }
         }
     }

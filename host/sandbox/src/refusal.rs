@@ -1,6 +1,7 @@
 //! Why a module can't be a filter.
 
 use super::evaluation::FaultKind;
+use super::interrupt::Interrupted;
 
 /// Why a module was refused, with one variant for each possible fault. Offsets are in bytes from the module's
 /// beginning.
@@ -95,6 +96,10 @@ pub enum Refusal {
     /// It failed to start.
     #[error("the filter can't start ({kind}): {message}")]
     Start { kind: FaultKind, message: String, backtrace: Option<String> },
+
+    /// Its start was interrupted, which is not its fault.
+    #[error("the filter has not started: {0}")]
+    Interrupted(#[from] Interrupted),
 
     /// As many filters run already as the engine was made for.
     #[error("no room for another filter: {0}")]

@@ -29,9 +29,14 @@ pub fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'st
     })
 }
 
+/// Whether a filter's stack fits on this thread.
+pub fn is_roomy() -> bool {
+    ROOMY.get()
+}
+
 /// Runs a function where a filter's stack fits: on this thread, or on one made for it.
 pub fn with_room<T: Send>(run: impl FnOnce() -> T + Send) -> T {
-    if ROOMY.get() {
+    if is_roomy() {
         return run();
     }
     std::thread::scope(|scope| {

@@ -4,6 +4,7 @@ use wasmtime::component::WasmStr;
 use wasmtime::{ResourceLimiter, StoreContextMut};
 
 use super::evaluation::{Level, Log};
+use super::interrupt::Watch;
 use super::limits::{Limits, TABLE_ELEMENTS};
 use super::text::cut;
 
@@ -11,6 +12,7 @@ use super::text::cut;
 pub struct State {
     pub memory: Memory,
     pub logs: Logs,
+    pub watch: Watch,
 }
 
 impl State {
@@ -18,6 +20,7 @@ impl State {
         State {
             memory: Memory { limit: limits.memory, used: 0, elements: 0, denied: false },
             logs: Logs { limit: limits.logs, bytes: limits.log_bytes, kept: Vec::new(), dropped: 0 },
+            watch: Watch::new(),
         }
     }
 

@@ -2,16 +2,18 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 
 mod args;
 mod compile;
+mod end;
 
 pub use args::{HostArgs, MAX_FILTERS};
 pub(super) use compile::prepare;
+use end::end_in_time;
 
 use super::serve::{Api, stop_on_signal};
 use crate::filters::read_folder;
@@ -25,6 +27,8 @@ use skysieve_sandbox::{Engine, PoolConfig};
 /// Returns an error if the host can't start, or can't go on.
 pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
+    let finished = Arc::new(AtomicBool::new(false));
+    end_in_time(stop.clone(), finished.clone()).context("cannot start a thread")?;
     let options = Options {
         transaction_timeout: Duration::from_secs(args.transaction_timeout),
         compression: args.compression,
@@ -46,19 +50,22 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
     let ended = start_and_read(&args, &options, &topics, (pipeline, &handle), uploads);
-    api.stop();
-    match ended {
+    let ended = match ended {
         // What the start was waiting for is no longer needed.
         Err(error) if stop.load(Ordering::Relaxed) && !error.is::<PipelineError>() => {
             tracing::info!("stopped before the stream was read");
-            Ok(ExitCode::SUCCESS)
+            Ok(())
         }
-        Err(error) => Err(error),
         Ok(()) => {
-            tracing::info!("everything that was read is published and committed");
-            Ok(ExitCode::SUCCESS)
+            tracing::info!("everything that was judged is published and committed");
+            Ok(())
         }
-    }
+        failed => failed,
+    };
+    finished.store(ended.is_ok(), Ordering::Relaxed);
+    handle.stop();
+    api.stop();
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 fn start_and_read(

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skysieve_sandbox::Manifest;
+use skysieve_sandbox::{Cancel, Filter, Manifest};
 use skysieve_survey::Visit;
 
 use super::settings::Settings;
@@ -27,6 +27,8 @@ pub struct Entry {
     pub manifest: Manifest,
     /// The settings as they were given.
     pub settings: Settings,
+    /// Ends the filter's evaluations.
+    pub cancel: Cancel,
     accounts: Mutex<Accounts>,
 }
 
@@ -68,9 +70,15 @@ pub struct Tally {
 
 impl Entry {
     /// A filter that has not seen any alert.
-    pub fn new(name: &str, sha256: &str, manifest: Manifest, settings: Settings) -> Entry {
-        let (name, sha256) = (name.to_owned(), sha256.to_owned());
-        Entry { name, sha256, manifest, settings, accounts: Mutex::default() }
+    pub fn new(name: &str, filter: &Filter, settings: Settings) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            sha256: filter.sha256().to_owned(),
+            manifest: filter.manifest().clone(),
+            settings,
+            cancel: filter.cancel(),
+            accounts: Mutex::default(),
+        }
     }
 
     /// Adds a batch.

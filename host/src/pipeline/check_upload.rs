@@ -33,7 +33,7 @@ impl Prepared {
 /// Checks and compiles a filter, which can take seconds.
 ///
 /// # Errors
-/// Returns [`FilterError::Name`] or [`FilterError::Refused`].
+/// Returns [`FilterError::Name`], [`FilterError::Refused`] or [`FilterError::Stopping`].
 pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
     check_name(name)?;
     let config = &state.config;
@@ -44,7 +44,11 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let limits = upload.settings.limits.over(&config.limits);
     let refused = |error: Refusal| FilterError::Refused(error.to_string());
     let module = state.engine.load(&upload.module, &limits).map_err(refused)?;
-    let filter = Filter::start(&module, &upload.settings.config, &limits).map_err(|error| {
+    let filter = Filter::start_with(&module, &upload.settings.config, &limits, state.cancel.child());
+    let filter = filter.map_err(|error| {
+        if let Refusal::Interrupted(_) = error {
+            return FilterError::Stopping;
+        }
         let hint = match &error {
             Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
                 "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
@@ -57,7 +61,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
-    let entry = Arc::new(Entry::new(name, module.sha256(), filter.manifest().clone(), upload.settings));
+    let entry = Arc::new(Entry::new(name, &filter, upload.settings));
     entry.set_warnings(warnings);
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })

@@ -50,6 +50,12 @@ impl Ticket<'_> {
         state.whole.is_some()
     }
 
+    /// Gives the place back. No other ticket may have been taken meanwhile.
+    pub fn give_back(self) {
+        self.order.state.lock().taken -= 1;
+        std::mem::forget(self);
+    }
+
     /// Lets the next ticket commit.
     pub fn committed(self) {
         self.order.state.lock().committed += 1;

@@ -27,9 +27,14 @@ impl Handle {
     /// Checks and compiles a filter, which can take seconds.
     ///
     /// # Errors
-    /// Returns [`FilterError::Name`] or [`FilterError::Refused`].
+    /// Returns [`FilterError::Name`], [`FilterError::Refused`] or [`FilterError::Stopping`].
     pub fn prepare(&self, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
         check_upload(&self.state, name, upload)
+    }
+
+    /// Ends the starts of filters that are being uploaded, because the host is stopping.
+    pub fn stop(&self) {
+        self.state.cancel.cancel();
     }
 
     /// Sets what the host is doing before it reads the stream, as shown in its health.

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
-use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Log};
+use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Interrupted, Log, Slice};
 
 /// A filter that is bound to the slots into which its fields are decoded.
 pub struct Judge {
@@ -60,45 +60,70 @@ impl Judge {
         self.judge_by(decoded, usize::MAX)
     }
 
-    /// Judges some alerts of the batch: those whose rows are `true` in `rows`.
-    pub fn judge_rows(&mut self, decoded: &Decoded, rows: &[bool]) -> Verdicts {
-        self.judge_some(decoded, usize::MAX, Some(rows))
+    /// Judges the alerts of the batch whose rows are `true` in `rows`, or all of them, unless `slice` ends before or the
+    /// filter is cancelled.
+    ///
+    /// # Errors
+    /// Returns why it was interrupted. Nothing is known of the verdicts then.
+    pub fn judge_within(
+        &mut self,
+        decoded: &Decoded,
+        rows: Option<&[bool]>,
+        slice: Option<Slice>,
+    ) -> Result<Verdicts, Interrupted> {
+        self.judge_some(decoded, rows, |filter, count, columns| {
+            filter.evaluate_within(slice, usize::MAX, count, columns)
+        })
     }
 
     /// Judges every alert of the batch, with at most `chunk` alerts in each call of the filter.
     pub fn judge_by(&mut self, decoded: &Decoded, chunk: usize) -> Verdicts {
-        self.judge_some(decoded, chunk, None)
+        self.judge_some(decoded, None, |filter, count, columns| Ok(filter.evaluate_by(chunk, count, columns)))
+            .expect("nothing interrupts it")
     }
 
-    fn judge_some(&mut self, decoded: &Decoded, chunk: usize, rows: Option<&[bool]>) -> Verdicts {
+    fn judge_some(
+        &mut self,
+        decoded: &Decoded,
+        rows: Option<&[bool]>,
+        evaluate: impl Fn(&mut Filter, usize, &[&Column]) -> Result<Evaluation, Interrupted>,
+    ) -> Result<Verdicts, Interrupted> {
         let mut verdicts = Verdicts::default();
         for group in &decoded.groups {
-            self.judge_group(group, chunk, rows, &mut verdicts);
+            self.judge_group(group, rows, &evaluate, &mut verdicts)?;
         }
         if decoded.groups.len() > 1 {
             verdicts.accepted.sort_by_key(|accepted| accepted.row);
         }
         verdicts.faults.sort_by_key(|fault| fault.row);
-        verdicts
+        Ok(verdicts)
     }
 
-    fn judge_group(&mut self, group: &Group, chunk: usize, rows: Option<&[bool]>, verdicts: &mut Verdicts) {
+    fn judge_group(
+        &mut self,
+        group: &Group,
+        rows: Option<&[bool]>,
+        evaluate: impl Fn(&mut Filter, usize, &[&Column]) -> Result<Evaluation, Interrupted>,
+        verdicts: &mut Verdicts,
+    ) -> Result<(), Interrupted> {
         let judged = |row: &u32| rows.is_none_or(|rows| rows[*row as usize]);
         let count = rows.map_or(group.rows.len(), |_| group.rows.iter().filter(|row| judged(row)).count());
         verdicts.seen += count as u64;
         let all = count == group.rows.len();
         let Some(shown) = self.rows_to_show(group, (!all).then_some(&judged as &dyn Fn(&u32) -> bool), verdicts) else {
             let columns: Vec<&Column> = self.slots.iter().map(|&slot| &group.columns[slot]).collect();
-            let evaluation = self.filter.evaluate_by(chunk, group.rows.len(), &columns);
-            return verdicts.add(evaluation, |row| group.rows[row as usize]);
+            let evaluation = evaluate(&mut self.filter, group.rows.len(), &columns)?;
+            verdicts.add(evaluation, |row| group.rows[row as usize]);
+            return Ok(());
         };
         if shown.is_empty() {
-            return;
+            return Ok(());
         }
         let gathered: Vec<Column> = self.slots.iter().map(|&slot| group.columns[slot].gather(&shown)).collect();
         let columns: Vec<&Column> = gathered.iter().collect();
-        let evaluation = self.filter.evaluate_by(chunk, shown.len(), &columns);
+        let evaluation = evaluate(&mut self.filter, shown.len(), &columns)?;
         verdicts.add(evaluation, |row| group.rows[shown[row as usize] as usize]);
+        Ok(())
     }
 
     /// The rows of the group that the filter is shown, or `None` for all of them. Rows with a null in a required field

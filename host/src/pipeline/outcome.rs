@@ -18,6 +18,9 @@ pub struct Outcome {
     pub counters: Vec<QuotaCounter>,
     /// The counters that were forgotten because there were too many. Their records are to be deleted.
     pub forgotten: Vec<QuotaCounter>,
+    /// Whether the host is stopping and a filter was interrupted, so that its verdicts are missing. The batch must not be
+    /// published then: it is read again at the next start.
+    pub is_incomplete: bool,
 }
 
 impl Outcome {
@@ -27,6 +30,7 @@ impl Outcome {
         self.faults.extend(other.faults);
         self.counters.extend(other.counters);
         self.forgotten.extend(other.forgotten);
+        self.is_incomplete |= other.is_incomplete;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use skysieve_sandbox::{Fault, FaultKind};
+use skysieve_sandbox::{Fault, FaultKind, Interrupted};
 
 use super::judge::Verdicts;
 
@@ -21,12 +21,18 @@ fn message(panic: &(dyn Any + Send)) -> String {
 
 /// Judges these rows by calling `judge` for some of them at a time. If it panics, the rows are halved until a single
 /// alert is to blame: that alert is a fault, and every other alert is judged as if it had not been there.
-pub fn judge_in_halves(rows: &[u32], mut judge: impl FnMut(&[u32]) -> Verdicts) -> Verdicts {
+///
+/// # Errors
+/// Returns the error of `judge`.
+pub fn judge_in_halves(
+    rows: &[u32],
+    mut judge: impl FnMut(&[u32]) -> Result<Verdicts, Interrupted>,
+) -> Result<Verdicts, Interrupted> {
     let mut verdicts = Verdicts::default();
     let mut todo = vec![rows];
     while let Some(rows) = todo.pop() {
         match (caught(|| judge(rows)), rows) {
-            (Ok(said), _) => verdicts.merge(said),
+            (Ok(said), _) => verdicts.merge(said?),
             (Err(_), []) => {}
             (Err(message), &[row]) => {
                 let fault = Fault { row, kind: FaultKind::Host, message, backtrace: None };
@@ -38,7 +44,7 @@ pub fn judge_in_halves(rows: &[u32], mut judge: impl FnMut(&[u32]) -> Verdicts) 
             }
         }
     }
-    verdicts
+    Ok(verdicts)
 }
 
 #[cfg(test)]
@@ -56,8 +62,9 @@ mod tests {
             calls += 1;
             assert!(!rows.iter().any(|row| culprits.contains(row)), "a bug");
             let accepted = rows.iter().map(|&row| Accepted { row, annotations: Vec::new() });
-            Verdicts { seen: rows.len() as u64, accepted: accepted.collect(), ..Verdicts::default() }
+            Ok(Verdicts { seen: rows.len() as u64, accepted: accepted.collect(), ..Verdicts::default() })
         });
+        let verdicts = verdicts.unwrap();
         assert_eq!(verdicts.seen, 100);
         let faults: Vec<u32> = verdicts.faults.iter().map(|fault| fault.row).collect();
         assert_eq!(faults, culprits);

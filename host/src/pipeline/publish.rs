@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parking_lot::Mutex;
 
 use super::batch::Batch;
@@ -39,7 +39,7 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes batches in their order, taking turns with other threads that do the same with other sinks. Ends when
-    /// there are no more batches, or when one of the sinks fails. The batches are then sent to `done`, so that their
+    /// there are no more batches, before a batch that lacks verdicts, or when one of the sinks fails. The batches are then sent to `done`, so that their
     /// buffers can be reused.
     ///
     /// # Errors
@@ -77,13 +77,17 @@ impl<'a> Publisher<'a> {
 
     /// Sends the next batches while the other sinks wait. All batches that arrived in the meantime are sent together.
     fn send<K: Sink>(&self, sink: &mut K) -> Result<Option<(Ticket<'_>, TransactionBatch, K::Sent)>, PipelineError> {
-        let pending = self.pending.lock();
+        let mut pending = self.pending.lock();
         let mut transaction = TransactionBatch::default();
         let ticket = select! {
             recv(*pending) -> first => {
                 let Ok(first) = first else { return Ok(None) };
                 let ticket = self.order.take();
-                transaction.add(first, self.topics)?;
+                if !transaction.add(first, self.topics)? {
+                    ticket.give_back();
+                    end_before_incomplete(&mut pending);
+                    return Ok(None);
+                }
                 ticket
             }
             recv(self.order.broken) -> _ => return Ok(None),
@@ -92,11 +96,19 @@ impl<'a> Publisher<'a> {
         while transaction.has_room()
             && let Ok(next) = pending.try_recv()
         {
-            transaction.add(next, self.topics)?;
+            if !transaction.add(next, self.topics)? {
+                end_before_incomplete(&mut pending);
+            }
         }
         let (records, positions) =
             (std::mem::take(&mut transaction.records), std::mem::take(&mut transaction.positions));
         let sent = sink.send(records, positions);
         Ok(Some((ticket, transaction, sent)))
     }
+}
+
+/// Lets no more batches come: one lacks verdicts, and those behind it must not be published before it is.
+fn end_before_incomplete(pending: &mut Receiver<Pending>) {
+    tracing::warn!("filters were still judging when the host stopped; it reads their batch again at the next start");
+    *pending = bounded(0).1;
 }

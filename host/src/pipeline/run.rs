@@ -1,6 +1,7 @@
 //! The loop: it fetches and decodes messages, and passes batches to the shards and to the publisher behind them. While
 //! a batch is being published, the next ones are decoded and judged.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::io::{Message, Position, Sink, Source};
 use super::publish::Publisher;
 use super::shards::Shards;
 use super::state::PipelineState;
+use super::stopping::cancel_after_grace;
 use crate::filters::{Entry, FilterError};
 
 /// How long a fetch waits. Stop signals and uploads are handled in between.
@@ -68,8 +70,9 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Reads the stream until it ends or `stop` is set; then finishes and publishes the batches in progress. There must
-    /// be at least one sink; several of them publish in turn.
+    /// Reads the stream until it ends or `stop` is set; then finishes and publishes the batches in progress. Once `stop` is
+    /// set, filters have a second for them; batches that take longer are left to the next start. There must be at least one
+    /// sink; several of them publish in turn.
     ///
     /// # Errors
     /// Returns a [`PipelineError`]. What has not been published is read again at the next start.
@@ -86,6 +89,12 @@ impl Pipeline {
             // The threads own what they share, so that the loop notices when they have ended.
             let publisher = Arc::new(Publisher::new(&state.config.topics, &state.totals, pending));
             let mut publishers = Vec::new();
+            let (running, ended) = bounded(0);
+            let cancel = &state.cancel;
+            let stopping = std::thread::Builder::new().name("stopping".to_owned());
+            stopping
+                .spawn_scoped(scope, move || cancel_after_grace(stop, &ended, cancel))
+                .map_err(PipelineError::Thread)?;
             for mut sink in sinks {
                 let (publisher, done) = (publisher.clone(), done.clone());
                 let thread = std::thread::Builder::new().name(format!("publisher-{}", publishers.len()));
@@ -96,6 +105,8 @@ impl Pipeline {
             state.totals.watch(source.monitor());
             state.totals.set_state(true, "reading");
             let read = self.read(&mut source, stop, pending_in, &published);
+            // Held until the publishers have ended.
+            let _running: Sender<Infallible> = running;
             let ended = publishers.into_iter().map(|thread| thread.join().map_err(|_| PipelineError::ThreadLost)?);
             ended.fold(Ok(()), Result::and).and(read)
         });
@@ -251,6 +262,8 @@ impl Pipeline {
 
     fn remove(&mut self, name: &str) -> Result<Arc<Entry>, FilterError> {
         let entry = self.state.entries_mut().remove(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
+        entry.cancel.cancel();
         self.shards.remove(name, &self.state.config);
         self.project();
         Ok(entry)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::filters::{Counts, Entry, Tally, VisitTally};
-use skysieve_sandbox::{Fault, FaultKind};
+use skysieve_sandbox::{Fault, FaultKind, Interrupted};
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
@@ -78,7 +78,8 @@ impl RunningFilter {
     }
 
     /// Judges a batch, appends what is to be published to `outcome`, and accounts for every alert that the filter is
-    /// shown.
+    /// shown. If the filter is cancelled, nothing is known of the batch: that of a filter that was deleted is not missed, but
+    /// otherwise the outcome is incomplete.
     pub fn process(&mut self, batch: &Batch, outcome: &mut Outcome) {
         if self.suspended {
             return;
@@ -89,7 +90,10 @@ impl RunningFilter {
             return;
         }
         let started = Instant::now();
-        let verdicts = self.judge_all(batch, &rows);
+        let Ok(verdicts) = self.judge_all(batch, &rows) else {
+            outcome.is_incomplete |= !self.judge.filter().cancel().is_cancelled_itself();
+            return;
+        };
         let time = started.elapsed();
         let mut tally = Tally {
             fuel: verdicts.fuel,
@@ -154,11 +158,12 @@ impl RunningFilter {
         batch.topics.rows(|index| self.topics.shows(seen, index))
     }
 
-    /// Returns the filter's verdicts on these rows. If the host panics over an alert, only that alert fails.
-    fn judge_all(&mut self, batch: &Batch, rows: &Rows) -> Verdicts {
-        let judged = caught(|| match rows {
-            Rows::Some(rows) => self.judge.judge_rows(&batch.decoded, rows),
-            _ => self.judge.judge(&batch.decoded),
+    /// Returns the filter's verdicts on these rows, unless it is cancelled. If the host panics over an alert, only that
+    /// alert fails.
+    fn judge_all(&mut self, batch: &Batch, rows: &Rows) -> Result<Verdicts, Interrupted> {
+        let judged = caught(|| {
+            let some = if let Rows::Some(rows) = rows { Some(&rows[..]) } else { None };
+            self.judge.judge_within(&batch.decoded, some, None)
         });
         judged.unwrap_or_else(|message| {
             tracing::error!(filter = self.entry.name, message, "judging again, in halves");
@@ -169,14 +174,14 @@ impl RunningFilter {
             let verdicts = judge_in_halves(&shown, |some| {
                 mask.fill(false);
                 some.iter().for_each(|&row| mask[row as usize] = true);
-                self.judge.judge_rows(&batch.decoded, &mask)
-            });
+                self.judge.judge_within(&batch.decoded, Some(&mask), None)
+            })?;
             for fault in verdicts.faults.iter().filter(|fault| fault.kind == FaultKind::Host) {
                 let Message { topic, partition, offset, .. } = &batch.messages[fault.row as usize];
                 let (filter, message) = (&self.entry.name, &fault.message);
                 tracing::error!(filter, %topic, partition, offset, message, "the host failed on an alert");
             }
-            verdicts
+            Ok(verdicts)
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use skysieve_avro::{SchemaId, Schemas};
-use skysieve_sandbox::Engine;
+use skysieve_sandbox::{Cancel, Engine};
 
 use super::config::Config;
 use super::topics::SeenTopic;
@@ -22,6 +22,8 @@ pub struct PipelineState {
     pub config: Config,
     /// The pipeline's counts.
     pub totals: Totals,
+    /// Ends the evaluations and the starts of all filters, when the host has to stop.
+    pub cancel: Cancel,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// The schemas that have been seen in the stream.
     pub stream: StreamSchemas,
@@ -32,7 +34,8 @@ impl PipelineState {
     /// The state of a pipeline without filters.
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> PipelineState {
         let (entries, stream, topics) = (RwLock::default(), StreamSchemas::new(schemas.clone()), RwLock::default());
-        PipelineState { engine, schemas, config, totals: Totals::default(), entries, stream, topics }
+        let (totals, cancel) = (Totals::default(), Cancel::default());
+        PipelineState { engine, schemas, config, totals, cancel, entries, stream, topics }
     }
 
     /// The records of the filters, by name.

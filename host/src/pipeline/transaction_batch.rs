@@ -53,22 +53,27 @@ impl TransactionBatch {
         !self.ends_visit && self.messages < MESSAGES && bytes() < BYTES
     }
 
-    /// Waits for the shards' outcomes for a batch, and adds what is to be published.
-    pub fn add(&mut self, pending: Pending, topics: &Topics) -> Result<(), PipelineError> {
+    /// Waits for the shards' outcomes for a batch, and adds what is to be published. Returns whether they are complete;
+    /// nothing is added otherwise.
+    pub fn add(&mut self, pending: Pending, topics: &Topics) -> Result<bool, PipelineError> {
         let Pending { batch, outcomes, shards, positions, ends_visit } = pending;
+        let outcomes: Vec<Outcome> =
+            (0..shards).map(|_| outcomes.recv()).collect::<Result<_, _>>().map_err(|_| PipelineError::ThreadLost)?;
+        if outcomes.iter().any(|outcome| outcome.is_incomplete) {
+            return Ok(false);
+        }
         for undecodable in &batch.undecodable {
             self.records.push(records::undecodable(&topics.dead_letters, &batch, undecodable));
         }
         self.dead_letters += batch.undecodable.len();
-        for _ in 0..shards {
-            let outcome = outcomes.recv().map_err(|_| PipelineError::ThreadLost)?;
-            self.append(topics, &batch, &outcome);
+        for outcome in &outcomes {
+            self.append(topics, &batch, outcome);
         }
         positions.into_iter().for_each(|position| position.advance(&mut self.positions));
         self.messages += batch.messages.len();
         self.ends_visit = ends_visit;
         self.batches.push(batch);
-        Ok(())
+        Ok(true)
     }
 
     fn append(&mut self, topics: &Topics, batch: &Batch, outcome: &Outcome) {
