@@ -50,3 +50,17 @@ free_port() {
   while grep -qsx "$port" "$@" || (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + step)); done
   echo "$port"
 }
+
+# render FILE: prints the file with the values of its ${VARIABLES}.
+render() {
+  local line out name value
+  while IFS= read -r line || [ -n "$line" ]; do
+    out=
+    while [[ $line =~ \$\{([A-Z_]+)\} ]]; do
+      name=${BASH_REMATCH[1]} value=${!BASH_REMATCH[1]?"$1 needs ${BASH_REMATCH[1]}"}
+      [[ $value != *[\"\\$]* ]] || die "$name can't contain \", \\ or \$: $value"
+      out+=${line%%"\${$name}"*}$value line=${line#*"\${$name}"}
+    done
+    printf '%s\n' "$out$line"
+  done <"$1"
+}

@@ -54,11 +54,9 @@ resolve() {
   id=${found[0]}
 }
 
-# read_node_file FILE: sets the array `nodes` to the ids of the nodes that the file names, and `line_of` to their lines.
-declare -A line_of
+# read_node_file FILE: prints "ID FILE:LINE" for each node that the file names.
 read_node_file() {
   local line number=0 id; local -A first=()
-  nodes=()
   [ -r "$1" ] || die "$1: can't be read; it has the id of a node on each line"
   while IFS= read -r line || [ -n "$line" ]; do
     number=$((number + 1)) line=${line%%#*}
@@ -66,21 +64,8 @@ read_node_file() {
     [ -n "$line" ] || continue
     resolve "$line" "$1:$number"
     [ -z "${first[$id]:-}" ] || die "$1:$number: $line is the node of line ${first[$id]}"
-    first[$id]=$number nodes+=("$id") line_of[$1:$id]=$1:$number
-  done <"$1"
-}
-
-# render FILE: prints a stack file with the values of its ${VARIABLES}.
-render() {
-  local line out name value
-  while IFS= read -r line || [ -n "$line" ]; do
-    out=
-    while [[ $line =~ \$\{([A-Z_]+)\} ]]; do
-      name=${BASH_REMATCH[1]} value=${!BASH_REMATCH[1]?"$1 needs ${BASH_REMATCH[1]}"}
-      [[ $value != *[\"\\$]* ]] || die "$name can't contain \", \\ or \$: $value"
-      out+=${line%%"\${$name}"*}$value line=${line#*"\${$name}"}
-    done
-    printf '%s\n' "$out$line"
+    first[$id]=$number
+    echo "$id $1:$number"
   done <"$1"
 }
 

@@ -103,95 +103,96 @@ options() {
 
 # Creates what is not part of a stack: the network, configs and secrets, and the labels of nodes.
 prepare() {
-  local item kind file id key
+  local kind item file change id key services
+  services=$(wc -l <"$work/services")
   if ! docker network inspect "$name" >/dev/null 2>&1; then
     # Of a /24 some addresses are needed for each node's load balancer.
-    if [ -z "$subnet" ] && [ $((${#wanted[@]} + ${#host[@]})) -gt 200 ]; then subnet=10.117.0.0/16; fi
+    if [ -z "$subnet" ] && [ $((services + ${#host[@]})) -gt 200 ]; then subnet=10.117.0.0/16; fi
     docker network create --driver overlay --attachable --label "$label=$name" ${subnet:+--subnet "$subnet"} \
       ${encrypted:+--opt encrypted} "$name" >/dev/null || die "the network could not be created; --subnet takes other addresses"
   elif [ "$(docker network inspect --format "{{index .Labels \"$label\"}}" "$name")" != "$name" ]; then
     die "there is a network $name that is not of this deployment; choose another --name"
   fi
-  for item in "${!objects[@]}"; do
-    kind=${item%% *} file=${objects[$item]} item=${item#* }
+  while read -r kind item file; do
     docker "$kind" inspect "$item" >/dev/null 2>&1 ||
       docker "$kind" create --label "$label=$name" "$item" "$file" >/dev/null || die "$kind $item could not be created"
-  done
+  done < <(sort -u -k 1,2 "$work/objects")
   # A filter node's number must not be on two nodes. Without spares, services first stop following the labels.
   if [ ${#spares[@]} -gt 0 ]; then remove_labels; fi
-  for item in "${new_labels[@]}"; do
-    read -r id key <<<"$item"
-    docker node update --label-add "$key" "$id" >/dev/null
+  while read -r change id key; do
+    [ "$change" != add ] || docker node update --label-add "$key" "$id" >/dev/null
+  done <"$work/labels"
+}
+
+remove_labels() {
+  local change id key
+  while read -r change id key; do
+    [ "$change" != remove ] || docker node update --label-rm "$key" "$id" >/dev/null
+  done <"$work/labels"
+}
+
+# deploy_stack STACK SERVICE...: deploys those of a stack's services that differ from what exists.
+deploy_stack() {
+  local stack=$1 service file files=() changed=(); shift
+  for service; do
+    grep -qx -e "new ${stack}_$service" -e "changed ${stack}_$service" "$work/changes" || continue
+    changed+=("$service")
+    for file in "$work/stacks/${stack}_$service"/*.yaml; do files+=(-c "$file"); done
   done
+  [ ${#changed[@]} -gt 0 ] || return 0
+  say "stack $stack: ${changed[*]}"
+  docker stack deploy --resolve-image "$how" "${files[@]}" "$stack" >"$work/deploy.log" 2>&1 ||
+    { cat "$work/deploy.log" >&2; die "stack $stack could not be deployed"; }
 }
 
-# flush STACK: deploys the services of the stack that differ.
-flush() {
-  local files=() file
-  [ -n "${pending[$1]:-}" ] || return 0
-  while IFS= read -r file; do files+=(-c "$file"); done <<<"${pending[$1]}"
-  say "stack $1:${changes[$1]}"
-  docker stack deploy --resolve-image "$how" "${files[@]}" "$1" >"$work/deploy.log" 2>&1 ||
-    { cat "$work/deploy.log" >&2; die "stack $1 could not be deployed"; }
-  unset "pending[$1]" "changes[$1]"
-}
-
-# Deploys one service after the other on the filter nodes given: mirrors, MirrorMakers, then hosts.
+# deploy_filter_nodes NUMBER...: one kind of service after the other, each when the one before is ready on all of the nodes.
 deploy_filter_nodes() {
-  local service number stack
+  local service number
   for service in mirror mirrormaker host; do
-    local -a all=()
-    for number; do
-      stack=$name-filter-$number
-      add "$stack" "$service"; flush "$stack"; all+=("${stack}_$service")
-    done
-    await "$wait" "${all[@]}"
+    for number; do deploy_stack "$name-filter-$number" "$service"; done
+    # shellcheck disable=SC2046 # A service's name has no spaces.
+    await "$wait" $(printf "$name-filter-%s_$service " "$@")
   done
 }
+
+# services_of ROLE: prints "STACK SERVICE" for those of consumer or sender nodes.
+services_of() { sed -n "s/^\($name-$1-[0-9]*\)_\([^ ]*\) .*/\1 \2/p" "$work/services" | sort -V; }
 
 deploy() {
-  local number fresh=() of item all
+  local number fresh=() of service stack all
   prepare
-  for item in broker topic; do
-    [ -n "${wanted[$name-hub_$item]:-}" ] || continue
-    add "$name-hub" "$item"; flush "$name-hub"; await "$wait" "$name-hub_$item"
-  done
-  for number in "${filter_numbers[@]}"; do
+  if grep -q "^$name-hub_" "$work/services"; then
+    for service in broker topic; do deploy_stack "$name-hub" "$service"; await "$wait" "$name-hub_$service"; done
+  fi
+  while read -r number _; do
     # A node that works already is changed alone, so that the others go on meanwhile.
-    if [ -n "${deployed[$name-filter-${number}_host]:-}" ]; then deploy_filter_nodes "$number"; else fresh+=("$number"); fi
-  done
-  deploy_filter_nodes ${fresh[@]+"${fresh[@]}"}
+    if grep -q "^new $name-filter-${number}_host$" "$work/changes"; then fresh+=("$number"); else deploy_filter_nodes "$number"; fi
+  done <"$work/filter-nodes"
+  [ ${#fresh[@]} = 0 ] || deploy_filter_nodes "${fresh[@]}"
   remove_unused
   # Producers come last, when everything is ready for what they send.
   for of in consumer sender; do
-    all=()
-    for item in "${!wanted[@]}"; do
-      if [[ $item == "$name-$of-"* ]]; then add "${item%%_*}" "${item#*_}"; all+=("$item"); fi
+    for stack in $(services_of "$of" | cut -d ' ' -f 1 | uniq); do
+      # shellcheck disable=SC2046
+      deploy_stack "$stack" $(services_of "$of" | sed -n "s/^$stack //p")
     done
-    for item in "${!pending[@]}"; do flush "$item"; done
+    mapfile -t all < <(services_of "$of" | tr ' ' _)
     await "$wait" ${all[@]+"${all[@]}"}
   done
 }
 
-# Removes services, configs, secrets and labels that this deployment no longer needs.
 remove_unused() {
-  local item kind
-  for item in "${!deployed[@]}"; do
-    [ -z "${wanted[$item]:-}" ] || continue
+  local change item kind
+  while read -r change item; do
+    [ "$change" = removed ] || continue
     say "removing $item"; docker service rm "$item" >/dev/null
-  done
+  done <"$work/changes"
   for kind in config secret; do
     for item in $(docker $kind ls --filter "label=$label=$name" --format '{{.Name}}'); do
-      [ -n "${objects[$kind $item]:-}" ] || docker $kind rm "$item" >/dev/null || say "$kind $item is still in use"
+      grep -q "^$kind $item " "$work/objects" || docker $kind rm "$item" >/dev/null || say "$kind $item is still in use"
     done
   done
-  remove_labels
-}
-
-remove_labels() {
-  local item
-  for item in "${old_labels[@]}"; do docker node update --label-rm "${item#* }" "${item% *}" >/dev/null; done
-  old_labels=()
+  if [ ${#spares[@]} = 0 ]; then remove_labels; fi
 }
 
 main() {
@@ -200,6 +201,6 @@ main() {
   plan
   if [ -n "$dry" ]; then print_plan; exit; fi
   deploy
-  say "${#filter_numbers[@]} filter nodes, ${#module_of[@]} filters; swarm/status.sh --name $name shows them"
+  say "$(wc -l <"$work/filter-nodes") filter nodes, $(wc -l <"$work/filters") filters; swarm/status.sh --name $name shows them"
 }
 main "$@"
