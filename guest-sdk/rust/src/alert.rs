@@ -60,18 +60,14 @@ pub struct RawColumn<'a> {
 pub trait Alert {
     /// The struct, with the lifetime of a batch.
     type Row<'a>;
-    /// The readers of all its fields.
-    #[doc(hidden)]
-    type Columns<'a>;
-
     /// Its fields, in the order of the struct.
     fn fields() -> Vec<Field>;
 
-    /// Checks the columns once, so that rows can be read without further checks.
+    /// Checks the columns once, and passes the alert of every row to `judge`, until that returns an error.
     #[doc(hidden)]
-    fn open<'a>(columns: &[RawColumn<'a>], rows: usize) -> Result<Self::Columns<'a>, String>;
-
-    /// Reads the alert of one row.
-    #[doc(hidden)]
-    fn row<'a>(columns: &Self::Columns<'a>, row: usize) -> Self::Row<'a>;
+    fn each<'a>(
+        columns: &[RawColumn<'a>],
+        rows: u32,
+        judge: impl FnMut(u32, &Self::Row<'a>) -> Result<(), String>,
+    ) -> Result<(), String>;
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::mem::ManuallyDrop;
 
 use crate::element::Element;
 use crate::view::View;
@@ -20,7 +21,9 @@ use crate::view::View;
 ///
 /// In tests, a column can be made from an array: `Column::from(&[Some(17.5), None])`.
 pub struct Column<'a, T: Element<'a>> {
-    values: Source<'a, T>,
+    /// There is nothing to drop. This says so whatever `T` is; otherwise the compiler, when it looks how a struct with a
+    /// column of a wrong type is dropped, reports that type once more.
+    values: ManuallyDrop<Source<'a, T>>,
 }
 
 enum Source<'a, T: Element<'a>> {
@@ -32,13 +35,13 @@ enum Source<'a, T: Element<'a>> {
 
 impl<'a, T: Element<'a>> Column<'a, T> {
     pub(crate) fn packed(view: T::View) -> Column<'a, T> {
-        Column { values: Source::Packed(view) }
+        Column { values: ManuallyDrop::new(Source::Packed(view)) }
     }
 
     /// The number of values, including nulls.
     #[inline]
     pub fn len(&self) -> usize {
-        match self.values {
+        match *self.values {
             Source::Packed(view) => view.len(),
             #[cfg(not(target_family = "wasm"))]
             Source::Slice(values) => values.len(),
@@ -54,7 +57,7 @@ impl<'a, T: Element<'a>> Column<'a, T> {
     /// The value at `index`, counted from 0. `None` if there is no such value.
     #[inline]
     pub fn get(&self, index: usize) -> Option<T> {
-        (index < self.len()).then(|| match self.values {
+        (index < self.len()).then(|| match *self.values {
             Source::Packed(view) => view.at(index),
             #[cfg(not(target_family = "wasm"))]
             Source::Slice(values) => values[index],
@@ -113,7 +116,7 @@ impl<'a, T: Element<'a>> Default for Column<'a, T> {
 #[cfg(not(target_family = "wasm"))]
 impl<'a, T: Element<'a>> From<&'a [T]> for Column<'a, T> {
     fn from(values: &'a [T]) -> Self {
-        Column { values: Source::Slice(values) }
+        Column { values: ManuallyDrop::new(Source::Slice(values)) }
     }
 }
 
@@ -121,7 +124,7 @@ impl<'a, T: Element<'a>> From<&'a [T]> for Column<'a, T> {
 #[cfg(not(target_family = "wasm"))]
 impl<'a, T: Element<'a>, const N: usize> From<&'a [T; N]> for Column<'a, T> {
     fn from(values: &'a [T; N]) -> Self {
-        Column { values: Source::Slice(values) }
+        Column { values: ManuallyDrop::new(Source::Slice(values)) }
     }
 }
 

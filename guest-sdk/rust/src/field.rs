@@ -22,7 +22,7 @@ pub trait FieldType<'a>: Sized {
     const LIST: bool;
     /// A column that has been checked.
     #[doc(hidden)]
-    type Reader;
+    type Reader: Copy;
 
     /// Checks a column of `rows` alerts.
     #[doc(hidden)]

@@ -54,6 +54,7 @@ mod element;
 #[cfg(target_family = "wasm")]
 mod export;
 mod field;
+mod generated;
 mod log;
 mod opener;
 mod run;
@@ -80,6 +81,7 @@ pub mod __private {
     pub use crate::config::{checked, none, parse};
     #[cfg(target_family = "wasm")]
     pub use crate::export::{describe, evaluate};
+    pub use crate::generated::{HasField, Opened, Refused, declared};
     pub use crate::log::log;
     pub use crate::opener::Opener;
     pub use crate::run::{Filter, Manifest, judge_all, manifest};

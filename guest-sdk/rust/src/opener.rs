@@ -11,15 +11,14 @@ pub struct Opener<'c, 'a> {
 
 impl<'c, 'a> Opener<'c, 'a> {
     /// Begins with the first column of a batch of `rows` alerts, for a struct with `fields` fields.
-    pub fn new(columns: &'c [RawColumn<'a>], rows: usize, fields: usize) -> Result<Opener<'c, 'a>, String> {
+    pub fn new(columns: &'c [RawColumn<'a>], rows: u32, fields: usize) -> Result<Opener<'c, 'a>, String> {
         if columns.len() != fields {
             return Err(format!("the host passed {} columns, the manifest has {fields} fields", columns.len()));
         }
-        Ok(Opener { columns: columns.iter(), rows })
+        Ok(Opener { columns: columns.iter(), rows: rows as usize })
     }
 
-    /// Opens the next column as a field of type `T`; errors contain `name`.
-    pub fn next<T: FieldType<'a>>(&mut self, name: &str) -> Result<T::Reader, String> {
+    pub(crate) fn next<T: FieldType<'a>>(&mut self, name: &str) -> Result<T::Reader, String> {
         let column = self.columns.next().ok_or("the host passed too few columns")?;
         if column.kind != T::KIND && T::KIND != Kind::Any {
             return Err(format!(

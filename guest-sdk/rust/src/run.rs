@@ -54,15 +54,14 @@ pub fn judge_all<A: Alert>(
     judge: impl for<'a> Fn(&A::Row<'a>) -> Result<Verdict, String>,
     mut accept: impl FnMut(u32, Vec<Annotation>),
 ) -> Result<(), String> {
-    let columns = A::open(columns, rows as usize)?;
-    for row in 0..rows {
-        match judge(&A::row(&columns, row as usize))? {
+    A::each(columns, rows, |row, alert| {
+        match judge(alert)? {
             Verdict::Reject => {}
             Verdict::Accept => accept(row, Vec::new()),
             Verdict::Annotated(annotations) => accept(row, annotations),
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Exports a filter from the author's crate, where the functions of a component have to be. In native builds it does

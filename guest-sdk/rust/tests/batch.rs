@@ -147,3 +147,41 @@ fn a_value_is_of_the_kind_that_the_column_has() {
     assert!(read(&Buffers { kind: Kind::Any, ..Buffers::doubles(&[]) }).is_err());
     assert_eq!(Any::fields()[0].kind, Kind::Any);
 }
+
+type Name<'a> = &'a str;
+type Magnitude = f64;
+type History<'a, T> = Column<'a, T>;
+
+#[derive(Alert)]
+struct Aliases<'a> {
+    #[field("history[].name")]
+    names: Column<'a, Option<Name<'a>>>,
+    #[field("history[].magnitude")]
+    magnitudes: Column<'a, Magnitude>,
+    #[field("history[].name")]
+    all: History<'a, Name<'a>>,
+    #[field("source.name")]
+    name: Name<'a>,
+}
+
+#[test]
+fn types_of_fields_may_be_aliases() {
+    let columns = [
+        Buffers::texts(&["g", ""]).present(&[1, 0]).ends(&[2]),
+        Buffers::doubles(&[17.5]).ends(&[1]),
+        Buffers::texts(&["r"]).ends(&[1]),
+        Buffers::texts(&["Ceres"]),
+    ];
+    let columns: Vec<RawColumn<'_>> = columns.iter().map(Buffers::raw).collect();
+    let mut seen = String::new();
+    let judge = |Aliases { names, magnitudes, all, name }: &Aliases<'_>| {
+        Ok(Verdict::Accept.with("alert", format!("{names:?} {magnitudes:?} {all:?} {name}")))
+    };
+    let accept = |_: u32, annotations: Vec<Annotation>| seen.clone_from(&annotations[0].value);
+    skysieve_sdk::__private::judge_all::<Aliases<'_>>(1, &columns, judge, accept).unwrap();
+    assert_eq!(seen, r#"[Some("g"), None] [17.5] ["r"] Ceres"#);
+    let kinds: Vec<(Kind, bool, bool)> = Aliases::fields().iter().map(|of| (of.kind, of.optional, of.list)).collect();
+    let expected =
+        [(Kind::Text, true, true), (Kind::Double, false, true), (Kind::Text, false, true), (Kind::Text, false, false)];
+    assert_eq!(kinds, expected);
+}

@@ -1,32 +1,28 @@
 //! `#[derive(Alert)]`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Error, Fields, GenericParam, Ident, Index, Lifetime, LitStr, Result, Token, Type};
+use syn::{Data, DeriveInput, Error, Fields, GenericParam, Ident, Lifetime, LitStr, Result, Token, Type};
 
-use crate::kinds::{is_column, is_value, wrong_column, wrong_value};
-use crate::path;
+use crate::kinds::{column_of, is_column, is_value, wrong_value};
+use crate::{lifetimes, path};
 
 /// One field of the struct.
 struct Field<'i> {
     name: &'i Ident,
     kind: &'i Type,
     paths: Vec<LitStr>,
-    /// Whether the compiler will refuse the type without our help: it is a column of something that can't be a value.
-    is_refused: bool,
 }
 
 /// Returns the implementation or, in case of errors, the errors with a placeholder implementation. The placeholder
 /// keeps the compiler from complaining wherever the struct is used that it has no implementation.
 pub fn derive(input: &DeriveInput) -> TokenStream {
     match parts(input) {
-        Ok((lifetime, fields)) => match fields.iter().find(|field| field.is_refused) {
-            None => implementation(&input.ident, lifetime, &fields),
-            // The compiler reports this error itself.
-            Some(refused) => placeholder(input, refused.kind.span()),
-        },
+        Ok(Parts { lifetime, fields, is_refused: false }) => implementation(&input.ident, lifetime, &fields),
+        // The compiler reports this error itself.
+        Ok(Parts { is_refused: true, .. }) => placeholder(input, input.ident.span()),
         Err(error) => {
             let (placeholder, error) = (placeholder(input, error.span()), error.into_compile_error());
             quote!(#error #placeholder)
@@ -34,9 +30,42 @@ pub fn derive(input: &DeriveInput) -> TokenStream {
     }
 }
 
-fn parts(input: &DeriveInput) -> Result<(Option<&Lifetime>, Vec<Field<'_>>)> {
+/// The struct, taken apart.
+struct Parts<'i> {
+    lifetime: Option<&'i Lifetime>,
+    fields: Vec<Field<'i>>,
+    /// Whether the compiler will refuse the struct without our help.
+    is_refused: bool,
+}
+
+fn parts(input: &DeriveInput) -> Result<Parts<'_>> {
     let fields = fields(input)?;
-    Ok((lifetime(input)?, fields))
+    let lifetime = lifetime(input)?;
+    let (mut is_refused, mut errors) = (false, Errors::default());
+    for field in &fields {
+        match lifetimes::check(field.kind, lifetime) {
+            Ok(is_right) => is_refused |= !is_right,
+            Err(error) => errors.add(error),
+        }
+    }
+    errors.none_or(Parts { lifetime, fields, is_refused })
+}
+
+/// Errors of several fields.
+#[derive(Default)]
+struct Errors(Option<Error>);
+
+impl Errors {
+    fn add(&mut self, error: Error) {
+        match &mut self.0 {
+            Some(errors) => errors.combine(error),
+            None => self.0 = Some(error),
+        }
+    }
+
+    fn none_or<T>(self, value: T) -> Result<T> {
+        self.0.map_or(Ok(value), Err)
+    }
 }
 
 fn implementation(ident: &Ident, lifetime: Option<&Lifetime>, fields: &[Field<'_>]) -> TokenStream {
@@ -47,46 +76,82 @@ fn implementation(ident: &Ident, lifetime: Option<&Lifetime>, fields: &[Field<'_
         None => (Lifetime::new("'a", Span::call_site()), quote!(), quote!()),
     };
     let count = fields.len();
-    // Errors about a field's type are shown at that type, because all code generated for the field has its span.
-    let mut columns = Vec::new();
+    // Each field's type is mentioned once, where a wrong one is one error, at that type. All other code is generic over the
+    // field's number. That a history's values are of a right type is a condition of the code that reads it; see `Refused`.
+    // It is written with `for<…>`, because the compiler checks any other condition that has no parameters at once.
+    let (mut types, mut conditions) = (Vec::new(), Vec::new());
     let (mut declared, mut opened, mut read) = (Vec::new(), Vec::new(), Vec::new());
-    for (at, Field { name, kind, paths, .. }) in fields.iter().enumerate() {
-        let (at, text, span) = (Index::from(at), name.to_string(), kind.span());
-        let field = quote_spanned!(span=> <#kind as ::skysieve_sdk::FieldType<#batch>>);
-        columns.push(quote_spanned!(span=> #field::Reader));
-        declared.push(quote_spanned!(span=> ::skysieve_sdk::Field {
-            name: #text,
-            paths: &[#(#paths),*],
-            kind: #field::KIND,
-            optional: #field::OPTIONAL,
-            list: #field::LIST,
-        }));
-        opened.push(quote_spanned!(span=> ::skysieve_sdk::__private::Opener::next::<#kind>(&mut opener, #text)?));
-        read.push(quote_spanned!(span=> #name: #field::read(&columns.#at, row)));
+    for (at, Field { name, kind, paths }) in fields.iter().enumerate() {
+        let (text, span, column) = (name.to_string(), kind.span(), format_ident!("column_{at}"));
+        let condition = column_of(kind).map(|value| quote!(for<#batch> #value: ::skysieve_sdk::Element<#batch>,));
+        types.push(quote_spanned! {span=>
+            #[automatically_derived]
+            #[allow(trivial_bounds)]
+            impl ::skysieve_sdk::__private::HasField<#at> for #ident #of_any where #condition {
+                type Type<#batch> = #kind;
+            }
+        });
+        conditions.extend(condition);
+        declared.push(quote!(__sdk::declared::<#ident #of_any, #at>(#text, &[#(#paths),*])));
+        opened.push(quote!(let #column = __sdk::Opened::<#batch, #ident #of_batch, #at>::next(&mut opener, #text)?;));
+        read.push(quote!(#name: #column.read(row as usize)));
     }
+    let result = quote!(::std::result::Result<(), ::std::string::String>);
     quote! {
-        #[automatically_derived]
-        impl ::skysieve_sdk::Alert for #ident #of_any {
-            type Row<#batch> = #ident #of_batch;
-            type Columns<#batch> = (#(#columns,)*);
+        #(#types)*
 
-            fn fields<#batch>() -> ::std::vec::Vec<::skysieve_sdk::Field> {
-                ::std::vec![#(#declared),*]
+        const _: () = {
+            // The names must not hide any that the fields' types use.
+            use ::skysieve_sdk::__private as __sdk;
+
+            struct __Rows;
+
+            impl __sdk::Refused<#ident #of_any> for __Rows {}
+
+            #[allow(trivial_bounds)]
+            impl __Rows where #(#conditions)* {
+                fn fields(&self) -> ::std::vec::Vec<::skysieve_sdk::Field> {
+                    ::std::vec![#(#declared),*]
+                }
+
+                #[inline]
+                fn each<#batch>(
+                    &self,
+                    columns: &[__sdk::RawColumn<#batch>],
+                    rows: u32,
+                    mut judge: impl ::std::ops::FnMut(u32, &#ident #of_batch) -> #result,
+                ) -> #result {
+                    let mut opener = __sdk::Opener::new(columns, rows, #count)?;
+                    #(#opened)*
+                    for row in 0..rows {
+                        judge(row, &#ident { #(#read),* })?;
+                    }
+                    ::std::result::Result::Ok(())
+                }
             }
 
-            fn open<#batch>(
-                columns: &[::skysieve_sdk::__private::RawColumn<#batch>],
-                rows: usize,
-            ) -> ::std::result::Result<Self::Columns<#batch>, ::std::string::String> {
-                let mut opener = ::skysieve_sdk::__private::Opener::new(columns, rows, #count)?;
-                ::std::result::Result::Ok((#(#opened,)*))
-            }
+            #[automatically_derived]
+            impl ::skysieve_sdk::Alert for #ident #of_any {
+                type Row<#batch> = #ident #of_batch;
 
-            #[inline(always)]
-            fn row<#batch>(columns: &Self::Columns<#batch>, row: usize) -> Self::Row<#batch> {
-                #ident { #(#read),* }
+                fn fields() -> ::std::vec::Vec<::skysieve_sdk::Field> {
+                    #[allow(unused_imports)]
+                    use __sdk::Refused as _;
+                    __Rows.fields()
+                }
+
+                #[inline]
+                fn each<#batch>(
+                    columns: &[__sdk::RawColumn<#batch>],
+                    rows: u32,
+                    judge: impl ::std::ops::FnMut(u32, &Self::Row<#batch>) -> #result,
+                ) -> #result {
+                    #[allow(unused_imports)]
+                    use __sdk::Refused as _;
+                    __Rows.each(columns, rows, judge)
+                }
             }
-        }
+        };
     }
 }
 
@@ -105,20 +170,16 @@ fn placeholder(input: &DeriveInput, span: Span) -> TokenStream {
         #[automatically_derived]
         impl #parameters ::skysieve_sdk::Alert for #ident<#(#own),*> #condition {
             type Row<#batch> = #row;
-            type Columns<#batch> = ();
 
             fn fields() -> ::std::vec::Vec<::skysieve_sdk::Field> {
                 ::std::unreachable!()
             }
 
-            fn open<#batch>(
+            fn each<#batch>(
                 _: &[::skysieve_sdk::__private::RawColumn<#batch>],
-                _: usize,
+                _: u32,
+                _: impl ::std::ops::FnMut(u32, &Self::Row<#batch>) -> ::std::result::Result<(), ::std::string::String>,
             ) -> ::std::result::Result<(), ::std::string::String> {
-                ::std::unreachable!()
-            }
-
-            fn row<#batch>(_: &(), _: usize) -> Self::Row<#batch> {
                 ::std::unreachable!()
             }
         }
@@ -142,18 +203,14 @@ fn fields(input: &DeriveInput) -> Result<Vec<Field<'_>>> {
     if named.named.is_empty() {
         return Err(Error::new(input.ident.span(), usage));
     }
-    let mut errors: Option<Error> = None;
-    let mut fields = Vec::new();
+    let (mut fields, mut errors) = (Vec::new(), Errors::default());
     for field in &named.named {
         match self::field(field) {
             Ok(field) => fields.push(field),
-            Err(error) => match &mut errors {
-                Some(errors) => errors.combine(error),
-                None => errors = Some(error),
-            },
+            Err(error) => errors.add(error),
         }
     }
-    errors.map_or(Ok(fields), Err)
+    errors.none_or(fields)
 }
 
 fn field(field: &syn::Field) -> Result<Field<'_>> {
@@ -191,8 +248,7 @@ fn field(field: &syn::Field) -> Result<Field<'_>> {
                        \"prv_candidates[].magpsf\"";
         return Err(Error::new(attribute.span(), message));
     }
-    let is_refused = wrong_column(&field.ty);
-    Ok(Field { name, kind: &field.ty, paths: paths.into_iter().collect(), is_refused })
+    Ok(Field { name, kind: &field.ty, paths: paths.into_iter().collect() })
 }
 
 /// The struct's lifetime, if it has one.

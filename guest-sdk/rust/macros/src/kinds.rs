@@ -33,6 +33,11 @@ pub fn is_column(kind: &Type) -> bool {
     is_named(kind, &["Column"])
 }
 
+/// The type of a column's values, if it is a column.
+pub fn column_of(kind: &Type) -> Option<&Type> {
+    inner(kind, "Column")
+}
+
 /// Whether it is certainly a single value.
 pub fn is_value(kind: &Type) -> bool {
     matches!(kind, Type::Reference(_)) || is_named(kind, &["bool", "i32", "i64", "f32", "f64", "Option", "Value"])
@@ -53,11 +58,6 @@ fn message(name: &str, instead: &str) -> String {
         "`{name}` is not a type of an alert's field: write {instead} (there are bool, i32, i64, f32, f64, &'a str, &'a [u8] \
          and Value<'a>, Option of these, and Column<'a, T> for a path through an array)"
     )
-}
-
-/// Whether it is a column of a type that certainly can't be a value's.
-pub fn wrong_column(kind: &Type) -> bool {
-    inner(kind, "Column").is_some_and(|value| wrong(inner(value, "Option").unwrap_or(value)).is_some())
 }
 
 /// The name of a type that certainly can't be a value's, and what to write instead.

@@ -5,6 +5,7 @@ use proc_macro::TokenStream;
 mod alert;
 mod filter;
 mod kinds;
+mod lifetimes;
 mod path;
 
 /// Derives the fields that a filter reads from an alert.

@@ -1,4 +1,5 @@
-//! An error in a struct is reported once, even if a filter uses the struct.
+//! An error in a struct is reported once, even if a filter uses the struct. Only methods of a history that can't exist are
+//! missing as well.
 
 use skysieve_sdk::{Alert, Column, filter};
 
