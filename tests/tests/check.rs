@@ -390,6 +390,10 @@ fn a_config_file_is_either_the_config_or_a_hosts_settings() {
         assert_eq!(report["fuel"]["limit"], 20_000_000);
         assert!(report["filter"]["config"].as_str().unwrap().contains("odd.toml, read as hosts read"), "{report}");
     }
+    // Files have no topic.
+    let (code, report, error) = run("topics = ['ztf', 'lsst']\nquota = 7\n[config]\nmode = 'accept'");
+    assert_eq!((code, ids(&report).len()), (0, all.len()), "{error}");
+    assert!(error.contains("`topics` (ztf, lsst) is not applied"), "{error}");
     for (content, wanted) in [
         ("qouta = 7\n[config]\nmode = 'accept'", "qouta"),
         ("[limits]\nfule = 7", "fule"),

@@ -67,7 +67,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
     config: Option<String>,
     /// A file with the filter's config, or a host's settings file (NAME.toml, as written by `skysieve new`, with
-    /// config, quota and [limits]). The report says which of the two it was read as
+    /// config, quota and [limits]; its topics are not applied). The report says which of the two it was read as
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
     /// Treat warnings as failures; they are about fields that none of the alerts has
@@ -107,6 +107,12 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let Chosen { settings, from } = choose(args.config.as_deref(), args.config_file.as_deref())?;
     let refused = || format!("{} is refused", args.filter.display());
     settings.check().with_context(refused)?;
+    if !settings.topics.is_empty() {
+        let topics = settings.topics.join(", ");
+        tell(format_args!(
+            "warning: `topics` ({topics}) is not applied: files have no topic, so all alerts are judged"
+        ));
+    }
     let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
