@@ -92,14 +92,19 @@ visits_done() {
     echo 0 # a line is being written
 }
 
+# save_log SERVICE FILE: with what a node that is down has of it, an engine may keep its client waiting.
+save_log() {
+  timeout 120 docker service logs --raw --timestamps "$1" >"$2" 2>/dev/null || say "the log of $1 is not complete"
+}
+
 collect() {
   local service
   say "collecting logs"
   for service in $(services sender); do
-    docker service logs --raw --timestamps "$service" >"$logs/producer-$service.log" 2>/dev/null || true
+    save_log "$service" "$logs/producer-$service.log"
   done
   for service in $(services consumer); do
-    docker service logs --raw --timestamps "$service" >"$logs/monitor-$(filter_of "$service").log" 2>/dev/null || true
+    save_log "$service" "$logs/monitor-$(filter_of "$service").log"
   done
 }
 

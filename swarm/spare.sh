@@ -33,14 +33,17 @@ check_name "$name"
 [[ $every =~ ^[1-9][0-9]*$ ]] || wrong "--every takes a number of seconds"
 need_manager
 
+# update CHANGE... NODE: changes a node's labels.
+update() { timeout 30 docker node update "$@" >/dev/null; }
+
 # Moves the labels of nodes that are down. Fails if a spare is missing.
 move() {
   local id key value spares=() dead=() spare failed=0; local -A number=()
   read_nodes
   while read -r id key value; do
     case $key in
-      *.filter) if [ "${state[$id]}" = down ] || [ "${state[$id]}" = drain ]; then dead+=("$id") number[$id]=$value; fi ;;
-      *.spare) if [ "${state[$id]}" = active ]; then spares+=("$id"); fi ;;
+      *.filter) case ${state[$id]:-} in down | drain) dead+=("$id") number[$id]=$value ;; esac ;;
+      *.spare) if [ "${state[$id]:-}" = active ]; then spares+=("$id"); fi ;;
     esac
   done < <(node_labels)
   for id in ${dead[@]+"${dead[@]}"}; do
@@ -48,8 +51,10 @@ move() {
     spare=${spares[0]} spares=("${spares[@]:1}")
     say "filter node ${number[$id]}: $id (${host[$id]}) is ${state[$id]}, $spare (${host[$spare]}) takes over"
     # The number leaves the old node first, so that it is never on two.
-    docker node update --label-rm "skysieve.$name.filter" --label-add "skysieve.$name.spare=true" "$id" >/dev/null
-    docker node update --label-rm "skysieve.$name.spare" --label-add "skysieve.$name.filter=${number[$id]}" "$spare" >/dev/null
+    update --label-rm "skysieve.$name.filter" --label-add "skysieve.$name.spare=true" "$id" || { failed=1; continue; }
+    until update --label-rm "skysieve.$name.spare" --label-add "skysieve.$name.filter=${number[$id]}" "$spare"; do
+      say "filter node ${number[$id]} is on no node until this succeeds; trying again"; sleep 1
+    done
   done
   return $failed
 }
