@@ -21,10 +21,11 @@ help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make filters compile the examples to target/filters/NAME.wasm"
 	@echo "make lint    check formatting, clippy, documentation, licences and shell scripts"
+	@echo "make unit    run the tests, without those of deployments"
 	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
 	@echo "make images  build the images skysieve and skysieve-kafka (needs Docker)"
-	@echo "make test-compose   test the one-node deployment (needs Docker)"
-	@echo "make test-swarm   test the deployment on many nodes, on a Swarm of three engines (needs root, Docker and the images)"
+	@echo "make test-compose   test the deployment on one machine (a part of make test; needs Docker)"
+	@echo "make test-swarm   test the deployment on many, on a Swarm of three engines (a part of make test; needs root and Docker)"
 	@echo "make soak    kill a host a hundred times, on Apache Kafka"
 	@echo "make bench   measure, beside similar programs (release builds, some minutes)"
 	@echo "make bench-swarm   measure a deployment of five hosts (needs 6 GB of memory)"
@@ -48,20 +49,21 @@ lint: setup
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
 	@scripts/lint-extra
 
-# Tests on Kafka share one broker, but those that kill brokers start their own.
-KAFKA := brokers=$$(scripts/kafka start --cluster tests) && trap 'scripts/kafka stop --cluster tests' EXIT
 # A test fails if it lacks something that is installed or started here. Real packets are used only if there are any.
 REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
+RUN_TESTS := SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests
+
 unit: filters
 	@scripts/setup tests
-	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests $(TESTED)
+	@$(RUN_TESTS) $(TESTED)
 
 soak: filters
-	@$(KAFKA) && SKYSIEVE_TEST_KAFKA=$$brokers SKYSIEVE_TEST_KILLS=100 \
-	  $(CARGO) test $(TESTED) --test exactly_once a_host_that_is_killed -- --nocapture
+	@SKYSIEVE_TEST_KILLS=100 scripts/run-tests $(TESTED) --test exactly_once a_host_that_is_killed -- --nocapture
 
-test: lint unit
+test: lint filters
+	@scripts/setup tests
+	@$(RUN_TESTS) --deployments $(TESTED)
 
 # All of these select the same packages, so that nothing is built twice.
 BENCH := -p skysieve -p skysieve-bench
@@ -87,15 +89,12 @@ bench-swarm: setup
 images:
 	@scripts/images
 
-test-compose: images
-	@tests/compose/run
+# Parts of `make test`.
+test-compose: filters
+	@tests/deployments test compose
 
-# The images are built with `make images`; they are not built here, because that takes long and they may be given.
-test-swarm:
-	@tests/swarm/plan_test
-	@tests/swarm/evaluate_test
-	@tests/swarm/aws_test
-	@tests/swarm/run
+test-swarm: filters
+	@tests/deployments test swarm
 
 fuzz:
 	@scripts/fuzz

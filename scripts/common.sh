@@ -10,13 +10,34 @@ missing() {
   say "skipped: $1 is missing: $2"
 }
 
+# skip TESTS NEED WHY: says that tests are skipped, here and in the list of skipped tests at the end of `make test`. Fails if
+# SKYSIEVE_REQUIRE names the need.
+skip() {
+  local line="skipped: $1 needs $2: $3"
+  echo "$line"
+  [ -z "${SKYSIEVE_SKIPPED:-}" ] || echo "$line" >>"$SKYSIEVE_SKIPPED"
+  case ",${SKYSIEVE_REQUIRE:-}," in *,"$2",*) say "SKYSIEVE_REQUIRE names $2"; return 1 ;; esac
+}
+
+# busy: whether more processes want to run at this moment than there are processors, which times are then not to blame for.
+busy() {
+  local waiting=0 n
+  for _ in $(seq 20); do
+    n=$(sed -n 's/^procs_running //p' /proc/stat)
+    waiting=$((waiting + n - 1)) # sed is one of them
+    sleep 0.1
+  done
+  [ "$waiting" -gt $((20 * $(nproc))) ]
+}
+
 # install PACKAGE...: with apt-get, as root or with sudo.
 install() {
   command -v apt-get >/dev/null || die "missing: $* (Debian's names); install them, then try again"
   local as_root=(); [ "$(id -u)" = 0 ] || as_root=(sudo)
   say "installing $* with apt-get"
   "${as_root[@]}" apt-get update -q >&2
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >&2
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >&2
 }
 
 # runs PIDFILE: whether the process is running.
