@@ -1,9 +1,10 @@
 //! What a host does before it reads: it compiles filters, answers requests, and can be stopped. Also, how it keeps
 //! secrets.
 
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::host::{Host, write_filter};
@@ -64,13 +65,57 @@ fn an_upload_waits_until_the_host_has_started() {
     assert_eq!(host.stop().0, Some(0));
 }
 
+/// Brokers that a program waits for: nothing listens, nothing is ever answered, or topics can't be created.
+fn useless_brokers(check: impl Fn(&str)) {
+    check("127.0.0.1:1");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    check(&silent.local_addr().unwrap().to_string());
+    check(EmbeddedBroker::start().unwrap().brokers());
+}
+
+/// How long a program may take to end before it has read or published anything.
+const AT_ONCE: Duration = Duration::from_secs(4);
+
 #[test]
 fn a_host_that_waits_for_kafka_ends_when_told_to() {
-    let host = Host::start("127.0.0.1:1", "alerts", &["--name", "t"]);
-    wait_for("Kafka being asked", || host.health()["detail"].as_str().unwrap().starts_with("asking Kafka"));
-    let (code, took) = host.stop();
-    assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    useless_brokers(|brokers| {
+        let host = Host::start(brokers, "alerts", &["--name", "t"]);
+        wait_for("Kafka being asked", || host.health()["detail"].as_str().unwrap().starts_with("asking Kafka"));
+        // A second is enough for the first questions, so that it is the last one that has no answer.
+        std::thread::sleep(Duration::from_secs(1));
+        let (code, took) = host.stop();
+        assert_eq!(code, Some(0));
+        assert!(took < AT_ONCE, "{brokers}: {took:?}");
+    });
+}
+
+#[test]
+fn producers_and_subscribers_that_wait_for_kafka_end_when_told_to() {
+    useless_brokers(|brokers| {
+        for command in [
+            &["consume", "absent", "--from", "-5"][..],
+            &["produce", "--topic", "alerts", "--simulate", "lsst", "--visits", "2", "--align", "--interval", "86400"],
+        ] {
+            let mut process = Command::new(binary())
+                .args(command)
+                .args(["--brokers", brokers])
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let threads = format!("/proc/{}/task", process.id());
+            let name = |thread: std::io::Result<std::fs::DirEntry>| {
+                thread.and_then(|thread| std::fs::read_to_string(thread.path().join("comm"))).unwrap_or_default()
+            };
+            wait_for("a client of Kafka", || {
+                std::fs::read_dir(&threads).unwrap().any(|thread| name(thread).starts_with("rdk:"))
+            });
+            let begun = Instant::now();
+            let status = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+            assert!(status.success());
+            assert_eq!(process.wait().unwrap().code(), Some(0), "{command:?} {brokers}");
+            assert!(begun.elapsed() < AT_ONCE, "{command:?} {brokers}: {:?}", begun.elapsed());
+        }
+    });
 }
 
 #[test]

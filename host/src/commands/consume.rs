@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use super::common::SchemaArgs;
 use super::fields::FieldArgs;
 use super::properties::PropertyArgs;
-use super::serve::stop_on_signal;
-use crate::kafka::{Acknowledge, Error, FollowConfig, Follower, Options, StartAt};
+use super::serve::{stop_on_signal, unless_stopped};
+use crate::kafka::{Acknowledge, FollowConfig, Follower, Options, StartAt};
 use skysieve_avro::BlobStyle;
 
 mod files;
@@ -142,11 +142,9 @@ pub fn run(args: ConsumeArgs) -> anyhow::Result<ExitCode> {
     let stop = stop_on_signal()?;
     let options = args.properties.options(&args.brokers, &stop, Options::check)?;
     let taker = take::Taker::new(&args)?;
-    let follower = match Follower::new(&options, &args.follow()?) {
-        // It was told to stop before there was anything to read.
-        Err(Error::Stopped(_)) => return Ok(ExitCode::SUCCESS),
-        follower => follower?,
-    };
+    let follow = args.follow()?;
+    let subscribe = move || Ok(Follower::new(&options, &follow)?);
+    let Some(follower) = unless_stopped(&stop, subscribe)? else { return Ok(ExitCode::SUCCESS) };
     let total = stream::follow(&args, follower, taker, &stop)?;
     if args.count {
         // Writing fails if the reader has closed the pipe and does not want to know.

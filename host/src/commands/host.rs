@@ -15,10 +15,10 @@ pub use args::{HostArgs, MAX_FILTERS};
 pub(super) use compile::prepare;
 use end::end_in_time;
 
-use super::serve::{Api, stop_on_signal};
+use super::serve::{Api, stop_on_signal, unless_stopped};
 use crate::filters::read_folder;
-use crate::kafka::{HostLock, Options, Topics};
-use crate::pipeline::{Handle, OpenTopic, Pipeline, PipelineError};
+use crate::kafka::{HostLock, KafkaSink, KafkaSource, Options, Topics};
+use crate::pipeline::{Handle, OpenTopic, Pipeline};
 use skysieve_sandbox::{Engine, PoolConfig};
 
 /// Runs the host until it is told to stop.
@@ -49,32 +49,46 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended = start_and_read(&args, &options, &topics, (pipeline, &handle), uploads);
-    let ended = match ended {
-        // What the start was waiting for is no longer needed.
-        Err(error) if stop.load(Ordering::Relaxed) && !error.is::<PipelineError>() => {
-            tracing::info!("stopped before the stream was read");
-            Ok(())
-        }
-        Ok(()) => {
-            tracing::info!("everything that was judged is published and committed");
-            Ok(())
-        }
-        failed => failed,
-    };
+    let ended = start_and_read(args, &options, topics, pipeline, handle.clone(), uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
     handle.stop();
     api.stop();
-    ended.map(|()| ExitCode::SUCCESS)
+    match ended? {
+        Ended::Stopped => tracing::info!("stopped before the stream was read"),
+        Ended::Read => tracing::info!("everything that was judged is published and committed"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How far a host came before it was told to stop.
+enum Ended {
+    Stopped,
+    Read,
 }
 
 fn start_and_read(
+    args: HostArgs,
+    options: &Options,
+    topics: Arc<Topics>,
+    pipeline: Pipeline,
+    handle: Handle,
+    uploads: Vec<compile::Named>,
+) -> anyhow::Result<Ended> {
+    let of_start = options.clone();
+    let started = unless_stopped(&options.stop, move || start(&args, &of_start, &topics, (pipeline, &handle), uploads));
+    let Some((pipeline, source, sinks)) = started? else { return Ok(Ended::Stopped) };
+    pipeline.run(source, sinks, &options.stop)?;
+    Ok(Ended::Read)
+}
+
+/// Compiles filters and asks Kafka for what the pipeline has to know.
+fn start(
     args: &HostArgs,
     options: &Options,
     topics: &Topics,
     (mut pipeline, handle): (Pipeline, &Handle),
     uploads: Vec<compile::Named>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Pipeline, KafkaSource, [KafkaSink; 2])> {
     let of = uploads.len();
     let filters = prepare(handle, uploads, &options.stop).context("stopped")?;
     if let Some(folder) = &args.filters {
@@ -92,7 +106,7 @@ fn start_and_read(
     pipeline.add(filters)?;
     let (source, sinks) = lock.open(&args.topics, args.from, args.dead_letters().into())?;
     tracing::info!(from = %args.from, counters, "reading");
-    Ok(pipeline.run(source, sinks, &options.stop)?)
+    Ok((pipeline, source, sinks))
 }
 
 fn open_topic(topics: Arc<Topics>) -> OpenTopic {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -11,7 +12,7 @@ use clap::{Args, ValueEnum};
 use super::common::{SchemaArgs, Survey, UsageError, parse_seconds};
 use super::fields::FieldArgs;
 use super::properties::PropertyArgs;
-use super::serve::stop_on_signal;
+use super::serve::{stop_on_signal, unless_stopped};
 use crate::kafka::{Options, Outbound};
 
 mod cadence;
@@ -158,12 +159,16 @@ pub fn run(args: ProduceArgs) -> anyhow::Result<ExitCode> {
     let schemas = Arc::new(args.schemas.load_patiently(stop.clone())?);
     let recipe = recipe::Recipe::new(&args.packets, args.simulate.is_none(), &schemas, args.named.surveys()?);
     let (mut input, unreadable) = input::Input::open(&args, &recipe)?;
-    let outbounds = Outbound::several(&options, &args.topic, &args.compression, args.producers)?;
+    let mut report = report::Report::new(args.json, unreadable);
+    let (topic, compression, producers) = (args.topic.clone(), args.compression.clone(), args.producers);
+    let connect = move || Ok(Outbound::several(&options, &topic, &compression, producers)?);
+    let outbounds = unless_stopped(&stop, connect)?.unwrap_or_default();
     let visits = &args.visits;
     let mut cadence = cadence::Cadence::new(Duration::from_secs_f64(visits.interval), visits.align);
-    let mut report = report::Report::new(args.json, unreadable);
     let run = publish::Run { recipe: &recipe, outbounds: &outbounds, stop: &stop, rate: visits.rate };
-    while let Some(visit) = input.next_visit() {
+    while !stop.load(Ordering::Relaxed)
+        && let Some(visit) = input.next_visit()
+    {
         if !cadence.wait(&stop) {
             break;
         }

@@ -4,14 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use crossbeam_channel::{RecvTimeoutError, bounded};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::output::tell;
 use crate::api::{ApiConfig, serve};
 use crate::filters::Control;
+
+/// How often a wait checks whether to stop.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a start that is told to stop may take to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// An API that is being served on a thread of its own.
 pub struct Api {
@@ -71,4 +78,63 @@ pub fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     })
     .context("cannot handle signals")?;
     Ok(stop)
+}
+
+/// Runs what a command has to do before it reads or publishes anything. Returns `None` if the process was told to stop
+/// before that was done.
+///
+/// Most waits look at the flag themselves, but a call to librdkafka or to the system can't be interrupted, and may last
+/// a minute if a broker says nothing. So this happens on a thread of its own, which nobody waits for if it does not end.
+///
+/// # Errors
+/// Returns `start`'s error.
+pub fn unless_stopped<T: Send + 'static>(
+    stop: &AtomicBool,
+    start: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<Option<T>> {
+    let (done, started) = bounded(1);
+    let thread = std::thread::Builder::new().name("start".to_owned());
+    // Sending fails if nobody waits any more.
+    thread.spawn(move || drop(done.send(start()))).context("cannot start a thread")?;
+    let mut told: Option<Instant> = None;
+    loop {
+        match started.recv_timeout(TICK) {
+            Ok(started) if !stop.load(Ordering::Relaxed) => return started.map(Some),
+            // What failed is no longer needed.
+            Ok(started) => return Ok(started.ok()),
+            Err(RecvTimeoutError::Disconnected) => return Err(anyhow!("the start has failed; please report this")),
+            Err(RecvTimeoutError::Timeout) if !stop.load(Ordering::Relaxed) => {}
+            Err(RecvTimeoutError::Timeout) => {
+                if told.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_does_not_notice_the_end_is_left_behind() {
+        let (hold, never) = bounded::<()>(0);
+        let stop = AtomicBool::new(true);
+        let begun = Instant::now();
+        let wait = move || Ok(never.recv()?);
+        assert!(unless_stopped(&stop, wait).unwrap().is_none());
+        assert!(begun.elapsed() < 2 * GRACE);
+        drop(hold);
+    }
+
+    #[test]
+    fn errors_matter_unless_the_process_stops() {
+        let fail = || -> anyhow::Result<()> { Err(anyhow!("no broker")) };
+        assert_eq!(unless_stopped(&AtomicBool::new(false), fail).unwrap_err().to_string(), "no broker");
+        assert!(unless_stopped(&AtomicBool::new(true), fail).unwrap().is_none());
+        for stopped in [false, true] {
+            assert_eq!(unless_stopped(&AtomicBool::new(stopped), || Ok(7)).unwrap(), Some(7));
+        }
+    }
 }

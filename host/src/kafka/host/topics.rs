@@ -1,5 +1,7 @@
 //! Creates the topics that a host writes to.
 
+use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use rdkafka::admin::{
@@ -8,10 +10,12 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::timeout;
 
+use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
 use crate::kafka::librdkafka::context::Context;
@@ -109,7 +113,7 @@ impl Topics {
     /// [`Error`] when they can't be added.
     pub fn grow(&self, topic: &str, partitions: usize) -> Result<(), Error> {
         let more = NewPartitions::new(topic, partitions);
-        let answers = self.runtime.block_on(self.admin.create_partitions([&more], &AdminOptions::new()))?;
+        let answers = self.request(self.admin.create_partitions([&more], &AdminOptions::new()))?;
         match answers.into_iter().next() {
             Some(Err((name, code))) => {
                 Err(Error::Change { topic: name, problem: format!("gets no partitions: {code}") })
@@ -123,7 +127,7 @@ impl Topics {
     /// # Errors
     /// [`Error`] when it can't be deleted.
     pub fn delete(&self, topic: &str) -> Result<(), Error> {
-        let answers = self.runtime.block_on(self.admin.delete_topics(&[topic], &AdminOptions::new()))?;
+        let answers = self.request(self.admin.delete_topics(&[topic], &AdminOptions::new()))?;
         match answers.into_iter().next() {
             Some(Err((name, code))) => Err(Error::Change { topic: name, problem: format!("can't be deleted: {code}") }),
             _ => Ok(()),
@@ -137,7 +141,7 @@ impl Topics {
     pub fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Result<(), Error> {
         let mut offsets = TopicPartitionList::new();
         offsets.add_partition_offset(topic, partition, Offset::Offset(before))?;
-        let answer = self.runtime.block_on(self.admin.delete_records(&offsets, &AdminOptions::new()))?;
+        let answer = self.request(self.admin.delete_records(&offsets, &AdminOptions::new()))?;
         Ok(answer.elements().iter().try_for_each(TopicPartitionListElem::error)?)
     }
 
@@ -184,7 +188,8 @@ impl Topics {
         if topics.is_empty() {
             return None;
         }
-        let answers = self.runtime.block_on(self.admin.describe_configs(&topics, &AdminOptions::new()));
+        let in_time = AdminOptions::new().request_timeout(Some(ASK));
+        let answers = self.request(self.admin.describe_configs(&topics, &in_time));
         let limit = |answer: ConfigResourceResult| {
             // A host may lack the right to see the settings, and then does without them.
             let config = answer.inspect_err(|error| tracing::debug!(%error, "a topic's settings are not told")).ok()?;
@@ -194,8 +199,22 @@ impl Topics {
         answers.ok()?.into_iter().filter_map(limit).max()
     }
 
+    /// Waits for the answer to a request. librdkafka's waits can't be interrupted, and last a minute.
+    fn request<T>(&self, answer: impl Future<Output = KafkaResult<T>>) -> Result<T, Error> {
+        let mut answer = pin!(answer);
+        self.runtime.block_on(async {
+            loop {
+                match timeout(TICK, answer.as_mut()).await {
+                    Ok(answer) => return Ok(answer?),
+                    Err(_) if self.options.stopping() => return Err(Error::Stopped(0)),
+                    Err(_) => {}
+                }
+            }
+        })
+    }
+
     fn create(&self, topics: &[NewTopic<'_>]) -> Result<(), Error> {
-        let answers = self.runtime.block_on(self.admin.create_topics(topics, &AdminOptions::new()))?;
+        let answers = self.request(self.admin.create_topics(topics, &AdminOptions::new()))?;
         for answer in answers {
             match answer {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
