@@ -14,6 +14,7 @@ use crate::heap;
 pub mod build;
 pub mod check;
 mod common;
+pub mod compile_module;
 pub mod consume;
 pub mod demo;
 mod fields;
@@ -59,11 +60,17 @@ enum Command {
     Host(host::HostArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    #[command(hide = true)]
+    CompileModule(compile_module::CompileArgs),
 }
 
 impl Cli {
     /// Runs the subcommand. Errors are printed on stderr. The exit code is 2 for wrong usage and 1 for other failures.
     pub fn run(self) -> ExitCode {
+        // It has little memory, and what it says goes to the host that started it.
+        if let Command::CompileModule(args) = &self.command {
+            return compile_module::run(args);
+        }
         heap::keep();
         common::start_log();
         let result = match self.command {
@@ -74,6 +81,7 @@ impl Cli {
             Command::Host(args) => host::run(args),
             Command::Produce(args) => produce::run(args),
             Command::Consume(args) => consume::run(args),
+            Command::CompileModule(args) => Ok(compile_module::run(&args)),
         };
         result.unwrap_or_else(|error| {
             output::tell(format_args!("error: {error:#}"));

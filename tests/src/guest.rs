@@ -11,10 +11,14 @@ const MANIFEST: usize = 1024;
 
 /// A component that reads these fields, and accepts every alert with the annotation `note` = `seen`.
 pub fn reading(fields: &[GuestField<'_>]) -> Vec<u8> {
+    wat::parse_str(text(fields)).expect("the guest is well-formed")
+}
+
+/// The same component in text form.
+pub fn text(fields: &[GuestField<'_>]) -> String {
     let data: String = manifest(fields).iter().map(|byte| format!("\\{byte:02x}")).collect();
     assert!(data.len() / 3 < 30_000, "the manifest fits in front of the rows");
-    let text = include_str!("guest.wat").replace("MANIFEST", &MANIFEST.to_string()).replace("DATA", &data);
-    wat::parse_str(text).expect("the guest is well-formed")
+    include_str!("guest.wat").replace("MANIFEST", &MANIFEST.to_string()).replace("DATA", &data)
 }
 
 /// The result of `describe` in the layout of the canonical ABI.

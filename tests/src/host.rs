@@ -26,6 +26,8 @@ impl Host {
             .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
             .args(arguments)
             .env("RUST_LOG", "info")
+            // Tests compile while other tests do, and with a compiler that is not optimised.
+            .env("SKYSIEVE_COMPILE_TIME", "600")
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -100,6 +102,13 @@ impl Host {
         let metrics = self.get("/metrics");
         let mut values = metrics.lines().filter_map(|line| line.strip_prefix("skysieve_batch_retries_total "));
         values.next().unwrap_or_else(|| panic!("no count of retries: {metrics}")).parse().unwrap()
+    }
+
+    /// The memory that the process has, in bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("processes have memory");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// Sends SIGSTOP.

@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::DirBuilder;
-use std::num::NonZeroUsize;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,12 +9,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
-use wasmtime::{
-    Cache, CacheConfig, Config, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::inspect::{FEATURES, LOGGING, examine};
-use super::limits::{FRAMES, Limits, MEMORIES, PoolConfig, SPARE_FILTERS, STACK_BYTES, TABLE_ELEMENTS, TABLES};
+use super::compile::{Children, Compiler, Source, compile_config};
+use super::inspect::{LOGGING, examine};
+use super::limits::{Limits, MEMORIES, PoolConfig, SPARE_FILTERS, TABLE_ELEMENTS, TABLES};
 use super::module::{Compiled, Module};
 use super::refusal::Refusal;
 use super::state::{self, State};
@@ -36,6 +32,7 @@ struct Shared {
     engine: wasmtime::Engine,
     linker: Linker<State>,
     pool: PoolConfig,
+    compiler: Compiler,
     modules: Mutex<HashMap<[u8; 32], Arc<Slot>>>,
 }
 
@@ -48,39 +45,45 @@ type Slot = Mutex<Weak<Compiled>>;
 pub struct SandboxError(String);
 
 impl Engine {
-    /// Reserves the pool (of address space, not memory) and starts the clock.
+    /// An engine for modules of the user who runs this process: they are compiled in the process itself, without
+    /// limits on time and memory. Reserves the pool (of address space, not memory) and starts the clock.
     ///
     /// # Errors
     /// Returns a [`SandboxError`] if the address space has no room for the pool, or if no thread can be started.
     pub fn new(pool: &PoolConfig) -> Result<Engine, SandboxError> {
-        Engine::with(pool, None)
+        Engine::with(pool, |_| Ok(Compiler::InProcess))
     }
 
-    /// An engine that keeps compiled modules in a folder, so that a later one need not compile them. They are found by
-    /// the hash of the module, of the engine's version and of its settings. The folder is created, for this user alone:
-    /// who can write into it can run code in this process.
+    /// An engine for anybody's modules. They are compiled in child processes of this program, which must run
+    /// [`compile_module`](super::compile_module) in its subcommand `compile-module`. A module may take that much time,
+    /// usually [`COMPILE_TIME`](super::limits::COMPILE_TIME). If there is a folder, machine code
+    /// is kept there, so that a later engine need not compile again. The folder is created, for this user alone: who
+    /// can write into it can run code in this process.
     ///
     /// # Errors
-    /// As [`new`](Engine::new)'s, and if the folder can't be used.
-    pub fn cached(pool: &PoolConfig, folder: &Path) -> Result<Engine, SandboxError> {
-        let failed = |error: &dyn fmt::Display| SandboxError(format!("cache {}: {error}", folder.display()));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(&error))?;
-        let folder = folder.canonicalize().map_err(|error| failed(&error))?;
-        let mut settings = CacheConfig::new();
-        settings.with_directory(&folder);
-        let cache = Cache::new(settings).map_err(|error| failed(&format!("{error:#}")))?;
-        Engine::with(pool, Some(cache))
+    /// As [`new`](Engine::new)'s, and if the folder can't be used, or if others could write into it.
+    pub fn for_uploads(pool: &PoolConfig, time: Duration, cache: Option<&Path>) -> Result<Engine, SandboxError> {
+        Engine::with(pool, |reservation| match Children::new(reservation, time, cache) {
+            Ok(children) => Ok(Compiler::Children(children)),
+            Err(error) => Err(SandboxError(format!("the cache {error}"))),
+        })
     }
 
-    fn with(pool: &PoolConfig, cache: Option<Cache>) -> Result<Engine, SandboxError> {
-        let engine = |reservation| {
-            let mut config = config(pool, reservation);
-            wasmtime::Engine::new(config.cache(cache.clone()))
+    fn with(
+        pool: &PoolConfig,
+        compiler: impl FnOnce(u64) -> Result<Compiler, SandboxError>,
+    ) -> Result<Engine, SandboxError> {
+        let engine = |reservation: u64| {
+            let reservation = reservation.max(pool.memory as u64);
+            let mut config = compile_config(reservation);
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
+            wasmtime::Engine::new(&config).map(|engine| (engine, reservation))
         };
         // If address space is scarce (`ulimit -v`, very many filters), every memory access is checked instead.
-        let engine = engine(UNCHECKED)
+        let (engine, reservation) = engine(UNCHECKED)
             .or_else(|_| engine(pool.memory as u64))
             .map_err(|error| SandboxError(format!("{error:#}")))?;
+        let compiler = compiler(reservation)?;
         let mut linker = Linker::new(&engine);
         linker
             .instance(LOGGING)
@@ -91,7 +94,7 @@ impl Engine {
             .name("sandbox-clock".to_owned())
             .spawn(move || tick(&clock))
             .map_err(|error| SandboxError(format!("no thread for the clock: {error}")))?;
-        Ok(Engine(Arc::new(Shared { engine, linker, pool: pool.clone(), modules: Mutex::default() })))
+        Ok(Engine(Arc::new(Shared { engine, linker, pool: pool.clone(), compiler, modules: Mutex::default() })))
     }
 
     /// Inspects and compiles a module. The same bytes give the same module, which is compiled only once while any clone
@@ -100,6 +103,14 @@ impl Engine {
     /// # Errors
     /// Returns a [`Refusal`] that says what is wrong with the module, and where.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
+        self.load_for("", bytes, limits)
+    }
+
+    /// The same as [`load`](Engine::load). The owners of modules that wait to be compiled take turns.
+    ///
+    /// # Errors
+    /// As [`load`](Engine::load)'s.
+    pub fn load_for(&self, owner: &str, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
         if limits.memory > self.0.pool.memory {
             return Err(Refusal::MemoryLimit { limit: limits.memory, pool: self.0.pool.memory });
         }
@@ -113,7 +124,7 @@ impl Engine {
             compiled.needs().within(limits)?;
             return Ok(Module(compiled));
         }
-        let compiled = Arc::new(self.compile(bytes, sha256, limits)?);
+        let compiled = Arc::new(self.compile(&Source { bytes, sha256, owner }, limits)?);
         *slot = Arc::downgrade(&compiled);
         Ok(Module(compiled))
     }
@@ -125,13 +136,14 @@ impl Engine {
         modules.entry(sha256).or_default().clone()
     }
 
-    fn compile(&self, bytes: &[u8], sha256: [u8; 32], limits: &Limits) -> Result<Compiled, Refusal> {
-        let needs = examine(bytes)?;
+    fn compile(&self, source: &Source<'_>, limits: &Limits) -> Result<Compiled, Refusal> {
+        let needs = examine(source.bytes)?;
         needs.within(limits)?;
         if needs.core_instances > self.0.pool.core_instances {
             return Err(Refusal::Instances { count: needs.core_instances, limit: self.0.pool.core_instances });
         }
-        Compiled::new(&self.0.engine, &self.0.linker, bytes, sha256, needs)
+        let component = self.0.compiler.compile(&self.0.engine, source)?;
+        Compiled::new(&component, &self.0.linker, source.sha256, needs)
     }
 }
 
@@ -147,26 +159,6 @@ fn tick(engine: &EngineWeak) {
         drop(engine);
         std::thread::sleep(TICK);
     }
-}
-
-fn config(pool: &PoolConfig, reservation: u64) -> Config {
-    let mut config = Config::new();
-    config
-        .wasm_features(FEATURES.complement(), false)
-        .wasm_features(FEATURES, true)
-        .concurrency_support(false)
-        .consume_fuel(true)
-        .epoch_interruption(true)
-        .cranelift_nan_canonicalization(true)
-        .max_wasm_stack(STACK_BYTES)
-        .native_unwind_info(false)
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
-        .memory_init_cow(true)
-        .memory_reservation(reservation.max(pool.memory as u64))
-        .memory_may_move(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pooling(pool)));
-    config
 }
 
 /// The counts and sizes of the pool. Only memories and tables take address space; the other numbers are mere limits.

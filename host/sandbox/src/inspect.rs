@@ -1,6 +1,8 @@
 //! Checks that need no compilation: a pure function of a module's bytes.
 
+mod complexity;
 mod contract;
+mod counts;
 mod signature;
 mod tally;
 
@@ -12,6 +14,7 @@ use wasmparser::{
 use super::limits::{FUNCTION_BYTES, FUNCTION_NAME_BYTES, FUNCTIONS, Limits, TABLE_ELEMENTS};
 use super::refusal::Refusal;
 use super::text::one_line;
+use counts::Counts;
 use tally::Tally;
 
 /// The contract's interface for messages.
@@ -123,6 +126,8 @@ struct Examiner<'a> {
     validator: Validator,
     allocations: FuncValidatorAllocations,
     tally: Tally,
+    counts: Counts,
+    types: complexity::Types,
     /// The names of the outermost component's imports.
     imports: Vec<&'a str>,
     functions: u32,
@@ -135,6 +140,8 @@ impl<'a> Examiner<'a> {
             validator: Validator::new_with_features(FEATURES),
             allocations: FuncValidatorAllocations::default(),
             tally: Tally::default(),
+            counts: Counts::default(),
+            types: complexity::Types::default(),
             imports: Vec::new(),
             functions: 0,
             needs: Needs::default(),
@@ -142,9 +149,12 @@ impl<'a> Examiner<'a> {
     }
 
     fn payload(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        self.counts.payload(payload)?;
+        self.types.payload(payload)?;
         match self.validator.payload(payload).map_err(invalid)? {
             ValidPayload::Func(function, body) => {
                 check_size(&body)?;
+                complexity::check(&body, &self.types)?;
                 let mut validator = function.into_validator(std::mem::take(&mut self.allocations));
                 validator.validate(&body).map_err(invalid)?;
                 self.allocations = validator.into_allocations();

@@ -7,6 +7,7 @@
 //! [`Fault`].
 
 mod chunk;
+mod compile;
 mod engine;
 mod evaluation;
 mod fault;
@@ -28,6 +29,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use compile::compile_module;
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
 pub use filter::Filter;

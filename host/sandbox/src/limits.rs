@@ -12,6 +12,34 @@ pub const MODULE_BYTES: usize = 64 << 20;
 pub const FUNCTIONS: u32 = 200_000;
 /// The largest function, in bytes. Compilers take more than linear time.
 pub const FUNCTION_BYTES: usize = 1 << 20;
+/// How many locals a function may have. The largest number in CPython is 271; compilers that do not optimise make
+/// thousands.
+pub const LOCALS: u64 = 10_000;
+/// How many blocks and branches a function may have (`block`, `loop`, `if`, `else`, `br`, `br_if`, `br_table`). A
+/// compiler's time grows with their square. CPython's interpreter loop has 8,600.
+pub const BRANCHES: u64 = 20_000;
+/// How many targets all branches of a function may have. CPython's interpreter loop has 21,000.
+pub const BRANCH_TARGETS: u64 = 100_000;
+/// How many loops a function may have. The largest number in CPython is 81.
+pub const LOOPS: u64 = 2_000;
+/// How deep loops may be nested. A compiler's time grows with the cube of it. The largest number in CPython is 6.
+pub const LOOP_NESTING: u64 = 100;
+/// How deep blocks of any kind may be nested. The largest number in CPython is 781.
+pub const NESTED_BLOCKS: u64 = 5_000;
+/// How many values all blocks, branches and calls of a function may take and give. Each of them has a type that allows
+/// for a thousand.
+pub const CARRIED_VALUES: u64 = 100_000;
+/// The largest product of a function's locals and its blocks and branches: where the paths of a program join, a
+/// compiler looks at all variables.
+pub const LOCALS_BY_BRANCHES: u64 = 4_000_000;
+/// How many types a component may have, including those of its modules. CPython has 1,420.
+pub const TYPES: u64 = 20_000;
+/// How many globals all modules of a component may have. CPython has 871.
+pub const GLOBALS: u64 = 20_000;
+/// How many segments of data and of table elements there may be. CPython has 3,480.
+pub const SEGMENTS: u64 = 50_000;
+/// How many imports, exports and aliases there may be, in a component and in its modules. CPython has 8,300.
+pub const ENTRIES: u64 = 100_000;
 /// The longest name of a function, in bytes. Each frame of a backtrace copies one.
 pub const FUNCTION_NAME_BYTES: usize = 16 << 10;
 /// How deep components may be nested.
@@ -33,6 +61,18 @@ pub const MOST_MEMORY: usize = 64 << 20;
 /// How many instances beyond [`PoolConfig::filters`] the pool has room for. New versions are tried out while the old
 /// ones run, and a filter that is being replaced exists twice for a moment.
 pub const SPARE_FILTERS: u32 = 64;
+
+/// How much memory compiling a module may take, in bytes. CPython takes less than half of it.
+pub const COMPILE_MEMORY: u64 = 1 << 30;
+/// The time that compiling a module may take once it is its turn: by the clock, and CPU time of each thread. CPython
+/// takes 17 to 24 s of CPU time.
+pub const COMPILE_TIME: Duration = Duration::from_secs(30);
+/// How many times as long a module may wait for its turn to be compiled.
+pub const COMPILE_WAITS: u32 = 4;
+/// The largest size of a cache of compiled modules, in bytes.
+pub const CACHE_BYTES: u64 = 512 << 20;
+/// The largest size of a module's machine code, in bytes. CPython has 42 MB.
+pub const COMPILED_BYTES: u64 = 256 << 20;
 
 /// The longest description of a filter, in bytes.
 pub const DESCRIPTION_BYTES: usize = 4 << 10;

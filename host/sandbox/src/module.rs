@@ -40,21 +40,19 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Compiles bytes that have been inspected.
+    /// Links a component that has been inspected and compiled.
     pub fn new(
-        engine: &wasmtime::Engine,
+        component: &Component,
         linker: &Linker<State>,
-        bytes: &[u8],
         sha256: [u8; 32],
         needs: Needs,
     ) -> Result<Compiled, Refusal> {
         let refused = |error: wasmtime::Error| Refusal::Compile(one_line(&format!("{error:#}")));
-        let component = Component::from_binary(engine, bytes).map_err(refused)?;
         let export = |name| component.get_export_index(None, name).ok_or(Refusal::MissingExport { name });
         Ok(Compiled {
             describe: export("describe")?,
             evaluate: export("evaluate")?,
-            instance: linker.instantiate_pre(&component).map_err(refused)?,
+            instance: linker.instantiate_pre(component).map_err(refused)?,
             sha256: sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
             needs,
         })

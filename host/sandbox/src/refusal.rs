@@ -73,6 +73,17 @@ pub enum Refusal {
     #[error("the function at offset {offset:#x} has {size} bytes; the limit is {limit}")]
     Function { offset: usize, size: usize, limit: usize },
 
+    /// A function would take too much time or memory to compile.
+    #[error(
+        "the function at offset {offset:#x} has {count} {what}; the limit is {limit}: compile with optimisation, as \
+         `skysieve build` does, and split up large functions"
+    )]
+    Complex { offset: usize, what: &'static str, count: u64, limit: u64 },
+
+    /// It has too many items of a kind.
+    #[error("the module has {count} {what} or more, at offset {offset:#x}; the limit is {limit}")]
+    Many { offset: usize, what: &'static str, count: u64, limit: u64 },
+
     /// A function's name is too long to be shown in a backtrace.
     #[error("the name of a function, at offset {offset:#x}, has {size} bytes; the limit is {limit}")]
     Name { offset: usize, size: usize, limit: usize },
@@ -92,6 +103,21 @@ pub enum Refusal {
     /// The compiler or the linker refused it.
     #[error("the module can't be compiled: {0}")]
     Compile(String),
+
+    /// Compiling it takes more than a module may have.
+    #[error(
+        "compiling the module takes more than {limit}, the most that a module may have: leave out what the filter does \
+         not need, compile with optimisation, as `skysieve build` does, and split up large functions"
+    )]
+    Costly { limit: String },
+
+    /// Too many other modules are being compiled.
+    #[error("other modules are being compiled, and it was not this one's turn within {seconds} s; try again")]
+    CompilerBusy { seconds: u64 },
+
+    /// The compiler can't be run. This is not the module's fault.
+    #[error("this host can't run its compiler: {0}")]
+    Compiler(String),
 
     /// It failed to start.
     #[error("the filter can't start ({kind}): {message}")]

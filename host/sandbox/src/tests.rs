@@ -1,6 +1,7 @@
 //! Filters in text form, small enough to be read, each of which is wrong in one way.
 
 mod calls;
+mod complexity;
 mod interrupts;
 mod isolation;
 mod output;

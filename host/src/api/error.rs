@@ -56,6 +56,7 @@ impl Problem {
             Problem::Filter(FilterError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
             Problem::Filter(FilterError::Unknown(_)) => (StatusCode::NOT_FOUND, "unknown_filter"),
             Problem::Filter(FilterError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+            Problem::Filter(FilterError::Busy(_)) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Problem::Filter(FilterError::Topic(_)) => (StatusCode::BAD_GATEWAY, "no_topic"),
             Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
             Problem::Filter(FilterError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),

@@ -45,7 +45,7 @@ use form::{Form, Layout};
         (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
-        (status = 503, body = ErrorBody, description = "The host is stopping"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or has no time to compile the module"),
         (status = 507, body = ErrorBody, description = "There is no room for another filter")
     )
 )]

@@ -116,7 +116,8 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    // Each thread has one instance for batches and one for single alerts.
+    // Each thread has one instance for batches and one for single alerts. The module is the user's own, and Ctrl-C ends
+    // this process, so it is compiled here.
     let engine = Engine::new(&PoolConfig::for_filters(2 * jobs))?;
     let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
     let config = settings.config;

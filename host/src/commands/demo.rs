@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -93,7 +94,9 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     print_line(format_args!("{} filters from {}", names.len(), args.modules.display()));
 
     let pool = PoolConfig::for_filters(names.len() + UPLOADS);
-    let (mut pipeline, handle) = Pipeline::new(config(names.len(), surveys), Engine::new(&pool)?, schemas)?;
+    // The examples are the user's own, so they may take as long as they need.
+    let engine = Engine::for_uploads(&pool, Duration::from_secs(600), None)?;
+    let (mut pipeline, handle) = Pipeline::new(config(names.len(), surveys), engine, schemas)?;
     let uploads = filters.into_iter().map(|(name, upload)| (name, Ok(upload))).collect();
     let Some(prepared) = prepare(&handle, uploads, &stop) else { return Ok(ExitCode::SUCCESS) };
     if prepared.len() < names.len() {

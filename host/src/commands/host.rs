@@ -42,7 +42,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     };
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
     let pool = PoolConfig::for_filters(args.max_filters);
-    let engine = args.cache.as_ref().map_or_else(|| Engine::new(&pool), |folder| Engine::cached(&pool, folder))?;
+    let engine = Engine::for_uploads(&pool, Duration::from_secs(args.compile_time), args.cache.as_deref())?;
     let (pipeline, handle) = Pipeline::new(args.pipeline(open_topic(topics.clone()), surveys), engine, schemas)?;
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.

@@ -12,6 +12,9 @@ pub enum FilterError {
     /// The module, its manifest or its settings were refused.
     #[error("{0}")]
     Refused(String),
+    /// The module can't be compiled now, but perhaps later.
+    #[error("{0}")]
+    Busy(String),
     /// There is no topic for the alerts that the filter accepts.
     #[error("the filter's topic: {0}")]
     Topic(String),

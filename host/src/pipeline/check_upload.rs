@@ -33,7 +33,7 @@ impl Prepared {
 /// Checks and compiles a filter, which can take seconds.
 ///
 /// # Errors
-/// Returns [`FilterError::Name`], [`FilterError::Refused`] or [`FilterError::Stopping`].
+/// Returns [`FilterError::Name`], [`FilterError::Refused`], [`FilterError::Busy`] or [`FilterError::Stopping`].
 pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
     check_name(name)?;
     let config = &state.config;
@@ -42,8 +42,11 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     })?;
     upload.settings.check()?;
     let limits = upload.settings.limits.over(&config.limits);
-    let refused = |error: Refusal| FilterError::Refused(error.to_string());
-    let module = state.engine.load(&upload.module, &limits).map_err(refused)?;
+    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
+    let module = state.engine.load_for(name, &upload.module, &limits).map_err(|error| match error {
+        Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
+        _ => FilterError::Refused(error.to_string()),
+    })?;
     let filter = Filter::start_with(&module, &upload.settings.config, &limits, state.cancel.child());
     let filter = filter.map_err(|error| {
         if let Refusal::Interrupted(_) = error {

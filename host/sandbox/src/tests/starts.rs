@@ -1,7 +1,5 @@
 //! Loading and starting filters: what they share, and what is refused only when the filter runs.
 
-use std::path::Path;
-
 use super::*;
 
 #[track_caller]
@@ -171,43 +169,4 @@ fn limits_are_read_from_text() {
     let limits: Limits = toml::from_str("fuel = 5\ndeadline_ms = 20").unwrap();
     assert_eq!(limits, Limits { fuel: 5, deadline: Duration::from_millis(20), ..Limits::default() });
     assert!(toml::from_str::<Limits>("feul = 5").is_err());
-}
-
-#[test]
-fn what_is_compiled_is_kept_in_a_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path().join("cache");
-    let files = || {
-        let entries = |folder: &Path| folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-        let mut found = vec![folder.clone()];
-        let mut at = 0;
-        while at < found.len() {
-            if found[at].is_dir() {
-                found.extend(entries(&found[at]));
-            }
-            at += 1;
-        }
-        found.retain(|path| path.is_file() && path.extension().is_none());
-        found.sort();
-        found
-    };
-    let pool = PoolConfig { filters: 2, ..PoolConfig::default() };
-    let guest = Guest::judging("(i32.const 1)");
-    let judge = || {
-        let engine = Engine::cached(&pool, &folder).unwrap();
-        let module = engine.load(&guest.bytes(), &Limits::default()).unwrap();
-        let mut filter = Filter::start(&module, "", &Limits::default()).unwrap();
-        filter.evaluate(1, &[&doubles(&[1.0])]).accepted.len()
-    };
-    assert_eq!(judge(), 1);
-    let kept = files();
-    assert_eq!(kept.len(), 1, "{kept:?}");
-    let written = kept[0].metadata().unwrap().modified().unwrap();
-    assert_eq!(judge(), 1);
-    assert_eq!(files(), kept);
-    assert_eq!(kept[0].metadata().unwrap().modified().unwrap(), written);
-    // A file that is damaged costs no more than compiling once again.
-    std::fs::write(&kept[0], "not a module").unwrap();
-    assert_eq!(judge(), 1);
-    assert!(Engine::cached(&pool, Path::new("/dev/null/cache")).is_err());
 }

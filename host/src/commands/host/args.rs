@@ -11,6 +11,7 @@ use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
+use skysieve_sandbox::limits::COMPILE_TIME;
 use skysieve_survey::Surveys;
 
 /// How many filters there may be at the same time, unless `--max-filters` is given.
@@ -79,6 +80,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_MAX_FILTERS", default_value_t = MAX_FILTERS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub max_filters: usize,
+    /// Seconds that compiling a filter may take
+    #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_COMPILE_TIME", default_value_t = COMPILE_TIME.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub compile_time: u64,
     /// A folder for compiled filters, so that the next start is quicker. It is created for this user alone: who can write
     /// into it can run code in the host
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_CACHE")]

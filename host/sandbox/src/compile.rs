@@ -1,0 +1,96 @@
+//! Turns modules into machine code, in this process or in a child process that has limits.
+//!
+//! A compiler takes far more than linear time and memory for some modules. What the static limits of [`inspect()`] let
+//! through is therefore compiled where it can be stopped: in a child process of the same binary, which has a limit on
+//! its memory, its CPU time and its wall-clock time, no network, no files and no environment ([`confine`]). One child
+//! runs for each two cores, and owners of modules take turns ([`turns`]). The machine code comes back in memory that
+//! this process made, and that is sealed before it is loaded ([`sealed`]). Files of a cache are copied into such memory
+//! as well ([`cache`]).
+//!
+//! [`inspect()`]: super::inspect()
+
+mod cache;
+mod child;
+mod config;
+mod confine;
+mod sealed;
+mod turns;
+mod worker;
+
+use std::path::Path;
+use std::time::Duration;
+
+use wasmtime::component::Component;
+
+use super::limits::COMPILE_WAITS;
+use super::refusal::Refusal;
+use super::text::one_line;
+use cache::{Cache, CacheError, Key};
+use child::Child;
+pub use config::compile_config;
+use turns::Turns;
+pub use worker::compile_module;
+
+/// How modules are compiled.
+pub enum Compiler {
+    /// In this process. This is for modules of the user who runs the process, who can stop it.
+    InProcess,
+    /// In child processes.
+    Children(Children),
+}
+
+/// Child processes that compile, and what they have compiled before.
+pub struct Children {
+    child: Child,
+    turns: Turns,
+    cache: Option<Cache>,
+}
+
+/// A module that has been inspected and is to be compiled.
+pub struct Source<'a> {
+    pub bytes: &'a [u8],
+    pub sha256: [u8; 32],
+    /// Who asked for it: those who wait take turns.
+    pub owner: &'a str,
+}
+
+impl Children {
+    /// Prepares child processes for engines whose memories reserve this many bytes.
+    pub fn new(reservation: u64, time: Duration, cache: Option<&Path>) -> Result<Children, CacheError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let children = (cores / 2).max(1);
+        Ok(Children {
+            child: Child { reservation, threads: cores / children, time },
+            turns: Turns::new(children, time * COMPILE_WAITS),
+            cache: cache.map(Cache::open).transpose()?,
+        })
+    }
+
+    fn compile(&self, engine: &wasmtime::Engine, source: &Source<'_>) -> Result<Component, Refusal> {
+        let key = Key::new(engine, &source.sha256);
+        if let Some(compiled) = self.cache.as_ref().and_then(|cache| cache.get(&key))
+            && let Ok(component) = compiled.load(engine)
+        {
+            return Ok(component);
+        }
+        let compiled = {
+            let _turn = self.turns.wait(source.owner)?;
+            self.child.compile(source.bytes)?
+        };
+        if let Some(cache) = &self.cache {
+            cache.put(&key, &compiled);
+        }
+        compiled.load(engine).map_err(|error| Refusal::Compile(one_line(&format!("{error:#}"))))
+    }
+}
+
+impl Compiler {
+    /// Compiles a module.
+    pub fn compile(&self, engine: &wasmtime::Engine, source: &Source<'_>) -> Result<Component, Refusal> {
+        match self {
+            Compiler::InProcess => Component::from_binary(engine, source.bytes)
+                .map_err(|error| Refusal::Compile(one_line(&format!("{error:#}")))),
+            Compiler::Children(children) => children.compile(engine, source),
+        }
+    }
+}

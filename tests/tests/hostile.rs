@@ -1,0 +1,168 @@
+//! Uploads that attack a host: what is no module, what takes too long to compile, and what never ends. Each of them is
+//! answered with its reason, and the host goes on.
+//!
+//! `SKYSIEVE_TEST_MUTANTS=3000` changes good modules in as many ways (30 otherwise).
+
+#[path = "hostile/client.rs"]
+mod client;
+#[path = "hostile/modules.rs"]
+mod modules;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use client::{Reply, Target};
+use skysieve_tests::module;
+
+/// The time for an answer. A module has 30 s to be compiled; the rest is for a machine that does other things as well.
+const ANSWERED: Duration = Duration::from_secs(50);
+
+/// Uploads a module, which must be answered in time, and which must not stop the host.
+#[track_caller]
+fn put(target: &Target, name: &str, module: &[u8]) -> Reply {
+    let begun = Instant::now();
+    let reply = target.put(name, module);
+    let took = begun.elapsed();
+    eprintln!("{name}: {} bytes, {took:.1?}, {} {}", module.len(), reply.status, reply.message());
+    assert!(took < ANSWERED, "{name}: {took:?}");
+    reply
+}
+
+#[test]
+fn bombs_are_refused_with_their_reasons() {
+    let target = Target::start(&["good", "inflated"]);
+    assert_eq!(put(&target, "good", &std::fs::read(module("lsst-bright")).unwrap()).status, 201);
+    let before = target.memory();
+    for (name, module, reason) in modules::bombs() {
+        let reply = put(&target, name, &module);
+        assert_eq!(reply.status, 422, "{name}: {reply:?}");
+        assert!(reply.message().contains(reason), "{name}: {}", reply.message());
+        assert!(target.is_alive(), "{name}");
+    }
+    // A custom section is nothing that is compiled.
+    let inflated = put(&target, "inflated", &modules::inflated());
+    assert_eq!(inflated.status, 201, "{inflated:?}");
+    // What is left is what the allocator keeps: as much as the largest upload, which is refused or compiled elsewhere.
+    let after = target.memory();
+    assert!(after < before + (200 << 20), "memory went from {before} to {after} bytes");
+    // The next one has its turn.
+    let good = modules::with_custom_section(&std::fs::read(module("lsst-bright")).unwrap(), 100);
+    assert!(put(&target, "good", &good).status < 300);
+}
+
+#[test]
+fn what_a_child_process_may_use_is_limited() {
+    let target = Target::start_with(&["good"], &["--compile-time", "30"]);
+    let before = target.memory();
+    let memory = put(&target, "memory", &modules::memory_bomb());
+    assert_eq!(memory.status, 422);
+    assert!(memory.message().contains("takes more than 1024 MiB of memory"), "{}", memory.message());
+    let time = put(&target, "time", &modules::time_bomb());
+    assert_eq!(time.status, 422);
+    // By the clock, or CPU time of all threads.
+    let said = time.message();
+    assert!(said.contains("takes more than 30 s") || said.contains(" s of CPU time, the most"), "{said}");
+    let after = target.memory();
+    assert!(after < before + (200 << 20), "memory went from {before} to {after} bytes");
+    assert!(put(&target, "good", &std::fs::read(module("lsst-bright")).unwrap()).status < 300);
+}
+
+#[test]
+fn mutants_are_refused_or_run() {
+    let count = std::env::var("SKYSIEVE_TEST_MUTANTS").map_or(30, |count| count.parse().unwrap());
+    let target = Target::start(&["mutant"]);
+    let good = std::fs::read(module("lsst-bright")).unwrap();
+    let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
+    for (number, mutant) in modules::mutants(&good, count).enumerate() {
+        let begun = Instant::now();
+        let reply = target.put("mutant", &mutant);
+        assert!(matches!(reply.status, 200 | 201 | 422), "mutant {number}: {reply:?}");
+        assert!(begun.elapsed() < ANSWERED, "mutant {number}: {:?}", begun.elapsed());
+        *statuses.entry(reply.status).or_default() += 1;
+    }
+    eprintln!("mutants by status: {statuses:?}");
+    assert!(target.is_alive());
+    assert!(target.put("mutant", &good).status < 300);
+}
+
+#[test]
+fn a_hundred_uploads_at_once() {
+    let names: Vec<String> = (0..100).map(|number| format!("at-once-{number}")).collect();
+    let target = Target::start(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let good = std::fs::read(module("lsst-bright")).unwrap();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let upload = |(number, name)| {
+            let module = modules::with_custom_section(&good, number);
+            let target = &target;
+            scope.spawn(move || put(target, name, &module).status)
+        };
+        let threads: Vec<_> = names.iter().enumerate().map(upload).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // Some are told to come again, the others run.
+    assert!(statuses.iter().all(|status| matches!(status, 201 | 429)), "{statuses:?}");
+    assert!(statuses.contains(&201), "{statuses:?}");
+    assert!(target.is_alive());
+}
+
+#[test]
+fn bodies_that_do_not_end() {
+    let target = Target::start(&["good"]);
+    let begin = |length: u64| {
+        let mut stream = TcpStream::connect(target.address()).unwrap();
+        let head = format!("PUT /api/v1/filters/slow HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n\0asm");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let mut silent = begin(1000);
+    // Whoever only begins does not keep others from uploading.
+    assert_eq!(put(&target, "good", &std::fs::read(module("lsst-bright")).unwrap()).status, 201);
+    let begun = Instant::now();
+    let mut answer = String::new();
+    silent.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("no data arrived for 30 s"), "{answer}");
+    assert!(begun.elapsed() < ANSWERED);
+    // More than any module has is refused before it is sent.
+    let mut endless = begin(1 << 40);
+    let mut first = [0; 12];
+    endless.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 413");
+    assert!(target.is_alive());
+}
+
+#[test]
+fn compiled_filters_are_kept_where_nobody_else_can_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().to_str().unwrap();
+    let good = std::fs::read(module("lsst-bright")).unwrap();
+    let kept = || {
+        let files = folder.path().join("compiled").read_dir().unwrap();
+        files.map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    };
+    let first = Target::start_with(&["good"], &["--cache", cache]);
+    assert_eq!(first.put("good", &good).status, 201);
+    drop(first);
+    let [file] = &kept()[..] else { panic!("{:?}", kept()) };
+    let inode = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let written = inode(file);
+    let second = Target::start_with(&["good"], &["--cache", cache]);
+    assert_eq!(second.put("good", &good).status, 201);
+    drop(second);
+    // It was found: otherwise another file would have taken its place.
+    assert_eq!((kept().len(), inode(file)), (1, written));
+    let mut damaged = std::fs::read(file).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(file, damaged).unwrap();
+    let third = Target::start_with(&["good"], &["--cache", cache]);
+    assert_eq!(third.put("good", &good).status, 201);
+    drop(third);
+    assert_ne!(inode(file), written);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder.path().join("compiled"), mode).unwrap();
+    let arguments = ["host", "--brokers", "127.0.0.1:1", "--topic", "alerts", "--cache", cache];
+    let output = skysieve_tests::skysieve(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("has mode 777; after chmod 700, empty it"), "{said}");
+}
