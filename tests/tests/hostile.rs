@@ -92,10 +92,10 @@ fn a_hundred_uploads_at_once() {
     let target = Target::start(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let good = std::fs::read(module("lsst-bright")).unwrap();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let upload = |(number, name)| {
+        let upload = |(number, name): (usize, &String)| {
             let module = modules::with_custom_section(&good, number);
-            let target = &target;
-            scope.spawn(move || put(target, name, &module).status)
+            let (target, name) = (&target, name.clone());
+            scope.spawn(move || put(target, &name, &module).status)
         };
         let threads: Vec<_> = names.iter().enumerate().map(upload).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()

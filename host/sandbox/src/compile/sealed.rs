@@ -67,7 +67,7 @@ impl Sealed {
         // from /proc/self/exe, wrote as machine code into memory of this process before it ended with success; and
         // `Cache` seals a copy of that, from a file which only this user can write, and whose digest is right. Bytes
         // from a user are only ever the input of the compiler.
-        #[expect(unsafe_code, reason = "there is no safe way to load machine code")]
+        #[expect(unsafe_code, clippy::disallowed_methods, reason = "there is no safe way to load machine code")]
         unsafe {
             Component::deserialize_file(engine, path)
         }
