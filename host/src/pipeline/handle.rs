@@ -27,7 +27,8 @@ impl Handle {
     /// Checks and compiles a filter, which can take seconds.
     ///
     /// # Errors
-    /// Returns [`FilterError::Name`], [`FilterError::Refused`] or [`FilterError::Stopping`].
+    /// Returns [`FilterError::Name`], [`FilterError::Refused`], [`FilterError::Busy`] or
+    /// [`FilterError::Stopping`].
     pub fn prepare(&self, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
         check_upload(&self.state, name, upload)
     }
