@@ -6,13 +6,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use skysieve::commands::demo::modules;
-use skysieve::filters::Control;
+use skysieve::filters::{Ceilings, Control};
 use skysieve::pipeline::{
     BatchLimits, Config, FaultLimits, Identities, Judge, MemorySink, MemorySource, Pipeline, Topics, host_projection,
 };
 use skysieve_avro::{Decoder, Schemas};
 use skysieve_bench::{Goal, Row, record, root, thread_cpu, ztf_packets};
-use skysieve_sandbox::{Engine, Filter, Limits, PoolConfig, spawn};
+use skysieve_sandbox::{Budget, Engine, Filter, Limits, PoolConfig, spawn};
 use skysieve_simulate::{self, Simulator, Survey};
 use skysieve_survey::Surveys;
 
@@ -82,6 +82,8 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         batch: BatchLimits::default(),
         quota: 20,
         limits: Limits::default(),
+        ceilings: Ceilings::over(&Limits::default()),
+        memory: Budget::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
         wait_for_schemas: false,

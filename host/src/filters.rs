@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `name` | says which names filters may have |
 //! | `settings` | the settings of one filter: config, quota, limits |
+//! | `ceilings` | the highest limits that an upload may ask for |
 //! | `status` | the description of one filter for others: its state, and where its alerts went |
 //! | `control` | the requests about running filters: list, upload, delete |
 //! | `error` | the errors of such requests |
@@ -11,6 +12,7 @@
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
+mod ceilings;
 mod control;
 mod entry;
 mod error;
@@ -20,6 +22,7 @@ mod settings;
 mod status;
 mod stream;
 
+pub use ceilings::Ceilings;
 pub use control::{Control, Upload};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;

@@ -36,6 +36,7 @@
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
 //! | `running_filter`, `judge`, `quota` | one filter on one batch: verdicts, the quota, the accounting |
+//! | `failing`, `log_rate` | bound what a filter that fails or logs too much can cost |
 //! | `topics` | decides which topics' alerts a filter is shown |
 //! | `outcome` | the results of filters for a batch |
 //! | `panics` | finds the alert to blame if the host itself panics |
@@ -53,9 +54,11 @@ mod check_upload;
 mod commit_order;
 mod config;
 mod decode;
+mod failing;
 mod handle;
 mod io;
 mod judge;
+mod log_rate;
 mod memory;
 mod outcome;
 mod panics;
@@ -74,12 +77,16 @@ mod transaction_batch;
 
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
-pub use config::{Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FaultLimits, OpenTopic, PipelineError, TopicOpener, Topics};
+pub use config::{
+    Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, OpenTopic, PipelineError, STRIKE_TIME,
+    TopicOpener, Topics,
+};
 pub use handle::Handle;
 pub use io::{
     BatchLimits, Condition, Header, Message, Monitor, Position, Published, Record, Sink, SinkError, Source,
     SourceError, TopicPartition,
 };
 pub use judge::{Judge, Verdicts};
+pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
 pub use run::Pipeline;

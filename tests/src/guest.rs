@@ -11,14 +11,24 @@ const MANIFEST: usize = 1024;
 
 /// A component that reads these fields, and accepts every alert with the annotation `note` = `seen`.
 pub fn reading(fields: &[GuestField<'_>]) -> Vec<u8> {
-    wat::parse_str(text(fields)).expect("the guest is well-formed")
+    reading_with(fields, "", "")
 }
 
-/// The same component in text form.
+/// The same, with further items of the core module, and with instructions at the beginning of `evaluate`.
+pub fn reading_with(fields: &[GuestField<'_>], items: &str, first: &str) -> Vec<u8> {
+    wat::parse_str(text_with(fields, items, first)).expect("the guest is well-formed")
+}
+
+/// The component of [`reading`] in text form.
 pub fn text(fields: &[GuestField<'_>]) -> String {
+    text_with(fields, "", "")
+}
+
+fn text_with(fields: &[GuestField<'_>], items: &str, first: &str) -> String {
     let data: String = manifest(fields).iter().map(|byte| format!("\\{byte:02x}")).collect();
     assert!(data.len() / 3 < 30_000, "the manifest fits in front of the rows");
-    include_str!("guest.wat").replace("MANIFEST", &MANIFEST.to_string()).replace("DATA", &data)
+    let text = include_str!("guest.wat").replace("    ITEMS", items).replace("      FIRST", first);
+    text.replace("MANIFEST", &MANIFEST.to_string()).replace("DATA", &data)
 }
 
 /// The result of `describe` in the layout of the canonical ABI.

@@ -1,4 +1,5 @@
-;; Describes itself as the data at MANIFEST says, and accepts every row with one annotation.
+;; Describes itself as the data at MANIFEST says, and accepts every row with one annotation. ITEMS of the module, and what
+;; evaluate does FIRST, are up to the test.
 (component
   (import "skysieve:filter/types@0.1.0" (instance $types
     (type $kind' (enum "any" "boolean" "int" "long" "float" "double" "text" "bytes"))
@@ -37,7 +38,9 @@
       (local.get $at))
     (func (export "reset") (param i32) (global.set $heap (i32.const 65536)))
     (func (export "describe") (param i32 i32) (result i32) (i32.const MANIFEST))
+    ITEMS
     (func (export "evaluate") (param $rows i32) (param i32 i32) (result i32) (local $row i32) (local $out i32)
+      FIRST
       (local.set $out (i32.const 32768))
       (block $done
         (loop $next

@@ -7,6 +7,7 @@ pub mod kafka;
 pub mod pipeline;
 pub mod registry;
 pub mod setup;
+pub mod villain;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use skysieve::filters::{Settings, Upload};
+use skysieve::filters::{Ceilings, Settings, Upload};
 use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Message, Source, SourceError, Topics};
-use skysieve_sandbox::Limits;
+use skysieve_sandbox::{Budget, Limits};
 use skysieve_survey::Surveys;
 
 use crate::module;
@@ -28,6 +28,8 @@ pub fn config() -> Config {
         batch: BatchLimits { linger: Duration::from_millis(1), ..BatchLimits::default() },
         quota: 20,
         limits: Limits::default(),
+        ceilings: Ceilings::over(&Limits::default()),
+        memory: Budget::default(),
         max_filters: 8,
         faults: FaultLimits::default(),
         wait_for_schemas: false,
@@ -45,5 +47,5 @@ pub fn config() -> Config {
 /// The filter that does what its config says; see `tests/guests/odd`.
 pub fn odd(config: &str) -> Upload {
     let settings = Settings { config: config.into(), ..Settings::default() };
-    Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings, strict: false }
+    Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings, ..Upload::default() }
 }

@@ -1,6 +1,7 @@
 //! The result of a batch.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmtime::component::{ComponentType, Lift};
@@ -18,6 +19,8 @@ pub struct Evaluation {
     pub fuel: u64,
     /// The number of calls: 1 unless the batch was split.
     pub calls: u32,
+    /// The CPU time that it took after a call had failed, to find the alerts to blame and to start again.
+    pub lost: Duration,
     /// The fuel of each call with a single alert, in the order of the calls.
     pub single_fuel: Vec<u64>,
 }

@@ -1,10 +1,12 @@
 //! One instance: the part that is thrown away when a filter fails.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use wasmtime::component::TypedFunc;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
+use super::budget::{Budget, Share, has_huge_pages, touched};
 use super::evaluation::{Accepted, FaultKind, Log};
 use super::fault::{Bounds, Failure};
 use super::interrupt::{Interrupted, Interrupts};
@@ -41,7 +43,21 @@ pub struct Instance {
     evaluate: Evaluate<'static>,
     bounds: Bounds,
     limits: Limits,
+    /// How much memory it has touched, in bytes, as far as that was measured.
+    touched: u64,
+    calls: u32,
 }
+
+/// How many calls of an instance are measured for the memory that they touch. Later, when it has what it needs, only some
+/// are, because measuring takes a tenth of the time of a cheap call.
+const MEASURED_CALLS: u32 = 8;
+/// Which of the later calls are measured.
+const MEASURED_EVERY: u32 = 64;
+/// All calls of an instance with more memory than this are measured.
+const MEASURED_SIZE: u64 = 4 << 20;
+
+/// Whether it can't be measured how much memory is touched. All that an instance has counts then.
+static UNMEASURABLE: LazyLock<bool> = LazyLock::new(has_huge_pages);
 
 impl Instance {
     /// Instantiates the module and calls `describe`, within the limits of a start.
@@ -50,23 +66,63 @@ impl Instance {
         config: &str,
         limits: &Limits,
         interrupts: &Interrupts,
+        budget: &Budget,
+        admitted: bool,
     ) -> Result<(Instance, Manifest), Refusal> {
         interrupts.check()?;
+        let before = touched();
         let bounds = Bounds { fuel: limits.start_fuel, deadline: limits.start_deadline };
-        let mut store = Store::new(module.0.instance.engine(), State::new(limits));
+        let mut store = Store::new(module.0.instance.engine(), State::new(limits, Share::new(budget), admitted));
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_callback(|mut store| Ok(store.data_mut().watch.tick()));
         arm(&mut store, bounds, interrupts);
         store.set_hostcall_fuel(MANIFEST_BYTES);
-        let (evaluate, described) =
-            instantiate(&mut store, module, config).map_err(|error| refused(&error, store.data(), &bounds))?;
+        let started = instantiate(&mut store, module, config);
+        if store.data().memory.broke_budget {
+            return Err(Refusal::Budget { used: budget.used(), limit: budget.limit() });
+        }
+        let (evaluate, described) = started.map_err(|error| refused(&error, store.data(), &bounds))?;
         let manifest = described.map_err(|text| Refusal::Config(cut(&text, limits.log_bytes).to_owned()))?;
         store.set_hostcall_fuel(output::host_bytes(limits));
         let bounds = Bounds { fuel: limits.fuel, deadline: limits.deadline };
-        Ok((Instance { store, evaluate, bounds, limits: limits.clone() }, manifest.try_into()?))
+        let manifest = manifest.try_into()?;
+        store.data_mut().memory.admitted = true;
+        let touched = touched() - before;
+        let mut instance = Instance { store, evaluate, bounds, limits: limits.clone(), touched, calls: 0 };
+        instance.correct_share();
+        Ok((instance, manifest))
     }
 
-    /// Calls the filter with the alerts of `rows`. The rows that it accepts are counted from `rows.start`.
+    /// Corrects what it takes of the host's budget to what it has touched.
+    fn correct_share(&mut self) {
+        let memory = &mut self.store.data_mut().memory;
+        let most = memory.size();
+        memory.share.set(if *UNMEASURABLE { most } else { most.min(self.touched) });
+    }
+
+    /// Calls the filter, and takes note of the memory that it touches.
+    fn measured<T>(&mut self, call: impl FnOnce(&mut Instance) -> T) -> T {
+        self.calls = self.calls.wrapping_add(1);
+        let size = self.store.data().memory.size();
+        if self.calls > MEASURED_CALLS && !self.calls.is_multiple_of(MEASURED_EVERY) && size <= MEASURED_SIZE {
+            let result = call(self);
+            self.touched += self.store.data().memory.size() - size;
+            return result;
+        }
+        let before = touched();
+        let result = call(self);
+        self.touched += touched() - before;
+        self.correct_share();
+        result
+    }
+
+    /// What it takes of the host's budget, in bytes.
+    pub fn share(&self) -> u64 {
+        self.store.data().memory.share.bytes()
+    }
+
+    /// Calls the filter with the alerts of `rows`, and keeps up to `logs` of its messages. The rows that it accepts are
+    /// counted from `rows.start`.
     ///
     /// # Errors
     /// Returns a [`CallError`] for whatever the filter did wrong, or if it was interrupted. The instance must not be
@@ -76,11 +132,22 @@ impl Instance {
         rows: Range<usize>,
         columns: &[&Column],
         interrupts: &Interrupts,
+        logs: usize,
+    ) -> Result<Vec<Accepted>, CallError> {
+        self.measured(|instance| instance.call(rows, columns, interrupts, logs))
+    }
+
+    fn call(
+        &mut self,
+        rows: Range<usize>,
+        columns: &[&Column],
+        interrupts: &Interrupts,
+        logs: usize,
     ) -> Result<Vec<Accepted>, CallError> {
         let views: Vec<_> = columns.iter().map(|column| column.slice(rows.clone())).collect();
         let columns: Vec<_> = views.iter().map(WireColumn::from).collect();
         arm(&mut self.store, self.bounds, interrupts);
-        self.store.data_mut().begin_call();
+        self.store.data_mut().begin_call(logs);
         let evaluate: Evaluate<'_> = self.evaluate;
         match evaluate.call(&mut self.store, (rows.len() as u32, &columns)) {
             Ok((Ok(accepted),)) => {

@@ -9,7 +9,7 @@ use wasmtime::UpdateDeadline;
 
 /// The most that one step of a call counts towards its deadline. Steps are some milliseconds long, so a longer one means
 /// that the whole process stood still, which is no fault of the filter.
-const LONGEST_STEP: Duration = Duration::from_millis(50);
+const LONGEST_STEP: Duration = Duration::from_millis(20);
 
 /// Ends a filter's calls from another thread. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +67,7 @@ impl Slice {
 }
 
 /// The CPU time of this thread so far. Where the system can't tell, no slice ends.
-fn cpu_time() -> Duration {
+pub fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 

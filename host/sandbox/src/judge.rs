@@ -2,12 +2,13 @@
 //! alert.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::evaluation::{Accepted, Evaluation, Fault, FaultKind, Level, Log};
 use super::fault::Failure;
 use super::filter::Filter;
 use super::instance::{CallError, Instance};
-use super::interrupt::{Interrupted, Interrupts, Slice};
+use super::interrupt::{Interrupted, Interrupts, Slice, cpu_time};
 use super::limits::OVERRUNS;
 use super::refusal::Refusal;
 use super::stack::{is_roomy, with_room};
@@ -75,6 +76,8 @@ struct Judge<'a> {
     overruns: u32,
     /// Why the rest of the batch is not tried.
     gave_up: Option<Failure>,
+    /// The thread's CPU time after the first call that failed.
+    failing_since: Option<Duration>,
     /// Why the evaluation is abandoned.
     interrupted: Option<Interrupted>,
 }
@@ -90,6 +93,7 @@ impl<'a> Judge<'a> {
             unlogged: 0,
             overruns: 0,
             gave_up: None,
+            failing_since: None,
             interrupted: None,
         }
     }
@@ -99,11 +103,14 @@ impl<'a> Judge<'a> {
         let logs = std::mem::take(&mut self.filter.start_logs);
         self.keep_logs(logs.clone());
         self.judge(0..rows);
+        if let Some(since) = self.failing_since {
+            self.evaluation.lost = cpu_time().saturating_sub(since);
+        }
         if let Some(interrupted) = self.interrupted {
             self.filter.start_logs = logs;
             return Err(interrupted);
         }
-        if self.unlogged > 0 {
+        if self.unlogged > 0 && self.filter.log_room() > 0 {
             let message = format!("{} more messages dropped", self.unlogged);
             self.evaluation.logs.push(Log { level: Level::Warn, message });
         }
@@ -177,7 +184,7 @@ impl<'a> Judge<'a> {
 
     /// Makes one call. The instance is kept only if it behaved well.
     fn call(&mut self, mut instance: Instance, rows: Range<usize>) -> Result<(), CallError> {
-        let result = instance.evaluate(rows.clone(), self.columns, self.interrupts);
+        let result = instance.evaluate(rows.clone(), self.columns, self.interrupts, self.filter.log_room());
         self.evaluation.calls += 1;
         self.evaluation.fuel += instance.fuel();
         if rows.len() == 1 {
@@ -196,6 +203,7 @@ impl<'a> Judge<'a> {
             }
             Err(error) => {
                 if let CallError::Failed(failure) = &error {
+                    self.failing_since.get_or_insert_with(cpu_time);
                     self.note_overrun(failure);
                 }
                 Err(error)
@@ -221,7 +229,7 @@ impl<'a> Judge<'a> {
     }
 
     fn keep_logs(&mut self, (logs, dropped): (Vec<Log>, u64)) {
-        let room = self.filter.limits().logs - self.evaluation.logs.len();
+        let room = self.filter.log_room().saturating_sub(self.evaluation.logs.len());
         self.unlogged += dropped + logs.len().saturating_sub(room) as u64;
         self.evaluation.logs.extend(logs.into_iter().take(room));
     }

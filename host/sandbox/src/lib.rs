@@ -6,6 +6,7 @@
 //! [`Evaluation`], which says for every alert whether it was accepted, rejected (if it is not mentioned) or a
 //! [`Fault`].
 
+mod budget;
 mod chunk;
 mod compile;
 mod engine;
@@ -29,10 +30,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use compile::compile_module;
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
-pub use filter::Filter;
+pub use filter::{Filter, Terms};
 pub use inspect::inspect;
 pub use interrupt::{Cancel, Interrupted, Slice};
 pub use limits::{Limits, PoolConfig};

@@ -90,6 +90,8 @@ pub const CALL_ALERTS: usize = 1024;
 /// How many calls of one evaluation may overrun their deadline. Finding one culprit among 256 alerts takes 9. Without
 /// this limit, a filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
 pub const OVERRUNS: u32 = 20;
+/// How much fuel it costs to log a message, beside that of writing it: about as many instructions as the host needs for it.
+pub const LOG_FUEL: u64 = 200;
 /// The largest number of frames in a backtrace.
 pub const FRAMES: usize = 20;
 /// The largest length of a backtrace, in bytes.

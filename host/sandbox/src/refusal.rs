@@ -127,6 +127,15 @@ pub enum Refusal {
     #[error("the filter has not started: {0}")]
     Interrupted(#[from] Interrupted),
 
+    /// The memory that all filters may have together does not suffice for it.
+    #[error(
+        "there is no memory left for this filter: the host's filters take {} of the {} MiB that they may have together. \
+         Delete filters that are not needed, make this one smaller, or ask the operator to raise --memory-budget",
+        used >> 20,
+        limit >> 20
+    )]
+    Budget { used: u64, limit: u64 },
+
     /// As many filters run already as the engine was made for.
     #[error("no room for another filter: {0}")]
     Full(String),

@@ -1,5 +1,6 @@
 //! Filters in text form, small enough to be read, each of which is wrong in one way.
 
+mod budget;
 mod calls;
 mod complexity;
 mod interrupts;

@@ -59,6 +59,7 @@ impl Problem {
             Problem::Filter(FilterError::Busy(_)) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Problem::Filter(FilterError::Topic(_)) => (StatusCode::BAD_GATEWAY, "no_topic"),
             Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
+            Problem::Filter(FilterError::Memory(_)) => (StatusCode::INSUFFICIENT_STORAGE, "no_memory"),
             Problem::Filter(FilterError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Problem::Path(_) => (StatusCode::BAD_REQUEST, "bad_path"),
             Problem::Query(_) | Problem::Parameter { .. } => (StatusCode::BAD_REQUEST, "bad_query"),

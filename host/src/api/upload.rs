@@ -46,7 +46,7 @@ use form::{Form, Layout};
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
         (status = 503, body = ErrorBody, description = "The host is stopping, or has no time to compile the module"),
-        (status = 507, body = ErrorBody, description = "There is no room for another filter")
+        (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter")
     )
 )]
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {

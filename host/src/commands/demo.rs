@@ -14,10 +14,10 @@ use super::fields::FieldArgs;
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
 use crate::commands::output::print_line;
-use crate::filters::Control;
+use crate::filters::{Ceilings, Control};
 use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
-use skysieve_sandbox::{Engine, Limits, PoolConfig};
+use skysieve_sandbox::{Budget, Engine, Limits, PoolConfig};
 use skysieve_survey::Surveys;
 
 mod account;
@@ -156,6 +156,8 @@ fn config(filters: usize, surveys: Surveys) -> Config {
         batch: BatchLimits::default(),
         quota: DEFAULT_QUOTA,
         limits: Limits::default(),
+        ceilings: Ceilings::over(&Limits::default()),
+        memory: Budget::default(),
         max_filters: filters + UPLOADS,
         faults: FaultLimits::default(),
         wait_for_schemas: false,

@@ -8,10 +8,13 @@ use std::time::Duration;
 use anyhow::Context;
 
 mod args;
+mod ceilings;
 mod compile;
 mod end;
+mod machine;
 
 pub use args::{HostArgs, MAX_FILTERS};
+pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
 

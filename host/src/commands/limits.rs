@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::api::ApiConfig;
-use crate::commands::host::MAX_FILTERS;
-use crate::filters::{CONFIG_BYTES, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
-use crate::pipeline::{BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FaultLimits};
+use crate::commands::host::{MAX_FILTERS, SHARE};
+use crate::filters::{CONFIG_BYTES, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
+use crate::pipeline::{
+    BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, STRIKE_TIME,
+};
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::*;
 
@@ -32,10 +34,14 @@ fn bytes(number: usize) -> String {
 /// The limits and values that the tables should have.
 fn limits() -> Vec<(&'static str, String)> {
     let (sandbox, faults) = (Limits::default(), FaultLimits::default());
+    let ceilings = Ceilings::over(&sandbox);
     vec![
         ("fuel for an alert", count(sandbox.fuel)),
         ("memory", bytes(sandbox.memory)),
-        ("memory that may be asked for", bytes(MOST_MEMORY)),
+        ("fuel that an upload may ask for", count(ceilings.fuel)),
+        ("memory that an upload may ask for", bytes(ceilings.memory)),
+        ("deadline that an upload may ask for", format!("{} ms", ceilings.deadline.as_millis())),
+        ("memory that any filter may have", bytes(MOST_MEMORY)),
         ("deadline of a call", format!("{} ms", sandbox.deadline.as_millis())),
         ("missed deadlines in a batch", count(OVERRUNS)),
         ("stack", bytes(STACK_BYTES)),
@@ -46,6 +52,9 @@ fn limits() -> Vec<(&'static str, String)> {
         ("accepted alerts published per visit", count(DEFAULT_QUOTA)),
         ("annotations of an accepted alert", count(sandbox.annotations)),
         ("annotations of an accepted alert, names and values together", bytes(sandbox.annotation_bytes)),
+        ("log messages at once", count(LOG_BURST)),
+        ("log messages a second, in the long run", count(LOGS_A_SECOND)),
+        ("fuel for a log message", count(LOG_FUEL)),
         ("log messages of a batch", count(sandbox.logs)),
         ("a log message, or the text of an error", bytes(sandbox.log_bytes)),
         ("text of a fault", bytes(MESSAGE_BYTES)),
@@ -56,6 +65,11 @@ fn limits() -> Vec<(&'static str, String)> {
         ("dead letters of faults per filter and visit", count(faults.dead_letters_per_visit)),
         ("faults per visit", count(faults.strikes_per_visit)),
         ("faults that a missed deadline counts as", count(DEADLINE_STRIKES)),
+        (
+            "CPU time that counts as a fault, if it is lost in search of the alerts to blame",
+            format!("{} ms", STRIKE_TIME.as_millis()),
+        ),
+        ("alerts of which nine tenths are faults", count(FAILING_ALERTS)),
         ("fields", count(FIELDS)),
         ("alternative paths of a field", count(PATHS)),
         ("a path", bytes(PATH_BYTES)),
@@ -90,6 +104,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("machine code of a module", format!("{} MiB", COMPILED_BYTES >> 20)),
         ("filters", count(MAX_FILTERS)),
         ("filters that are tried out beside those", count(SPARE_FILTERS)),
+        ("share of the machine's memory, or its control group's, that filters have together", format!("1/{SHARE}")),
         ("uploads at the same time", count(ApiConfig::default().uploads)),
         ("compiled filters kept in `--cache`", format!("{} MiB", CACHE_BYTES >> 20)),
         ("schemas of the stream that fields are checked against", count(STREAM_SCHEMAS)),

@@ -14,6 +14,8 @@ pub struct Upload {
     pub settings: Settings,
     /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`].
     pub strict: bool,
+    /// Whether it comes from the host's operator, so that the host's [`Ceilings`](super::Ceilings) do not apply.
+    pub by_operator: bool,
 }
 
 /// The filters of a running host. The methods block, because compiling a module can take some seconds, so they must be

@@ -21,6 +21,9 @@ pub enum FilterError {
     /// There is no room for another filter.
     #[error("this host holds {0} filters, as many as it was started for; delete one first")]
     Full(usize),
+    /// There is no memory for it.
+    #[error("{0}")]
+    Memory(String),
     /// The host is stopping.
     #[error("the host is stopping")]
     Stopping,

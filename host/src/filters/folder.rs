@@ -76,7 +76,7 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
         Err(error) => return Err(refused(&beside, &error)),
     };
     let module = read_file(module, MODULE_BYTES).map_err(|error| refused(module, &error))?;
-    Ok(Upload { module, settings, strict: false })
+    Ok(Upload { module, settings, strict: false, by_operator: true })
 }
 
 /// Reads an ordinary file. Pipes are refused, because nobody may ever write into them.

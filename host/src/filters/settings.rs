@@ -24,7 +24,7 @@ pub struct Settings {
 }
 
 /// The limits of one filter that differ from the host's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitOverrides {
     /// The fuel for each alert.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skysieve_avro::Projection;
-use skysieve_sandbox::{Filter, Manifest, Refusal};
+use skysieve_sandbox::{Filter, Manifest, Refusal, Terms};
 
 use super::config::Config;
 use super::judge::Judge;
@@ -33,7 +33,8 @@ impl Prepared {
 /// Checks and compiles a filter, which can take seconds.
 ///
 /// # Errors
-/// Returns [`FilterError::Name`], [`FilterError::Refused`], [`FilterError::Busy`] or [`FilterError::Stopping`].
+/// Returns [`FilterError::Name`], [`FilterError::Refused`], [`FilterError::Memory`], [`FilterError::Busy`] or
+/// [`FilterError::Stopping`].
 pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
     check_name(name)?;
     let config = &state.config;
@@ -41,16 +42,22 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
         FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses for something else"))
     })?;
     upload.settings.check()?;
+    if !upload.by_operator {
+        config.ceilings.check(&upload.settings.limits)?;
+    }
     let limits = upload.settings.limits.over(&config.limits);
     // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
     let module = state.engine.load_for(name, &upload.module, &limits).map_err(|error| match error {
         Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
         _ => FilterError::Refused(error.to_string()),
     })?;
-    let filter = Filter::start_with(&module, &upload.settings.config, &limits, state.cancel.child());
+    let terms = Terms { cancel: state.cancel.child(), budget: config.memory.clone() };
+    let filter = Filter::start_with(&module, &upload.settings.config, &limits, terms);
     let filter = filter.map_err(|error| {
-        if let Refusal::Interrupted(_) = error {
-            return FilterError::Stopping;
+        match error {
+            Refusal::Interrupted(_) => return FilterError::Stopping,
+            Refusal::Budget { .. } => return FilterError::Memory(error.to_string()),
+            _ => {}
         }
         let hint = match &error {
             Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {

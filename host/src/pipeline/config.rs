@@ -1,9 +1,11 @@
 //! The settings of a pipeline, and the errors that end it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::io::{BatchLimits, SinkError, SourceError};
-use skysieve_sandbox::Limits;
+use crate::filters::Ceilings;
+use skysieve_sandbox::{Budget, Limits};
 use skysieve_survey::Surveys;
 
 /// How many accepted alerts are published for each visit and filter, unless another quota is set.
@@ -21,6 +23,10 @@ pub struct Config {
     pub quota: u32,
     /// The limits of the sandbox, unless the filter has its own.
     pub limits: Limits,
+    /// The highest limits that an upload may ask for.
+    pub ceilings: Ceilings,
+    /// The memory that all filters may take together.
+    pub memory: Budget,
     /// The largest number of filters.
     pub max_filters: usize,
     /// The limits of a filter's faults.
@@ -51,6 +57,12 @@ impl std::fmt::Debug for OpenTopic {
 
 /// The number of faults that a missed deadline counts as, because it has held up its shard for the whole deadline.
 pub const DEADLINE_STRIKES: u32 = 50;
+
+/// The CPU time that counts as one fault, if it is lost in search of the alerts to blame.
+pub const STRIKE_TIME: Duration = Duration::from_millis(10);
+
+/// A filter that fails on nine tenths of this many alerts is suspended.
+pub const FAILING_ALERTS: u64 = 200;
 
 /// The limits of a filter's faults.
 #[derive(Clone, Debug)]

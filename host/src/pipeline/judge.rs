@@ -1,6 +1,7 @@
 //! Judges one decoded batch with one filter.
 
 use std::ops::AddAssign;
+use std::time::Duration;
 
 use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
@@ -25,6 +26,8 @@ pub struct Verdicts {
     pub logs: Vec<Log>,
     /// The fuel spent in all calls.
     pub fuel: u64,
+    /// The CPU time that it took after a call had failed.
+    pub lost: Duration,
     /// The fuel of each alert that was judged alone.
     pub single_fuel: Vec<u64>,
 }
@@ -48,6 +51,11 @@ impl Judge {
         let fields = &self.filter.manifest().fields;
         self.slots = fields.iter().map(|field| projection.add(field)).collect::<Result<_, _>>()?;
         Ok(())
+    }
+
+    /// The filter itself, for changing what it may do.
+    pub fn filter_mut(&mut self) -> &mut Filter {
+        &mut self.filter
     }
 
     /// The filter itself.
@@ -181,6 +189,7 @@ impl Verdicts {
         self.faults.sort_by_key(|fault| fault.row);
         self.logs.extend(other.logs);
         self.fuel += other.fuel;
+        self.lost += other.lost;
         self.single_fuel.extend(other.single_fuel);
     }
 
@@ -190,6 +199,7 @@ impl Verdicts {
         self.faults.extend(evaluation.faults.into_iter().map(|fault| Fault { row: row(fault.row), ..fault }));
         self.logs.extend(evaluation.logs);
         self.fuel.add_assign(evaluation.fuel);
+        self.lost += evaluation.lost;
         self.single_fuel.extend(evaluation.single_fuel);
     }
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::filters::{Counts, Entry, Tally, VisitTally};
+use crate::filters::{Counts, Entry, RECENT, Tally, VisitTally};
 use skysieve_sandbox::{Fault, FaultKind, Interrupted};
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
-use super::config::{Config, DEADLINE_STRIKES};
+use super::config::{Config, DEADLINE_STRIKES, STRIKE_TIME};
+use super::failing::Failing;
 use super::io::Message;
 use super::judge::{Judge, Verdicts};
+use super::log_rate::LogRate;
 use super::outcome::{FaultReport, Outcome, Output, QuotaCounter};
 use super::panics::{caught, judge_in_halves};
 use super::quota::Quota;
@@ -30,6 +32,8 @@ pub struct RunningFilter {
     quota: Quota,
     dead_letters: Quota,
     strikes: Quota,
+    failing: Failing,
+    log_rate: LogRate,
     suspended: bool,
 }
 
@@ -53,6 +57,8 @@ impl RunningFilter {
             quota: Quota::new(quota),
             dead_letters: Quota::new(config.faults.dead_letters_per_visit),
             strikes: Quota::new(config.faults.strikes_per_visit),
+            failing: Failing::default(),
+            log_rate: LogRate::new(Instant::now()),
             suspended: false,
         }
     }
@@ -90,19 +96,25 @@ impl RunningFilter {
             return;
         }
         let started = Instant::now();
+        self.judge.filter_mut().limit_logs(self.log_rate.room(started));
         let Ok(verdicts) = self.judge_all(batch, &rows) else {
             outcome.is_incomplete |= !self.judge.filter().cancel().is_cancelled_itself();
             return;
         };
         let time = started.elapsed();
+        self.log_rate.take(verdicts.logs.len());
         let mut tally = Tally {
             fuel: verdicts.fuel,
             time,
             memory_peak: self.judge.filter().memory_peak(),
-            faults: verdicts.faults.iter().map(|fault| describe(batch, fault)).collect(),
-            logs: verdicts.logs.iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
+            faults: recent(&verdicts.faults).iter().map(|fault| describe(batch, fault)).collect(),
+            logs: recent(&verdicts.logs).iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
             ..Tally::default()
         };
+        // The schema is to blame for fields that it lacks, and the host for its own failures.
+        let others = |fault: &&Fault| matches!(fault.kind, FaultKind::Field | FaultKind::Host);
+        let (faulted, not_its_own) = (verdicts.faults.len(), verdicts.faults.iter().filter(others).count());
+        self.failing.add(verdicts.seen.saturating_sub(not_its_own as u64), (faulted - not_its_own) as u64);
         let by_visit = self.limit(batch, seen_by_visit(batch, &rows), verdicts, outcome);
         for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
             if counts.seen == 0 {
@@ -117,12 +129,30 @@ impl RunningFilter {
         let forgotten = self.quota.take_forgotten().into_iter();
         outcome.forgotten.extend(forgotten.map(|visit| QuotaCounter { entry: self.entry.clone(), visit, used: 0 }));
         self.entry.add(tally);
+        self.check();
+    }
+
+    /// Suspends the filter if it fails on nearly all alerts, or takes memory that the host does not have.
+    fn check(&mut self) {
+        if self.suspended {
+            self.judge.filter_mut().rest();
+        } else if let Some(reason) = self.failing.reason() {
+            let last = self.entry.status().recent_faults.pop().unwrap_or_default();
+            self.suspend(format!("{reason}, the last: {last}"));
+        } else if self.judge.filter().breaks_budget() {
+            self.suspend(
+                "the host's filters take more memory than they may have together (--memory-budget), and this one takes \
+                 more than an equal share"
+                    .to_owned(),
+            );
+        }
     }
 
     /// Stops the filter, because it has done something that must not happen again.
     pub fn suspend(&mut self, reason: String) {
         tracing::error!(filter = self.entry.name, reason, "filter suspended");
         self.suspended = true;
+        self.judge.filter_mut().rest();
         self.entry.suspend(reason);
     }
 
@@ -198,6 +228,11 @@ impl RunningFilter {
                 counts[at].over_quota += 1;
             }
         }
+        if let Some(first) = verdicts.faults.first() {
+            let visit = batch.alerts.visits()[batch.alerts.visit_of(first.row)].visit;
+            let lost = u32::try_from(verdicts.lost.as_millis() / STRIKE_TIME.as_millis()).unwrap_or(u32::MAX);
+            self.add_strikes(visit, lost, first);
+        }
         for fault in verdicts.faults {
             let at = batch.alerts.visit_of(fault.row);
             counts[at].faulted += 1;
@@ -220,7 +255,11 @@ impl RunningFilter {
             FaultKind::Deadline => DEADLINE_STRIKES,
             _ => 1,
         };
-        for _ in 0..weight {
+        self.add_strikes(visit, weight, fault);
+    }
+
+    fn add_strikes(&mut self, visit: Visit, count: u32, fault: &Fault) {
+        for _ in 0..count {
             if !self.strikes.take(visit) && !self.suspended {
                 self.suspended = true;
                 let reason = format!("too many faults in visit {visit}, the last: {}: {}", fault.kind, fault.message);
@@ -242,6 +281,11 @@ fn seen_by_visit(batch: &Batch, rows: &Rows) -> Vec<u64> {
         seen[batch.alerts.visit_of(row)] += 1;
     }
     seen
+}
+
+/// The last of these, as many as are kept for people to read.
+fn recent<T>(all: &[T]) -> &[T] {
+    &all[all.len().saturating_sub(RECENT)..]
 }
 
 fn describe(batch: &Batch, fault: &Fault) -> String {

@@ -110,7 +110,10 @@ fn a_slice_that_suffices_changes_nothing() {
         );
         let batch = batch(&[(3, 666.0), (200, 666.0)]);
         let slice = Some(Slice::of(Duration::from_secs(60)));
-        assert_eq!(bound.evaluate_within(slice, usize::MAX, 256, &[&batch]).unwrap(), free.evaluate(256, &[&batch]));
+        let (bound, free) =
+            (bound.evaluate_within(slice, usize::MAX, 256, &[&batch]).unwrap(), free.evaluate(256, &[&batch]));
+        assert_eq!((&bound.accepted, &bound.faults, bound.fuel), (&free.accepted, &free.faults, free.fuel));
+        assert_eq!((bound.faults.len(), bound.lost > Duration::ZERO), (2, true));
     });
 }
 
@@ -162,7 +165,10 @@ fn another_thread_ends_a_start() {
     };
     let (module, cancel) = (guest.load(), Cancel::default());
     let refusal = std::thread::scope(|scope| {
-        let start = scope.spawn(|| Filter::start_with(&module, "", &generous(), cancel.child()).unwrap_err());
+        let start = scope.spawn(|| {
+            Filter::start_with(&module, "", &generous(), Terms { cancel: cancel.child(), ..Terms::default() })
+                .unwrap_err()
+        });
         std::thread::sleep(Duration::from_millis(50));
         assert!(!start.is_finished());
         cancel.cancel();

@@ -177,7 +177,7 @@ impl Form {
         settings.limits.fuel = self.fuel;
         settings.limits.memory = self.memory;
         settings.limits.deadline_ms = self.deadline_ms;
-        Ok(Upload { module, settings, strict: self.strict.unwrap_or(false) })
+        Ok(Upload { module, settings, strict: self.strict.unwrap_or(false), by_operator: false })
     }
 }
 

@@ -40,7 +40,7 @@ pub fn choose(folder: &Path, ztf: bool, count: usize) -> Result<Vec<(String, Upl
         let (name, config) = examples[of];
         let config = config(step, step as f64 / steps as f64);
         let settings = Settings { config, ..Settings::default() };
-        (format!("{name}-{step:02}"), Upload { module: modules[of].clone(), settings, strict: false })
+        (format!("{name}-{step:02}"), Upload { module: modules[of].clone(), settings, ..Upload::default() })
     };
     Ok((0..count).map(filter).collect())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::ceilings::CeilingArgs;
 use super::cores;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
@@ -72,6 +73,8 @@ pub struct HostArgs {
     unknown_schema: UnknownSchema,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    ceilings: CeilingArgs,
     /// Accepted alerts to publish for each visit and filter, unless the filter has its own quota
     #[arg(long, value_name = "N", env = "SKYSIEVE_QUOTA", default_value_t = DEFAULT_QUOTA,
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -194,6 +197,8 @@ impl HostArgs {
             shards: self.threads.map_or_else(cores, usize::from),
             batch: BatchLimits::default(),
             quota: self.quota,
+            ceilings: self.ceilings.over(&self.limits.limits()),
+            memory: self.ceilings.budget(),
             limits: self.limits.limits(),
             max_filters: self.max_filters,
             faults: FaultLimits::default(),
