@@ -56,7 +56,7 @@ pub fn bombs() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("large-function", with_module(&function("(drop (local.get 0))", "", 2_400_000)), "the limit is 1048576"),
         ("many-locals", with_module(&format!("(func (local {}))", "i32 ".repeat(50_000))), "has 50000 locals"),
         ("branch-chain", with_module(&function(branch, "", 37_000)), "blocks and branches; the limit is 20000"),
-        ("nested-loops", with_module(&function("(loop ", "(br_if 0 (local.get 0)))", 3_000)), "loops nested in loops"),
+        ("nested-loops", with_module(&function("(loop ", "(br_if 0 (local.get 0)))", 1_500)), "loops nested in loops"),
         ("small-loops", with_module(&function("(loop (br_if 0 (local.get 0)))", "", 50_000)), "blocks and branches"),
         ("deep-blocks", with_module(&function("(block ", ")", 6_000)), "blocks nested in blocks"),
         (
