@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use wasmtime::component::Component;
 
-use super::limits::COMPILE_WAITS;
+use super::limits::{COMPILE_WAITS, OPERATOR_PATIENCE};
 use super::refusal::Refusal;
 use super::text::one_line;
 use cache::{Cache, CacheError, Key};
@@ -50,8 +50,31 @@ pub struct Children {
 pub struct Source<'a> {
     pub bytes: &'a [u8],
     pub sha256: [u8; 32],
-    /// Who asked for it: those who wait take turns.
-    pub owner: &'a str,
+    /// Who asked for it.
+    pub owner: Owner<'a>,
+}
+
+/// Who asked for a module. Those who wait for their modules to be compiled take turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// The host's operator, whose modules may take longer by the clock.
+    Operator,
+    /// Somebody with this name.
+    User(&'a str),
+}
+
+impl Owner<'_> {
+    fn name(self) -> String {
+        match self {
+            Owner::Operator => String::new(),
+            Owner::User(name) => name.to_owned(),
+        }
+    }
+
+    /// How many times as long as others he may wait.
+    fn patience(self) -> u32 {
+        if self == Owner::Operator { OPERATOR_PATIENCE } else { 1 }
+    }
 }
 
 impl Children {
@@ -74,8 +97,8 @@ impl Children {
             return Ok(component);
         }
         let compiled = {
-            let _turn = self.turns.wait(source.owner)?;
-            self.child.compile(source.bytes)?
+            let _turn = self.turns.wait(&source.owner.name(), source.owner.patience())?;
+            self.child.compile(source.bytes, source.owner.patience())?
         };
         if let Some(cache) = &self.cache {
             cache.put(&key, &compiled);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::compile::{Children, Compiler, Source, compile_config};
+use super::compile::{Children, Compiler, Owner, Source, compile_config};
 use super::inspect::{LOGGING, examine};
 use super::limits::{Limits, MEMORIES, PoolConfig, SPARE_FILTERS, TABLE_ELEMENTS, TABLES};
 use super::module::{Compiled, Module};
@@ -103,14 +103,14 @@ impl Engine {
     /// # Errors
     /// Returns a [`Refusal`] that says what is wrong with the module, and where.
     pub fn load(&self, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
-        self.load_for("", bytes, limits)
+        self.load_for(Owner::Operator, bytes, limits)
     }
 
     /// The same as [`load`](Engine::load). The owners of modules that wait to be compiled take turns.
     ///
     /// # Errors
     /// As [`load`](Engine::load)'s.
-    pub fn load_for(&self, owner: &str, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
+    pub fn load_for(&self, owner: Owner<'_>, bytes: &[u8], limits: &Limits) -> Result<Module, Refusal> {
         if limits.memory > self.0.pool.memory {
             return Err(Refusal::MemoryLimit { limit: limits.memory, pool: self.0.pool.memory });
         }

@@ -31,7 +31,7 @@ mod wire;
 mod tests;
 
 pub use budget::Budget;
-pub use compile::compile_module;
+pub use compile::{Owner, compile_module};
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
 pub use filter::{Filter, Terms};

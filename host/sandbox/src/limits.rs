@@ -69,6 +69,9 @@ pub const COMPILE_MEMORY: u64 = 1 << 30;
 pub const COMPILE_TIME: Duration = Duration::from_secs(30);
 /// How many times as long a module may wait for its turn to be compiled.
 pub const COMPILE_WAITS: u32 = 4;
+/// How many times as long, by the clock, the modules of the host's operator may take and wait. A host that starts together
+/// with everything else on a busy machine must not refuse them for that; their CPU time has the same limit.
+pub const OPERATOR_PATIENCE: u32 = 10;
 /// The largest size of a cache of compiled modules, in bytes.
 pub const CACHE_BYTES: u64 = 512 << 20;
 /// The largest size of a module's machine code, in bytes. CPython has 42 MB.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skysieve_avro::Projection;
-use skysieve_sandbox::{Filter, Manifest, Refusal, Terms};
+use skysieve_sandbox::{Filter, Manifest, Owner, Refusal, Terms};
 
 use super::config::Config;
 use super::judge::Judge;
@@ -47,7 +47,8 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     }
     let limits = upload.settings.limits.over(&config.limits);
     // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
-    let module = state.engine.load_for(name, &upload.module, &limits).map_err(|error| match error {
+    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
+    let module = state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
         Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
         _ => FilterError::Refused(error.to_string()),
     })?;

@@ -51,9 +51,9 @@ impl Turns {
         Turns { state: Mutex::new(State { free: places, ..State::default() }), changed: Condvar::new(), patience }
     }
 
-    /// Waits for a place. It is free again when what this returns is dropped.
-    pub fn wait(&self, owner: &str) -> Result<Turn<'_>, Refusal> {
-        let end = Instant::now() + self.patience;
+    /// Waits for a place, `times` as long as usual. It is free again when what this returns is dropped.
+    pub fn wait(&self, owner: &str, times: u32) -> Result<Turn<'_>, Refusal> {
+        let end = Instant::now() + self.patience * times;
         let mut state = self.state.lock();
         let number = state.next;
         state.next += 1;
@@ -67,7 +67,7 @@ impl Turns {
         if !mine {
             drop(state);
             self.changed.notify_all();
-            return Err(Refusal::CompilerBusy { seconds: self.patience.as_secs() });
+            return Err(Refusal::CompilerBusy { seconds: (self.patience * times).as_secs() });
         }
         state.free -= 1;
         drop(state);
@@ -105,11 +105,11 @@ mod tests {
         let order = Mutex::new(Vec::new());
         let waiting = || turns.state.lock().waiting.len();
         std::thread::scope(|scope| {
-            let taken = turns.wait("first").unwrap();
+            let taken = turns.wait("first", 1).unwrap();
             for (number, owner) in owners.iter().enumerate() {
                 let order = &order;
                 scope.spawn(move || {
-                    let _turn = turns.wait(owner).unwrap();
+                    let _turn = turns.wait(owner, 1).unwrap();
                     order.lock().push((*owner).to_owned());
                 });
                 while waiting() <= number {
@@ -139,10 +139,10 @@ mod tests {
     #[test]
     fn nobody_waits_for_ever() {
         let turns = Turns::new(1, Duration::from_millis(10));
-        let taken = turns.wait("one").unwrap();
-        let refusal = turns.wait("two").err().unwrap();
+        let taken = turns.wait("one", 1).unwrap();
+        let refusal = turns.wait("two", 1).err().unwrap();
         assert!(matches!(refusal, Refusal::CompilerBusy { .. }), "{refusal}");
         drop(taken);
-        assert!(turns.wait("two").is_ok());
+        assert!(turns.wait("two", 1).is_ok());
     }
 }
