@@ -55,7 +55,7 @@ fn bombs_are_refused_with_their_reasons() {
 fn what_a_child_process_may_use_is_limited() {
     // On a busy machine, the bomb would not have all of its memory after the 30 s that are usual.
     let patient = Target::start_with(&["memory"], &["--compile-time", "600"]);
-    let memory = put(&patient, "memory", &modules::memory_bomb());
+    let memory = patient.put("memory", &modules::memory_bomb());
     assert_eq!(memory.status, 422);
     assert!(memory.message().contains("takes more than 1024 MiB of memory"), "{}", memory.message());
     assert!(patient.is_alive());
