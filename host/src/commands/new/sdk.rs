@@ -23,6 +23,7 @@ pub const FILES: [(&str, &str); 23] = files![
     "guest-sdk/rust/src/element.rs",
     "guest-sdk/rust/src/export.rs",
     "guest-sdk/rust/src/field.rs",
+    "guest-sdk/rust/src/generated.rs",
     "guest-sdk/rust/src/lib.rs",
     "guest-sdk/rust/src/log.rs",
     "guest-sdk/rust/src/opener.rs",
@@ -35,6 +36,7 @@ pub const FILES: [(&str, &str); 23] = files![
     "guest-sdk/rust/macros/src/filter.rs",
     "guest-sdk/rust/macros/src/kinds.rs",
     "guest-sdk/rust/macros/src/lib.rs",
+    "guest-sdk/rust/macros/src/lifetimes.rs",
     "guest-sdk/rust/macros/src/path.rs",
     "wit/filter.wit",
 ];
