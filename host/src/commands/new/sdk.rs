@@ -13,7 +13,7 @@ macro_rules! files {
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
 /// The files: their paths below the folder that contains the SDK, and their texts.
-pub const FILES: [(&str, &str); 23] = files![
+pub const FILES: [(&str, &str); 25] = files![
     "guest-sdk/README.md",
     "guest-sdk/rust/Cargo.toml",
     "guest-sdk/rust/src/alert.rs",
