@@ -41,7 +41,7 @@ fn is_interrupted(guest: Guest) {
             let evaluation = filter.evaluate_within(Some(Slice::of(SLICE)), usize::MAX, 256, &[&batch(&[(77, 666.0)])]);
             let took = cpu_time() - begun;
             assert_eq!(evaluation.unwrap_err(), Interrupted::Slice, "{name}");
-            assert!(took >= SLICE && took < 2 * SLICE, "{took:?}: {name}");
+            assert!(took >= SLICE && took < 5 * SLICE, "{took:?}: {name}");
             let next = filter.evaluate_within(None, usize::MAX, 256, &[&batch(&[])]).unwrap();
             assert_eq!((next.accepted.len(), next.faults.len()), (256, 0), "{name}");
         }
@@ -79,7 +79,7 @@ fn a_trap_on_each_alert_with_a_slow_start_ends_with_the_slice() {
         let begun = cpu_time();
         let evaluation = filter.evaluate_within(Some(Slice::of(SLICE)), usize::MAX, 256, &[&batch(&[])]);
         assert_eq!(evaluation.unwrap_err(), Interrupted::Slice);
-        assert!(cpu_time() - begun < 2 * SLICE, "{:?}", cpu_time() - begun);
+        assert!(cpu_time() - begun < 5 * SLICE, "{:?}", cpu_time() - begun);
     });
 }
 
