@@ -136,7 +136,12 @@ fn what_check_refuses_hosts_refuse_with_the_same_words() {
         (with("limits.fuel = 0"), "fuel is 0: "),
         (with("limits.memory = 0"), "memory is 0: "),
         (with("limits.deadline_ms = 0"), "deadline_ms is 0: "),
-        (with("limits.memory = 99_999_999"), "the memory limit of 99999999 bytes is above the 67108864"),
+        // Who uploads is told about the host's ceiling, which `check` does not know.
+        (with("limits.memory = 99_999_999"), "memory is 99999999; an upload to this host may ask for 67108864 at most"),
+        (
+            Upload { by_operator: true, ..with("limits.memory = 99_999_999") },
+            "the memory limit of 99999999 bytes is above the 67108864",
+        ),
         (with(&long), "the config has 1048577 bytes; the limit is 1048576"),
         (
             Upload { module: b"# notes".to_vec(), ..Upload::default() },
