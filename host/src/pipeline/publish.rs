@@ -39,8 +39,8 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes batches in their order, taking turns with other threads that do the same with other sinks. Ends when
-    /// there are no more batches, before a batch that lacks verdicts, or when one of the sinks fails. The batches are then sent to `done`, so that their
-    /// buffers can be reused.
+    /// there are no more batches, before a batch that lacks verdicts, or when one of the sinks fails. Published batches
+    /// are sent to `done`, so that their buffers can be reused.
     ///
     /// # Errors
     /// Returns [`PipelineError::Sink`] or [`PipelineError::ThreadLost`].

@@ -55,8 +55,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_prctl,
 ];
 
-/// Confines this process, which may use that much CPU time. Limits must hold; the rest is done as far as the system allows it, because containers and
-/// service managers forbid some of it.
+/// Confines this process, which may use that much CPU time. Limits must hold; the rest is done as far as the system allows
+/// it, because containers and service managers forbid some of it.
 pub fn confine(cpu_seconds: u64) -> io::Result<()> {
     // If the system is short of memory, this process goes first.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
