@@ -35,7 +35,8 @@
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
-//! | `running_filter`, `judge`, `quota` | one filter on one batch: verdicts, the quota, the accounting |
+//! | `running_filter`, `judge` | one filter on one batch |
+//! | `account`, `quota` | what its verdicts lead to: the quota, the accounting |
 //! | `failing`, `log_rate` | bound what a filter that fails or logs too much can cost |
 //! | `topics` | decides which topics' alerts a filter is shown |
 //! | `outcome` | the results of filters for a batch |
@@ -46,6 +47,7 @@
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
+mod account;
 mod batch;
 mod batch_size;
 mod batcher;

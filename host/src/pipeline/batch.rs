@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use skysieve_avro::{Decoded, Projection};
+use skysieve_sandbox::Fault;
 use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
-use super::topics::BatchTopics;
+use super::topics::{BatchTopics, Rows};
 
 /// A message that is not an alert, and the reason.
 #[derive(Clone, Debug)]
@@ -30,6 +31,23 @@ pub struct Batch {
     pub alerts: Identities,
     /// The topics of the messages.
     pub topics: BatchTopics,
+}
+
+impl Batch {
+    /// The alerts among these rows, in ascending order.
+    pub fn alerts_among(&self, rows: &Rows) -> Vec<u32> {
+        let all = self.decoded.groups.iter().flat_map(|group| &group.rows).copied();
+        let mut among: Vec<u32> = all.filter(|&row| rows.contain(row)).collect();
+        among.sort_unstable();
+        among
+    }
+
+    /// Logs that the host has panicked over an alert.
+    pub fn tell_failure(&self, filter: &str, fault: &Fault) {
+        let Message { topic, partition, offset, .. } = &self.messages[fault.row as usize];
+        let message = &fault.message;
+        tracing::error!(filter, %topic, partition, offset, message, "the host failed on an alert");
+    }
 }
 
 /// The ids and visits of a batch's alerts.

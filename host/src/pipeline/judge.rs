@@ -180,6 +180,20 @@ impl Judge {
 }
 
 impl Verdicts {
+    /// The verdicts on some of the rows, which are in ascending order.
+    pub(super) fn on(&self, rows: &[u32]) -> Verdicts {
+        let is_on = |row: u32| rows.binary_search(&row).is_ok();
+        let has_first = self.faults.first().is_some_and(|first| is_on(first.row));
+        Verdicts {
+            seen: rows.len() as u64,
+            accepted: self.accepted.iter().filter(|accepted| is_on(accepted.row)).cloned().collect(),
+            faults: self.faults.iter().filter(|fault| is_on(fault.row)).cloned().collect(),
+            // What was lost is counted with the first fault.
+            lost: if has_first { self.lost } else { Duration::ZERO },
+            ..Verdicts::default()
+        }
+    }
+
     /// Adds the verdicts on other rows.
     pub(super) fn merge(&mut self, other: Verdicts) {
         self.seen += other.seen;

@@ -35,7 +35,7 @@ impl Outcome {
 }
 
 /// An accepted alert that is within the quota and is to be published.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Output {
     /// The filter that accepted it.
     pub entry: Arc<Entry>,
@@ -48,7 +48,7 @@ pub struct Output {
 }
 
 /// A fault to be published as a dead letter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FaultReport {
     /// The filter that failed.
     pub entry: Arc<Entry>,

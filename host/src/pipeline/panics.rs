@@ -28,23 +28,46 @@ pub fn judge_in_halves(
     rows: &[u32],
     mut judge: impl FnMut(&[u32]) -> Result<Verdicts, Interrupted>,
 ) -> Result<Verdicts, Interrupted> {
-    let mut verdicts = Verdicts::default();
-    let mut todo = vec![rows];
-    while let Some(rows) = todo.pop() {
-        match (caught(|| judge(rows)), rows) {
-            (Ok(said), _) => verdicts.merge(said?),
-            (Err(_), []) => {}
-            (Err(message), &[row]) => {
+    let (mut verdicts, mut halves) = (Verdicts::default(), Halves::of(rows));
+    while let Some(rows) = halves.next() {
+        match caught(|| judge(rows)) {
+            Ok(said) => verdicts.merge(said?),
+            Err(message) => {
+                let Some(row) = halves.cut(rows) else { continue };
                 let fault = Fault { row, kind: FaultKind::Host, message, backtrace: None };
                 verdicts.merge(Verdicts { seen: 1, faults: vec![fault], ..Verdicts::default() });
-            }
-            (Err(_), rows) => {
-                let (first, second) = rows.split_at(rows.len() / 2);
-                todo.extend([second, first]);
             }
         }
     }
     Ok(verdicts)
+}
+
+/// Rows in their order, a part at a time. A part over which the host panics is cut.
+pub struct Halves<'a>(Vec<&'a [u32]>);
+
+impl<'a> Halves<'a> {
+    /// Begins with all of these.
+    pub fn of(rows: &'a [u32]) -> Halves<'a> {
+        Halves(vec![rows])
+    }
+
+    /// The next part, unless all have been returned.
+    pub fn next(&mut self) -> Option<&'a [u32]> {
+        self.0.pop()
+    }
+
+    /// Lets the halves of a part come next. If it is a single row, returns that: it is to blame.
+    pub fn cut(&mut self, part: &'a [u32]) -> Option<u32> {
+        match part {
+            [] => None,
+            &[row] => Some(row),
+            _ => {
+                let (first, second) = part.split_at(part.len() / 2);
+                self.0.extend([second, first]);
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,14 +37,16 @@ impl Quota {
         Quota { per_visit, counters, changed, changes: 0, forgotten: Vec::new() }
     }
 
-    /// Counts one accepted alert if it is within the quota, and returns whether it is.
-    pub fn take(&mut self, visit: Visit) -> bool {
-        let used = self.used(visit);
-        let within = used < self.per_visit;
-        if within {
-            self.set(visit, used + 1);
+    /// How many more alerts of the visit are within the quota.
+    pub fn room(&self, visit: Visit) -> u32 {
+        self.per_visit.saturating_sub(self.used(visit))
+    }
+
+    /// Counts accepted alerts.
+    pub fn add(&mut self, visit: Visit, count: u32) {
+        if count > 0 {
+            self.set(visit, self.used(visit).saturating_add(count));
         }
-        within
     }
 
     /// Subtracts one alert that was counted, but could not be published. Returns whether the visit is known.
@@ -61,22 +63,19 @@ impl Quota {
         self.counters.get(&visit).map_or(0, |counter| counter.used)
     }
 
-    /// Restores the counter of a visit. The counters must be restored in the order of their last changes.
-    pub fn restore(&mut self, visit: Visit, used: u32) {
-        self.set(visit, used);
-    }
-
     /// Takes over the counters of another quota.
     pub fn inherit(&mut self, other: Quota) {
         *self = Quota { per_visit: self.per_visit, ..other };
     }
 
-    /// Returns the visits whose counters were forgotten since the last call.
+    /// Returns the visits whose counters were forgotten since the last call, unless they have counted again since.
     pub fn take_forgotten(&mut self) -> Vec<Visit> {
-        std::mem::take(&mut self.forgotten)
+        let forgotten = std::mem::take(&mut self.forgotten);
+        forgotten.into_iter().filter(|visit| !self.counters.contains_key(visit)).collect()
     }
 
-    fn set(&mut self, visit: Visit, used: u32) {
+    /// Sets the counter of a visit. After a restart, counters must be set in the order of their last changes.
+    pub fn set(&mut self, visit: Visit, used: u32) {
         self.changes += 1;
         let counter = Counter { used, changed: self.changes };
         match self.counters.insert(visit, counter) {
@@ -99,6 +98,15 @@ impl Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Quota {
+        /// Counts one alert if it is within the quota, and returns whether it is.
+        fn take(&mut self, visit: Visit) -> bool {
+            let is_within = self.room(visit) > 0;
+            self.add(visit, u32::from(is_within));
+            is_within
+        }
+    }
 
     #[test]
     fn visits_that_interleave_have_a_counter_each() {
@@ -145,12 +153,21 @@ mod tests {
     }
 
     #[test]
+    fn a_forgotten_counter_that_is_back_is_kept() {
+        let mut quota = Quota::new(2);
+        let visit = |number: usize| Visit::Number(number as i64);
+        (0..=VISITS_KEPT).for_each(|number| quota.set(visit(number), 1));
+        quota.set(visit(0), 2);
+        assert_eq!((quota.take_forgotten(), quota.used(visit(0))), (vec![visit(1)], 2));
+    }
+
+    #[test]
     fn of_too_many_restored_counters_the_last_are_kept() {
         let (mut before, mut quota) = (Quota::new(20), Quota::new(20));
         let restored: Vec<Visit> = (0..VISITS_KEPT as i64 + 500).map(|number| Visit::Number(7919 * number)).collect();
         for visit in &restored {
             assert!(before.take(*visit));
-            quota.restore(*visit, 1);
+            quota.set(*visit, 1);
         }
         assert!(restored.iter().all(|visit| quota.used(*visit) == before.used(*visit)));
         assert_eq!(quota.used(restored[499]), 0);
@@ -169,7 +186,7 @@ mod tests {
     #[test]
     fn counters_go_on_where_they_were() {
         let (mut quota, mut next) = (Quota::new(2), Quota::new(3));
-        quota.restore(Visit::Number(1), 1);
+        quota.set(Visit::Number(1), 1);
         assert_eq!([0; 3].map(|_| quota.take(Visit::Number(1))), [true, false, false]);
         next.inherit(quota);
         assert_eq!([0; 2].map(|_| next.take(Visit::Number(1))), [true, false]);

@@ -1,19 +1,19 @@
 //! A filter on a shard. It judges batches within its quota, and accounts for every alert.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::filters::{Counts, Entry, RECENT, Tally, VisitTally};
+use crate::filters::{Counts, Entry, Tally};
 use skysieve_sandbox::{Fault, FaultKind, Interrupted};
 use skysieve_survey::Visit;
 
+use super::account::{Account, Accountant, recent};
 use super::batch::Batch;
-use super::config::{Config, DEADLINE_STRIKES, STRIKE_TIME};
+use super::config::Config;
 use super::failing::Failing;
-use super::io::Message;
 use super::judge::{Judge, Verdicts};
 use super::log_rate::LogRate;
-use super::outcome::{FaultReport, Outcome, Output, QuotaCounter};
+use super::outcome::{FaultReport, Outcome, QuotaCounter};
 use super::panics::{caught, judge_in_halves};
 use super::quota::Quota;
 use super::topics::{FilterTopics, Rows};
@@ -65,7 +65,7 @@ impl RunningFilter {
 
     /// Restores the counters of the quota after a restart. They must come in the order of their last changes.
     pub fn restore(&mut self, counters: impl IntoIterator<Item = (Visit, u32)>) {
-        counters.into_iter().for_each(|(visit, used)| self.quota.restore(visit, used));
+        counters.into_iter().for_each(|(visit, used)| self.quota.set(visit, used));
     }
 
     /// Takes over the counters of an earlier filter with the same name.
@@ -103,33 +103,76 @@ impl RunningFilter {
         };
         let time = started.elapsed();
         self.log_rate.take(verdicts.logs.len());
-        let mut tally = Tally {
+        self.settle(batch, &rows, &verdicts, time, outcome);
+    }
+
+    /// Accounts for the verdicts. Nothing of the filter is changed before it is known what to publish.
+    pub fn settle(&mut self, batch: &Batch, rows: &Rows, verdicts: &Verdicts, time: Duration, outcome: &mut Outcome) {
+        let accountant = Accountant {
+            entry: &self.entry,
+            topic: &self.topic,
+            quota: &self.quota,
+            dead_letters: &self.dead_letters,
+            strikes: &self.strikes,
+        };
+        let account = accountant.account(batch, rows, verdicts);
+        let counters = accountant.counters(batch, &account);
+        let tally = Tally {
             fuel: verdicts.fuel,
             time,
             memory_peak: self.judge.filter().memory_peak(),
-            faults: recent(&verdicts.faults).iter().map(|fault| describe(batch, fault)).collect(),
             logs: recent(&verdicts.logs).iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
-            ..Tally::default()
+            ..account.tally(batch)
         };
-        // The schema is to blame for fields that it lacks, and the host for its own failures.
-        let others = |fault: &&Fault| matches!(fault.kind, FaultKind::Field | FaultKind::Host);
-        let (faulted, not_its_own) = (verdicts.faults.len(), verdicts.faults.iter().filter(others).count());
-        self.failing.add(verdicts.seen.saturating_sub(not_its_own as u64), (faulted - not_its_own) as u64);
-        let by_visit = self.limit(batch, seen_by_visit(batch, &rows), verdicts, outcome);
-        for (share, counts) in batch.alerts.visits().iter().zip(by_visit) {
-            if counts.seen == 0 {
-                continue;
-            }
-            tally.counts += counts;
-            if counts.accepted > 0 {
-                outcome.counters.push(self.counter(share.visit));
-            }
-            tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
+        // What the batch led to is known, and is published even if the filter can't go on.
+        match caught(|| self.enter(batch, &account, &counters, tally)) {
+            Ok(forgotten) => outcome.forgotten.extend(forgotten),
+            Err(message) => self.suspend(message),
         }
-        let forgotten = self.quota.take_forgotten().into_iter();
-        outcome.forgotten.extend(forgotten.map(|visit| QuotaCounter { entry: self.entry.clone(), visit, used: 0 }));
+        outcome.outputs.extend(account.outputs);
+        outcome.faults.extend(account.faults);
+        outcome.counters.extend(counters);
+    }
+
+    /// Adds an account to the filter's counters. Returns those that were forgotten.
+    fn enter(
+        &mut self,
+        batch: &Batch,
+        account: &Account,
+        counters: &[QuotaCounter],
+        tally: Tally,
+    ) -> Vec<QuotaCounter> {
+        counters.iter().for_each(|counter| self.quota.set(counter.visit, counter.used));
+        for (share, of_visit) in batch.alerts.visits().iter().zip(&account.visits) {
+            self.dead_letters.add(share.visit, of_visit.dead_letters);
+            self.strikes.add(share.visit, of_visit.strikes);
+        }
+        self.strikes.add(Visit::Unknown, account.unplaced);
+        let Counts { seen, faulted, .. } = tally.counts;
+        self.failing.add(seen - account.not_its_own, faulted - account.not_its_own);
         self.entry.add(tally);
+        if let Some(reason) = &account.suspended {
+            tracing::warn!(filter = self.entry.name, reason, "filter suspended");
+            self.suspended = true;
+            self.entry.suspend(reason.clone());
+        }
         self.check();
+        let forgotten = self.quota.take_forgotten().into_iter();
+        forgotten.map(|visit| QuotaCounter { entry: self.entry.clone(), visit, used: 0 }).collect()
+    }
+
+    /// Suspends the filter after the host has panicked over it, but not over an alert. Nothing is known of the batch, so
+    /// each of its alerts is a fault.
+    pub fn fail(&mut self, batch: &Batch, message: String, outcome: &mut Outcome) {
+        let rows = batch.alerts_among(&Rows::All);
+        let count = rows.len() as u64;
+        self.entry
+            .add(Tally { counts: Counts { seen: count, faulted: count, ..Counts::default() }, ..Tally::default() });
+        outcome.faults.extend(rows.into_iter().map(|row| {
+            let fault = Fault { row, kind: FaultKind::Host, message: message.clone(), backtrace: None };
+            FaultReport { entry: self.entry.clone(), fault }
+        }));
+        self.suspend(message);
     }
 
     /// Suspends the filter if it fails on nearly all alerts, or takes memory that the host does not have.
@@ -197,97 +240,16 @@ impl RunningFilter {
         });
         judged.unwrap_or_else(|message| {
             tracing::error!(filter = self.entry.name, message, "judging again, in halves");
-            let all = batch.decoded.groups.iter().flat_map(|group| &group.rows).copied();
-            let mut shown: Vec<u32> = all.filter(|&row| rows.contain(row)).collect();
-            shown.sort_unstable();
+            let shown = batch.alerts_among(rows);
             let mut mask = vec![false; batch.messages.len()];
             let verdicts = judge_in_halves(&shown, |some| {
                 mask.fill(false);
                 some.iter().for_each(|&row| mask[row as usize] = true);
                 self.judge.judge_within(&batch.decoded, Some(&mask), None)
             })?;
-            for fault in verdicts.faults.iter().filter(|fault| fault.kind == FaultKind::Host) {
-                let Message { topic, partition, offset, .. } = &batch.messages[fault.row as usize];
-                let (filter, message) = (&self.entry.name, &fault.message);
-                tracing::error!(filter, %topic, partition, offset, message, "the host failed on an alert");
-            }
+            let hosts = verdicts.faults.iter().filter(|fault| fault.kind == FaultKind::Host);
+            hosts.for_each(|fault| batch.tell_failure(&self.entry.name, fault));
             Ok(verdicts)
         })
     }
-
-    /// Applies the quota, and returns the counts by visit.
-    fn limit(&mut self, batch: &Batch, seen: Vec<u64>, verdicts: Verdicts, outcome: &mut Outcome) -> Vec<Counts> {
-        let mut counts: Vec<Counts> = seen.into_iter().map(|seen| Counts { seen, ..Counts::default() }).collect();
-        for accepted in verdicts.accepted {
-            let at = batch.alerts.visit_of(accepted.row);
-            if self.quota.take(batch.alerts.visits()[at].visit) {
-                counts[at].accepted += 1;
-                let (entry, topic) = (self.entry.clone(), self.topic.clone());
-                outcome.outputs.push(Output { entry, topic, row: accepted.row, annotations: accepted.annotations });
-            } else {
-                counts[at].over_quota += 1;
-            }
-        }
-        if let Some(first) = verdicts.faults.first() {
-            let visit = batch.alerts.visits()[batch.alerts.visit_of(first.row)].visit;
-            let lost = u32::try_from(verdicts.lost.as_millis() / STRIKE_TIME.as_millis()).unwrap_or(u32::MAX);
-            self.add_strikes(visit, lost, first);
-        }
-        for fault in verdicts.faults {
-            let at = batch.alerts.visit_of(fault.row);
-            counts[at].faulted += 1;
-            self.strike(batch.alerts.visits()[at].visit, &fault);
-            if self.dead_letters.take(batch.alerts.visits()[at].visit) {
-                outcome.faults.push(FaultReport { entry: self.entry.clone(), fault });
-            }
-        }
-        for counts in &mut counts {
-            counts.rejected = counts.seen - counts.accepted - counts.over_quota - counts.faulted;
-        }
-        counts
-    }
-
-    /// Counts a fault of the filter, and suspends the filter if there were too many in the visit.
-    fn strike(&mut self, visit: Visit, fault: &Fault) {
-        let weight = match fault.kind {
-            // The schema is to blame, and such a fault is cheap to find.
-            FaultKind::Field => 0,
-            FaultKind::Deadline => DEADLINE_STRIKES,
-            _ => 1,
-        };
-        self.add_strikes(visit, weight, fault);
-    }
-
-    fn add_strikes(&mut self, visit: Visit, count: u32, fault: &Fault) {
-        for _ in 0..count {
-            if !self.strikes.take(visit) && !self.suspended {
-                self.suspended = true;
-                let reason = format!("too many faults in visit {visit}, the last: {}: {}", fault.kind, fault.message);
-                tracing::warn!(filter = self.entry.name, %visit, reason, "filter suspended");
-                self.entry.suspend(reason);
-            }
-        }
-    }
-}
-
-/// How many alerts of each visit are among these rows.
-fn seen_by_visit(batch: &Batch, rows: &Rows) -> Vec<u64> {
-    let visits = batch.alerts.visits();
-    if *rows == Rows::All {
-        return visits.iter().map(|share| share.alerts).collect();
-    }
-    let mut seen = vec![0; visits.len()];
-    for &row in batch.decoded.groups.iter().flat_map(|group| &group.rows).filter(|row| rows.contain(**row)) {
-        seen[batch.alerts.visit_of(row)] += 1;
-    }
-    seen
-}
-
-/// The last of these, as many as are kept for people to read.
-fn recent<T>(all: &[T]) -> &[T] {
-    &all[all.len().saturating_sub(RECENT)..]
-}
-
-fn describe(batch: &Batch, fault: &Fault) -> String {
-    format!("alert {}: {}: {}", batch.alerts.id_text(fault.row), fault.kind, fault.message)
 }

@@ -113,12 +113,14 @@ fn work(inbox: &Receiver<Job>) {
     }
 }
 
-/// Judges a batch with a filter. If the host panics in its accounting, the filter is suspended and its part of the
-/// batch is dropped, but the other filters continue.
+/// Judges a batch with a filter. If the host panics, other than over an alert, only this filter fails.
 fn process(filter: &mut RunningFilter, batch: &Batch, outcome: &mut Outcome) {
     let mut part = Outcome::default();
-    match caught(|| filter.process(batch, &mut part)) {
-        Ok(()) => outcome.append(part),
-        Err(message) => filter.suspend(message),
+    if let Err(message) = caught(|| filter.process(batch, &mut part)) {
+        filter.fail(batch, message, &mut part);
     }
+    outcome.append(part);
 }
+
+#[cfg(test)]
+mod tests;
