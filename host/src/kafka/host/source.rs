@@ -177,9 +177,13 @@ impl KafkaSource {
 
 impl Source for KafkaSource {
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
-        self.look()?;
-        self.look_for_unreadable()?;
-        if !self.begin_anew()? {
+        let begun = self.look().and_then(|()| self.look_for_unreadable()).and_then(|()| self.begin_anew());
+        let begun = match begun {
+            // The pipeline sees for itself that it is time to stop.
+            Err(Error::Stopped(_)) => false,
+            begun => begun?,
+        };
+        if !begun {
             // Messages of the topic that was deleted are still on their way through the pipeline.
             std::thread::sleep(TICK.min(wait));
             return Ok(true);

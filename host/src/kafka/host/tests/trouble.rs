@@ -56,6 +56,20 @@ fn a_coordinator_that_is_slow_when_a_partition_is_added_is_asked_again() {
 }
 
 #[test]
+fn a_stop_while_brokers_are_asked_for_partitions_is_no_error() {
+    let broker = broker(&[("alerts", 2)]);
+    let options = broker.options();
+    let (mut source, _) = open(&options, &["alerts"]);
+    assert!(source.forget(&TopicPartition::new("alerts", 1)));
+    let loading = RDKafkaRespErr::RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS;
+    broker.cluster().request_errors(RDKafkaApiKey::OffsetFetch, &times(100, loading));
+    source.look_again(Instant::now().checked_sub(LONG).unwrap());
+    options.stop.store(true, Ordering::Relaxed);
+    let limits = BatchLimits::default();
+    assert!(source.fetch(&mut Vec::new(), &limits, Duration::from_millis(10)).unwrap());
+}
+
+#[test]
 fn a_topic_that_is_back_is_given_all_of_the_patience_again() {
     let broker = broker(&[("alerts", 1)]);
     let (mut source, _) = open(&broker.options(), &["alerts"]);
