@@ -84,6 +84,6 @@ pub mod __private {
     pub use crate::generated::{HasField, Opened, Refused, declared};
     pub use crate::log::log;
     pub use crate::opener::Opener;
-    pub use crate::run::{Filter, Manifest, judge_all, manifest};
+    pub use crate::run::{Described, Filter, Manifest, Undescribed, judge_all};
     pub use crate::verdict::Annotation;
 }

@@ -1,5 +1,7 @@
 //! A filter as the host sees it: described once, then called with batches.
 
+use std::marker::PhantomData;
+
 use crate::alert::{Alert, Field, RawColumn};
 use crate::verdict::{Annotation, Verdict};
 
@@ -32,19 +34,39 @@ pub struct Manifest {
     pub fields: Vec<Field>,
 }
 
-/// The manifest of a filter that reads `A`.
-pub fn manifest<A: Alert>(description: &'static str) -> Result<Manifest, String> {
-    let fields = A::fields();
-    // The macro recognises `Column` only by its name; here the field's type is known for certain.
-    for Field { name, paths, list, .. } in &fields {
-        match (list, paths.iter().find(|path| path.contains("[]") != *list)) {
-            (_, None) => {}
-            (true, Some(path)) => return Err(format!("{name} is a Column, but {path:?} goes through no array")),
-            (false, Some(path)) => return Err(format!("{name} is not a Column, but {path:?} goes through an array")),
+/// The type of a filter's alerts.
+///
+/// A type that is not an [`Alert`] is one error, where alerts are read. [`Undescribed`] keeps the compiler from reporting it
+/// once more where they are described.
+pub struct Described<A>(pub PhantomData<A>);
+
+impl<A: Alert> Described<A> {
+    /// The manifest of a filter that reads such alerts.
+    pub fn manifest(&self, description: &'static str) -> Result<Manifest, String> {
+        let fields = A::fields();
+        // The macro recognises `Column` only by its name; here the field's type is known for certain.
+        for Field { name, paths, list, .. } in &fields {
+            match (list, paths.iter().find(|path| path.contains("[]") != *list)) {
+                (_, None) => {}
+                (true, Some(path)) => return Err(format!("{name} is a Column, but {path:?} goes through no array")),
+                (false, Some(path)) => {
+                    return Err(format!("{name} is not a Column, but {path:?} goes through an array"));
+                }
+            }
         }
+        Ok(Manifest { description, fields })
     }
-    Ok(Manifest { description, fields })
 }
+
+/// What generated code falls back to if a filter's type is not an [`Alert`].
+pub trait Undescribed {
+    /// Stands for the manifest.
+    fn manifest(&self, _: &'static str) -> Result<Manifest, String> {
+        unreachable!()
+    }
+}
+
+impl<A> Undescribed for Described<A> {}
 
 /// Reads the alerts of a batch one by one, and passes on those that `judge` accepts.
 #[inline]

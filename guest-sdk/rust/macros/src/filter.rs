@@ -65,9 +65,8 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
         }
         None => (quote!(()), quote!(::skysieve_sdk::__private::none(text)), quote!(#name(alert))),
     };
-    // Errors about the alert's type are shown at the parameter.
-    let manifest = quote_spanned!(alert.span()=> sdk::manifest::<#alert>(#description));
     let judge = quote!(|alert| ::skysieve_sdk::IntoVerdict::into_verdict(#call));
+    // Errors about the alert's type are shown at the parameter.
     let judge_all = quote_spanned!(alert.span()=> sdk::judge_all::<#alert>(rows, columns, #judge, accept));
     Ok(quote! {
         #function
@@ -85,7 +84,9 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
                 }
 
                 fn manifest() -> ::std::result::Result<sdk::Manifest, ::std::string::String> {
-                    #manifest
+                    #[allow(unused_imports)]
+                    use sdk::Undescribed as _;
+                    sdk::Described::<#alert>(::std::marker::PhantomData).manifest(#description)
                 }
 
                 #[inline]

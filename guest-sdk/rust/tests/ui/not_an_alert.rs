@@ -1,3 +1,5 @@
+//! A filter of a struct that is not derived: one error, which says what to write.
+
 use skysieve_sdk::filter;
 
 struct Candidate {
