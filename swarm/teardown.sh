@@ -42,6 +42,33 @@ until_gone() {
   done
 }
 
+# Removes the services that talk to brokers, and waits until their containers have ended: brokers go last, so that hosts can
+# publish and commit what they have read. `docker service rm` does not wait, and leaves no service that could be asked, but
+# tasks can still be found by their ids. Those on a node that is down would never end.
+stop_clients() {
+  local role services=() tasks=() left until
+  for role in producer monitor host mirrormaker; do
+    mapfile -t -O ${#services[@]} services < <(docker service ls -q --filter "label=$label=$name" --filter "label=org.skysieve.role=$role")
+  done
+  [ ${#services[@]} -gt 0 ] || return 0
+  mapfile -t tasks < <(docker service ps -q --no-trunc --filter desired-state=running "${services[@]}")
+  docker service rm "${services[@]}" >/dev/null
+  until=$((SECONDS + 45)) # they are killed after 30 s
+  [ $until -lt $deadline ] || until=$deadline
+  while left=$(running ${tasks[@]+"${tasks[@]}"}); [ -n "$left" ]; do
+    if [ $SECONDS -ge $until ]; then say "these tasks have not ended, and lose their brokers now: ${left//$'\n'/ }"; break; fi
+    sleep 0.5
+  done
+}
+
+# running TASK...: prints those of the tasks that have not ended and whose nodes are up.
+running() {
+  [ $# -gt 0 ] || return 0
+  { docker inspect --type task "$@" 2>/dev/null || true; } | jq -r --arg up "$(docker node ls --format '{{.ID}} {{.Status}}')" '
+    ($up | [scan("(\\S+) Ready")[]]) as $up | .[] |
+    select((.NodeID | IN($up[])) and (.Status.State | IN("assigned", "accepted", "preparing", "ready", "starting", "running"))) | .ID'
+}
+
 ids() { docker "$1" ls -q --filter "label=$label=$name"; }
 remove() { ids "$1" | xargs -r docker "$1" rm >/dev/null; }
 
@@ -84,10 +111,7 @@ remove_volume() {
 anything="$(ids service)$(ids network)$(ids config)$(ids secret)$(node_labels)"
 [ -n "$anything" ] || { say "there is no deployment $name"; exit; }
 list=""; [ -z "$volumes" ] || list=$(volumes_in_use)
-# Producers and hosts stop first, and brokers last, so that hosts can publish and commit what they have read.
-for role in producer monitor host; do
-  docker service ls -q --filter "label=$label=$name" --filter "label=org.skysieve.role=$role" | xargs -r docker service rm >/dev/null
-done
+stop_clients
 remove service
 until_gone "services are" ids service
 until_gone "the network is" network
