@@ -25,6 +25,15 @@ fn upload(host: &Host, name: &str, body: &str, query: &str) -> (u16, String) {
     (reply.status().as_u16(), reply.body_mut().read_to_string().unwrap())
 }
 
+/// Starts a host that reads a new topic.
+fn start(brokers: &str, name: &str, partitions: i32, arguments: &[&str]) -> (Setup, String, Host) {
+    let (setup, topic) = (Setup::new(name, &[ALL]), unique("hostile"));
+    create_topic(brokers, &topic, partitions);
+    let host = setup.start(brokers, &topic, arguments);
+    host.await_reading();
+    (setup, topic, host)
+}
+
 fn await_fetched(host: &Host, messages: usize) {
     wait_for("messages fetched", || host.health()["messages"].as_u64().unwrap() >= messages as u64);
 }
@@ -38,11 +47,7 @@ fn all_ids(alerts: &[SimulatedAlert]) -> Vec<i64> {
 #[test]
 fn a_filter_that_never_ends_is_deleted_while_it_runs() {
     let Some(brokers) = kafka() else { return };
-    let setup = Setup::new("delete", &[ALL]);
-    let topic = unique("hostile");
-    create_topic(&brokers, &topic, 2);
-    let host = setup.start(&brokers, &topic, &NO_CEILINGS);
-    host.await_reading();
+    let (setup, topic, host) = start(&brokers, "delete", 2, &NO_CEILINGS);
     let alerts = alerts(1, 60 * VILLAINS.len());
     let mut feeder = feeder(&brokers, &topic, 2);
     for (number, ((name, body), alerts)) in VILLAINS.iter().zip(alerts.chunks(60)).enumerate() {
@@ -96,11 +101,7 @@ fn a_host_stops_within_seconds_whatever_its_filters_do() {
 #[test]
 fn an_upload_that_asks_for_more_than_its_ceiling_is_refused() {
     let Some(brokers) = kafka() else { return };
-    let setup = Setup::new("ceiling", &[ALL]);
-    let topic = unique("hostile");
-    create_topic(&brokers, &topic, 1);
-    let host = setup.start(&brokers, &topic, &[]);
-    host.await_reading();
+    let (_setup, _, host) = start(&brokers, "ceiling", 1, &[]);
     let (_, spins) = VILLAINS[0];
     let (status, said) = upload(&host, "greedy", spins, HOUR);
     assert!(status == 422 && said.contains("10000000 at most") && said.contains("--max-fuel"), "{status} {said}");

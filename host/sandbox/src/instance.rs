@@ -134,32 +134,24 @@ impl Instance {
         interrupts: &Interrupts,
         logs: usize,
     ) -> Result<Vec<Accepted>, CallError> {
-        self.measured(|instance| instance.call(rows, columns, interrupts, logs))
-    }
-
-    fn call(
-        &mut self,
-        rows: Range<usize>,
-        columns: &[&Column],
-        interrupts: &Interrupts,
-        logs: usize,
-    ) -> Result<Vec<Accepted>, CallError> {
-        let views: Vec<_> = columns.iter().map(|column| column.slice(rows.clone())).collect();
-        let columns: Vec<_> = views.iter().map(WireColumn::from).collect();
-        arm(&mut self.store, self.bounds, interrupts);
-        self.store.data_mut().begin_call(logs);
-        let evaluate: Evaluate<'_> = self.evaluate;
-        match evaluate.call(&mut self.store, (rows.len() as u32, &columns)) {
-            Ok((Ok(accepted),)) => {
-                output::check(&accepted, rows.len(), &self.limits)?;
-                Ok(accepted)
+        self.measured(|instance| {
+            let views: Vec<_> = columns.iter().map(|column| column.slice(rows.clone())).collect();
+            let columns: Vec<_> = views.iter().map(WireColumn::from).collect();
+            arm(&mut instance.store, instance.bounds, interrupts);
+            instance.store.data_mut().begin_call(logs);
+            let evaluate: Evaluate<'_> = instance.evaluate;
+            match evaluate.call(&mut instance.store, (rows.len() as u32, &columns)) {
+                Ok((Ok(accepted),)) => {
+                    output::check(&accepted, rows.len(), &instance.limits)?;
+                    Ok(accepted)
+                }
+                Ok((Err(text),)) => Err(Failure::new(FaultKind::Error, cut(&text, instance.limits.log_bytes)).into()),
+                Err(error) => Err(match instance.store.data().watch.interrupted {
+                    Some(interrupted) => CallError::Interrupted(interrupted),
+                    None => Failure::trapped(&error, instance.store.data(), &instance.bounds).into(),
+                }),
             }
-            Ok((Err(text),)) => Err(Failure::new(FaultKind::Error, cut(&text, self.limits.log_bytes)).into()),
-            Err(error) => Err(match self.store.data().watch.interrupted {
-                Some(interrupted) => CallError::Interrupted(interrupted),
-                None => Failure::trapped(&error, self.store.data(), &self.bounds).into(),
-            }),
-        }
+        })
     }
 
     /// The fuel that the last call used.
