@@ -7,6 +7,8 @@
 #                          its beginning, or a hostname) on each line, and comments after # (default: this folder)
 #   --filters DIR          filters: NAME.wasm and, beside it, NAME.toml; if there are fewer than the nodes need, they are
 #                          used in turn. They are called Filter001, Filter002, …
+#   --filters-on-nodes PATH  hosts read the modules from this folder of their nodes, in which there is a copy of --filters DIR.
+#                          A module may then have 500 KB and more, for which a Swarm's configs are too small
 #   --filters-per-node N   filters on each filter node (20)
 #   --name NAME            the deployment's name (skysieve)
 #   --topic TOPIC          the topic of alerts (alerts), with --partitions N (1)
@@ -45,7 +47,7 @@ limits() {
 }
 
 options() {
-  name=skysieve where=. filters="" per_node=20 TOPIC=alerts PARTITIONS=1 spares=() SURVEY_CONFIG=$here/survey.env
+  name=skysieve where=. filters="" on_nodes="" per_node=20 TOPIC=alerts PARTITIONS=1 spares=() SURVEY_CONFIG=$here/survey.env
   kafka_config="" FIELDS="" IMAGE=${SKYSIEVE_IMAGE:-skysieve} KAFKA_IMAGE=${KAFKA_IMAGE:-skysieve-kafka} how="" HTTP_PORT=8080
   subnet="" encrypted="" wait=300 dry="" HUB=hub:9092 hub_config=""
   while [ $# -gt 0 ]; do
@@ -55,13 +57,13 @@ options() {
       --dry-run) dry=1; shift; continue ;;
     esac
     case $1 in
-      --nodes | --filters | --filters-per-node | --name | --topic | --partitions | --spare | --survey-config | --hub | --hub-config | \
-        --kafka-config | --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --wait) takes_value "$1" $# ;;
+      --nodes | --filters | --filters-on-nodes | --filters-per-node | --name | --topic | --partitions | --spare | --survey-config | \
+        --hub | --hub-config | --kafka-config | --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --wait) takes_value "$1" $# ;;
       *) wrong "there is no option $1" ;;
     esac
     case $1 in
-      --nodes) where=$2 ;; --filters) filters=$2 ;; --filters-per-node) per_node=$2 ;; --name) name=$2 ;;
-      --topic) TOPIC=$2 ;; --partitions) PARTITIONS=$2 ;; --spare) spares+=("$2") ;; --survey-config) SURVEY_CONFIG=$2 ;;
+      --nodes) where=$2 ;; --filters) filters=$2 ;; --filters-on-nodes) on_nodes=$2 ;; --filters-per-node) per_node=$2 ;;
+      --name) name=$2 ;; --topic) TOPIC=$2 ;; --partitions) PARTITIONS=$2 ;; --spare) spares+=("$2") ;; --survey-config) SURVEY_CONFIG=$2 ;;
       --kafka-config) kafka_config=$2 ;; --fields) FIELDS=$2 ;; --image) IMAGE=$2 ;; --kafka-image) KAFKA_IMAGE=$2 ;;
       --resolve-image) how=$2 ;; --http-port) HTTP_PORT=$2 ;; --subnet) subnet=$2 ;; --wait) wait=$2 ;;
       --hub) HUB=$2 ;; --hub-config) hub_config=$2 ;;
@@ -77,6 +79,8 @@ options() {
   [[ $HUB =~ ^[A-Za-z0-9.-]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+)*$ ]] || wrong "--hub takes HOST:PORT, separated by commas"
   [ -z "$hub_config" ] || [ "$HUB" != hub:9092 ] || wrong "--hub-config is for the brokers of --hub"
   [[ ${how:-never} =~ ^(always|changed|never)$ ]] || wrong "--resolve-image takes always, changed or never"
+  [[ ${on_nodes:-/} == /* ]] || wrong "--filters-on-nodes takes a path that begins with /"
+  on_nodes=${on_nodes%/}
   [ -d "$filters" ] || wrong "--filters takes a folder of NAME.wasm; there is no folder '$filters'"
   local file
   for file in "$SURVEY_CONFIG" ${kafka_config:+"$kafka_config"} ${hub_config:+"$hub_config"}; do [ -r "$file" ] || wrong "$file can't be read"; done

@@ -94,9 +94,9 @@ assign_filters() {
   for file in "$filters"/*.wasm; do if [ -f "$file" ]; then modules+=("$file"); fi; done
   [ ${#modules[@]} -gt 0 ] || die "$filters: there is no NAME.wasm in this folder"
   for file in "${modules[@]}"; do
-    [ "$(stat -L -c %s "$file")" -lt 512000 ] ||
-      die "$file has 500 KB or more, which is too much for a Swarm config; upload it to a host over HTTP instead: \
-curl -T $file http://NODE:$HTTP_PORT/api/v1/filters/NAME"
+    [ -n "$on_nodes" ] || [ "$(stat -L -c %s "$file")" -lt 512000 ] ||
+      die "$file has 500 KB or more, which is too much for a Swarm config; copy the folder to all filter nodes (and spares), \
+and say where it is there, with --filters-on-nodes"
   done
   printf '%s\n' "${modules[@]}" >"$work/modules"
   awk '
@@ -124,11 +124,16 @@ curl -T $file http://NODE:$HTTP_PORT/api/v1/filters/NAME"
     say "$filters has $count modules, of which the first $used are used (--filters-per-node)"
 }
 
+# digest_of FILE: sets `hash` to the digest of the file's content. Many filters may have one module.
+declare -A digests
+digest_of() {
+  hash=${digests[$1]:-}
+  if [ -z "$hash" ]; then hash=$(digest <"$1") digests[$1]=$hash; fi
+}
+
 # object KIND PREFIX FILE: notes that there is to be a config or secret with the file's content; sets `object` to its name.
-declare -A digest_of
 object() {
-  local hash=${digest_of[$3]:-}
-  if [ -z "$hash" ]; then hash=$(digest <"$3") digest_of[$3]=$hash; fi
+  local hash; digest_of "$3"
   object=$name-$2-$hash
   echo "$1 $object $3" >>"$work/objects"
 }
@@ -206,11 +211,16 @@ plan_filter_node() {
 
 # plan_filter MODULE: prints a filter's stack file. Its settings are beside its module; a Swarm config can't be empty.
 plan_filter() {
-  local settings=${1%.wasm}.toml
-  object config module "$1"; MODULE=$object
+  local settings=${1%.wasm}.toml file=filter.yaml hash
+  if [ -n "$on_nodes" ]; then
+    # The digest lets a host start again when its module has changed.
+    digest_of "$1"; DIGEST=$hash MODULE=$on_nodes/${1##*/} file=filter-on-node.yaml
+  else
+    object config module "$1"; MODULE=$object
+  fi
   if ! [ -s "$settings" ]; then settings=$work/no-settings; echo "# This filter has no settings." >"$settings"; fi
   object config settings "$settings"; SETTINGS=$object
-  render "$here/filter.yaml"
+  render "$here/$file"
 }
 
 plan_monitors() {
@@ -249,7 +259,7 @@ compare() {
 
 # Checks everything, and renders the stacks.
 plan() {
-  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET KIND PROPERTIES MODULE SETTINGS object id
+  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET KIND PROPERTIES MODULE DIGEST SETTINGS object id
   local table; for table in placement labels objects services; do : >"$work/$table"; done
   read_nodes
   read_deployed

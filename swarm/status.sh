@@ -43,6 +43,8 @@ jq --slurpfile nodes "$work/nodes" "$jq_services"' .tasks as $all | [.services[]
     filter: $labels["org.skysieve.filter"], image: .Spec.TaskTemplate.ContainerSpec.Image,
     running: (if $task.Status.State == "running" then 1 else 0 end), desired: 1, ready: ready($all), state: why($all),
     node: $node, hostname: $nodes[0][$node].hostname, address: $nodes[0][$node].address,
+    modules: ([.Spec.TaskTemplate.ContainerSpec.Labels // {} | to_entries[] | select(.key | startswith("org.skysieve.module.")) |
+      {key: .key[20:], value}] | from_entries),
     port: .Endpoint.Spec.Ports[0].PublishedPort }] | sort_by(.role, .number, .filter)' "$work/services" >"$work/list"
 
 # Asks all hosts at the same time, since those that don't answer take some seconds.
@@ -53,19 +55,22 @@ while read -r number at port; do
 done < <(jq -r '.[] | select(.role == "host") | "\(.number) \(.address) \(.port)"' "$work/list")
 wait
 
-while read -r number; do
-  jq -cn --argjson number "$number" --rawfile health "$work/health-$number" --rawfile filters "$work/filters-$number" '
+# Modules that are files on the nodes may differ from those that were deployed.
+while read -r number modules; do
+  jq -cn --argjson number "$number" --argjson modules "$modules" --rawfile health "$work/health-$number" --rawfile filters "$work/filters-$number" '
     ($health | try fromjson catch null) as $health | ($filters | try fromjson catch null | arrays) as $filters |
     ([$filters[] | .recent_visits[]] | group_by(.visit) | map({visit: .[0].visit, seen: (map(.counts.seen) | max),
       accepted: (map(.counts.accepted) | add), faulted: (map(.counts.faulted) | add)})) as $visits |
-    { number: $number, answers: ($health != null), ready: ($health.ready // false), detail: ($health.detail // "does not answer"),
+    ([$filters[] | select(.sha256[:16] != ($modules[.name] // .sha256[:16])) | .name]) as $others |
+    { number: $number, answers: ($health != null), ready: (($health.ready // false) and $others == []),
+      detail: (if $others == [] then $health.detail // "does not answer" else "\($others | join(" ")): not the module that was deployed" end),
       lag: (if $health.partitions then [$health.partitions[] | ((.high // 0) - (.committed // .position // 0)) | [., 0] | max] | add
         else null end),
       lost: ([$health.partitions // [] | .[].lost] | add), dead_letters: $health.dead_letters,
       filters: ($filters | group_by(.state) | map({key: .[0].state, value: length}) | from_entries), visits: $visits }' ||
     jq -cn --argjson number "$number" '{number: $number, answers: false, ready: false, detail: "does not answer", lag: null,
       filters: {}, visits: []}'
-done < <(jq -r '.[] | select(.role == "host") | .number' "$work/list") | jq -s . >"$work/hosts"
+done < <(jq -r '.[] | select(.role == "host") | "\(.number) \(.modules)"' "$work/list") | jq -s . >"$work/hosts"
 
 jq --arg name "$name" --slurpfile hosts "$work/hosts" '{name: $name, ready: (all(.[]; .ready) and all($hosts[0][]; .ready)),
   services: ., hosts: $hosts[0]}' "$work/list" >"$work/status"
