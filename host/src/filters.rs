@@ -9,6 +9,7 @@
 //! | `control` | the requests about running filters: list, upload, delete |
 //! | `error` | the errors of such requests |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
+//! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
@@ -17,6 +18,7 @@ mod control;
 mod entry;
 mod error;
 mod folder;
+mod lane;
 mod name;
 mod settings;
 mod status;
@@ -27,6 +29,7 @@ pub use control::{Control, Upload};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;
+pub use lane::Lane;
 pub use name::{NAME_LETTERS, check_name};
 pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};
 pub use status::{Counts, State, Status, VisitTally};

@@ -10,7 +10,7 @@
 //!                              ▼
 //!  Source ─ Messages ─▶ ┌───────────┐  Job: judge this Arc<Batch>  ┌──────────────────────┐
 //!                       │ the loop  │ ───────────────────────────▶ │ shards: each owns    │
-//!                       │ (run):    │      (one channel a shard)   │ some RunningFilters  │
+//!                       │ (lane):   │      (one channel a shard)   │ some RunningFilters  │
 //!                       │ batcher,  │                              └──────────────────────┘
 //!                       │ decoder   │                                         │  Outcome: outputs, faults, counters
 //!                       │           │                                         ▼  (one channel a batch)
@@ -25,12 +25,28 @@
 //! While a batch is being published, the next ones are decoded and judged. The threads share a few things without a
 //! channel: the list of filters is in `state`, and the counts are in `totals`. Both are only locked for moments.
 //!
+//! All of that is a *lane*. A host has two of them, each with its own source, threads and sinks:
+//!
+//! ```text
+//!                  Left: it took too long, as of the begin of a batch; that is committed
+//!  live lane ───────────────────────────────────────────────────────────────────────────▶ slow lane
+//!  (live)    ◀─────────────────────────────────────────────────────────────────────────── (slow)
+//!                  Join: it was quick for a while and has caught up; all it said is committed
+//! ```
+//!
+//! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
+//! (`records::lane`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
+//!
 //! | module | does |
 //! | --- | --- |
 //! | `io` | messages, records, positions; the traits [`Source`] and [`Sink`] |
 //! | `memory` | a source and a sink in memory, for tests |
 //! | `config` | the settings of a pipeline, and the errors that end it |
-//! | `run` | the loop: fetches, decodes, passes batches to shards and publishers; handles uploads in between |
+//! | `run` | makes the lanes |
+//! | `lane` | the loop: fetches, decodes, passes batches to shards and publishers |
+//! | `live`, `slow` | the two lanes' duties: uploads, and filters that change lanes |
+//! | `positions`, `place` | how far a lane has come, and from where on a filter is judged in it |
+//! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
 //! | `channels` | the types that are sent between the threads |
@@ -60,10 +76,17 @@ mod failing;
 mod handle;
 mod io;
 mod judge;
+mod lag;
+mod lane;
+mod lane_time;
+mod live;
 mod log_rate;
 mod memory;
 mod outcome;
+mod pace;
 mod panics;
+mod place;
+mod positions;
 mod publish;
 mod quota;
 mod records;
@@ -71,6 +94,7 @@ mod run;
 mod running_filter;
 mod shard;
 mod shards;
+mod slow;
 mod state;
 mod stopping;
 mod topics;
@@ -80,8 +104,8 @@ mod transaction_batch;
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
 pub use config::{
-    Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, OpenTopic, PipelineError, STRIKE_TIME,
-    TopicOpener, Topics,
+    Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic, PipelineError, SLICE,
+    STRIKE_TIME, TopicOpener, Topics,
 };
 pub use handle::Handle;
 pub use io::{
@@ -91,4 +115,6 @@ pub use io::{
 pub use judge::{Judge, Verdicts};
 pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
+pub use positions::Positions;
 pub use run::Pipeline;
+pub use slow::SlowLane;

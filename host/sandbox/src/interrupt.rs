@@ -66,6 +66,22 @@ impl Slice {
     }
 }
 
+/// A clock that shows the CPU time of this thread.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuTime(Duration);
+
+impl CpuTime {
+    /// The time now.
+    pub fn now() -> CpuTime {
+        CpuTime(cpu_time())
+    }
+
+    /// The CPU time since then, on the same thread.
+    pub fn elapsed(&self) -> Duration {
+        cpu_time().saturating_sub(self.0)
+    }
+}
+
 /// The CPU time of this thread so far. Where the system can't tell, no slice ends.
 pub fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)

@@ -14,7 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::error::Problem;
 use super::state::Api;
-use crate::filters::{State as Activity, Status};
+use crate::filters::{Lane, State as Activity, Status};
 use crate::health::Health;
 
 /// The [OpenMetrics 1.0](https://prometheus.io/docs/specs/om/open_metrics_spec/) format, which prometheus-client
@@ -125,6 +125,15 @@ impl Snapshot {
             ([("filter", name)], ConstGauge::new(i64::try_from(status.memory_peak).unwrap_or(i64::MAX)))
         });
         out.family("filter_memory_peak", "Largest linear memory of a filter so far.", Some(&Unit::Bytes), memory)?;
+        let live = self
+            .filters
+            .iter()
+            .map(|(name, status)| ([("filter", name)], ConstGauge::new(i64::from(status.lane == Lane::Live))));
+        out.family("filter_live", "Whether a filter is judged in the live lane: 1, or 0 in the slow one.", None, live)?;
+        let behind = self.filters.iter().map(|(name, status)| {
+            ([("filter", name)], ConstGauge::new(i64::try_from(status.behind).unwrap_or(i64::MAX)))
+        });
+        out.family("filter_behind", "Alerts that a filter is behind the live lane.", None, behind)?;
         let active = self
             .filters
             .iter()

@@ -20,9 +20,13 @@ use end::end_in_time;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
 use crate::filters::read_folder;
-use crate::kafka::{HostLock, KafkaSink, KafkaSource, Options, Topics};
-use crate::pipeline::{Handle, OpenTopic, Pipeline};
+use crate::kafka::{HostLock, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics};
+use crate::pipeline::{Handle, OpenTopic, Pipeline, PipelineError, SlowLane};
 use skysieve_sandbox::{Engine, PoolConfig};
+
+/// What comes behind the host's name in the slow lane's consumer group and transactional ids. No topic's name may contain
+/// it, and so no host's.
+const SLOW: &str = "#slow";
 
 /// Runs the host until it is told to stop.
 ///
@@ -46,13 +50,14 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
     let pool = PoolConfig::for_filters(args.max_filters);
     let engine = Engine::for_uploads(&pool, Duration::from_secs(args.compile_time), args.cache.as_deref())?;
-    let (pipeline, handle) = Pipeline::new(args.pipeline(open_topic(topics.clone()), surveys), engine, schemas)?;
+    let config = args.pipeline(open_topic(topics.clone()), surveys);
+    let (pipeline, slow, handle) = Pipeline::with_slow_lane(config, args.slice(), args.max_lag(), engine, schemas)?;
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
     let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended = start_and_read(args, &options, topics, pipeline, handle.clone(), uploads);
+    let ended = start_and_read(args, &options, topics, (pipeline, slow), handle.clone(), uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
     handle.stop();
     api.stop();
@@ -73,14 +78,14 @@ fn start_and_read(
     args: HostArgs,
     options: &Options,
     topics: Arc<Topics>,
-    pipeline: Pipeline,
+    lanes: (Pipeline, SlowLane),
     handle: Handle,
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<Ended> {
     let of_start = options.clone();
-    let started = unless_stopped(&options.stop, move || start(&args, &of_start, &topics, (pipeline, &handle), uploads));
-    let Some((pipeline, source, sinks)) = started? else { return Ok(Ended::Stopped) };
-    pipeline.run(source, sinks, &options.stop)?;
+    let started = unless_stopped(&options.stop, move || start(&args, &of_start, &topics, lanes, &handle, uploads));
+    let Some((live, slow)) = started? else { return Ok(Ended::Stopped) };
+    read(live, slow, &options.stop)?;
     Ok(Ended::Read)
 }
 
@@ -89,9 +94,10 @@ fn start(
     args: &HostArgs,
     options: &Options,
     topics: &Topics,
-    (mut pipeline, handle): (Pipeline, &Handle),
+    (mut pipeline, slow): (Pipeline, SlowLane),
+    handle: &Handle,
     uploads: Vec<compile::Named>,
-) -> anyhow::Result<(Pipeline, KafkaSource, [KafkaSink; 2])> {
+) -> anyhow::Result<((Pipeline, Ends), (SlowLane, Ends))> {
     let of = uploads.len();
     let filters = prepare(handle, uploads, &options.stop).context("stopped")?;
     if let Some(folder) = &args.filters {
@@ -101,15 +107,43 @@ fn start(
     // From here on, no other host of this name can publish. This happens before topics are created, because a cluster
     // that is busy creating a thousand topics takes long to say who coordinates a name.
     let mut lock = HostLock::new(options, &args.name)?;
+    let mut slow_lock = HostLock::new(options, &format!("{}{SLOW}", args.name))?;
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;
     let counters = lock.table(&args.quotas())?;
     lock.on_lost_offsets(args.on_lost_offsets(), !counters.is_empty());
     let counters = pipeline.restore(counters.iter().map(|(key, value)| (&key[..], &value[..])));
+    if args.from != StartAt::Committed {
+        pipeline.begin_anew();
+    }
     pipeline.add(filters)?;
-    let (source, sinks) = lock.open(&args.topics, args.from, args.dead_letters().into())?;
+    slow_lock.on_lost_offsets(LostOffsets::Earliest, false);
+    let aside = slow_lock.open_without_reading(&args.topics, &args.quotas(), args.dead_letters().into())?;
+    let ahead = lock.open(&args.topics, args.from, args.dead_letters().into())?;
     tracing::info!(from = %args.from, counters, "reading");
-    Ok((pipeline, source, sinks))
+    Ok(((pipeline, ahead), (slow, aside)))
+}
+
+/// Where the alerts of a lane come from, and where they go.
+type Ends = (KafkaSource, [KafkaSink; 2]);
+
+/// Runs both lanes until `stop` is set. If one of them fails, the other one ends, too.
+fn read(
+    (pipeline, (source, sinks)): (Pipeline, Ends),
+    (slow, (slow_source, slow_sinks)): (SlowLane, Ends),
+    stop: &AtomicBool,
+) -> Result<(), PipelineError> {
+    let both_end = |result| {
+        stop.store(true, Ordering::Relaxed);
+        result
+    };
+    std::thread::scope(|scope| {
+        let run = || both_end(slow.run(slow_source, slow_sinks, stop));
+        let slow = std::thread::Builder::new().name("slow-lane".to_owned()).spawn_scoped(scope, run);
+        let slow = slow.map_err(PipelineError::Thread)?;
+        let live = both_end(pipeline.run(source, sinks, stop));
+        live.and(slow.join().map_err(|_| PipelineError::ThreadLost)?)
+    })
 }
 
 fn open_topic(topics: Arc<Topics>) -> OpenTopic {

@@ -7,7 +7,8 @@ use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, SHARE};
 use crate::filters::{CONFIG_BYTES, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
 use crate::pipeline::{
-    BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, STRIKE_TIME,
+    BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG,
+    SLICE, STRIKE_TIME,
 };
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::*;
@@ -62,6 +63,8 @@ fn limits() -> Vec<(&'static str, String)> {
         ("a backtrace", bytes(BACKTRACE_BYTES)),
         ("faults and log messages kept in a filter's status", count(RECENT)),
         ("visits kept in a filter's status", count(RECENT_VISITS)),
+        ("CPU time for a batch in the live lane", format!("{} ms", SLICE.as_millis())),
+        ("time that a filter may fall behind there", format!("{} s", count(MAX_LAG.as_secs()))),
         ("dead letters of faults per filter and visit", count(faults.dead_letters_per_visit)),
         ("faults per visit", count(faults.strikes_per_visit)),
         ("faults that a missed deadline counts as", count(DEADLINE_STRIKES)),

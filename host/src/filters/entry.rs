@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use skysieve_sandbox::{Cancel, Filter, Manifest};
 use skysieve_survey::Visit;
 
+use super::lane::Lane;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
@@ -40,6 +41,8 @@ struct Accounts {
     time: Duration,
     memory_peak: usize,
     topics: Vec<String>,
+    lane: Lane,
+    behind: u64,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
@@ -121,6 +124,23 @@ impl Entry {
         self.accounts.lock().topics.clone()
     }
 
+    /// Sets in which lane it is judged, and how many alerts it is behind the live lane there.
+    pub fn set_lane(&self, lane: Lane, behind: u64) {
+        let mut accounts = self.accounts.lock();
+        (accounts.lane, accounts.behind) = (lane, behind);
+    }
+
+    /// What [`set_lane`](Self::set_lane) has set.
+    pub fn lane(&self) -> (Lane, u64) {
+        let accounts = self.accounts.lock();
+        (accounts.lane, accounts.behind)
+    }
+
+    /// Whether it is judged, rather than suspended.
+    pub fn is_active(&self) -> bool {
+        self.accounts.lock().suspended.is_none()
+    }
+
     /// Marks the filter as suspended for this reason.
     pub fn suspend(&self, reason: String) {
         self.accounts.lock().suspended = Some(reason);
@@ -145,6 +165,8 @@ impl Entry {
             description: self.manifest.description.clone(),
             sha256: self.sha256.clone(),
             state: accounts.suspended.clone().map_or(State::Active, State::Suspended),
+            lane: accounts.lane,
+            behind: accounts.behind,
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use skysieve_avro::alert::Field;
 
+use super::lane::Lane;
 use super::settings::Settings;
 
 /// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota +
@@ -73,6 +74,10 @@ pub struct Status {
     /// Whether it runs.
     #[serde(flatten)]
     pub state: State,
+    /// The lane in which it is judged. A filter that takes too long is in the slow one, where it holds up nobody.
+    pub lane: Lane,
+    /// How many alerts it is behind the live lane.
+    pub behind: u64,
     /// The fields that it reads.
     pub fields: Vec<Field>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,

@@ -7,6 +7,7 @@ use skysieve_sandbox::Fault;
 use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
+use super::positions::Positions;
 use super::topics::{BatchTopics, Rows};
 
 /// A message that is not an alert, and the reason.
@@ -31,6 +32,10 @@ pub struct Batch {
     pub alerts: Identities,
     /// The topics of the messages.
     pub topics: BatchTopics,
+    /// Where the lane was before the batch.
+    pub begin: Arc<Positions>,
+    /// Where it is behind it.
+    pub end: Arc<Positions>,
 }
 
 impl Batch {

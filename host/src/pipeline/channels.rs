@@ -1,6 +1,6 @@
 //! The types that are sent between the pipeline's threads. Handles send [`Command`]s to the loop, the loop sends
-//! [`Job`]s to the shards and [`Pending`] batches to the publishers, and each shard sends an [`Outcome`] for each batch
-//! to the publishers. There is a picture at the top of `pipeline.rs`.
+//! [`Job`]s to the shards and [`Pending`] batches to the publishers, and each shard sends what it has [`Judged`] to the
+//! publishers. There is a picture at the top of `pipeline.rs`. Filters change lanes by commands, too.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use skysieve_avro::Projection;
 use super::batch::Batch;
 use super::check_upload::Prepared;
 use super::io::Position;
-use super::outcome::Outcome;
+use super::outcome::{LaneChange, Outcome};
+use super::positions::Positions;
 use super::running_filter::RunningFilter;
 use crate::filters::{Entry, FilterError};
 
@@ -20,19 +21,47 @@ pub enum Command {
     Put(Box<Prepared>, Sender<Result<(), FilterError>>),
     /// Removes the filter with that name.
     Delete(String, Sender<Result<Arc<Entry>, FilterError>>),
+    /// To the live lane, from its publishers: this filter has left a shard, and that is committed.
+    Left(Box<RunningFilter>),
+    /// To the live lane, from a shard: this new version can't begin, because the earlier one has left the shard.
+    Returned(Box<RunningFilter>),
+    /// To the live lane, from the slow one: this filter is quick, and has caught up. It comes back if it can't join.
+    Join(Box<RunningFilter>, Sender<Option<Box<RunningFilter>>>),
+    /// To the slow lane: judge this filter from its own position on.
+    Take(Box<RunningFilter>),
+    /// To the slow lane: replace a filter by its new version. If it does not run there, it begins at the positions.
+    Replace(Box<Prepared>, Arc<Positions>),
+    /// To the slow lane: remove a filter.
+    Remove(String),
 }
 
 /// Work for a shard. A shard does its jobs in the order in which they were sent.
 pub enum Job {
-    /// Adds a filter. It takes over the counters of an earlier filter with the same name on this shard, even one that
-    /// was removed.
+    /// Adds a filter, or replaces it. It takes over the counters of an earlier filter with the same name on this shard,
+    /// even one that was removed. If the earlier one has left the lane, the new one is [returned](Command::Returned).
     Add(Box<RunningFilter>),
+    /// Takes note that a filter that has left the shard is known to have left.
+    Forget(String),
+    /// Forgets how far filters have come in a topic that was created anew.
+    BeginAnew(Arc<str>),
+    /// Removes the filters that are quick, and sends them.
+    Release(Sender<Vec<Box<RunningFilter>>>),
     /// Removes the filter with that name.
     Remove(String),
     /// Binds the filters to another projection, by which the batches after this job are decoded.
     Bind(Projection),
     /// Judges a batch, and sends the outcome.
-    Judge(Arc<Batch>, Sender<Outcome>),
+    Judge(Arc<Batch>, Sender<Judged>),
+}
+
+/// What has become of a batch on a shard.
+#[derive(Default)]
+pub struct Judged {
+    /// What is to be published.
+    pub outcome: Outcome,
+    /// Filters that leave this lane as of the batch's begin, because they took too long. Each is judged from a position
+    /// of its own from now on, for which there is a [`LaneChange`].
+    pub leaving: Vec<Box<RunningFilter>>,
 }
 
 /// A batch that the shards are working on, for the publishers.
@@ -40,11 +69,13 @@ pub struct Pending {
     /// The batch.
     pub batch: Arc<Batch>,
     /// Receives the outcomes, one from each shard.
-    pub outcomes: Receiver<Outcome>,
+    pub outcomes: Receiver<Judged>,
     /// The number of shards.
     pub shards: usize,
     /// The positions that are committed together with the batch's records.
     pub positions: Vec<Position>,
     /// Whether the next batch begins a visit. In that case it goes into a transaction of its own.
     pub ends_visit: bool,
+    /// The filters that have joined the lane or were removed from it since the batch before.
+    pub lanes: Vec<LaneChange>,
 }

@@ -23,9 +23,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Binds the filter to the projection by which batches are decoded.
-    pub(super) fn run(self, projection: &mut Projection, config: &Config) -> RunningFilter {
-        let judge = Judge::new(self.filter, projection).expect("the fields were checked when it was prepared");
+    /// Makes a running filter, which has to be bound to the projection by which batches are decoded.
+    pub(super) fn run(self, config: &Config) -> RunningFilter {
+        let mut none = Projection::new();
+        let judge = Judge::new(self.filter, &mut none).expect("the fields were checked when it was prepared");
         RunningFilter::new(self.entry, self.topic, judge, self.topics, config)
     }
 }

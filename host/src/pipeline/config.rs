@@ -61,6 +61,12 @@ pub const DEADLINE_STRIKES: u32 = 50;
 /// The CPU time that counts as one fault, if it is lost in search of the alerts to blame.
 pub const STRIKE_TIME: Duration = Duration::from_millis(10);
 
+/// The CPU time that a filter may take for a batch in the live lane, unless another one is set.
+pub const SLICE: Duration = Duration::from_millis(20);
+
+/// How far a filter in the slow lane may fall behind the live alerts, unless another time is set.
+pub const MAX_LAG: Duration = Duration::from_secs(3600);
+
 /// A filter that fails on nine tenths of this many alerts is suspended.
 pub const FAILING_ALERTS: u64 = 200;
 

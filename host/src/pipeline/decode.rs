@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::filters::Entry;
 use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 use skysieve_survey::Surveys;
@@ -9,7 +11,7 @@ use skysieve_survey::Surveys;
 use super::batch::{Batch, HostSlots, Identities, Undecodable, host_projection};
 use super::io::Message;
 use super::panics::caught;
-use super::topics::{SeenTopic, StreamTopics};
+use super::topics::StreamTopics;
 
 /// Decodes the fields of all filters, and the host's own fields.
 pub struct BatchDecoder {
@@ -18,15 +20,15 @@ pub struct BatchDecoder {
     decoder: Decoder,
     projection: Projection,
     slots: HostSlots,
-    topics: StreamTopics,
+    topics: Arc<Mutex<StreamTopics>>,
 }
 
 impl BatchDecoder {
-    /// A decoder for the host's own fields only.
-    pub fn new(schemas: Arc<Schemas>, surveys: Surveys) -> BatchDecoder {
+    /// A decoder for the host's own fields only. It adds the topics and schemas that it meets to `topics`.
+    pub fn new(schemas: Arc<Schemas>, surveys: Surveys, topics: Arc<Mutex<StreamTopics>>) -> BatchDecoder {
         let (projection, slots) = host_projection(&surveys);
         let decoder = Decoder::new(schemas.clone(), projection.clone());
-        BatchDecoder { schemas, surveys, decoder, projection, slots, topics: StreamTopics::default() }
+        BatchDecoder { schemas, surveys, decoder, projection, slots, topics }
     }
 
     /// From now on, decodes for these filters. Returns the projection to which they must be bound.
@@ -76,8 +78,8 @@ impl BatchDecoder {
             }
         };
         undecodable.sort_by_key(|undecodable| undecodable.row);
-        let topics = self.topics.of(&messages);
-        Batch { messages, decoded, undecodable, alerts, topics }
+        let topics = self.topics.lock().of(&messages);
+        Batch { messages, decoded, undecodable, alerts, topics, begin: Arc::default(), end: Arc::default() }
     }
 
     /// Decodes the messages that are not yet among the `undecodable`, and adds those that are not alerts.
@@ -101,7 +103,7 @@ impl BatchDecoder {
             });
             match pushed.map_err(|error| vec![Undecodable { row, error }])? {
                 Ok(schema) => {
-                    if self.topics.add(&message.topic, schema, &self.schemas) {
+                    if self.topics.lock().add(&message.topic, schema, &self.schemas) {
                         tell(&self.schemas, &self.surveys, schema);
                         new_schema(&message.topic, schema);
                     }
@@ -122,11 +124,6 @@ impl BatchDecoder {
     /// Replaces the decoder if it was made for another projection, or can't be trusted any more.
     fn renew(&mut self) {
         self.decoder = Decoder::new(self.schemas.clone(), self.projection.clone());
-    }
-
-    /// The topics of the stream and their schemas, as far as they have been seen.
-    pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
-        self.topics.seen()
     }
 
     /// Takes back the buffers of a batch, to reuse them.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded};
 
 use super::channels::Command;
 use super::check_upload::{Prepared, check_upload};
@@ -19,9 +19,13 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(state: Arc<PipelineState>) -> (Handle, Receiver<Command>) {
-        let (commands, inbox) = unbounded();
-        (Handle { state, commands }, inbox)
+    pub(super) fn new(state: Arc<PipelineState>, commands: Sender<Command>) -> Handle {
+        Handle { state, commands }
+    }
+
+    /// The sender of commands to the live lane.
+    pub(super) fn commands(&self) -> Sender<Command> {
+        self.commands.clone()
     }
 
     /// Checks and compiles a filter, which can take seconds.

@@ -45,6 +45,11 @@ impl std::fmt::Display for TopicPartition {
 }
 
 impl Message {
+    /// Whether both were read from the same partition.
+    pub fn is_of_same_partition(&self, other: &Message) -> bool {
+        self.partition == other.partition && self.topic == other.topic
+    }
+
     /// The partition that the message was read from.
     pub fn topic_partition(&self) -> TopicPartition {
         TopicPartition { topic: self.topic.clone(), partition: self.partition }
@@ -159,6 +164,20 @@ pub trait Source: Send {
     /// # Errors
     /// Returns a [`SourceError`] if the stream can't go on. Everything that is worth retrying has been retried.
     fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError>;
+
+    /// Where each partition that is known is to be read next, before anything has been fetched.
+    fn positions(&self) -> Vec<Position> {
+        Vec::new()
+    }
+
+    /// Reads on from there, and from no other partition that is known; without positions, nothing is read until the
+    /// next seek. Messages that were fetched before may have to be published first; meanwhile, none come.
+    ///
+    /// # Errors
+    /// Returns a [`SourceError`] if the source can't do that.
+    fn seek(&mut self, _to: Vec<Position>) -> Result<(), SourceError> {
+        Err(SourceError("this stream can't go back".to_owned()))
+    }
 
     /// Returns a function that reports the condition of source and sink while they work.
     fn monitor(&self) -> Monitor {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use skysieve_sandbox::{Annotation, Fault};
 use skysieve_survey::Visit;
 
-use crate::filters::Entry;
+use super::positions::Positions;
+use crate::filters::{Entry, Lane};
 
 /// The results of one shard's filters for a batch.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outcome {
     /// The alerts to be published.
     pub outputs: Vec<Output>,
@@ -21,6 +22,8 @@ pub struct Outcome {
     /// Whether the host is stopping and a filter was interrupted, so that its verdicts are missing. The batch must not be
     /// published then: it is read again at the next start.
     pub is_incomplete: bool,
+    /// How far filters have come that are judged from positions of their own.
+    pub lanes: Vec<LaneChange>,
 }
 
 impl Outcome {
@@ -31,6 +34,7 @@ impl Outcome {
         self.counters.extend(other.counters);
         self.forgotten.extend(other.forgotten);
         self.is_incomplete |= other.is_incomplete;
+        self.lanes.extend(other.lanes);
     }
 }
 
@@ -65,4 +69,13 @@ pub struct QuotaCounter {
     pub visit: Visit,
     /// The number of the visit's alerts that were published.
     pub used: u32,
+}
+
+/// From where on, and in which lane, a filter is judged.
+#[derive(Clone, Debug)]
+pub struct LaneChange {
+    /// The filter's name.
+    pub filter: String,
+    /// The lane, and the filter's positions. `None`: where the live lane is.
+    pub to: Option<(Lane, Positions)>,
 }

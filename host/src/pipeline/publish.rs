@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parking_lot::Mutex;
 
 use super::batch::Batch;
-use super::channels::Pending;
+use super::channels::{Command, Pending};
 use super::commit_order::{CommitOrder, Ticket};
 use super::config::{PipelineError, Topics};
 use super::io::Sink;
@@ -27,15 +27,22 @@ pub struct Publisher<'a> {
     /// Receives batches that no sink has taken yet.
     pending: Mutex<Receiver<Pending>>,
     order: CommitOrder,
+    /// Takes the filters that have left the lane.
+    left: Sender<Command>,
     /// Topics for which a log message has said that they do not take accepted alerts.
     too_large: Mutex<HashSet<Arc<str>>>,
 }
 
 impl<'a> Publisher<'a> {
     /// A publisher for the batches that come from `pending`.
-    pub fn new(topics: &'a Topics, totals: &'a Totals, pending: Receiver<Pending>) -> Publisher<'a> {
+    pub fn new(
+        topics: &'a Topics,
+        totals: &'a Totals,
+        pending: Receiver<Pending>,
+        left: Sender<Command>,
+    ) -> Publisher<'a> {
         let (pending, too_large) = (Mutex::new(pending), Mutex::default());
-        Publisher { topics, totals, pending, order: CommitOrder::new(), too_large }
+        Publisher { topics, totals, pending, order: CommitOrder::new(), left, too_large }
     }
 
     /// Publishes batches in their order, taking turns with other threads that do the same with other sinks. Ends when
@@ -53,6 +60,10 @@ impl<'a> Publisher<'a> {
             let published = sink.commit(sent)?;
             self.tell_too_large(transaction.count_too_large(&published.too_large));
             self.totals.add_published(transaction.batches.len(), transaction.messages, transaction.dead_letters);
+            for filter in transaction.leaving {
+                // Sending fails if the loop has ended; the next start reads where the filter is.
+                let _ = self.left.send(Command::Left(filter));
+            }
             ticket.committed();
             for batch in transaction.batches {
                 // Sending fails if the loop has ended.

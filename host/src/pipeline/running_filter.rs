@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::filters::{Counts, Entry, Tally};
-use skysieve_sandbox::{Fault, FaultKind, Interrupted};
+use crate::filters::{Counts, Entry, Lane, Tally};
+use skysieve_sandbox::{CpuTime, Fault, FaultKind, Interrupted, Slice};
 use skysieve_survey::Visit;
 
 use super::account::{Account, Accountant, recent};
@@ -12,9 +12,14 @@ use super::batch::Batch;
 use super::config::Config;
 use super::failing::Failing;
 use super::judge::{Judge, Verdicts};
+use super::lag::Lag;
+use super::lane_time::LaneTime;
 use super::log_rate::LogRate;
-use super::outcome::{FaultReport, Outcome, QuotaCounter};
+use super::outcome::{FaultReport, LaneChange, Outcome, QuotaCounter};
+use super::pace::Pace;
 use super::panics::{caught, judge_in_halves};
+use super::place::Place;
+use super::positions::Positions;
 use super::quota::Quota;
 use super::topics::{FilterTopics, Rows};
 
@@ -35,6 +40,9 @@ pub struct RunningFilter {
     failing: Failing,
     log_rate: LogRate,
     suspended: bool,
+    place: Place,
+    pace: Pace,
+    lag: Lag,
 }
 
 impl RunningFilter {
@@ -60,7 +68,69 @@ impl RunningFilter {
             failing: Failing::default(),
             log_rate: LogRate::new(Instant::now()),
             suspended: false,
+            place: Place::InStep,
+            pace: Pace::default(),
+            lag: Lag::default(),
         }
+    }
+
+    /// Takes the place of an earlier filter with the same name: its counters, and where it had come to.
+    pub fn succeed(&mut self, earlier: RunningFilter) {
+        if earlier.place.is_own() {
+            self.lag = Lag::default();
+        }
+        self.place = earlier.place;
+        self.quota.inherit(earlier.quota);
+    }
+
+    /// Lets it be judged in the slow lane from now on, and from the begin of this batch, or from where it was to join
+    /// the live lane if that is later. Returns what is to be published about that.
+    pub fn leave(&mut self, batch: &Batch) -> LaneChange {
+        self.pace.leave();
+        let from = self.place.before(batch);
+        self.judge_from(from.clone());
+        self.entry.set_lane(Lane::Slow, from.behind(&batch.end));
+        LaneChange { filter: self.entry.name.clone(), to: Some((Lane::Slow, from)) }
+    }
+
+    /// Lets it be judged in the slow lane, from these positions on.
+    pub fn judge_from(&mut self, positions: Positions) {
+        self.lag = Lag::default();
+        self.place = Place::Own(positions);
+    }
+
+    /// Lets it be judged in the live lane once that has come to these positions.
+    pub fn skip_to(&mut self, positions: Positions) {
+        self.place = Place::Ahead(positions);
+    }
+
+    /// Lets it be judged in the live lane, which is at `lane`, from where it has come to itself. Returns what is to be
+    /// published about that, before anything else of this filter.
+    pub fn join(&mut self, lane: &Positions) -> LaneChange {
+        self.entry.set_lane(Lane::Live, 0);
+        let to = self.place.join(lane).map(|own| (Lane::Live, own));
+        LaneChange { filter: self.entry.name.clone(), to }
+    }
+
+    /// From where on it is to be judged, unless that is where its lane is.
+    pub fn positions(&self) -> Option<&Positions> {
+        self.place.positions()
+    }
+
+    /// Forgets how far it has come in a topic that was created anew.
+    pub fn begin_anew(&mut self, topic: &str) {
+        self.place.forget(topic);
+    }
+
+    /// Whether the verdicts on a batch that it could not judge are missing: unless it was deleted, or judges the batch
+    /// once more from a position of its own.
+    pub fn is_missed(&self) -> bool {
+        !self.judge.filter().cancel().is_cancelled_itself() && !self.place.is_own()
+    }
+
+    /// Whether it has been quick enough for the live lane for a while.
+    pub fn is_quick(&self) -> bool {
+        !self.suspended && self.pace.is_quick()
     }
 
     /// Restores the counters of the quota after a restart. They must come in the order of their last changes.
@@ -84,26 +154,38 @@ impl RunningFilter {
     }
 
     /// Judges a batch, appends what is to be published to `outcome`, and accounts for every alert that the filter is
-    /// shown. If the filter is cancelled, nothing is known of the batch: that of a filter that was deleted is not missed, but
-    /// otherwise the outcome is incomplete.
-    pub fn process(&mut self, batch: &Batch, outcome: &mut Outcome) {
+    /// shown.
+    ///
+    /// # Errors
+    /// Returns [`Interrupted`] if that took more than the `slice` of time, or was cancelled. Nothing has changed then.
+    pub fn process(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) -> Result<(), Interrupted> {
         if self.suspended {
-            return;
+            return Ok(());
         }
-        self.give_back(outcome);
         let rows = self.rows(batch);
-        if rows == Rows::None {
-            return;
+        let rows = self.place.rows(batch, rows);
+        let judged = if rows == Rows::None { None } else { Some(self.judge_timed(batch, &rows, time)?) };
+        self.give_back(outcome);
+        if let Some((verdicts, took)) = judged {
+            self.settle(batch, &rows, &verdicts, took, outcome);
         }
-        let started = Instant::now();
+        self.advance(batch, time, outcome);
+        Ok(())
+    }
+
+    /// Judges these rows. Returns the time that it took, too.
+    fn judge_timed(
+        &mut self,
+        batch: &Batch,
+        rows: &Rows,
+        time: &LaneTime,
+    ) -> Result<(Verdicts, Duration), Interrupted> {
+        let (started, cpu) = (Instant::now(), CpuTime::now());
         self.judge.filter_mut().limit_logs(self.log_rate.room(started));
-        let Ok(verdicts) = self.judge_all(batch, &rows) else {
-            outcome.is_incomplete |= !self.judge.filter().cancel().is_cancelled_itself();
-            return;
-        };
-        let time = started.elapsed();
+        let verdicts = self.judge_all(batch, rows, time.slice.map(Slice::of))?;
+        self.pace.add(verdicts.seen, cpu.elapsed(), time.allowance);
         self.log_rate.take(verdicts.logs.len());
-        self.settle(batch, &rows, &verdicts, time, outcome);
+        Ok((verdicts, started.elapsed()))
     }
 
     /// Accounts for the verdicts. Nothing of the filter is changed before it is known what to publish.
@@ -163,8 +245,8 @@ impl RunningFilter {
 
     /// Suspends the filter after the host has panicked over it, but not over an alert. Nothing is known of the batch, so
     /// each of its alerts is a fault.
-    pub fn fail(&mut self, batch: &Batch, message: String, outcome: &mut Outcome) {
-        let rows = batch.alerts_among(&Rows::All);
+    pub fn fail(&mut self, batch: &Batch, time: &LaneTime, message: String, outcome: &mut Outcome) {
+        let rows = batch.alerts_among(&self.place.rows(batch, Rows::All));
         let count = rows.len() as u64;
         self.entry
             .add(Tally { counts: Counts { seen: count, faulted: count, ..Counts::default() }, ..Tally::default() });
@@ -173,6 +255,7 @@ impl RunningFilter {
             FaultReport { entry: self.entry.clone(), fault }
         }));
         self.suspend(message);
+        self.advance(batch, time, outcome);
     }
 
     /// Suspends the filter if it fails on nearly all alerts, or takes memory that the host does not have.
@@ -188,6 +271,41 @@ impl RunningFilter {
                  more than an equal share"
                     .to_owned(),
             );
+        }
+    }
+
+    /// Takes note that it has judged the batch, if it is not simply where its lane is.
+    fn advance(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) {
+        let is_passed = self.place.positions().is_some_and(|own| own.reach(&batch.end));
+        if !self.place.advance(batch) {
+            return;
+        }
+        let own = self.place.positions().cloned();
+        if let Some(own) = &own {
+            let live = time.live.progress();
+            self.entry.set_lane(Lane::Slow, own.behind(&live.positions));
+            if !is_passed {
+                self.check_lag(batch, live.time, time.max_lag);
+            }
+        }
+        let to = own.map(|own| (Lane::Slow, own));
+        outcome.lanes.push(LaneChange { filter: self.entry.name.clone(), to });
+    }
+
+    /// Suspends a filter that can't keep up with the stream.
+    fn check_lag(&mut self, batch: &Batch, live: Option<i64>, longest: Option<Duration>) {
+        let own = batch.messages.last().and_then(|message| message.timestamp);
+        let (Some(live), Some(own), Some(longest)) = (live, own, longest) else { return };
+        let lag = Duration::from_millis(u64::try_from(live - own).unwrap_or(0));
+        if !self.suspended && self.lag.add(lag, longest) {
+            let status = self.entry.status();
+            let each = status.seconds * 1e6 / status.counts.seen.max(1) as f64;
+            self.suspend(format!(
+                "it is {} s behind the live alerts, more than it may fall behind (--max-lag): it takes {each:.0} us for an \
+                 alert; it helps to reject most alerts by a field of the newest detection, and to read fewer fields of \
+                 histories and no cutouts. A new version goes on where this one stopped",
+                lag.as_secs()
+            ));
         }
     }
 
@@ -231,13 +349,13 @@ impl RunningFilter {
         batch.topics.rows(|index| self.topics.shows(seen, index))
     }
 
-    /// Returns the filter's verdicts on these rows, unless it is cancelled. If the host panics over an alert, only that
-    /// alert fails.
-    fn judge_all(&mut self, batch: &Batch, rows: &Rows) -> Result<Verdicts, Interrupted> {
-        let judged = caught(|| {
-            let some = if let Rows::Some(rows) = rows { Some(&rows[..]) } else { None };
-            self.judge.judge_within(&batch.decoded, some, None)
-        });
+    /// Returns the filter's verdicts on these rows. If the host panics over an alert, only that alert fails.
+    fn judge_all(&mut self, batch: &Batch, rows: &Rows, slice: Option<Slice>) -> Result<Verdicts, Interrupted> {
+        let mask = match rows {
+            Rows::Some(rows) => Some(&rows[..]),
+            _ => None,
+        };
+        let judged = caught(|| self.judge.judge_within(&batch.decoded, mask, slice));
         judged.unwrap_or_else(|message| {
             tracing::error!(filter = self.entry.name, message, "judging again, in halves");
             let shown = batch.alerts_among(rows);
@@ -245,7 +363,7 @@ impl RunningFilter {
             let verdicts = judge_in_halves(&shown, |some| {
                 mask.fill(false);
                 some.iter().for_each(|&row| mask[row as usize] = true);
-                self.judge.judge_within(&batch.decoded, Some(&mask), None)
+                self.judge.judge_within(&batch.decoded, Some(&mask), slice)
             })?;
             let hosts = verdicts.faults.iter().filter(|fault| fault.kind == FaultKind::Host);
             hosts.for_each(|fault| batch.tell_failure(&self.entry.name, fault));

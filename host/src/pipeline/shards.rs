@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use skysieve_avro::Projection;
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
+use super::channels::{Command, Job, Judged};
 use super::check_upload::Prepared;
 use super::config::{Config, PipelineError};
-use super::outcome::Outcome;
+use super::lane_time::LaneTime;
 use super::records;
+use super::running_filter::RunningFilter;
 use super::shard::{QUOTAS_KEPT, Shard};
 
 /// The threads of the shards, and the filters on them.
@@ -33,8 +35,9 @@ impl Shards {
     ///
     /// # Errors
     /// Returns [`PipelineError::Thread`] if one can't be started.
-    pub fn start(count: usize) -> Result<Shards, PipelineError> {
-        let shards = (0..count.max(1)).map(Shard::start).collect::<Result<_, _>>()?;
+    pub fn start(count: usize, name: &str, time: &LaneTime, back: &Sender<Command>) -> Result<Shards, PipelineError> {
+        let shard = |index| Shard::start(&format!("{name}-{index}"), time.clone(), back.clone());
+        let shards = (0..count.max(1)).map(shard).collect::<Result<_, _>>()?;
         Ok(Shards { shards, assignments: HashMap::new(), restored: HashMap::new() })
     }
 
@@ -54,25 +57,25 @@ impl Shards {
         count
     }
 
-    /// Passes filters to shards, replacing earlier ones of their names. `projection` is the one by which batches are
-    /// decoded from now on.
-    pub fn add(&mut self, filters: Vec<Prepared>, projection: &mut Projection, config: &Config) {
-        for prepared in filters {
-            let name = prepared.entry.name.clone();
-            self.remove(&name, config);
-            let mut filter = prepared.run(projection, config);
-            filter.restore(self.restored.remove(&name).unwrap_or_default());
-            let shard = self.assign(name);
-            self.shards[shard].add(filter);
-        }
+    /// Makes running filters of prepared ones, with the counters from before a restart.
+    pub fn run(&mut self, prepared: Prepared, config: &Config) -> RunningFilter {
+        let mut filter = prepared.run(config);
+        filter.restore(self.restored.remove(&filter.entry.name).unwrap_or_default());
+        filter
+    }
+
+    /// Passes a filter to a shard, replacing an earlier one of its name. It is bound to `projection`, by which batches
+    /// are decoded from now on.
+    pub fn add(&mut self, mut filter: Box<RunningFilter>, projection: &mut Projection) {
+        filter.judge_mut().bind(projection).expect("the fields were checked when it was prepared");
+        let shard = self.assign(filter.entry.name.clone());
+        self.shards[shard].give(Job::Add(filter));
     }
 
     /// Removes a filter if it is running.
     pub fn remove(&mut self, name: &str, config: &Config) {
-        if let Some(assignment) = self.assignments.get_mut(name)
-            && std::mem::take(&mut assignment.runs)
-        {
-            self.shards[assignment.shard].remove(name);
+        if let Some(shard) = self.end(name) {
+            self.shards[shard].give(Job::Remove(name.to_owned()));
         }
         let room = QUOTAS_KEPT + config.max_filters;
         if self.assignments.len() > room {
@@ -80,15 +83,48 @@ impl Shards {
         }
     }
 
+    /// Takes note that a filter has left its shard. Its counters have left with it.
+    pub fn has_left(&mut self, name: &str) {
+        if let Some(shard) = self.end(name) {
+            self.shards[shard].give(Job::Forget(name.to_owned()));
+        }
+    }
+
+    /// Removes the filters that are quick, and returns them.
+    pub fn release(&mut self) -> Vec<Box<RunningFilter>> {
+        let (released, quick) = bounded(self.shards.len());
+        self.shards.iter().for_each(|shard| shard.give(Job::Release(released.clone())));
+        drop(released);
+        let quick: Vec<Box<RunningFilter>> = quick.iter().flatten().collect();
+        for filter in &quick {
+            self.end(&filter.entry.name);
+        }
+        quick
+    }
+
+    /// Forgets how far filters have come in a topic that was created anew.
+    pub fn begin_anew(&self, topic: &Arc<str>) {
+        self.shards.iter().for_each(|shard| shard.give(Job::BeginAnew(topic.clone())));
+    }
+
+    /// Takes note that a filter does not run any more. Returns its shard if it did.
+    fn end(&mut self, name: &str) -> Option<usize> {
+        let assignment = self.assignments.get_mut(name)?;
+        std::mem::take(&mut assignment.runs).then(|| {
+            self.shards[assignment.shard].filters -= 1;
+            assignment.shard
+        })
+    }
+
     /// Binds the filters to another projection, by which later batches are decoded.
     pub fn bind(&self, projection: &Projection) {
-        self.shards.iter().for_each(|shard| shard.bind(projection.clone()));
+        self.shards.iter().for_each(|shard| shard.give(Job::Bind(projection.clone())));
     }
 
     /// Passes a batch to every shard. Returns the receiver of their outcomes.
-    pub fn judge(&self, batch: &Arc<Batch>) -> Receiver<Outcome> {
+    pub fn judge(&self, batch: &Arc<Batch>) -> Receiver<Judged> {
         let (done, outcomes) = bounded(self.shards.len());
-        self.shards.iter().for_each(|shard| shard.judge(batch.clone(), done.clone()));
+        self.shards.iter().for_each(|shard| shard.give(Job::Judge(batch.clone(), done.clone())));
         outcomes
     }
 
@@ -97,7 +133,9 @@ impl Shards {
     fn assign(&mut self, name: String) -> usize {
         let fewest = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
         let assignment = self.assignments.entry(name).or_insert(Assignment { shard: fewest, runs: false });
-        assignment.runs = true;
+        if !std::mem::replace(&mut assignment.runs, true) {
+            self.shards[assignment.shard].filters += 1;
+        }
         assignment.shard
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use skysieve_avro::{SchemaId, Schemas};
 use skysieve_sandbox::{Cancel, Engine};
 
 use super::config::Config;
-use super::topics::SeenTopic;
+use super::lane_time::Live;
+use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, StreamSchemas};
 
@@ -20,22 +21,25 @@ pub struct PipelineState {
     pub schemas: Arc<Schemas>,
     /// The pipeline's settings.
     pub config: Config,
-    /// The pipeline's counts.
-    pub totals: Totals,
+    /// The counts of the live lane.
+    pub totals: Arc<Totals>,
     /// Ends the evaluations and the starts of all filters, when the host has to stop.
     pub cancel: Cancel,
+    /// How far the live lane has come.
+    pub live: Live,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// The schemas that have been seen in the stream.
     pub stream: StreamSchemas,
-    topics: RwLock<Arc<[SeenTopic]>>,
+    /// The topics of the stream, as all lanes know them.
+    pub topics: Arc<Mutex<StreamTopics>>,
 }
 
 impl PipelineState {
     /// The state of a pipeline without filters.
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> PipelineState {
-        let (entries, stream, topics) = (RwLock::default(), StreamSchemas::new(schemas.clone()), RwLock::default());
-        let (totals, cancel) = (Totals::default(), Cancel::default());
-        PipelineState { engine, schemas, config, totals, cancel, entries, stream, topics }
+        let (totals, live, stream) = (Arc::default(), Live::default(), StreamSchemas::new(schemas.clone()));
+        let (cancel, entries, topics) = (Cancel::default(), RwLock::default(), Arc::default());
+        PipelineState { engine, schemas, config, totals, cancel, live, entries, stream, topics }
     }
 
     /// The records of the filters, by name.
@@ -58,18 +62,17 @@ impl PipelineState {
         if entries.len() >= room && !entries.contains_key(&entry.name) {
             return Err(FilterError::Full(room));
         }
-        entries.insert(entry.name.clone(), entry.clone());
+        if let Some(earlier) = entries.insert(entry.name.clone(), entry.clone()) {
+            // It goes on where that one is.
+            let (lane, behind) = earlier.lane();
+            entry.set_lane(lane, behind);
+        }
         Ok(())
     }
 
     /// The topics of the stream and their schemas, as far as they have been seen.
     pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
-        self.topics.read().clone()
-    }
-
-    /// Stores the topics of the stream and their schemas.
-    pub fn set_seen_topics(&self, topics: Arc<[SeenTopic]>) {
-        *self.topics.write() = topics;
+        self.topics.lock().seen()
     }
 
     /// Records a schema that was seen in a topic, and reports which fields of filters it lacks.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use skysieve_survey::Visit;
 
 use super::batch::Batch;
-use super::channels::Pending;
+use super::channels::{Judged, Pending};
 use super::config::{PipelineError, Topics};
 use super::io::{Position, Record};
-use super::outcome::Outcome;
+use super::outcome::{LaneChange, Outcome};
 use super::records;
+use super::running_filter::RunningFilter;
 use crate::filters::Entry;
 
 /// A transaction with at least this many messages takes no further batch.
@@ -32,6 +33,8 @@ pub struct TransactionBatch {
     pub messages: usize,
     /// The number of dead letters among the records.
     pub dead_letters: usize,
+    /// The filters that leave the lane once the transaction is committed.
+    pub leaving: Vec<Box<RunningFilter>>,
     /// The accepted alerts among the records, in ascending order.
     accepted: Vec<AcceptedRecord>,
     ends_visit: bool,
@@ -56,18 +59,20 @@ impl TransactionBatch {
     /// Waits for the shards' outcomes for a batch, and adds what is to be published. Returns whether they are complete;
     /// nothing is added otherwise.
     pub fn add(&mut self, pending: Pending, topics: &Topics) -> Result<bool, PipelineError> {
-        let Pending { batch, outcomes, shards, positions, ends_visit } = pending;
-        let outcomes: Vec<Outcome> =
+        let Pending { batch, outcomes, shards, positions, ends_visit, lanes } = pending;
+        let judged: Vec<Judged> =
             (0..shards).map(|_| outcomes.recv()).collect::<Result<_, _>>().map_err(|_| PipelineError::ThreadLost)?;
-        if outcomes.iter().any(|outcome| outcome.is_incomplete) {
+        if judged.iter().any(|judged| judged.outcome.is_incomplete) {
             return Ok(false);
         }
+        self.add_lanes(topics, &lanes);
         for undecodable in &batch.undecodable {
             self.records.push(records::undecodable(&topics.dead_letters, &batch, undecodable));
         }
         self.dead_letters += batch.undecodable.len();
-        for outcome in &outcomes {
-            self.append(topics, &batch, outcome);
+        for Judged { outcome, leaving } in judged {
+            self.append(topics, &batch, &outcome);
+            self.leaving.extend(leaving);
         }
         positions.into_iter().for_each(|position| position.advance(&mut self.positions));
         self.messages += batch.messages.len();
@@ -88,6 +93,13 @@ impl TransactionBatch {
         if let Some(topic) = &topics.quotas {
             self.records.extend(outcome.counters.iter().map(|counter| records::counter(topic, counter)));
             self.records.extend(outcome.forgotten.iter().map(|counter| records::forgotten(topic, counter)));
+        }
+        self.add_lanes(topics, &outcome.lanes);
+    }
+
+    fn add_lanes(&mut self, topics: &Topics, lanes: &[LaneChange]) {
+        if let Some(topic) = &topics.quotas {
+            self.records.extend(lanes.iter().map(|change| records::lane(topic, change)));
         }
     }
 

@@ -7,9 +7,7 @@ use std::fs;
 use std::io;
 
 use super::super::limits::{COMPILE_MEMORY, COMPILED_BYTES};
-
-/// How much the child yields to the threads of the host: 0 is not at all, 19 is most.
-const NICE: libc::c_int = 10;
+use super::super::priority::yield_to_others;
 
 /// What the child may still ask of the system: input, output and memory, threads, and to end. No network, no files that
 /// are not open, no other processes.
@@ -68,11 +66,11 @@ pub fn confine(cpu_seconds: u64) -> io::Result<()> {
     // started has opened no others than the three standard ones, which are kept.
     unsafe {
         libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
-        libc::setpriority(libc::PRIO_PROCESS, 0, NICE);
         // It ends with the thread that waits for it.
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     }
+    yield_to_others();
     forbid_system_calls();
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::filters::{Control, Counts, FilterError, State, Status, Upload, VisitTally, check_name};
+use crate::filters::{Control, Counts, FilterError, Lane, State, Status, Upload, VisitTally, check_name};
 use crate::health::Health;
 use skysieve_avro::alert::{Field, Kind};
 
@@ -70,6 +70,8 @@ pub(super) fn status(name: &str) -> Status {
         description: "Brighter than a limit".to_owned(),
         sha256: "5e884898da28047151d0e56f8dc6292773603d0d6aabbd62a11ef721d1542d8f".to_owned(),
         state: State::Active,
+        lane: Lane::Live,
+        behind: 0,
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),

@@ -11,7 +11,7 @@ use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
-use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, OpenTopic, Topics};
+use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics};
 use skysieve_sandbox::limits::COMPILE_TIME;
 use skysieve_survey::Surveys;
 
@@ -91,6 +91,15 @@ pub struct HostArgs {
     /// into it can run code in the host
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_CACHE")]
     pub cache: Option<PathBuf>,
+    /// Milliseconds of CPU time that a filter may take for a batch of alerts. One that takes longer goes on in the slow
+    /// lane, where it may fall behind, and comes back when it is quick again
+    #[arg(long, value_name = "MS", env = "SKYSIEVE_SLICE", default_value_t = SLICE.as_millis() as u64,
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    slice: u64,
+    /// Seconds by which a filter in the slow lane may fall behind the live alerts before it is suspended
+    #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_MAX_LAG", default_value_t = MAX_LAG.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..))]
+    max_lag: u64,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,
@@ -169,6 +178,16 @@ impl HostArgs {
     /// The topic for the quotas' counters.
     pub fn quotas(&self) -> String {
         self.quotas.clone().unwrap_or_else(|| format!("{}-quotas", self.name))
+    }
+
+    /// The CPU time that a filter may take for a batch.
+    pub fn slice(&self) -> Duration {
+        Duration::from_millis(self.slice)
+    }
+
+    /// How far a filter may fall behind.
+    pub fn max_lag(&self) -> Duration {
+        Duration::from_secs(self.max_lag)
     }
 
     /// What to do if the committed offset is no longer in the topic.

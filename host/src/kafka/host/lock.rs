@@ -7,10 +7,11 @@ use crate::kafka::client::options::Options;
 use crate::kafka::client::start_at::StartAt;
 use crate::kafka::host::sink::KafkaSink;
 use crate::kafka::host::source::{self, Client, KafkaSource};
-use crate::kafka::host::start::LostOffsets;
+use crate::kafka::host::start::{LostOffsets, committed};
 use crate::kafka::host::transactions::{Transactions, take_over};
 use crate::kafka::host::watch::Watch;
 use crate::kafka::librdkafka::table::{self, Table};
+use crate::pipeline::{Position, TopicPartition};
 
 /// The right to read and publish as the host of a name: its transactional ids and its consumer group. Whoever locks the
 /// name later takes it over, and the earlier host can't commit any more.
@@ -65,9 +66,31 @@ impl HostLock {
         dead_letters: Arc<str>,
     ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
         let HostLock { options, name, watch, transactions, consumer, lost, expects_offsets } = self;
-        let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters);
+        let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters, None);
         let mut source = KafkaSource::new(consumer, &options, &name, watch, topics, lost)?;
         source.begin(from, expects_offsets)?;
+        Ok((source, sinks))
+    }
+
+    /// As [`open`](HostLock::open), but nothing is read before the source is told where. The group does not keep where
+    /// that is, only the number of transactions, as the offset of the first partition of the topic `counted_at`.
+    ///
+    /// # Errors
+    /// [`Error`] when a topic is absent, or may not be read.
+    pub fn open_without_reading(
+        self,
+        topics: &[String],
+        counted_at: &str,
+        dead_letters: Arc<str>,
+    ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
+        let HostLock { options, name, watch, transactions, consumer, lost, .. } = self;
+        let counted_at = TopicPartition::new(counted_at, 0);
+        let count = committed(&consumer, std::slice::from_ref(&counted_at), &options)?[0].map(|count| count.offset);
+        let TopicPartition { topic, partition } = counted_at.clone();
+        watch.begin(&Position { topic, partition, offset: count.unwrap_or(0) }, count);
+        let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters, Some(counted_at));
+        let mut source = KafkaSource::new(consumer, &options, &name, watch, topics, lost)?;
+        source.get_ready()?;
         Ok((source, sinks))
     }
 }

@@ -13,7 +13,7 @@ use crate::kafka::client::options::Options;
 use crate::kafka::host::source::Client;
 use crate::kafka::host::transactions::Transactions;
 use crate::kafka::host::watch::{Stamped, Watch};
-use crate::pipeline::{Position, Published, Record, Sink, SinkError};
+use crate::pipeline::{Position, Published, Record, Sink, SinkError, TopicPartition};
 use retry::Next;
 use too_large::{Outgoing, Way};
 
@@ -56,6 +56,8 @@ struct Shared {
     repeats: AtomicU64,
     /// When the offsets of all partitions were last committed.
     kept_alive: Mutex<Instant>,
+    /// Where the number of transactions is committed, instead of offsets of alerts.
+    counted_at: Option<TopicPartition>,
 }
 
 /// A batch whose records were sent.
@@ -77,11 +79,12 @@ impl KafkaSink {
         watch: &Watch,
         name: &str,
         dead_letters: &Arc<str>,
+        counted_at: Option<TopicPartition>,
     ) -> [KafkaSink; 2] {
         let transactions = transactions.map(Mutex::new);
         let (sending, refused, repeats) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
-        let shared =
-            Arc::new(Shared { transactions, sending, refused, repeats, kept_alive: Mutex::new(Instant::now()) });
+        let kept_alive = Mutex::new(Instant::now());
+        let shared = Arc::new(Shared { transactions, sending, refused, repeats, kept_alive, counted_at });
         [0, 1].map(|number| KafkaSink {
             number,
             shared: shared.clone(),
@@ -95,7 +98,7 @@ impl KafkaSink {
 
     fn finish(&mut self, sent: Sent) -> Result<Published, Error> {
         let Sent { mut batch, positions, outcome, repeats } = sent;
-        let positions = self.offsets(&positions, batch.is_empty());
+        let positions = self.offsets(&self.count(positions, batch.is_empty()), batch.is_empty());
         if batch.is_empty() && positions.is_empty() {
             return Ok(Published::default());
         }
@@ -110,6 +113,15 @@ impl KafkaSink {
         self.watch.published(&positions);
         let dropped = batch.iter().enumerate().filter(|(_, outgoing)| outgoing.way == Way::Dropped);
         Ok(Published { too_large: dropped.map(|(number, _)| number).collect() })
+    }
+
+    /// The number of this transaction in the place of its positions, if transactions are counted. Positions that go back
+    /// and forth would not tell whether a batch was committed; a number that grows does.
+    fn count(&self, positions: Vec<Position>, nothing_published: bool) -> Vec<Position> {
+        let Some(TopicPartition { topic, partition }) = &self.shared.counted_at else { return positions };
+        let committed = self.watch.group(topic, *partition).unwrap_or(0);
+        let next = Position { topic: topic.clone(), partition: *partition, offset: committed + 1 };
+        if nothing_published { Vec::new() } else { vec![next] }
     }
 
     /// The offsets to commit with a batch, now that everything before it is committed: its own, and now and then those of

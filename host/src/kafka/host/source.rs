@@ -199,6 +199,18 @@ impl Source for KafkaSource {
         Ok(true)
     }
 
+    fn positions(&self) -> Vec<Position> {
+        let of = |TopicPartition { topic, partition }: &TopicPartition| {
+            let offset = self.watch.position(topic, *partition)?;
+            Some(Position { topic: topic.clone(), partition: *partition, offset })
+        };
+        self.known.iter().filter_map(of).collect()
+    }
+
+    fn seek(&mut self, to: Vec<Position>) -> Result<(), SourceError> {
+        Ok(self.read_from(to)?)
+    }
+
     fn monitor(&self) -> Monitor {
         let watch = self.watch.clone();
         Box::new(move || watch.condition())

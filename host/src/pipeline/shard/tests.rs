@@ -1,6 +1,6 @@
 //! Panics of the host while a shard judges a batch.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use skysieve_avro::Schemas;
@@ -66,7 +66,7 @@ const ALERTS: usize = 8;
 impl Stream {
     fn new() -> Stream {
         let schemas = Arc::new(Schemas::builtin());
-        let decoder = BatchDecoder::new(schemas.clone(), Surveys::default());
+        let decoder = BatchDecoder::new(schemas.clone(), Surveys::default(), Arc::default());
         let simulated = skysieve_simulate::Config { stamps: false, ..skysieve_simulate::Config::default() };
         let mut lsst = Simulator::new(Survey::Lsst, simulated);
         let alerts = (0..2).flat_map(|_| lsst.visit(ALERTS)).zip(0i64..);
@@ -148,9 +148,9 @@ fn the_filter_goes_on_with_the_counters_that_were_published() {
     // The last alert is missing where the host looks up ids and visits.
     broken.alerts = stream.batch(0..ALERTS - 1).alerts;
     let mut outcomes = [(); 3].map(|()| Outcome::default());
-    process(&mut filter, &first, &mut outcomes[0]);
-    process(&mut filter, &broken, &mut outcomes[1]);
-    process(&mut filter, &second, &mut outcomes[2]);
+    process(&mut filter, &first, &LaneTime::default(), &mut outcomes[0]).unwrap();
+    process(&mut filter, &broken, &LaneTime::default(), &mut outcomes[1]).unwrap();
+    process(&mut filter, &second, &LaneTime::default(), &mut outcomes[2]).unwrap();
     assert_eq!(outcomes.each_ref().map(published), [vec![0, 1, 2], vec![0, 1], (8..13).collect()]);
     assert_eq!(outcomes.each_ref().map(failed), [vec![], vec![(7, FaultKind::Host)], vec![]]);
     assert_eq!(outcomes.each_ref().map(used), [vec![3], vec![5], vec![5]]);
@@ -164,10 +164,10 @@ fn a_panic_over_a_filter_fails_that_filter_alone() {
     let mut filters = ["one", "other"].map(|name| stream.filter(name));
     let mut batch = stream.batch(0..ALERTS);
     let mut outcome = Outcome::default();
-    process(&mut filters[0], &batch, &mut outcome);
+    process(&mut filters[0], &batch, &LaneTime::default(), &mut outcome).unwrap();
     // Topics are looked up for a filter before it is shown any alert.
     batch.topics.seen = Arc::new([]);
-    process(&mut filters[1], &batch, &mut outcome);
+    process(&mut filters[1], &batch, &LaneTime::default(), &mut outcome).unwrap();
     assert_eq!(published(&outcome), [0, 1, 2, 3, 4]);
     assert_eq!(failed(&outcome), (0..ALERTS as u32).map(|row| (row, FaultKind::Host)).collect::<Vec<_>>());
     assert!(outcome.faults.iter().all(|report| report.entry.name == "other"));

@@ -41,10 +41,19 @@ struct Config {
     every: i64,
     #[serde(default)]
     rest: i64,
+    /// Does so for alerts with a smaller id or this one, and accepts the others.
+    below: Option<i64>,
+    /// How long `uneven` works on some of the alerts.
+    #[serde(default = "long")]
+    rounds: u64,
 }
 
 fn one() -> i64 {
     1
+}
+
+fn long() -> u64 {
+    500_000
 }
 
 thread_local! {
@@ -55,6 +64,9 @@ thread_local! {
 fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
     if alert.id % config.every != config.rest {
         return Ok(Verdict::Reject);
+    }
+    if config.below.is_some_and(|below| alert.id > below) {
+        return Ok(Verdict::Accept);
     }
     match config.mode {
         Mode::Accept => Ok(Verdict::Accept),
@@ -71,7 +83,7 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
         Mode::Spin => spin(u64::MAX),
         Mode::Hoard => Ok(Verdict::accept_if(std::hint::black_box(vec![1u8; 1 << 30]).len() > 1)),
         Mode::Error => Err(format!("alert {} makes no sense", alert.id)),
-        Mode::Uneven => spin(if alert.id % 10 == 3 { 500_000 } else { 1_000 }),
+        Mode::Uneven => spin(if alert.id % 10 == 3 { config.rounds } else { 1_000 }),
     }
 }
 

@@ -42,6 +42,47 @@ impl KafkaSource {
         self.assign(partitions, &committed, from)
     }
 
+    /// Gets ready to [seek](crate::pipeline::Source::seek), without reading anything yet.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`]; [`Error`] when the brokers don't answer.
+    pub(in crate::kafka) fn get_ready(&mut self) -> Result<(), Error> {
+        partitions::await_topics(&self.consumer, &self.topics, &self.options)?;
+        let ids = self.await_ids()?;
+        for topic in &self.topics {
+            self.watch.begin_anew(topic, ids.get(topic).copied());
+        }
+        Ok(())
+    }
+
+    /// Reads on from these positions, and nothing else. What is still being published does not count as progress there.
+    pub(super) fn read_from(&mut self, to: Vec<Position>) -> Result<(), Error> {
+        let mut before = TopicPartitionList::new();
+        for TopicPartition { topic, partition } in self.known.drain() {
+            before.add_partition(&topic, partition);
+        }
+        self.held = None;
+        // Topics that were created anew will be noticed once more.
+        self.restarts.clear();
+        if before.count() > 0 {
+            self.consumer.incremental_unassign(&before)?;
+        }
+        for topic in &self.topics {
+            self.watch.begin_anew(topic, self.watch.topic_id(topic));
+        }
+        let mut list = TopicPartitionList::new();
+        for position in &to {
+            list.add_partition_offset(&position.topic, position.partition, Offset::Offset(position.offset))?;
+            self.watch.begin(position, self.watch.group(&position.topic, position.partition));
+            self.known.insert(position.topic_partition());
+        }
+        if list.count() > 0 {
+            self.consumer.incremental_assign(&list)?;
+        }
+        tracing::debug!(partitions = list.count(), "reading from other positions");
+        Ok(())
+    }
+
     /// Begins to read partitions, for which the group has committed `committed`.
     pub(super) fn assign(
         &mut self,

@@ -1,0 +1,338 @@
+//! A lane: the loop that fetches and decodes messages, and passes batches to its shards and to the publishers behind
+//! them. While a batch is being published, the next ones are decoded and judged. What is special about the live lane and
+//! the slow one is in their [`Duties`].
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
+
+use super::batch::Batch;
+use super::batcher::Batcher;
+use super::channels::{Command, Pending};
+use super::config::PipelineError;
+use super::decode::BatchDecoder;
+use super::io::{Message, Position, Sink, Source};
+use super::outcome::LaneChange;
+use super::positions::Positions;
+use super::publish::Publisher;
+use super::running_filter::RunningFilter;
+use super::shards::Shards;
+use super::state::PipelineState;
+use super::stopping::cancel_after_grace;
+use super::totals::Totals;
+use crate::filters::Entry;
+
+/// How long a fetch waits. Stop signals and uploads are handled in between.
+pub const WAIT: Duration = Duration::from_millis(50);
+/// How many batches may be between the decoder and the publisher.
+const IN_FLIGHT: usize = 4;
+
+/// What a lane does besides reading.
+pub trait Duties {
+    /// Whether the lane reads while it has no filter that is active.
+    const READS_ALWAYS: bool;
+
+    /// Executes the commands that have come.
+    fn obey(&mut self, lane: &mut Lane);
+
+    /// Takes note that a batch was passed to the shards.
+    fn has_moved(&mut self, _lane: &mut Lane) {}
+
+    /// Is called when no message has come.
+    fn idle(&mut self, _lane: &mut Lane, _stop: &AtomicBool) {}
+}
+
+/// One lane: its filters, and how far it has come.
+pub struct Lane {
+    /// What the lanes share.
+    pub state: Arc<PipelineState>,
+    /// The counts of this lane.
+    pub totals: Arc<Totals>,
+    /// The threads that judge.
+    pub shards: Shards,
+    /// The commands that have come.
+    pub commands: Receiver<Command>,
+    /// Where the next batch begins.
+    pub position: Arc<Positions>,
+    /// The time of the newest alert that it has read, in milliseconds since 1970 UTC.
+    pub newest: Option<i64>,
+    /// How many batches are being judged or published.
+    pub in_flight: usize,
+    sender: Sender<Command>,
+    decoder: BatchDecoder,
+    /// The records of the filters in this lane.
+    members: BTreeMap<String, Arc<Entry>>,
+    /// What is to be published with the next batch about filters that have joined or were removed.
+    changes: Vec<LaneChange>,
+    /// Whether the source has to go back to `position`.
+    back: bool,
+}
+
+impl Lane {
+    /// A lane without filters.
+    pub fn new(
+        state: Arc<PipelineState>,
+        totals: Arc<Totals>,
+        shards: Shards,
+        (sender, commands): (Sender<Command>, Receiver<Command>),
+    ) -> Lane {
+        let decoder = BatchDecoder::new(state.schemas.clone(), state.config.surveys.clone(), state.topics.clone());
+        Lane {
+            state,
+            totals,
+            shards,
+            commands,
+            position: Arc::default(),
+            newest: None,
+            in_flight: 0,
+            sender,
+            decoder,
+            members: BTreeMap::new(),
+            changes: Vec::new(),
+            back: false,
+        }
+    }
+
+    /// Whether a filter of that name is in this lane.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Passes filters to the shards. Batches are decoded for them from the next one on.
+    pub fn add(&mut self, filters: Vec<Box<RunningFilter>>) {
+        if filters.is_empty() {
+            return;
+        }
+        for filter in &filters {
+            self.members.insert(filter.entry.name.clone(), filter.entry.clone());
+        }
+        let mut projection = self.project();
+        filters.into_iter().for_each(|filter| self.shards.add(filter, &mut projection));
+    }
+
+    /// Ends to decode for filters that are no longer on the shards.
+    pub fn leave_out<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        let before = self.members.len();
+        names.into_iter().for_each(|name| drop(self.members.remove(name)));
+        if self.members.len() < before {
+            self.project();
+        }
+    }
+
+    /// Removes a filter.
+    pub fn remove(&mut self, name: &str) {
+        self.shards.remove(name, &self.state.config);
+        self.leave_out([name]);
+    }
+
+    /// Publishes with the next batch where a filter is judged now.
+    pub fn tell(&mut self, change: LaneChange) {
+        self.changes.push(change);
+    }
+
+    /// Goes back to these positions where they are earlier.
+    pub fn go_back_to(&mut self, positions: &Positions) {
+        self.back |= Arc::make_mut(&mut self.position).go_back_to(positions);
+    }
+
+    /// Decodes for the current filters from now on, and binds the filters on the shards to that.
+    fn project(&mut self) -> skysieve_avro::Projection {
+        let projection = self.decoder.set_filters(self.members.values());
+        self.shards.bind(&projection);
+        projection
+    }
+
+    /// Reads the stream until it ends or `stop` is set; then finishes and publishes the batches in progress. Once `stop` is
+    /// set, filters have a second for them; batches that take longer are left to the next start.
+    pub fn run<S: Source, K: Sink>(
+        &mut self,
+        duties: &mut impl Duties,
+        mut source: S,
+        sinks: impl IntoIterator<Item = K>,
+        stop: &AtomicBool,
+    ) -> Result<(), PipelineError> {
+        let (state, totals) = (self.state.clone(), self.totals.clone());
+        let (pending_in, pending) = bounded(IN_FLIGHT);
+        let (done, published) = unbounded();
+        let result = std::thread::scope(|scope| {
+            // The threads own what they share, so that the loop notices when they have ended.
+            let publisher = Arc::new(Publisher::new(&state.config.topics, &totals, pending, self.sender.clone()));
+            let mut publishers = Vec::new();
+            let (running, ended) = bounded(0);
+            let cancel = &state.cancel;
+            let stopping = std::thread::Builder::new().name("stopping".to_owned());
+            stopping
+                .spawn_scoped(scope, move || cancel_after_grace(stop, &ended, cancel))
+                .map_err(PipelineError::Thread)?;
+            for mut sink in sinks {
+                let (publisher, done) = (publisher.clone(), done.clone());
+                let thread = std::thread::Builder::new().name(format!("publisher-{}", publishers.len()));
+                let publish = move || publisher.publish(&mut sink, &done);
+                publishers.push(thread.spawn_scoped(scope, publish).map_err(PipelineError::Thread)?);
+            }
+            drop((publisher, done));
+            totals.watch(source.monitor());
+            totals.set_state(true, "reading");
+            let read = self.read(duties, &mut source, stop, pending_in, &published);
+            // Held until the publishers have ended.
+            let _running: Sender<Infallible> = running;
+            let ended = publishers.into_iter().map(|thread| thread.join().map_err(|_| PipelineError::ThreadLost)?);
+            ended.fold(Ok(()), Result::and).and(read)
+        });
+        let detail = result.as_ref().map_or_else(|error| error.to_string(), |()| "stopped".to_owned());
+        totals.set_state(false, &detail);
+        result
+    }
+
+    fn read<D: Duties, S: Source>(
+        &mut self,
+        duties: &mut D,
+        source: &mut S,
+        stop: &AtomicBool,
+        pending: Sender<Pending>,
+        published: &Receiver<Arc<Batch>>,
+    ) -> Result<(), PipelineError> {
+        let mut batcher = Batcher::new(&self.state.config.batch);
+        source.positions().into_iter().for_each(|position| Arc::make_mut(&mut self.position).set_at_least(position));
+        duties.has_moved(self);
+        let mut reads = true;
+        while !batcher.is_over() && !stop.load(Ordering::Relaxed) {
+            duties.obey(self);
+            if !self.recycle(published) {
+                // The publisher has failed, and its error is the one to report.
+                return Ok(());
+            }
+            let wanted = D::READS_ALWAYS || self.members.values().any(|entry| entry.is_active());
+            if std::mem::take(&mut self.back) || wanted != reads {
+                source.seek(if wanted { self.position.iter().collect() } else { Vec::new() })?;
+                batcher = Batcher::new(&self.state.config.batch);
+                reads = wanted;
+            }
+            let mut messages = Vec::new();
+            if reads {
+                messages = batcher.next(source, WAIT)?;
+            } else {
+                Arc::make_mut(&mut self.position).clone_from(&Positions::default());
+                std::thread::sleep(WAIT);
+            }
+            if messages.is_empty() {
+                duties.idle(self, stop);
+                if self.changes.is_empty() {
+                    continue;
+                }
+            }
+            if !self.await_schemas(duties, &messages, stop) {
+                return Ok(());
+            }
+            if !self.dispatch_and_hand_over(duties, messages, &mut batcher, &pending) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits while a registry can't be asked for the schema of one of the messages. If it is so configured, also waits
+    /// for unknown schemas if there is no registry. Returns `false` if the host was stopped in the meantime.
+    fn await_schemas(&mut self, duties: &mut impl Duties, messages: &[Message], stop: &AtomicBool) -> bool {
+        let for_unknown = self.state.config.wait_for_schemas;
+        let mut told = String::new();
+        while let Some(obstacle) = self.decoder.obstacle(messages, for_unknown) {
+            if told.is_empty() {
+                tracing::warn!("{obstacle}");
+                self.totals.set_waiting(true);
+            }
+            self.totals.set_state(false, &obstacle);
+            told = obstacle;
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            duties.obey(self);
+            std::thread::sleep(WAIT);
+        }
+        if !told.is_empty() {
+            tracing::info!("no longer waiting for a schema");
+            self.totals.set_waiting(false);
+            self.totals.set_state(true, "reading");
+        }
+        true
+    }
+
+    /// Passes messages to the shards and to the publishers. Returns whether there still are publishers. While they are
+    /// busy, uploads are answered.
+    fn dispatch_and_hand_over(
+        &mut self,
+        duties: &mut impl Duties,
+        messages: Vec<Message>,
+        batcher: &mut Batcher,
+        pending: &Sender<Pending>,
+    ) -> bool {
+        let Some(mut batch) = self.dispatch(messages, batcher) else { return true };
+        self.in_flight += 1;
+        duties.has_moved(self);
+        loop {
+            match pending.send_timeout(batch, WAIT) {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Timeout(back)) => batch = back,
+                Err(SendTimeoutError::Disconnected(_)) => return false,
+            }
+            duties.obey(self);
+        }
+    }
+
+    /// Decodes a batch and passes it to every shard. `None` if all of it was set apart for later.
+    fn dispatch(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
+        let mut batch = self.decode(messages);
+        if batcher.set_apart(&mut batch) {
+            self.decoder.recycle(batch.decoded);
+            if batch.messages.is_empty() {
+                return None;
+            }
+            batch = self.decode(batch.messages);
+        }
+        self.move_on(&mut batch);
+        let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());
+        let bytes = batch.messages.iter().map(|message| message.bytes.len()).sum();
+        self.totals.add_fetched(batch.messages.len(), bytes, batch.undecodable.len());
+        self.totals.add_without_visit(batch.alerts.without_visit());
+        let batch = Arc::new(batch);
+        let outcomes = self.shards.judge(&batch);
+        let lanes = std::mem::take(&mut self.changes);
+        Some(Pending { batch, outcomes, shards: self.shards.count(), positions, ends_visit, lanes })
+    }
+
+    /// Sets where the batch begins and ends, and goes on behind it.
+    fn move_on(&mut self, batch: &mut Batch) {
+        let position = Arc::make_mut(&mut self.position);
+        for topic in position.meet(&batch.messages) {
+            self.shards.begin_anew(&topic);
+            position.forget(&topic);
+            position.meet(&batch.messages);
+        }
+        self.newest = self.newest.max(batch.messages.iter().filter_map(|message| message.timestamp).max());
+        batch.begin = self.position.clone();
+        Arc::make_mut(&mut self.position).advance(&batch.messages);
+        batch.end = self.position.clone();
+    }
+
+    fn decode(&mut self, messages: Vec<Message>) -> Batch {
+        let state = &self.state;
+        self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema))
+    }
+
+    /// Takes back the buffers of published batches. Returns whether there still is a publisher.
+    fn recycle(&mut self, published: &Receiver<Arc<Batch>>) -> bool {
+        loop {
+            match published.try_recv() {
+                Ok(batch) => {
+                    self.in_flight -= 1;
+                    drop(Arc::try_unwrap(batch).map(|batch| self.decoder.recycle(batch.decoded)));
+                }
+                Err(error) => return error.is_empty(),
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The time that filters have in a lane, and how far the live lane has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use super::positions::Positions;
+
+/// How many alerts a full batch has. The slice of a batch is for so many.
+const FULL_BATCH: u32 = 256;
+
+/// The time that filters have in a lane.
+#[derive(Clone, Default)]
+pub struct LaneTime {
+    /// The CPU time that a filter may take for a batch before it has to leave the lane. `None`: as long as it takes.
+    pub slice: Option<Duration>,
+    /// The CPU time for each alert below which a filter counts as quick.
+    pub allowance: Duration,
+    /// How much further a filter may fall behind the live lane. `None`: as far as it does.
+    pub max_lag: Option<Duration>,
+    /// Whether the lane's threads yield to those of the live lane.
+    pub yields: bool,
+    /// How far the live lane has come.
+    pub live: Live,
+}
+
+impl LaneTime {
+    /// The time in the live lane.
+    pub fn live(slice: Option<Duration>, live: &Live) -> LaneTime {
+        LaneTime { slice, live: live.clone(), ..LaneTime::default() }
+    }
+
+    /// The time in the slow lane: as long as it takes. Half of a slice counts as quick, so that a filter does not go to
+    /// and fro.
+    pub fn slow(slice: Duration, max_lag: Duration, live: &Live) -> LaneTime {
+        let allowance = slice / 2 / FULL_BATCH;
+        LaneTime { slice: None, allowance, max_lag: Some(max_lag), yields: true, live: live.clone() }
+    }
+}
+
+/// How far the live lane has come, for all threads.
+#[derive(Clone, Default)]
+pub struct Live(Arc<RwLock<Progress>>);
+
+/// How far the live lane has come.
+#[derive(Clone, Default)]
+pub struct Progress {
+    /// Where its next batch begins.
+    pub positions: Arc<Positions>,
+    /// The time of its newest alert, in milliseconds since 1970 UTC.
+    pub time: Option<i64>,
+}
+
+impl Live {
+    /// How far it has come by now.
+    pub fn progress(&self) -> Progress {
+        self.0.read().clone()
+    }
+
+    /// Takes note of how far it has come.
+    pub fn set(&self, progress: Progress) {
+        *self.0.write() = progress;
+    }
+}

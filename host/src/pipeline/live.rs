@@ -1,0 +1,181 @@
+//! The duties of the live lane: it adds and removes filters between two batches, and passes those that take too long to
+//! the slow lane.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::channels::Command;
+use super::check_upload::Prepared;
+use super::lane::{Duties, Lane};
+use super::lane_time::Progress;
+use super::outcome::LaneChange;
+use super::positions::Positions;
+use super::records;
+use super::running_filter::RunningFilter;
+use crate::filters::{self, Entry, FilterError};
+
+/// The live lane's duties.
+#[derive(Default)]
+pub struct Live {
+    /// The slow lane, if there is one.
+    pub slow: Option<Sender<Command>>,
+    /// The names of filters that are in the slow lane, and of those that were removed there: their counters are there.
+    away: HashSet<String>,
+    /// Filters that have left their shards, and may have to wait for their new version to be returned.
+    left: HashMap<String, Box<RunningFilter>>,
+    /// New versions that can't begin, because the earlier one has left.
+    returned: HashMap<String, Box<RunningFilter>>,
+    /// Where filters were judged before a restart, if that was not in step with the live lane.
+    restored: HashMap<String, (filters::Lane, Positions)>,
+}
+
+impl Duties for Live {
+    const READS_ALWAYS: bool = true;
+
+    /// Uploads that arrived together share one change of the projection.
+    fn obey(&mut self, lane: &mut Lane) {
+        let (mut added, mut answers) = (Vec::new(), Vec::new());
+        for command in lane.commands.try_iter().collect::<Vec<_>>() {
+            match command {
+                Command::Put(prepared, answer) => match lane.state.register(&prepared.entry) {
+                    Ok(()) => {
+                        added.push(*prepared);
+                        answers.push(answer);
+                    }
+                    Err(error) => drop(answer.send(Err(error))),
+                },
+                Command::Delete(name, answer) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    drop(answer.send(self.remove(lane, &name)));
+                }
+                Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
+                Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
+                Command::Join(filter, answer) => drop(answer.send(self.join(lane, filter))),
+                Command::Take(_) | Command::Replace(..) | Command::Remove(_) => {
+                    unreachable!("this is for the slow lane")
+                }
+            }
+        }
+        self.start(lane, added);
+        self.pass_on(lane);
+        for answer in answers {
+            // Sending fails if the caller has gone.
+            drop(answer.send(Ok(())));
+        }
+    }
+
+    fn has_moved(&mut self, lane: &mut Lane) {
+        lane.state.live.set(Progress { positions: lane.position.clone(), time: lane.newest });
+    }
+}
+
+impl Live {
+    /// Keeps where filters were judged before a restart. Returns how many records there were.
+    pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        let lanes = records.into_iter().filter_map(|(key, value)| records::read_lane(key, value));
+        self.restored = lanes.map(|(filter, lane, positions)| (filter, (lane, positions))).collect();
+        self.restored.len()
+    }
+
+    /// Lets all filters begin where the live lane does.
+    pub fn forget_restored(&mut self, lane: &mut Lane) {
+        self.restored.drain().for_each(|(filter, _)| lane.tell(LaneChange { filter, to: None }));
+    }
+
+    /// Lets registered filters begin, in the lane in which they were before a restart.
+    pub fn start(&mut self, lane: &mut Lane, filters: Vec<Prepared>) {
+        let mut joining = Vec::new();
+        for prepared in filters {
+            let name = prepared.entry.name.clone();
+            if self.away.contains(&name) {
+                let there = lane.position.clone();
+                self.send(Command::Replace(Box::new(prepared), there));
+                continue;
+            }
+            let mut filter = Box::new(lane.shards.run(prepared, &lane.state.config));
+            match self.restored.remove(&name) {
+                Some((filters::Lane::Slow, from)) if self.slow.is_some() => {
+                    filter.judge_from(from);
+                    self.away.insert(name);
+                    self.send(Command::Take(filter));
+                    continue;
+                }
+                Some((_, from)) => filter.skip_to(from),
+                None => {}
+            }
+            joining.push(filter);
+        }
+        lane.add(joining);
+    }
+
+    fn remove(&mut self, lane: &mut Lane, name: &str) -> Result<Arc<Entry>, FilterError> {
+        let removed = lane.state.entries_mut().remove(name);
+        let entry = removed.ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
+        entry.cancel.cancel();
+        if self.away.contains(name) {
+            self.send(Command::Remove(name.to_owned()));
+        } else {
+            lane.remove(name);
+        }
+        Ok(entry)
+    }
+
+    /// Passes filters that have left to the slow lane: the version that is to run now.
+    fn pass_on(&mut self, lane: &mut Lane) {
+        let mut gone = Vec::new();
+        for name in self.left.keys().cloned().collect::<Vec<_>>() {
+            let current = lane.state.entries().get(&name).cloned();
+            let is_current =
+                |filter: &RunningFilter| current.as_ref().is_some_and(|entry| Arc::ptr_eq(entry, &filter.entry));
+            if let Some(newer) = self.returned.remove(&name).filter(|newer| is_current(newer)) {
+                let mut newer = newer;
+                if let Some(earlier) = self.left.remove(&name) {
+                    newer.succeed(*earlier);
+                }
+                self.give_away(newer);
+            } else if self.left.get(&name).is_some_and(|filter| is_current(filter)) {
+                self.left.remove(&name).into_iter().for_each(|filter| self.give_away(filter));
+            } else if current.is_none() {
+                self.left.remove(&name);
+                lane.tell(LaneChange { filter: name.clone(), to: None });
+            } else {
+                // The newer version is on its way back.
+                continue;
+            }
+            lane.shards.has_left(&name);
+            gone.push(name);
+        }
+        lane.leave_out(gone.iter().map(String::as_str));
+    }
+
+    fn give_away(&mut self, filter: Box<RunningFilter>) {
+        tracing::info!(filter = filter.entry.name, "the filter takes long: it is judged in the slow lane");
+        self.away.insert(filter.entry.name.clone());
+        self.send(Command::Take(filter));
+    }
+
+    /// Lets a filter join from the slow lane. Returns it if it can't.
+    fn join(&mut self, lane: &mut Lane, mut filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
+        let is_current =
+            lane.state.entries().get(&filter.entry.name).is_some_and(|entry| Arc::ptr_eq(entry, &filter.entry));
+        let has_caught_up = filter.positions().is_some_and(|positions| positions.reach(&lane.position));
+        if !is_current || !has_caught_up {
+            return Some(filter);
+        }
+        tracing::info!(filter = filter.entry.name, "the filter is quick again: it is judged in the live lane");
+        lane.tell(filter.join(&lane.position));
+        self.away.remove(&filter.entry.name);
+        lane.add(vec![filter]);
+        None
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(slow) = &self.slow {
+            // Sending fails if the slow lane has ended, and then this one will end, too.
+            let _ = slow.send(command);
+        }
+    }
+}

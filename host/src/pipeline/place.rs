@@ -1,0 +1,81 @@
+//! From where on a filter is judged. Batches are those of its lane, and it skips what it has judged already.
+
+use super::batch::Batch;
+use super::io::Message;
+use super::positions::Positions;
+use super::topics::Rows;
+
+/// From where on a filter is judged.
+#[derive(Clone, Debug, Default)]
+pub enum Place {
+    /// From where its lane is.
+    #[default]
+    InStep,
+    /// In the live lane, from a position that this lane has yet to reach.
+    Ahead(Positions),
+    /// In the slow lane, from a position of its own.
+    Own(Positions),
+}
+
+impl Place {
+    /// Unless that is where its lane is.
+    pub fn positions(&self) -> Option<&Positions> {
+        match self {
+            Place::InStep => None,
+            Place::Ahead(positions) | Place::Own(positions) => Some(positions),
+        }
+    }
+
+    /// Whether it is judged in the slow lane.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Place::Own(_))
+    }
+
+    /// Forgets how far it has come in a topic that was created anew.
+    pub fn forget(&mut self, topic: &str) {
+        if let Place::Ahead(positions) | Place::Own(positions) = self {
+            positions.forget(topic);
+        }
+    }
+
+    /// Those of these rows that are to be judged.
+    pub fn rows(&self, batch: &Batch, rows: Rows) -> Rows {
+        let Some(positions) = self.positions().filter(|positions| !batch.begin.reach(positions)) else { return rows };
+        let is_passed = |message: &Message| {
+            positions.get(&message.topic, message.partition).is_some_and(|next| message.offset < next)
+        };
+        let kept: Vec<bool> =
+            (0u32..).zip(&batch.messages).map(|(row, message)| rows.contain(row) && !is_passed(message)).collect();
+        if kept.iter().any(|kept| *kept) { Rows::Some(kept) } else { Rows::None }
+    }
+
+    /// Where a filter goes on that was not judged on a batch: at the batch's begin, or where it was to begin if that is
+    /// later.
+    pub fn before(&self, batch: &Batch) -> Positions {
+        let mut from = (*batch.begin).clone();
+        self.positions().into_iter().flat_map(Positions::iter).for_each(|position| from.set_at_least(position));
+        from
+    }
+
+    /// Comes to the live lane, which is at `lane`. Returns the place if the lane has yet to reach it.
+    pub fn join(&mut self, lane: &Positions) -> Option<Positions> {
+        match std::mem::take(self) {
+            Place::Own(own) | Place::Ahead(own) if !lane.reach(&own) => {
+                *self = Place::Ahead(own.clone());
+                Some(own)
+            }
+            _ => None,
+        }
+    }
+
+    /// Moves on behind a batch. Returns whether that has to be told: the place is one of its own, or was until now.
+    pub fn advance(&mut self, batch: &Batch) -> bool {
+        match self {
+            Place::InStep => return false,
+            Place::Ahead(own) if !batch.end.reach(own) => return false,
+            Place::Ahead(_) => *self = Place::InStep,
+            Place::Own(own) => own.advance(&batch.messages),
+        }
+        true
+    }
+}

@@ -1,0 +1,186 @@
+//! How far each partition has been read, decoded or judged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::io::{Message, Position};
+
+/// For each partition the offset of the next message. A partition that is not among them has not been met.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Positions(BTreeMap<Arc<str>, BTreeMap<i32, i64>>);
+
+impl Positions {
+    /// The offset of the next message of a partition.
+    pub fn get(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.0.get(topic)?.get(&partition).copied()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.values().all(BTreeMap::is_empty)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Position> + '_ {
+        self.0.iter().flat_map(|(topic, partitions)| {
+            partitions.iter().map(|(&partition, &offset)| Position { topic: topic.clone(), partition, offset })
+        })
+    }
+
+    /// Sets the position of a partition.
+    pub fn set(&mut self, Position { topic, partition, offset }: Position) {
+        self.0.entry(topic).or_default().insert(partition, offset);
+    }
+
+    /// Sets the position of a partition, unless it is further already.
+    pub fn set_at_least(&mut self, position: Position) {
+        if self.get(&position.topic, position.partition).is_none_or(|offset| offset < position.offset) {
+            self.set(position);
+        }
+    }
+
+    /// Forgets the partitions of a topic, which was created anew.
+    pub fn forget(&mut self, topic: &str) {
+        self.0.remove(topic);
+    }
+
+    /// Takes note of where partitions begin that are met for the first time. Returns the topics whose messages begin
+    /// anew: they have offsets that were passed already.
+    pub fn meet(&mut self, messages: &[Message]) -> Vec<Arc<str>> {
+        let mut anew: Vec<Arc<str>> = Vec::new();
+        let mut before: Option<(&Message, i64)> = None;
+        for message in messages {
+            let expected = match before.filter(|(before, _)| message.is_of_same_partition(before)) {
+                Some((_, next)) => next,
+                None => *self.partition(message).or_insert(message.offset),
+            };
+            if message.offset < expected && !anew.contains(&message.topic) {
+                anew.push(message.topic.clone());
+            }
+            before = Some((message, message.offset + 1));
+        }
+        anew
+    }
+
+    /// Moves on behind these messages.
+    pub fn advance(&mut self, messages: &[Message]) {
+        for message in messages {
+            let next = self.partition(message).or_insert(message.offset);
+            *next = (*next).max(message.offset + 1);
+        }
+    }
+
+    /// Goes back to where `other` is, in the partitions in which that is earlier or in which only `other` knows a place.
+    /// Returns whether that changed anything.
+    pub fn go_back_to(&mut self, other: &Positions) -> bool {
+        let mut changed = false;
+        for position in other.iter() {
+            if self.get(&position.topic, position.partition).is_none_or(|offset| position.offset < offset) {
+                self.set(position);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Whether these are as far as `other` in every partition of `other`.
+    pub fn reach(&self, other: &Positions) -> bool {
+        other.iter().all(|Position { topic, partition, offset }| {
+            self.get(&topic, partition).is_some_and(|reached| reached >= offset)
+        })
+    }
+
+    /// How many messages `other` is ahead.
+    pub fn behind(&self, other: &Positions) -> u64 {
+        let of = |Position { topic, partition, offset }| match self.get(&topic, partition) {
+            Some(reached) => u64::try_from(offset - reached).unwrap_or(0),
+            None => 0,
+        };
+        other.iter().map(of).sum()
+    }
+
+    /// As JSON: `{"topic": {"0": 17}}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let all = |partitions: &BTreeMap<i32, i64>| -> serde_json::Map<String, serde_json::Value> {
+            partitions.iter().map(|(partition, offset)| (partition.to_string(), (*offset).into())).collect()
+        };
+        let topics = self.0.iter().map(|(topic, partitions)| (topic.to_string(), all(partitions).into()));
+        serde_json::Value::Object(topics.collect())
+    }
+
+    /// Reads what [`to_json`](Self::to_json) made. `None` for anything else.
+    pub fn from_json(value: &serde_json::Value) -> Option<Positions> {
+        let mut positions = Positions::default();
+        for (topic, partitions) in value.as_object()? {
+            for (partition, offset) in partitions.as_object()? {
+                let (partition, offset) = (partition.parse().ok()?, offset.as_i64()?);
+                positions.set(Position { topic: topic.as_str().into(), partition, offset });
+            }
+        }
+        Some(positions)
+    }
+
+    fn partition(&mut self, message: &Message) -> std::collections::btree_map::Entry<'_, i32, i64> {
+        if !self.0.contains_key(&message.topic) {
+            self.0.insert(message.topic.clone(), BTreeMap::new());
+        }
+        self.0.get_mut(&message.topic).expect("it was just inserted").entry(message.partition)
+    }
+}
+
+impl FromIterator<Position> for Positions {
+    fn from_iter<I: IntoIterator<Item = Position>>(positions: I) -> Positions {
+        let mut all = Positions::default();
+        positions.into_iter().for_each(|position| all.set(position));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(topic: &str, partition: i32, offset: i64) -> Message {
+        Message { bytes: Default::default(), topic: topic.into(), partition, offset, timestamp: None }
+    }
+
+    fn at(positions: &[(&str, i32, i64)]) -> Positions {
+        positions
+            .iter()
+            .map(|&(topic, partition, offset)| Position { topic: topic.into(), partition, offset })
+            .collect()
+    }
+
+    #[test]
+    fn positions_move_with_messages_and_back() {
+        let mut positions = at(&[("a", 0, 5)]);
+        let messages = [message("a", 0, 5), message("a", 1, 9), message("a", 0, 7)];
+        assert!(positions.meet(&messages).is_empty());
+        assert_eq!(positions, at(&[("a", 0, 5), ("a", 1, 9)]));
+        let begin = positions.clone();
+        positions.advance(&messages);
+        assert_eq!(positions, at(&[("a", 0, 8), ("a", 1, 10)]));
+        assert!(positions.reach(&begin) && !begin.reach(&positions));
+        assert_eq!((begin.behind(&positions), positions.behind(&begin)), (4, 0));
+        assert!(!positions.clone().go_back_to(&positions));
+        assert!(positions.go_back_to(&at(&[("a", 1, 3), ("b", 0, 1)])));
+        assert_eq!(positions, at(&[("a", 0, 8), ("a", 1, 3), ("b", 0, 1)]));
+    }
+
+    #[test]
+    fn a_topic_that_begins_anew_is_noticed() {
+        let mut positions = at(&[("a", 0, 5), ("b", 0, 2)]);
+        assert_eq!(positions.meet(&[message("b", 0, 2), message("a", 0, 0), message("a", 0, 1)]), ["a".into()]);
+        // A partition that is met for the first time can't begin anew.
+        assert!(positions.meet(&[message("c", 0, 0), message("c", 0, 1)]).is_empty());
+    }
+
+    #[test]
+    fn json_gives_the_same_positions() {
+        let positions = at(&[("a.b", 0, 5), ("a.b", 12, 1 << 40), ("c", 3, 0)]);
+        assert_eq!(Positions::from_json(&positions.to_json()), Some(positions));
+        for wrong in ["1", "{\"a\": 1}", "{\"a\": {\"x\": 1}}", "{\"a\": {\"1\": 1.5}}"] {
+            assert_eq!(Positions::from_json(&serde_json::from_str(wrong).unwrap()), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The slow lane: it judges the filters that take too long for the live lane, each from a position of its own. It goes
+//! back whenever a filter comes that is behind; the others skip what they have judged. A filter that is quick and has
+//! caught up goes back to the live lane.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use skysieve_sandbox::yield_to_others;
+
+use super::channels::Command;
+use super::config::PipelineError;
+use super::io::{Sink, Source};
+use super::lane::{Duties, Lane, WAIT};
+use super::outcome::LaneChange;
+use super::running_filter::RunningFilter;
+use crate::filters;
+
+/// The lane of slow filters. It publishes through sinks of its own.
+pub struct SlowLane {
+    pub(super) lane: Lane,
+    pub(super) live: Sender<Command>,
+}
+
+impl SlowLane {
+    /// Judges slow filters until `stop` is set, and finishes the batches in progress. The source has to be able to
+    /// [seek](Source::seek), and reads nothing before that.
+    ///
+    /// # Errors
+    /// Returns a [`PipelineError`]. What has not been published is read again at the next start.
+    pub fn run<S: Source, K: Sink>(
+        mut self,
+        source: S,
+        sinks: impl IntoIterator<Item = K>,
+        stop: &AtomicBool,
+    ) -> Result<(), PipelineError> {
+        yield_to_others();
+        self.lane.run(&mut Slow { live: self.live }, source, sinks, stop)
+    }
+}
+
+struct Slow {
+    live: Sender<Command>,
+}
+
+impl Duties for Slow {
+    const READS_ALWAYS: bool = false;
+
+    fn obey(&mut self, lane: &mut Lane) {
+        // Only then it is known how far filters are behind.
+        if lane.state.live.progress().positions.is_empty() {
+            return;
+        }
+        for command in lane.commands.try_iter().collect::<Vec<_>>() {
+            match command {
+                Command::Take(filter) => self.take(lane, filter),
+                Command::Replace(prepared, there) => {
+                    let mut filter = Box::new(lane.shards.run(*prepared, &lane.state.config));
+                    // A filter that runs here is replaced where it is.
+                    if !lane.has(&filter.entry.name) {
+                        filter.judge_from((*there).clone());
+                    }
+                    self.take(lane, filter);
+                }
+                Command::Remove(name) => {
+                    lane.remove(&name);
+                    lane.tell(LaneChange { filter: name, to: None });
+                }
+                Command::Put(..) | Command::Delete(..) | Command::Join(..) => {
+                    unreachable!("this is for the live lane")
+                }
+                // Nobody is interrupted here.
+                Command::Left(_) | Command::Returned(_) => {}
+            }
+        }
+    }
+
+    /// Offers filters to the live lane, once everything that they have said is published.
+    fn idle(&mut self, lane: &mut Lane, stop: &AtomicBool) {
+        if lane.in_flight > 0 || !lane.position.reach(&lane.state.live.progress().positions) {
+            return;
+        }
+        let mut kept = Vec::new();
+        let mut gone = Vec::new();
+        for filter in lane.shards.release() {
+            let name = filter.entry.name.clone();
+            match self.offer(filter, stop) {
+                Some(filter) => kept.push(filter),
+                None => gone.push(name),
+            }
+        }
+        lane.add(kept);
+        lane.leave_out(gone.iter().map(String::as_str));
+    }
+}
+
+impl Slow {
+    fn take(&self, lane: &mut Lane, filter: Box<RunningFilter>) {
+        if let Some(positions) = filter.positions() {
+            filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.progress().positions));
+            lane.go_back_to(positions);
+        }
+        lane.add(vec![filter]);
+    }
+
+    /// Offers a filter to the live lane. Returns it if it can't join.
+    fn offer(&self, filter: Box<RunningFilter>, stop: &AtomicBool) -> Option<Box<RunningFilter>> {
+        let (answer, answered) = bounded(1);
+        self.live.send(Command::Join(filter, answer)).ok()?;
+        while !stop.load(Ordering::Relaxed) {
+            match answered.recv_timeout(WAIT) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        None
+    }
+}
