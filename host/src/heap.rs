@@ -1,4 +1,4 @@
-//! Settings of the C library's allocator for freed memory. This is the only place with unsafe code.
+//! What the C library's allocator does with freed memory. This is the only place with unsafe code.
 
 /// Keeps freed memory instead of returning it to the system at once.
 ///
@@ -20,5 +20,17 @@ pub fn keep() {
         // allocator's lock). A value that it rejects changes nothing, and is not an error for this program.
         #[expect(unsafe_code, reason = "there is no safe way to the allocator's settings")]
         let _ = unsafe { libc::mallopt(parameter, value) };
+    }
+}
+
+/// Returns freed memory to the system now. This takes some milliseconds for each 100 MiB, and what is needed again later
+/// takes longer to get, so it is for large amounts that will not be needed.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: `malloc_trim` takes a number, keeps no pointer and may be called at any time (malloc_trim(3) marks it
+        // as safe with other threads).
+        #[expect(unsafe_code, reason = "there is no safe way to the allocator")]
+        let _ = unsafe { libc::malloc_trim(0) };
     }
 }

@@ -178,6 +178,21 @@ impl Column {
         !self.present.is_empty() && self.present[self.values_of(row..row + 1)].contains(&0)
     }
 
+    /// The number of bytes of text or bytes that are held of all alerts from `row` on, whose values may not have ended
+    /// yet.
+    pub(crate) fn bytes_from(&self, row: usize) -> usize {
+        self.values.len() - before(&self.offsets, self.values_of(0..row).end)
+    }
+
+    /// The number of bytes of an alert's values, without those of their layout.
+    pub fn bytes_of(&self, row: usize) -> usize {
+        let values = self.values_of(row..row + 1);
+        match self.kind.width() {
+            Some(width) => values.len() * width,
+            None => before(&self.offsets, values.end) - before(&self.offsets, values.start),
+        }
+    }
+
     /// The number of bytes held in all buffers.
     pub fn size(&self) -> usize {
         self.values.len() + self.offsets.len() + self.present.len() + self.ends.len()

@@ -43,7 +43,9 @@ pub(super) fn clear(column: &mut Column) {
 }
 
 /// Removes all values but those of the first `rows` alerts.
-pub(super) fn truncate(column: &mut Column, rows: usize) {
+pub(super) fn cut(column: &mut Column, rows: usize) {
+    // Through an array, the values of an alert may have been appended without their end.
+    column.ends.truncate(if column.list { rows * 4 } else { 0 });
     let values = column.values_of(0..rows).end;
     match column.kind.width() {
         Some(width) => column.values.truncate(values * width),
@@ -57,7 +59,6 @@ pub(super) fn truncate(column: &mut Column, rows: usize) {
     if !column.present.contains(&0) {
         column.present.clear();
     }
-    column.ends.truncate(if column.list { rows * 4 } else { 0 });
 }
 
 #[inline(always)]

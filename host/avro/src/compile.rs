@@ -6,9 +6,11 @@ mod skip;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::error::SchemaError;
 use super::path::{Step, Unfit};
-use super::plan::{Elements, How, Null, Number, Op, Plan, Printed, ProgramId};
+use super::plan::{Branches, Elements, How, Layout, Null, Number, Op, Plan, Printed, ProgramId};
 use super::projection::Slot;
 use super::schema::{Record, Schema, Type, TypeId};
 use crate::alert::Kind;
@@ -17,51 +19,60 @@ use ops::Ops;
 /// How many fields of records a plan may be made from.
 const MAX_FIELDS: usize = 1 << 20;
 
-/// Makes the plan that reads `slots` from alerts of `schema`. `chosen` has the kinds of those slots whose kind the
-/// schema leaves open, in their order; slots beyond its end are doubles.
-pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Result<Plan, SchemaError> {
+/// Makes the plan that reads `slots` from alerts of `schema`. `chosen` has the kinds of those columns whose kind the
+/// schema leaves open, in their order; columns beyond its end are doubles.
+pub(super) fn compile(schema: &Schema, slots: &[Arc<Slot>], chosen: &[Kind]) -> Result<Plan, SchemaError> {
     let here: Vec<_> = slots.iter().map(|slot| slot.here(schema)).collect();
-    let mut wants = Vec::new();
-    let mut plan = Plan {
-        programs: vec![Box::default()],
-        symbols: Vec::new(),
-        kinds: Vec::with_capacity(slots.len()),
-        absent: Vec::new(),
-        unfit: Vec::new(),
-        open: Vec::new(),
-        nulls: Vec::new(),
-        lists: Vec::new(),
-    };
+    let mut columns = Columns::default();
+    let (mut of_slot, mut needed, mut open) = (Vec::with_capacity(slots.len()), Vec::new(), Vec::new());
+    let (mut absent, mut unfit) = (Vec::new(), Vec::new());
     for (index, (slot, here)) in slots.iter().zip(&here).enumerate() {
-        match here.as_ref().map(|slot| slot.resolve(schema)) {
-            Some(Ok((path, kind))) => {
-                let open = kind == Kind::Any;
-                let kind = if open { chosen.get(plan.open.len()).copied().unwrap_or(Kind::Double) } else { kind };
-                wants.push(Want { slot: index as u32, kind, open, steps: &path.steps });
-                plan.kinds.push(kind);
-                plan.open.extend(open.then_some(index));
+        let list = slot.is_list();
+        let column = match here.as_ref().map(|slot| slot.resolve(schema)) {
+            Some(Ok((path, Kind::Any))) => {
+                let (column, new) = columns.add(Source { kind: Kind::Any, steps: Some(&path.steps), list });
+                open.extend(new.then_some(index));
+                column
             }
+            Some(Ok((path, kind))) => columns.add(Source { kind, steps: Some(&path.steps), list }).0,
             None => {
-                plan.kinds.push(slot.kind);
-                plan.absent.push(index);
-                plan.nulls.push(index as u32);
+                absent.push(index);
+                columns.add(Source { kind: slot.kind, steps: None, list }).0
             }
-            Some(Err((path, unfit))) => {
+            Some(Err((path, reason))) => {
                 // A column must have some kind. It is always the same one, so that verdicts don't depend on the batch.
                 let kind = if slot.kind == Kind::Any { Kind::Double } else { slot.kind };
-                plan.kinds.push(kind);
-                let filled = matches!(unfit, Unfit::Null(_));
-                match unfit {
-                    // Every value is a null; an array still has one for each element.
-                    Unfit::Null(_) => wants.push(Want { slot: index as u32, kind, open: false, steps: &path.steps }),
-                    Unfit::Absent => plan.absent.push(index),
-                    unfit => plan.unfit.push((index, slot.explain(schema, path, unfit).to_string().into())),
+                // If every value is a null, an array still has one for each element.
+                let steps = matches!(reason, Unfit::Null(_)).then_some(&path.steps[..]);
+                match reason {
+                    Unfit::Null(_) => {}
+                    Unfit::Absent => absent.push(index),
+                    reason => unfit.push((index, slot.explain(schema, path, reason).to_string().into())),
                 }
-                plan.nulls.extend((!filled && !slot.is_list()).then_some(index as u32));
+                columns.add(Source { kind, steps, list }).0
             }
-        }
-        plan.lists.extend(slot.is_list().then_some(index as u32));
+        };
+        needed.extend(slot.is_located().then_some(column));
+        of_slot.push(column);
     }
+    let sources = columns.sources;
+    let numbers = |is: fn(&Source<'_>) -> bool| {
+        let all = (0u32..).zip(&sources).filter(|(_, source)| is(source));
+        all.map(|(column, _)| column).collect::<Vec<u32>>()
+    };
+    let nulls = numbers(|source| source.steps.is_none() && !source.list);
+    let lists = numbers(|source| source.list);
+    let (mut wants, mut kinds) = (Vec::with_capacity(sources.len()), Vec::with_capacity(sources.len()));
+    let mut chosen = chosen.iter().copied();
+    for (column, Source { kind, steps, list }) in (0u32..).zip(sources) {
+        let open = kind == Kind::Any;
+        let kind = if open { chosen.next().unwrap_or(Kind::Double) } else { kind };
+        kinds.push((kind, list));
+        wants.extend(steps.map(|steps| Want { column, kind, open, steps }));
+    }
+    let layout = Layout { columns: kinds, of_slot: of_slot.into() };
+    let (programs, symbols) = (vec![Box::default()], Vec::new());
+    let plan = Plan { programs, symbols, layout, needed, absent, unfit, open, nulls, lists };
     let mut compiler = Compiler { schema, plan, skips: vec![None; schema.types.len()], pending: Vec::new(), fields: 0 };
     let mut ops = Ops::default();
     compiler.read(schema.root, &wants, After::End, &mut ops);
@@ -73,10 +84,38 @@ pub(super) fn compile(schema: &Schema, slots: &[Slot], chosen: &[Kind]) -> Resul
     Ok(compiler.plan)
 }
 
-/// A slot to be filled from the value that the steps lead to.
+/// What a column is filled from. A column's kind is `any` if the schema leaves it open.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Source<'a> {
+    kind: Kind,
+    /// `None` if the schema has nothing to read.
+    steps: Option<&'a [Step]>,
+    list: bool,
+}
+
+/// The columns needed so far. What several slots read is kept once.
+#[derive(Default)]
+struct Columns<'a> {
+    sources: Vec<Source<'a>>,
+    known: FxHashMap<Source<'a>, u32>,
+}
+
+impl<'a> Columns<'a> {
+    /// Returns the number of the column, and whether it is new.
+    fn add(&mut self, source: Source<'a>) -> (u32, bool) {
+        let next = self.sources.len() as u32;
+        let column = *self.known.entry(source).or_insert(next);
+        if column == next {
+            self.sources.push(source);
+        }
+        (column, column == next)
+    }
+}
+
+/// A column to be filled from the value that the steps lead to.
 #[derive(Clone, Copy)]
 struct Want<'a> {
-    slot: u32,
+    column: u32,
     kind: Kind,
     /// Whether the schema leaves the kind open.
     open: bool,
@@ -124,32 +163,34 @@ impl<'a> Compiler<'a> {
             Type::Array(items) => {
                 let (through, absent) = split(wants, |want| want.steps.first() == Some(&Step::Each));
                 ops.nulls(&absent);
-                let Some(first) = through.first() else { return self.pass(ty, after, ops) };
-                let (slot, slots) = (first.slot, through.len());
+                if through.is_empty() {
+                    return self.pass(ty, wants, after, ops);
+                }
                 let inner: Vec<_> = through.iter().map(Want::stepped).collect();
                 let program = self.program(|compiler, ops| compiler.read(*items, &inner, After::Wanted, ops));
-                ops.push(Op::ReadArray(Elements { program, slots, slot }));
-                ops.end(after);
+                ops.push(Op::ReadArray(Elements { program, columns: columns(&through), items: self.items(*items) }));
+                ops.end(after, wants);
             }
             other => {
                 let (here, beyond) = split(wants, |want| want.steps.is_empty());
                 ops.nulls(&beyond);
-                let reads: Vec<_> = here.iter().filter_map(|want| Some((want.slot, self.how(other, want)?))).collect();
+                let reads: Vec<_> =
+                    here.iter().filter_map(|want| Some((want.column, self.how(other, want)?))).collect();
                 if reads.is_empty() {
                     ops.nulls(&here);
-                    return self.pass(ty, after, ops);
+                    return self.pass(ty, wants, after, ops);
                 }
                 ops.reads(None, &reads);
-                ops.end(after);
+                ops.end(after, wants);
             }
         }
     }
 
     /// Passes over a value in which nothing is wanted.
-    fn pass(&mut self, ty: TypeId, after: After, ops: &mut Ops) {
+    fn pass(&mut self, ty: TypeId, wants: &[Want<'a>], after: After, ops: &mut Ops) {
         match after {
             After::Wanted => self.skip(ty, ops),
-            After::End if self.schema.size(ty) == Some(0) => ops.end(after),
+            After::End if self.schema.size(ty) == Some(0) => ops.end(after, wants),
             _ => {}
         }
     }
@@ -190,14 +231,15 @@ impl<'a> Compiler<'a> {
             && wants.iter().all(|want| want.steps.is_empty())
         {
             let value = self.schema.get(value);
-            let reads: Vec<_> = wants.iter().filter_map(|want| Some((want.slot, self.how(value, want)?))).collect();
+            let reads: Vec<_> = wants.iter().filter_map(|want| Some((want.column, self.how(value, want)?))).collect();
             if reads.len() == wants.len() {
                 ops.reads(Some(null), &reads);
-                return ops.end(after);
+                return ops.end(after, wants);
             }
         }
         let read = |branch: &TypeId| self.program(|compiler, ops| compiler.read(*branch, wants, after, ops));
-        ops.push(Op::Union(branches.iter().map(read).collect()));
+        let programs = branches.iter().map(read).collect();
+        ops.push(Op::Union(Branches { programs, columns: columns(wants) }));
     }
 
     /// If a union consists of a null and one other type: which branch is the null, and what the other type is.
@@ -264,6 +306,11 @@ fn printed(ty: &Type) -> Option<Printed> {
         Type::Fixed(size) => Printed::Fixed(*size),
         _ => return None,
     })
+}
+
+/// The columns of these wants.
+fn columns(wants: &[Want<'_>]) -> Box<[u32]> {
+    wants.iter().map(|want| want.column).collect()
 }
 
 /// Splits wants into those for which `is` holds, and the others.

@@ -4,24 +4,23 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::columns::{clear, end_list, put_null, truncate};
+use super::columns::{end_list, put_null};
 use super::compile::compile;
 use super::error::{AvroError, SchemaError};
-use super::exec::{self, Failure};
+use super::exec::{self, Failed};
 use super::framed::{Framed, SchemaId};
 use super::framing::datum;
+use super::group::{Group, Lacking, Spare};
 use super::open;
 use super::path::Path;
-use super::plan::Plan;
-use super::projection::Projection;
-use super::projection::Slot;
+use super::plan::{Layout, Plan};
+use super::projection::{Projection, Slot};
 use super::schema::Schema;
 use super::schemas::Schemas;
 use super::walk::{self, Located};
+use super::wire::Fault;
 use crate::alert::{Column, Kind};
 
-/// How many groups are kept for reuse.
-const MAX_SPARE: usize = 8;
 /// How many groups and plans are kept from one batch to the next. Alerts that each decide on their kinds could create
 /// many.
 const MAX_GROUPS: usize = 64;
@@ -30,20 +29,27 @@ const MAX_GROUPS: usize = 64;
 #[derive(Debug)]
 pub struct Decoder {
     schemas: Arc<Schemas>,
-    slots: Vec<Slot>,
+    slots: Vec<Arc<Slot>>,
     /// Readers of the schemas that were seen and not forgotten since. They are looked up for every alert; the ids are
     /// the host's own numbers, so that a quick hash suffices.
     readers: FxHashMap<SchemaId, Reader>,
     /// The number of forgotten schemas when it was last checked.
     forgotten: u64,
     groups: Vec<Group>,
-    /// For each group, the kinds of its columns.
-    kinds: Vec<Vec<Kind>>,
+    /// For each group, its columns.
+    layouts: Vec<Layout>,
     /// Groups whose buffers can be reused.
-    spare: Vec<Group>,
-    /// How many bytes the columns of a group may have; offsets are 32 bits wide.
-    pub(super) max_bytes: usize,
+    spare: Spare,
+    /// How many bytes the columns of a batch have so far.
+    bytes: usize,
+    /// How many bytes they may have if the batch has more than one alert.
+    most: usize,
 }
+
+/// How many bytes the columns of a batch may have, unless [`Decoder::with_most`] says otherwise.
+pub const MAX_COLUMN_BYTES: usize = 256 << 20;
+/// The largest number that it may say. Offsets in columns are 32 bits wide.
+const MOST: usize = 2 << 30;
 
 /// How alerts of one schema are read.
 #[derive(Debug)]
@@ -70,35 +76,9 @@ struct Variant {
 /// A decoded batch.
 #[derive(Clone, Debug, Default)]
 pub struct Decoded {
-    /// Alerts that agree on the kind of every field of kind `any`. There is nearly always a single group, because the
-    /// schema says the kind. Where the schema leaves it open (a union of an int and a string), each value decides.
+    /// Alerts that are read into columns of the same kinds. There is nearly always a single group, because the schema
+    /// says the kinds. Where the schema leaves a kind open (a union of an int and a string), each value decides.
     pub groups: Vec<Group>,
-}
-
-/// Alerts with the same kinds of columns.
-#[derive(Clone, Debug, Default)]
-pub struct Group {
-    /// The numbers that the caller gave the alerts, in the order in which they were pushed.
-    pub rows: Vec<u32>,
-    /// One column for each slot of the projection, of `rows.len()` rows each. A field of kind `any` that a schema lacks
-    /// becomes a column of doubles.
-    pub columns: Vec<Column>,
-    /// The schema of each row's alert.
-    pub schemas: Vec<SchemaId>,
-    /// The fields that schemas of this group lack. Schemas that lack nothing are left out.
-    pub lacking: Vec<Lacking>,
-}
-
-/// Slots of the projection that a schema cannot fill. Its alerts have nulls there, or no values if the slot goes
-/// through an array.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lacking {
-    /// The schema.
-    pub schema: SchemaId,
-    /// Slots for which the schema has none of the paths.
-    pub absent: Vec<usize>,
-    /// Slots whose field the schema has in a form that can't be read as the kind wanted, and the reason.
-    pub unfit: Vec<(usize, Arc<str>)>,
 }
 
 impl Decoder {
@@ -110,38 +90,53 @@ impl Decoder {
             readers: FxHashMap::default(),
             forgotten: 0,
             groups: Vec::new(),
-            kinds: Vec::new(),
-            spare: Vec::new(),
-            max_bytes: u32::MAX as usize,
+            layouts: Vec::new(),
+            spare: Spare::new(),
+            bytes: 0,
+            most: MAX_COLUMN_BYTES,
         }
     }
 
-    /// Decodes one alert into the columns. `row` is the caller's number for it.
+    /// Changes how many bytes the columns of a batch may have: at most 2 GiB. One alert is always decoded.
+    pub fn with_most(self, bytes: usize) -> Decoder {
+        Decoder { most: bytes.min(MOST), ..self }
+    }
+
+    /// Decodes one alert into the columns. `row` is the caller's number for it. What can't be read into a column is a
+    /// [`Unread`](super::Unread) of that column, unless the host itself needs it.
     ///
     /// # Errors
-    /// [`AvroError`]; nothing of the alert is left in the columns then.
+    /// [`AvroError`]; nothing of the alert is left in the columns then. After [`AvroError::BatchFull`], the alert can be
+    /// decoded in the next batch.
     pub fn push(&mut self, row: u32, alert: &Framed<'_>) -> Result<(), AvroError> {
         let variant = match self.readers.get(&alert.schema) {
             Some(reader) if reader.open.is_empty() => 0,
-            Some(_) => self.choose(alert)?,
+            Some(_) => self.choose(alert),
             None => {
                 self.prepare(alert.schema)?;
-                self.choose(alert)?
+                self.choose(alert)
             }
         };
         let Some(reader) = self.readers.get_mut(&alert.schema) else { unreachable!("it was prepared") };
         let reader = &mut reader.variants[variant];
         let plan = reader.plan.as_ref().map_err(|error| AvroError::Schema(error.clone()))?;
         let group = &mut self.groups[reader.group];
-        let filled = fill(plan, &alert.datum, &mut group.columns);
-        let full = group.columns.iter().map(Column::size).sum::<usize>() > self.max_bytes;
-        if full || filled.is_err() {
-            group.columns.iter_mut().for_each(|column| truncate(column, group.rows.len()));
-            let bytes = group.columns.iter().map(Column::size).sum();
-            return Err(filled.map_or_else(|failure| self.explain(alert, failure), |()| AvroError::BatchFull { bytes }));
+        let failed = fill(plan, &alert.datum, &mut group.columns, group.rows.len());
+        if !failed.is_empty()
+            && let Some(&column) =
+                plan.needed.iter().filter(|column| failed.contains_key(column)).min_by_key(|column| failed[column].at)
+        {
+            group.remove_last();
+            return Err(self.explain(alert, column, failed[&column]));
         }
-        group.rows.push(row);
-        group.schemas.push(alert.schema);
+        let size = group.columns.iter().map(Column::size).sum::<usize>();
+        let bytes = self.bytes + size - group.size;
+        if bytes > self.most && self.bytes > 0 {
+            group.remove_last();
+            return Err(AvroError::BatchFull { bytes: self.bytes, most: self.most });
+        }
+        (self.bytes, group.size) = (bytes, size);
+        group.add(row, alert.schema, failed);
         reader.used = true;
         Ok(())
     }
@@ -155,27 +150,32 @@ impl Decoder {
             group.lacking = self.lacking(index);
             decoded.groups.push(group);
         }
+        self.bytes = 0;
         self.forget();
         decoded.groups.sort_by_key(|group| group.rows[0]);
         if self.groups.len() > MAX_GROUPS {
             self.readers.clear();
             self.groups.clear();
-            self.kinds.clear();
+            self.layouts.clear();
         }
         decoded
     }
 
-    /// Takes back the buffers of a batch that is no longer needed, to reuse them.
-    pub fn recycle(&mut self, decoded: Decoded) {
-        let room = MAX_SPARE.saturating_sub(self.spare.len());
-        let ours = decoded.groups.into_iter().filter(|group| group.columns.len() == self.slots.len());
-        self.spare.extend(ours.take(room));
+    /// Takes back the buffers of a batch that is no longer needed, to reuse them. Returns how many bytes were freed
+    /// instead, because the batch is that of another decoder.
+    pub fn recycle(&mut self, decoded: Decoded) -> usize {
+        decoded.groups.into_iter().map(|group| self.spare.put(group)).sum()
+    }
+
+    /// The number of bytes in buffers that are kept for reuse.
+    pub fn spare_bytes(&self) -> usize {
+        self.spare.bytes()
     }
 
     /// How many combinations of kinds are remembered.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
-        self.kinds.len()
+        self.layouts.len()
     }
 
     /// Compiles the plans for alerts of a schema.
@@ -183,7 +183,8 @@ impl Decoder {
         let schema = self.schemas.schema(id)?;
         let plan = compile(&schema, &self.slots, &[]);
         let slots = plan.iter().flat_map(|plan| &plan.open).map(|slot| &self.slots[*slot]);
-        let open: Vec<Path> = slots.filter_map(|slot| Some(slot.resolve(&schema).ok()?.0.clone())).collect();
+        let here = slots.filter_map(|slot| slot.here(&schema));
+        let open: Vec<Path> = here.filter_map(|slot| Some(slot.resolve(&schema).ok()?.0.clone())).collect();
         let variants = if open.is_empty() { vec![self.variant(plan, Vec::new())] } else { Vec::new() };
         self.readers.insert(id, Reader { schema, open, variants });
         Ok(())
@@ -191,30 +192,30 @@ impl Decoder {
 
     /// Returns the variant for an alert whose schema leaves kinds open.
     #[cold]
-    fn choose(&mut self, alert: &Framed<'_>) -> Result<usize, AvroError> {
+    fn choose(&mut self, alert: &Framed<'_>) -> usize {
         let Some(reader) = self.readers.get(&alert.schema).filter(|reader| !reader.open.is_empty()) else {
-            return Ok(0);
+            return 0;
         };
         let schema = Arc::clone(&reader.schema);
-        let kinds = reader.open.iter().map(|path| open::kind(&schema, &alert.datum, path));
-        let chosen: Vec<Kind> =
-            kinds.collect::<Result<_, _>>().map_err(|fault| self.explain(alert, Failure { fault, slot: None }))?;
+        // If the values can't be found, they can't be read either, whatever their kind.
+        let kind = |path| open::kind(&schema, &alert.datum, path).unwrap_or(Kind::Double);
+        let chosen: Vec<Kind> = reader.open.iter().map(kind).collect();
         if let Some(known) = reader.variants.iter().position(|variant| variant.chosen == chosen) {
-            return Ok(known);
+            return known;
         }
         let variant = self.variant(compile(&schema, &self.slots, &chosen), chosen);
-        let Some(reader) = self.readers.get_mut(&alert.schema) else { return Ok(0) };
+        let Some(reader) = self.readers.get_mut(&alert.schema) else { return 0 };
         reader.variants.push(variant);
-        Ok(reader.variants.len() - 1)
+        reader.variants.len() - 1
     }
 
     /// Returns a plan with its group. If no group has its kinds yet, a new one is made.
     fn variant(&mut self, plan: Result<Plan, SchemaError>, chosen: Vec<Kind>) -> Variant {
-        let kinds = plan.as_ref().map_or_else(|_| Vec::new(), |plan| plan.kinds.clone());
-        let known = self.kinds.iter().position(|known| *known == kinds);
+        let layout = plan.as_ref().map_or_else(|_| Layout::default(), |plan| plan.layout.clone());
+        let known = self.layouts.iter().position(|known| *known == layout);
         let group = known.unwrap_or_else(|| {
-            self.kinds.push(kinds);
-            let fresh = self.fresh(self.kinds.len() - 1);
+            self.layouts.push(layout);
+            let fresh = self.fresh(self.layouts.len() - 1);
             self.groups.push(fresh);
             self.groups.len() - 1
         });
@@ -240,32 +241,21 @@ impl Decoder {
     /// Drops the groups that no schema is read into any more. All groups are empty between batches.
     fn drop_groups(&mut self) {
         let mut moved: Vec<Option<usize>> = vec![None; self.groups.len()];
-        let (mut groups, mut kinds) = (Vec::new(), Vec::new());
+        let (mut groups, mut layouts) = (Vec::new(), Vec::new());
         for variant in self.readers.values_mut().flat_map(|reader| &mut reader.variants) {
             let group = moved[variant.group].get_or_insert_with(|| {
                 groups.push(std::mem::take(&mut self.groups[variant.group]));
-                kinds.push(std::mem::take(&mut self.kinds[variant.group]));
+                layouts.push(std::mem::take(&mut self.layouts[variant.group]));
                 groups.len() - 1
             });
             variant.group = *group;
         }
-        (self.groups, self.kinds) = (groups, kinds);
+        (self.groups, self.layouts) = (groups, layouts);
     }
 
     /// Returns an empty group with the same columns as the group of that number.
     fn fresh(&mut self, index: usize) -> Group {
-        let kinds = &self.kinds[index];
-        let Some(mut group) = self.spare.pop() else {
-            let columns = self.slots.iter().zip(kinds).map(|(slot, kind)| Column::new(*kind, slot.is_list())).collect();
-            return Group { columns, ..Group::default() };
-        };
-        group.rows.clear();
-        group.schemas.clear();
-        for ((column, slot), kind) in group.columns.iter_mut().zip(&self.slots).zip(kinds) {
-            clear(column);
-            (column.kind, column.list) = (*kind, slot.is_list());
-        }
-        group
+        self.spare.take(&self.layouts[index])
     }
 
     /// The number of schemas that have plans.
@@ -288,29 +278,31 @@ impl Decoder {
         all
     }
 
-    /// Finds the field at fault in an alert that could not be read.
+    /// Finds the field at fault in an alert that could not be read into a column.
     #[cold]
-    fn explain(&self, alert: &Framed<'_>, failure: Failure) -> AvroError {
+    fn explain(&self, alert: &Framed<'_>, column: u32, fault: Fault) -> AvroError {
         let Some(Reader { schema, .. }) = self.readers.get(&alert.schema) else { return AvroError::ForgottenSchema };
-        let asked = failure.slot.map(|slot| {
-            let here = self.slots[slot as usize].here(schema);
-            let path = here.as_ref().and_then(|slot| Some(slot.resolve(schema).ok()?.0.to_string()));
-            let field = path.unwrap_or_default();
-            Located { fault: failure.fault, field }
-        });
-        let located = match (walk::check(schema, &alert.datum), asked) {
-            (Err(located), None) => located,
-            (Err(located), Some(asked)) if located.fault.at < asked.fault.at => located,
-            (_, Some(asked)) => asked,
-            (Ok(()), None) => Located { fault: failure.fault, field: String::new() },
+        let located = match walk::check(schema, &alert.datum) {
+            Err(located) if located.fault.at <= fault.at => located,
+            _ => Located { fault, field: self.path_of(schema, alert.schema, column) },
         };
         datum(schema, located)
     }
+
+    /// The path that is read into a column, for messages.
+    fn path_of(&self, schema: &Schema, id: SchemaId, column: u32) -> String {
+        let plans = self.readers.get(&id).into_iter().flat_map(|reader| &reader.variants);
+        let of_slot = plans.filter_map(|variant| variant.plan.as_ref().ok()).map(|plan| &plan.layout.of_slot);
+        let slots = of_slot.flat_map(|of_slot| of_slot.iter().position(|of_slot| *of_slot == column));
+        let here = slots.filter_map(|slot| self.slots[slot].here(schema));
+        here.filter_map(|slot| Some(slot.resolve(schema).ok()?.0.to_string())).next().unwrap_or_default()
+    }
 }
 
-fn fill(plan: &Plan, data: &[u8], columns: &mut [Column]) -> Result<(), Failure> {
-    exec::run(plan, data, columns)?;
-    plan.nulls.iter().for_each(|slot| put_null(&mut columns[*slot as usize]));
-    plan.lists.iter().for_each(|slot| end_list(&mut columns[*slot as usize]));
-    Ok(())
+/// Fills the columns, which have `rows` alerts already. Returns those that could not be filled.
+fn fill(plan: &Plan, data: &[u8], columns: &mut [Column], rows: usize) -> Failed {
+    let failed = exec::run(plan, data, columns, rows);
+    plan.nulls.iter().for_each(|column| put_null(&mut columns[*column as usize]));
+    plan.lists.iter().for_each(|column| end_list(&mut columns[*column as usize]));
+    failed
 }

@@ -79,11 +79,13 @@ pub enum AvroError {
         /// What is wrong there.
         why: String,
     },
-    /// The batch has no room for this alert's values.
-    #[error("the batch holds {bytes} bytes of columns already; the alert's values would take it beyond 4 GiB")]
+    /// The batch has no room for this alert's values. The alert is to be decoded in the next one.
+    #[error("the batch has {bytes} bytes of columns; the alert's values would take it beyond {most}")]
     BatchFull {
         /// The number of bytes in the columns without this alert.
         bytes: usize,
+        /// How many there may be.
+        most: usize,
     },
 }
 

@@ -12,7 +12,7 @@
 //! | `path`, `hints`, `outline`, `projection`, `fit` | hold the fields asked for, and find them in schemas |
 //! | `open` | finds the kind of a field for each alert, where the schema leaves it open |
 //! | `edit`, `to_json`, `wrap` | change alerts, print them as JSON, and put them into a framing |
-//! | `plan`, `compile`, `exec`, `columns`, `decoder` | compile schema and fields into a program that fills columns |
+//! | `plan`, `compile`, `exec`, `columns`, `group`, `decoder` | compile schema and fields into a program that fills columns |
 //! | `select` | finds single values of an alert, of any type, and prints them as JSON |
 //! | `resolver` | looks up schemas that were not named beforehand |
 //! | `wire`, `walk` | read the binary encoding value by value; walk over a whole alert and check all of it |
@@ -30,6 +30,7 @@ mod fit;
 mod folder;
 mod framed;
 mod framing;
+mod group;
 mod gzip;
 mod hints;
 mod open;
@@ -49,12 +50,13 @@ mod walk;
 mod wire;
 mod wrap;
 
-pub use decoder::{Decoded, Decoder, Group, Lacking};
+pub use decoder::{Decoded, Decoder, MAX_COLUMN_BYTES};
 pub use edit::Change;
 pub use error::{AvroError, FieldError, SchemaError};
 pub use fit::{FieldWarning, Fit, fit};
 pub use framed::{Framed, SchemaId};
 pub use framing::Alerts;
+pub use group::{Group, Lacking, Unread};
 pub use gzip::{gunzip, is_gzip};
 pub use outline::{Locator, Outline, OutlineField};
 pub use projection::{Projection, check_field};

@@ -16,18 +16,30 @@ pub(super) struct Plan {
     pub(super) programs: Vec<Box<[Op]>>,
     /// The symbols of the enums that are read.
     pub(super) symbols: Vec<Arc<[String]>>,
-    /// The kind of each slot's column.
-    pub(super) kinds: Vec<Kind>,
-    /// Slots whose kind the schema leaves open; see `open`.
+    /// The columns that are filled, and the slots that they are for.
+    pub(super) layout: Layout,
+    /// Columns that the host itself needs of every alert.
+    pub(super) needed: Vec<u32>,
+    /// Slots whose kind the schema leaves open, one for each column; see `open`.
     pub(super) open: Vec<usize>,
-    /// Slots for which the schema has none of the paths.
+    /// Slots for which the schema has none of the paths, in ascending order.
     pub(super) absent: Vec<usize>,
-    /// Slots whose field the schema has in a form that can't be read as the kind wanted, and the reason.
+    /// Slots whose field the schema has in a form that can't be read as the kind wanted, and the reason, in ascending
+    /// order.
     pub(super) unfit: Vec<(usize, Arc<str>)>,
-    /// Slots of `absent` and `unfit` that don't go through an array.
+    /// Columns of `absent` and `unfit` slots that don't go through an array.
     pub(super) nulls: Vec<u32>,
-    /// Slots that go through an array.
+    /// Columns that go through an array.
     pub(super) lists: Vec<u32>,
+}
+
+/// The columns that alerts of some schemas are read into.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Layout {
+    /// For each column, its kind and whether it goes through an array.
+    pub(super) columns: Vec<(Kind, bool)>,
+    /// For each slot, the number of its column. Slots that read the same thing share one.
+    pub(super) of_slot: Arc<[u32]>,
 }
 
 impl Plan {
@@ -52,7 +64,7 @@ pub(super) enum Op {
     /// Passes over a union of a null and text or bytes.
     MaybeBlob(Null),
     /// Runs the program of the branch that the union is in.
-    Union(Box<[ProgramId]>),
+    Union(Branches),
     /// Passes over an array from which nothing is read.
     SkipArray(Items),
     /// Runs a program for each element of an array.
@@ -63,10 +75,18 @@ pub(super) enum Op {
     Read(Read),
     /// Reads a value or a null.
     MaybeRead(Null, Read),
-    /// Appends a null to a slot's column.
+    /// Appends a null to a column.
     Null(u32),
-    /// Refuses any bytes that follow.
-    End,
+    /// Refuses any bytes that follow, because of the columns that were read up to the end of the alert.
+    End(Box<[u32]>),
+}
+
+/// The branches of a union.
+#[derive(Debug, PartialEq)]
+pub(super) struct Branches {
+    pub(super) programs: Box<[ProgramId]>,
+    /// The columns that they read into.
+    pub(super) columns: Box<[u32]>,
 }
 
 /// Which branch of a union of two is the null.
@@ -106,18 +126,18 @@ pub(super) enum Items {
 #[derive(Debug, PartialEq)]
 pub(super) struct Elements {
     pub(super) program: ProgramId,
-    /// The number of slots that each element appends a value to.
-    pub(super) slots: usize,
-    /// One of those slots.
-    pub(super) slot: u32,
+    /// The columns that each element appends a value to.
+    pub(super) columns: Box<[u32]>,
+    /// How to pass over elements that are not read after all.
+    pub(super) items: Items,
 }
 
 /// A value to be appended to a column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Read {
-    pub(super) slot: u32,
+    pub(super) column: u32,
     pub(super) how: How,
-    /// Whether the value is read once more, for another slot.
+    /// Whether the value is read once more, for another column.
     pub(super) again: bool,
 }
 

@@ -1,7 +1,10 @@
 //! The union of the fields of all filters.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::error::FieldError;
 use super::framed::SchemaId;
@@ -15,7 +18,9 @@ use crate::alert::{Field, Kind};
 /// The fields to read, each once: there is one slot for each distinct pair of paths and kind.
 #[derive(Clone, Default, Debug)]
 pub struct Projection {
-    pub(super) slots: Vec<Slot>,
+    pub(super) slots: Vec<Arc<Slot>>,
+    /// The slots of fields, by their paths and kinds.
+    known: FxHashMap<Arc<Slot>, usize>,
 }
 
 /// One field of a [`Projection`].
@@ -26,6 +31,21 @@ pub(super) struct Slot {
     /// With a locator, the kind of the column if the schema has no such field.
     pub(super) kind: Kind,
     locator: Option<Arc<dyn Locator>>,
+}
+
+/// Slots without locators are equal if they have the same paths and kind.
+impl PartialEq for Slot {
+    fn eq(&self, other: &Slot) -> bool {
+        (&self.paths, self.kind, self.is_located()) == (&other.paths, other.kind, other.is_located())
+    }
+}
+
+impl Eq for Slot {}
+
+impl Hash for Slot {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.paths, self.kind).hash(state);
+    }
 }
 
 impl Projection {
@@ -40,19 +60,19 @@ impl Projection {
     /// # Errors
     /// Returns [`FieldError::Path`] or [`FieldError::Paths`] if no schema could have the paths.
     pub fn add(&mut self, field: &Field) -> Result<usize, FieldError> {
-        let slot = Slot::new(field)?;
-        let same = |known: &Slot| known.locator.is_none() && (&known.paths, known.kind) == (&slot.paths, slot.kind);
-        if let Some(known) = self.slots.iter().position(same) {
-            return Ok(known);
+        let slot = Arc::new(Slot::new(field)?);
+        let next = self.slots.len();
+        let index = *self.known.entry(Arc::clone(&slot)).or_insert(next);
+        if index == next {
+            self.slots.push(slot);
         }
-        self.slots.push(slot);
-        Ok(self.slots.len() - 1)
+        Ok(index)
     }
 
     /// Adds a slot for a field whose path `locator` finds in each schema. If it finds none, the column is of kind
-    /// `absent`.
+    /// `absent`. Such a field is needed: an alert in which it is there but can't be read is refused.
     pub fn add_located(&mut self, locator: Arc<dyn Locator>, absent: Kind) -> usize {
-        self.slots.push(Slot { paths: Vec::new(), kind: absent, locator: Some(locator) });
+        self.slots.push(Arc::new(Slot { paths: Vec::new(), kind: absent, locator: Some(locator) }));
         self.slots.len() - 1
     }
 
@@ -75,6 +95,11 @@ impl Slot {
             return Err(FieldError::Paths("has paths through an array and paths through none"));
         }
         Ok(Slot { paths, kind: field.kind, locator: None })
+    }
+
+    /// Whether a locator finds the path.
+    pub(super) fn is_located(&self) -> bool {
+        self.locator.is_some()
     }
 
     /// Whether the slot goes through an array.

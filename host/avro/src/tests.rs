@@ -19,6 +19,7 @@ mod remembering;
 mod selecting;
 mod writers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Decoder, Framed, Group, Projection, SchemaId, Schemas};
@@ -47,7 +48,14 @@ fn decode(schemas: &Arc<Schemas>, schema: SchemaId, fields: &[Field], data: &[&[
     }
     let mut groups = decoder.finish().groups;
     assert_eq!(groups.len(), 1);
+    assert_eq!(unread(&groups[0], fields.len()), BTreeMap::new());
     groups.remove(0)
+}
+
+/// What could not be read, by slot and row.
+fn unread(group: &Group, slots: usize) -> BTreeMap<(usize, u32), String> {
+    let of_slot = |slot| group.unread(slot).iter().map(move |unread| ((slot, unread.row), unread.to_string()));
+    (0..slots).flat_map(of_slot).collect()
 }
 
 /// The values of one alert in a column.

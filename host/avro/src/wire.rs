@@ -27,15 +27,16 @@ pub(super) enum What {
     Depth,
     Values,
     Bytes,
+    Elements { most: usize },
     Block { bytes: usize, read: usize },
     Trailing { bytes: usize },
 }
 
 /// How deep values may be nested.
 pub(super) const MAX_DEPTH: usize = 64;
-/// How many values one alert may put into columns.
+/// How many elements of an array are read.
 pub(super) const MAX_VALUES: usize = 1 << 20;
-/// How many bytes of text and bytes one alert may put into columns.
+/// How many bytes of text and bytes one alert may put into a column.
 pub(super) const MAX_BYTES: usize = 64 << 20;
 
 impl fmt::Display for What {
@@ -52,6 +53,7 @@ impl fmt::Display for What {
             What::Depth => write!(f, "it is nested more than {MAX_DEPTH} deep"),
             What::Values => write!(f, "the alert holds more than {MAX_VALUES} values that are asked for"),
             What::Bytes => write!(f, "the alert holds more than {MAX_BYTES} bytes that are asked for"),
+            What::Elements { most } => write!(f, "it has more than {most} elements"),
             What::Block { bytes, read } => write!(f, "a block claims to have {bytes} bytes, but its items have {read}"),
             What::Trailing { bytes } => write!(f, "{bytes} bytes follow its end"),
         }

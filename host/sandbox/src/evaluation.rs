@@ -74,7 +74,8 @@ pub enum FaultKind {
     Error,
     /// It returned something that breaks the contract.
     Output,
-    /// The alert's schema lacks a field that the filter requires. This is found before the filter is called.
+    /// A field that the filter reads can't be delivered: the alert's schema lacks it, its value can't be read, or there
+    /// is too much of it. This is found before the filter is called.
     Field,
     /// The host itself failed on the alert while this filter judged it. This is a bug of the host, not of the filter.
     Host,

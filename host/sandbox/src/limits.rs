@@ -90,6 +90,11 @@ pub const PATH_BYTES: usize = 1 << 10;
 pub const STACK_BYTES: usize = 2 << 20;
 /// The largest number of alerts in one call. It limits what a call can make the host hold.
 pub const CALL_ALERTS: usize = 1024;
+/// How many values of one alert a filter is shown, over all of its fields. A history of 4,000 detections with 256
+/// fields each has as many.
+pub const ALERT_VALUES: usize = 1 << 20;
+/// How many bytes of one alert's values a filter is shown, over all of its fields.
+pub const ALERT_BYTES: usize = 64 << 20;
 /// How many calls of one evaluation may overrun their deadline. Finding one culprit among 256 alerts takes 9. Without
 /// this limit, a filter that always overruns would hold its thread for twice as many deadlines as there are alerts.
 pub const OVERRUNS: u32 = 20;

@@ -101,7 +101,7 @@ impl Identities {
         let mut visit_of = vec![0; rows];
         let mut visits = Vec::new();
         for group in &decoded.groups {
-            let [id, visit, time] = slots.map(|slot| &group.columns[slot]);
+            let [id, visit, time] = slots.map(|slot| group.column(slot));
             for (at, &row) in group.rows.iter().enumerate() {
                 let row = row as usize;
                 ids[row] = Value::of(id, at).and_then(AlertId::of);

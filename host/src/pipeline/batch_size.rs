@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn batches_grow_while_they_are_full() {
-        let limits = BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::ZERO };
+        let limits = BatchLimits { linger: Duration::ZERO, ..BatchLimits::default() };
         let mut size = BatchSize::new(&limits);
         let mut after = |messages: Vec<Message>| {
             size.fetched(&messages);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn batches_never_grow_beyond_what_was_asked_for() {
-        let mut size = BatchSize::new(&BatchLimits { count: 256, bytes: 1000, linger: Duration::ZERO });
+        let mut size = BatchSize::new(&BatchLimits { bytes: 1000, ..BatchLimits::default() });
         assert_eq!(size.limits().bytes, 1000);
         size.fetched(&[Message {
             bytes: Bytes::from(vec![0; 5000]),

@@ -28,6 +28,8 @@ pub struct Batcher {
     /// The number of messages fetched since a visit was set apart.
     fetched: usize,
     apart: Option<Apart>,
+    /// Messages for which the last batch had no room.
+    put_back: VecDeque<Message>,
     /// Whether the last batch was taken from the messages that were set apart.
     given_back: bool,
     ended: bool,
@@ -46,12 +48,13 @@ impl Batcher {
     /// Makes a batcher whose batches stay within `limits`.
     pub fn new(limits: &BatchLimits) -> Batcher {
         let (limits, size, known) = (limits.clone(), BatchSize::new(limits), VecDeque::new());
-        Batcher { limits, size, known, fetched: 0, apart: None, given_back: false, ended: false }
+        let put_back = VecDeque::new();
+        Batcher { limits, size, known, fetched: 0, apart: None, put_back, given_back: false, ended: false }
     }
 
     /// Whether the stream has ended and all of its messages have been taken.
     pub fn is_over(&self) -> bool {
-        self.ended && self.apart.is_none()
+        self.ended && self.apart.is_none() && self.put_back.is_empty()
     }
 
     /// Whether the last batch has to be published before the messages that were set apart.
@@ -65,8 +68,11 @@ impl Batcher {
     /// # Errors
     /// Returns the source's error if the stream can't go on.
     pub fn next<S: Source>(&mut self, source: &mut S, wait: Duration) -> Result<Vec<Message>, SourceError> {
-        let mut messages = Vec::new();
+        let mut messages: Vec<Message> = self.put_back.drain(..).collect();
         self.given_back = false;
+        if !messages.is_empty() {
+            return Ok(messages);
+        }
         let Some(apart) = &mut self.apart else {
             self.ended = !source.fetch(&mut messages, self.size.limits(), wait)?;
             self.size.fetched(&messages);
@@ -85,6 +91,14 @@ impl Batcher {
             self.apart.take_if(|apart| apart.messages.is_empty());
         }
         Ok(messages)
+    }
+
+    /// Takes back the last messages of a batch, for which it had no room. They are the first of the next one.
+    pub fn put_back(&mut self, messages: Vec<Message>) {
+        match &mut self.apart {
+            Some(apart) if self.given_back => messages.into_iter().rev().for_each(|m| apart.messages.push_front(m)),
+            _ => messages.into_iter().rev().for_each(|message| self.put_back.push_front(message)),
+        }
     }
 
     /// Removes the messages from the beginning of a visit on from the last batch; they follow later, in small batches.

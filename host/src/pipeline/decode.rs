@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::Entry;
+use crate::heap;
 use skysieve_avro::{AvroError, Decoded, Decoder, Projection, SchemaId, Schemas};
 use skysieve_survey::Surveys;
 
@@ -21,14 +22,29 @@ pub struct BatchDecoder {
     projection: Projection,
     slots: HostSlots,
     topics: Arc<Mutex<StreamTopics>>,
+    /// How many bytes the columns of a batch may have.
+    most: usize,
+    /// For how many more batches freed buffers are given back, because fields have gone.
+    giving_back: usize,
 }
 
+/// From how many bytes on freed buffers are returned to the system. That takes time, and most filters read little.
+const GIVEN_BACK: usize = 16 << 20;
+/// For how many batches this is done after fields have gone. There are less than that on their way.
+const GIVING_BACK: usize = 16;
+
 impl BatchDecoder {
-    /// A decoder for the host's own fields only. It adds the topics and schemas that it meets to `topics`.
-    pub fn new(schemas: Arc<Schemas>, surveys: Surveys, topics: Arc<Mutex<StreamTopics>>) -> BatchDecoder {
+    /// A decoder for the host's own fields only. It adds the topics and schemas that it meets to `topics`. The columns of
+    /// a batch may have `most` bytes.
+    pub fn new(
+        schemas: Arc<Schemas>,
+        surveys: Surveys,
+        topics: Arc<Mutex<StreamTopics>>,
+        most: usize,
+    ) -> BatchDecoder {
         let (projection, slots) = host_projection(&surveys);
-        let decoder = Decoder::new(schemas.clone(), projection.clone());
-        BatchDecoder { schemas, surveys, decoder, projection, slots, topics }
+        let decoder = Decoder::new(schemas.clone(), projection.clone()).with_most(most);
+        BatchDecoder { schemas, surveys, decoder, projection, slots, topics, most, giving_back: 0 }
     }
 
     /// From now on, decodes for these filters. Returns the projection to which they must be bound.
@@ -38,8 +54,13 @@ impl BatchDecoder {
             projection.add(field).expect("the fields were checked when the filter was prepared");
         }
         self.slots = slots;
+        if projection.len() < self.projection.len() {
+            self.giving_back = GIVING_BACK;
+        }
         self.projection = projection.clone();
+        let freed = self.decoder.spare_bytes();
         self.renew();
+        self.give_back(freed);
         projection
     }
 
@@ -58,12 +79,17 @@ impl BatchDecoder {
     }
 
     /// Decodes the messages. Those that are not alerts are listed separately in the batch. `new_schema` is called for
-    /// each schema that is new in a topic.
-    pub fn decode(&mut self, messages: Vec<Message>, mut new_schema: impl FnMut(&str, SchemaId)) -> Batch {
+    /// each schema that is new in a topic. Also returns the messages for which the batch had no room; they come after
+    /// the others.
+    pub fn decode(
+        &mut self,
+        mut messages: Vec<Message>,
+        mut new_schema: impl FnMut(&str, SchemaId),
+    ) -> (Batch, Vec<Message>) {
         let mut undecodable = Vec::new();
         // Messages for which the host has panicked. That is a bug, but it must not end the stream.
         let mut panicked: Vec<Undecodable> = Vec::new();
-        let (decoded, alerts) = loop {
+        let (decoded, alerts, rows) = loop {
             undecodable.clone_from(&panicked);
             match self.try_decode(&messages, &mut undecodable, &mut new_schema) {
                 Ok(done) => break done,
@@ -77,12 +103,17 @@ impl BatchDecoder {
                 }
             }
         };
+        let rest = messages.split_off(rows);
+        undecodable.retain(|undecodable| (undecodable.row as usize) < rows);
         undecodable.sort_by_key(|undecodable| undecodable.row);
         let topics = self.topics.lock().of(&messages);
-        Batch { messages, decoded, undecodable, alerts, topics, begin: Arc::default(), end: Arc::default() }
+        let batch =
+            Batch { messages, decoded, undecodable, alerts, topics, begin: Arc::default(), end: Arc::default() };
+        (batch, rest)
     }
 
-    /// Decodes the messages that are not yet among the `undecodable`, and adds those that are not alerts.
+    /// Decodes the messages that are not yet among the `undecodable`, and adds those that are not alerts. Returns how
+    /// many messages the batch has room for.
     ///
     /// # Errors
     /// Returns the messages to blame if the host panics. Neither the batch nor the decoder may be used then.
@@ -91,8 +122,9 @@ impl BatchDecoder {
         messages: &[Message],
         undecodable: &mut Vec<Undecodable>,
         new_schema: &mut impl FnMut(&str, SchemaId),
-    ) -> Result<(Decoded, Identities), Vec<Undecodable>> {
+    ) -> Result<(Decoded, Identities, usize), Vec<Undecodable>> {
         let left_out = undecodable.clone();
+        let mut rows = messages.len();
         for (row, message) in (0u32..).zip(messages) {
             if left_out.iter().any(|known| known.row == row) {
                 continue;
@@ -108,27 +140,40 @@ impl BatchDecoder {
                         new_schema(&message.topic, schema);
                     }
                 }
+                Err(AvroError::BatchFull { .. }) => {
+                    rows = row as usize;
+                    break;
+                }
                 Err(error) => undecodable.push(Undecodable { row, error: error.to_string() }),
             }
         }
         let finished = caught(|| {
             let decoded = self.decoder.finish();
-            let alerts = Identities::of_messages(&decoded, messages, self.slots);
-            (decoded, alerts)
+            let alerts = Identities::of_messages(&decoded, &messages[..rows], self.slots);
+            (decoded, alerts, rows)
         });
         // It is not known which alert is to blame, so each of the remaining ones might be.
-        let rest = || (0..messages.len() as u32).filter(|row| undecodable.iter().all(|known| known.row != *row));
+        let rest = || (0..rows as u32).filter(|row| undecodable.iter().all(|known| known.row != *row));
         finished.map_err(|error| rest().map(|row| Undecodable { row, error: error.clone() }).collect())
     }
 
     /// Replaces the decoder if it was made for another projection, or can't be trusted any more.
     fn renew(&mut self) {
-        self.decoder = Decoder::new(self.schemas.clone(), self.projection.clone());
+        self.decoder = Decoder::new(self.schemas.clone(), self.projection.clone()).with_most(self.most);
     }
 
     /// Takes back the buffers of a batch, to reuse them.
     pub fn recycle(&mut self, decoded: Decoded) {
-        self.decoder.recycle(decoded);
+        let freed = self.decoder.recycle(decoded);
+        self.give_back(freed);
+        self.giving_back = self.giving_back.saturating_sub(1);
+    }
+
+    /// Returns freed buffers to the system if fields have gone. The buffers of the other fields will be needed again.
+    fn give_back(&self, freed: usize) {
+        if self.giving_back > 0 && freed >= GIVEN_BACK {
+            heap::give_back();
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use skysieve_avro::MAX_COLUMN_BYTES;
 
 use crate::health::PartitionLag;
 
@@ -101,11 +102,14 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// The longest time since the batch's first message was fetched.
     pub linger: Duration,
+    /// The largest number of bytes of its columns. Messages beyond it go into the next batch. A single alert that takes
+    /// more is a batch by itself.
+    pub columns: usize,
 }
 
 impl Default for BatchLimits {
     fn default() -> BatchLimits {
-        BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::from_millis(20) }
+        BatchLimits { count: 256, bytes: 8 << 20, linger: Duration::from_millis(20), columns: MAX_COLUMN_BYTES }
     }
 }
 

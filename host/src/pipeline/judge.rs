@@ -1,10 +1,12 @@
 //! Judges one decoded batch with one filter.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use skysieve_avro::alert::Column;
+use skysieve_avro::alert::{Column, Field};
 use skysieve_avro::{Decoded, FieldError, Group, Lacking, Projection, SchemaId};
+use skysieve_sandbox::limits::{ALERT_BYTES, ALERT_VALUES};
 use skysieve_sandbox::{Accepted, Evaluation, Fault, FaultKind, Filter, Interrupted, Log, Slice};
 
 /// A filter that is bound to the slots into which its fields are decoded.
@@ -119,7 +121,7 @@ impl Judge {
         verdicts.seen += count as u64;
         let all = count == group.rows.len();
         let Some(shown) = self.rows_to_show(group, (!all).then_some(&judged as &dyn Fn(&u32) -> bool), verdicts) else {
-            let columns: Vec<&Column> = self.slots.iter().map(|&slot| &group.columns[slot]).collect();
+            let columns: Vec<&Column> = self.slots.iter().map(|&slot| group.column(slot)).collect();
             let evaluation = evaluate(&mut self.filter, group.rows.len(), &columns)?;
             verdicts.add(evaluation, |row| group.rows[row as usize]);
             return Ok(());
@@ -127,30 +129,36 @@ impl Judge {
         if shown.is_empty() {
             return Ok(());
         }
-        let gathered: Vec<Column> = self.slots.iter().map(|&slot| group.columns[slot].gather(&shown)).collect();
-        let columns: Vec<&Column> = gathered.iter().collect();
+        // Fields that share a column share its copy.
+        let mut gathered: BTreeMap<usize, Column> = BTreeMap::new();
+        for column in self.slots.iter().map(|&slot| group.column_of(slot)) {
+            gathered.entry(column).or_insert_with(|| group.columns[column].gather(&shown));
+        }
+        let columns: Vec<&Column> = self.slots.iter().map(|&slot| &gathered[&group.column_of(slot)]).collect();
         let evaluation = evaluate(&mut self.filter, shown.len(), &columns)?;
         verdicts.add(evaluation, |row| group.rows[shown[row as usize] as usize]);
         Ok(())
     }
 
     /// The rows of the group that the filter is shown, or `None` for all of them. Rows with a null in a required field
-    /// are rejected. Rows whose schema lacks a required field, or has any of the fields in a kind that does not
-    /// promote, are faults: with a null in its place, the verdict would be wrong without anybody noticing. Rows that
-    /// are not `judged` are left out.
+    /// are rejected. These rows are faults, because with a null in place of the values the verdict would be wrong
+    /// without anybody noticing: those whose schema lacks a required field, or has any of the fields in a kind that does
+    /// not promote; those with a value that could not be read; and those with more values than a filter may be shown.
+    /// Rows that are not `judged` are left out.
     fn rows_to_show(
         &self,
         group: &Group,
         judged: Option<&dyn Fn(&u32) -> bool>,
         verdicts: &mut Verdicts,
     ) -> Option<Vec<u32>> {
-        let fields = &self.filter.manifest().fields;
-        let required = || fields.iter().zip(&self.slots).filter(|(field, _)| !field.optional);
+        let required = || self.fields().filter(|(field, _)| !field.optional);
         let lacking: Vec<(SchemaId, String)> =
             group.lacking.iter().filter_map(|lacking| Some((lacking.schema, self.obstacle(lacking)?))).collect();
+        let mut faults = self.unread(group);
+        self.add_too_large(group, &mut faults);
         let nullable: Vec<&Column> =
-            required().map(|(_, &slot)| &group.columns[slot]).filter(|column| column.present.contains(&0)).collect();
-        if lacking.is_empty() && nullable.is_empty() && judged.is_none() {
+            required().map(|(_, slot)| group.column(slot)).filter(|column| column.present.contains(&0)).collect();
+        if lacking.is_empty() && faults.is_empty() && nullable.is_empty() && judged.is_none() {
             return None;
         }
         let mut shown = Vec::with_capacity(group.rows.len());
@@ -158,8 +166,9 @@ impl Judge {
             if judged.is_some_and(|judged| !judged(&group.rows[at])) {
                 continue;
             }
-            if let Some((_, why)) = lacking.iter().find(|(lacks, _)| lacks == schema) {
-                let (row, message) = (group.rows[at], why.clone());
+            let lacks = lacking.iter().find(|(lacks, _)| lacks == schema).map(|(_, why)| why.clone());
+            if let Some(message) = lacks.or_else(|| faults.remove(&at)) {
+                let row = group.rows[at];
                 verdicts.faults.push(Fault { row, kind: FaultKind::Field, message, backtrace: None });
             } else if !nullable.iter().any(|column| column.has_null(at)) {
                 shown.push(at as u32);
@@ -168,14 +177,62 @@ impl Judge {
         Some(shown)
     }
 
+    /// The fields and their slots.
+    fn fields(&self) -> impl Iterator<Item = (&Field, usize)> {
+        self.filter.manifest().fields.iter().zip(self.slots.iter().copied())
+    }
+
     /// Why the filter can't judge alerts of a schema that lacks these fields.
     fn obstacle(&self, lacking: &Lacking) -> Option<String> {
-        let fields = || self.filter.manifest().fields.iter().zip(&self.slots);
-        if let Some((_, why)) = lacking.unfit.iter().find(|(unfit, _)| self.slots.contains(unfit)) {
-            return Some(why.to_string());
+        let unfit = |slot| lacking.unfit.binary_search_by_key(&slot, |(unfit, _)| *unfit).ok();
+        if let Some(at) = self.slots.iter().find_map(|&slot| unfit(slot)) {
+            return Some(lacking.unfit[at].1.to_string());
         }
-        let (field, _) = fields().find(|(field, slot)| !field.optional && lacking.absent.contains(slot))?;
+        let mut required = self.fields().filter(|(field, _)| !field.optional);
+        let (field, _) = required.find(|(_, slot)| lacking.absent.binary_search(slot).is_ok())?;
         Some(format!("the alert's schema has no field {}", field.paths.join(" or ")))
+    }
+
+    /// The rows with a value that could not be read, and the reasons.
+    fn unread(&self, group: &Group) -> BTreeMap<usize, String> {
+        let mut faults = BTreeMap::new();
+        for (field, slot) in self.fields() {
+            if faults.len() == group.rows.len() {
+                break;
+            }
+            for unread in group.unread(slot) {
+                let message = || format!("{} can't be read as {}: {unread}", field.paths.join(" or "), field.kind);
+                faults.entry(unread.row as usize).or_insert_with(message);
+            }
+        }
+        faults
+    }
+
+    /// Adds the rows with more values or bytes than a filter may be shown of one alert. Most batches have less than
+    /// that altogether.
+    fn add_too_large(&self, group: &Group, faults: &mut BTreeMap<usize, String>) {
+        let columns = || self.slots.iter().map(|&slot| group.column(slot));
+        if columns().map(Column::len).sum::<usize>() > ALERT_VALUES {
+            for at in 0..group.rows.len() {
+                let values: usize = columns().map(|column| column.values_of(at..at + 1).len()).sum();
+                add_excess(faults, at, "values", values, ALERT_VALUES);
+            }
+        }
+        if columns().map(|column| column.values.len()).sum::<usize>() > ALERT_BYTES {
+            for at in 0..group.rows.len() {
+                let bytes: usize = columns().map(|column| column.bytes_of(at)).sum();
+                add_excess(faults, at, "bytes", bytes, ALERT_BYTES);
+            }
+        }
+    }
+}
+
+/// Adds a row to the faults if it has too much.
+fn add_excess(faults: &mut BTreeMap<usize, String>, at: usize, what: &str, count: usize, limit: usize) {
+    if count > limit {
+        let message =
+            || format!("the fields that the filter reads have {count} {what} in this alert; the limit is {limit}");
+        faults.entry(at).or_insert_with(message);
     }
 }
 

@@ -80,7 +80,8 @@ impl Lane {
         shards: Shards,
         (sender, commands): (Sender<Command>, Receiver<Command>),
     ) -> Lane {
-        let decoder = BatchDecoder::new(state.schemas.clone(), state.config.surveys.clone(), state.topics.clone());
+        let (surveys, most) = (state.config.surveys.clone(), state.config.batch.columns);
+        let decoder = BatchDecoder::new(state.schemas.clone(), surveys, state.topics.clone(), most);
         Lane {
             state,
             totals,
@@ -285,13 +286,13 @@ impl Lane {
 
     /// Decodes a batch and passes it to every shard. `None` if all of it was set apart for later.
     fn dispatch(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
-        let mut batch = self.decode(messages);
+        let mut batch = self.decode(messages, batcher);
         if batcher.set_apart(&mut batch) {
             self.decoder.recycle(batch.decoded);
             if batch.messages.is_empty() {
                 return None;
             }
-            batch = self.decode(batch.messages);
+            batch = self.decode(batch.messages, batcher);
         }
         self.move_on(&mut batch);
         let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());
@@ -318,9 +319,13 @@ impl Lane {
         batch.end = self.position.clone();
     }
 
-    fn decode(&mut self, messages: Vec<Message>) -> Batch {
+    /// Decodes a batch. If its columns take too much memory, the rest goes into the next one.
+    fn decode(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Batch {
         let state = &self.state;
-        self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema))
+        let (batch, rest) =
+            self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema));
+        batcher.put_back(rest);
+        batch
     }
 
     /// Takes back the buffers of published batches. Returns whether there still is a publisher.

@@ -27,7 +27,7 @@ fn read(surveys: &Surveys, avsc: &str, datum: &[u8]) -> (Read, Layout, Arc<Schem
     let mut decoder = Decoder::new(schemas.clone(), projection);
     decoder.push(0, &Framed { schema, datum: datum.into() }).unwrap();
     let decoded = decoder.finish();
-    let [id, visit, visit_time, time] = slots.map(|slot| Value::of(&decoded.groups[0].columns[slot], 0));
+    let [id, visit, visit_time, time] = slots.map(|slot| Value::of(decoded.groups[0].column(slot), 0));
     let time = time.and_then(|time| if let Value::Real(time) = time { Some(Value::Real(time)) } else { None });
     let read = Read { id: id.and_then(AlertId::of), visit: Visit::of(visit, visit_time), time };
     (read, surveys.layout(&schemas.outline(schema)), schemas)

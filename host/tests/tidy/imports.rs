@@ -8,7 +8,7 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("health", &[]),
     ("schema_registry", &[]),
     ("filters", &["health"]),
-    ("pipeline", &["filters", "health"]),
+    ("pipeline", &["filters", "health", "heap"]),
     ("kafka", &["filters", "health", "pipeline"]),
     ("api", &["filters", "health", "pipeline"]),
     ("commands", &["api", "filters", "health", "heap", "kafka", "pipeline", "schema_registry"]),

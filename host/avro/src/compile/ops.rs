@@ -1,6 +1,6 @@
 //! A program while it is being written. Consecutive operations that pass over values are merged.
 
-use super::{After, Want};
+use super::{After, Want, columns};
 use crate::path::is_list;
 use crate::plan::{How, Null, Op, Read, Run};
 
@@ -16,10 +16,10 @@ impl Ops {
         self.0.into_boxed_slice()
     }
 
-    /// Ends a value that was read.
-    pub(super) fn end(&mut self, after: After) {
+    /// Ends a value that was read for these wants.
+    pub(super) fn end(&mut self, after: After, wants: &[Want<'_>]) {
         if after == After::End {
-            self.push(Op::End);
+            self.push(Op::End(columns(wants)));
         }
     }
 
@@ -56,10 +56,10 @@ impl Ops {
         }
     }
 
-    /// Reads one value for each of the given slots in turn.
+    /// Reads one value for each of the given columns in turn.
     pub(super) fn reads(&mut self, null: Option<Null>, reads: &[(u32, How)]) {
-        for (index, &(slot, how)) in reads.iter().enumerate() {
-            let read = Read { slot, how, again: index + 1 < reads.len() };
+        for (index, &(column, how)) in reads.iter().enumerate() {
+            let read = Read { column, how, again: index + 1 < reads.len() };
             self.push(match null {
                 Some(null) => Op::MaybeRead(null, read),
                 None => Op::Read(read),
@@ -69,7 +69,7 @@ impl Ops {
 
     /// Appends the nulls of absent fields. Through an array there are none, as if the array were empty.
     pub(super) fn nulls(&mut self, absent: &[Want<'_>]) {
-        self.0.extend(absent.iter().filter(|want| !is_list(want.steps)).map(|want| Op::Null(want.slot)));
+        self.0.extend(absent.iter().filter(|want| !is_list(want.steps)).map(|want| Op::Null(want.column)));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Compiler;
 use super::ops::Ops;
-use crate::plan::{Items, Op, ProgramId};
+use crate::plan::{Branches, Items, Op, ProgramId};
 use crate::schema::{Type, TypeId};
 
 /// The largest value that may become part of a run, in bytes.
@@ -21,10 +21,7 @@ impl Compiler<'_> {
             Type::Bytes | Type::Text => ops.push(Op::Blob),
             Type::Union(branches) => self.skip_union(branches, ops),
             Type::Array(items) => {
-                let items = match schema.size(*items) {
-                    Some(size) => Items::Sized(size),
-                    None => Items::Each(self.skip_program(*items)),
-                };
+                let items = self.items(*items);
                 ops.push(Op::SkipArray(items));
             }
             Type::Map(values) => {
@@ -42,6 +39,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// How elements of a type are passed over.
+    pub(super) fn items(&mut self, ty: TypeId) -> Items {
+        match self.schema.size(ty) {
+            Some(size) => Items::Sized(size),
+            None => Items::Each(self.skip_program(ty)),
+        }
+    }
+
     fn skip_union(&mut self, branches: &[TypeId], ops: &mut Ops) {
         if let Some((null, value)) = self.nullable(branches) {
             match (self.schema.size(value), self.schema.get(value)) {
@@ -51,7 +56,8 @@ impl Compiler<'_> {
                 _ => {}
             }
         }
-        ops.push(Op::Union(branches.iter().map(|branch| self.skip_program(*branch)).collect()));
+        let programs = branches.iter().map(|branch| self.skip_program(*branch)).collect();
+        ops.push(Op::Union(Branches { programs, columns: Box::default() }));
     }
 
     /// Returns the program that passes over a type; the program is written later.

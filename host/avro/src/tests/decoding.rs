@@ -2,7 +2,7 @@
 
 use super::generate::long;
 use super::*;
-use crate::Lacking;
+use crate::{AvroError, Lacking};
 
 /// A batch of one alert in one column.
 fn read(ty: &str, path: &str, kind: Kind, datum: &[u8]) -> Column {
@@ -179,13 +179,44 @@ fn reading_stops_behind_the_last_field_wanted() {
 #[test]
 fn a_batch_has_room_for_so_much() {
     let (schemas, [_, _, text]) = versions();
-    let mut decoder = Decoder::new(schemas, projection(&[field("b", Kind::Text)]));
-    decoder.max_bytes = 14;
+    let mut decoder = Decoder::new(schemas, projection(&[field("b", Kind::Text)])).with_most(14);
     assert_eq!((decoder.push(0, &text), decoder.push(1, &text)), (Ok(()), Ok(())));
     let error = decoder.push(2, &text).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the batch holds 10 bytes of columns already; the alert's values would take it beyond 4 GiB"
-    );
+    assert_eq!(error.to_string(), "the batch has 10 bytes of columns; the alert's values would take it beyond 14");
     assert_eq!(decoder.finish().groups[0].columns[0].values, b"xx");
+    // A batch always has room for one alert.
+    let mut decoder = decoder.with_most(1);
+    assert_eq!(decoder.push(2, &text), Ok(()));
+    assert!(matches!(decoder.push(3, &text), Err(AvroError::BatchFull { .. })));
+}
+
+/// Two users ask for the same thing by different alternatives, one of them without saying the kind.
+#[test]
+fn what_is_asked_for_twice_is_kept_once() {
+    let (schemas, [_, int, text]) = versions();
+    let asked = [field("b", Kind::Int), field("old.b b", Kind::Any), field("b c", Kind::Int), field("b", Kind::Long)];
+    let absent = [field("x", Kind::Int), field("y z", Kind::Int), field("x", Kind::Double)];
+    let mut decoder = Decoder::new(schemas, projection(&[&asked[..], &absent].concat()));
+    decoder.push(0, &int).unwrap();
+    let group = decoder.finish().groups.remove(0);
+    let columns: Vec<usize> = (0..7).map(|slot| group.column_of(slot)).collect();
+    assert_eq!(columns, [0, 0, 0, 1, 2, 2, 3]);
+    assert_eq!((group.columns.len(), values(group.column(2), 0)), (4, vec![Some(Scalar::Int(1))]));
+    // In another version the field is a text, and only the slot that asks for no kind can read it.
+    decoder.push(1, &text).unwrap();
+    let group = decoder.finish().groups.remove(0);
+    assert_eq!(values(group.column(1), 0), [Some(Scalar::Text("x".to_owned()))]);
+    assert_eq!((values(group.column(0), 0), unfit(&group.lacking[0]).len()), (vec![None], 3));
+}
+
+#[test]
+fn buffers_of_another_decoder_are_not_kept() {
+    let (schemas, [_, int, _]) = versions();
+    let decoder = || Decoder::new(Arc::clone(&schemas), projection(&[field("b", Kind::Int)]));
+    let (mut one, mut other) = (decoder(), decoder());
+    one.push(0, &int).unwrap();
+    let decoded = one.finish();
+    assert!(other.recycle(decoded.clone()) > 0);
+    assert_eq!((other.spare_bytes(), one.recycle(decoded)), (0, 0));
+    assert!(one.spare_bytes() > 0);
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::generate::{self, Choices, encode};
 use super::reference::{expected, kinds};
 use super::*;
-use crate::{BlobStyle, FieldError, Selector, check_field};
+use crate::{BlobStyle, FieldError, Locator, Outline, Selector, check_field};
 
 const KINDS: [Kind; 8] =
     [Kind::Any, Kind::Boolean, Kind::Int, Kind::Long, Kind::Float, Kind::Double, Kind::Text, Kind::Bytes];
@@ -114,6 +114,16 @@ fn narrowest(kinds: &[Kind]) -> Kind {
     }
 }
 
+/// A field that the host itself needs.
+#[derive(Debug)]
+struct At(String);
+
+impl Locator for At {
+    fn locate(&self, _: &Outline) -> Option<(String, Kind)> {
+        Some((self.0.clone(), Kind::Any))
+    }
+}
+
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..400)
 }
@@ -142,7 +152,8 @@ proptest! {
         let fields: Vec<_> = fields.map(|(field, _)| field).collect();
         let group = decode(&case.schemas, case.schema, &fields, &case.data());
         prop_assert_eq!(&group.lacking, &Vec::new());
-        for (field, column) in fields.iter().zip(&group.columns) {
+        for (slot, field) in fields.iter().enumerate() {
+            let column = group.column(slot);
             prop_assert!(field.kind == Kind::Any || field.kind == column.kind);
             prop_assert!(column.present.is_empty() || column.present.len() == column.len());
             for (row, alert) in case.alerts.iter().enumerate() {
@@ -162,7 +173,8 @@ proptest! {
         }
         for group in decoder.finish().groups {
             for (at, row) in group.rows.iter().enumerate() {
-                for (field, column) in fields.iter().zip(&group.columns) {
+                for (slot, field) in fields.iter().enumerate() {
+                    let column = group.column(slot);
                     let kinds = kinds(&case.alerts[*row as usize], &field.paths[0]);
                     prop_assert_eq!(column.kind, narrowest(&kinds), "{:?}", field);
                     let read = expected(&case.alerts[*row as usize], &field.paths[0], column.kind);
@@ -190,9 +202,10 @@ proptest! {
         }
     }
 
-    /// Broken alerts are refused and leave no trace in the columns; sound alerts are never refused.
+    /// Whatever is wrong with alerts, what is read of a field does not depend on the other fields that are read, nor on
+    /// the other alerts. Sound alerts are read as a whole.
     #[test]
-    fn broken_alerts_leave_nothing(
+    fn fields_of_broken_alerts_are_independent(
         bytes in any_bytes(),
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in any::<prop::sample::Index>(),
@@ -206,22 +219,49 @@ proptest! {
             }
         }
         let truncated = &case.data[2][..cut.index(case.data[2].len() + 1)];
+        let data = [&case.data[0][..], &broken, truncated, &case.data[3]];
         let fields = case.fields();
-        let mut decoder = Decoder::new(Arc::clone(&case.schemas), projection(&fields));
-        let mut kept = Vec::new();
-        for (row, datum) in [&case.data[0][..], &broken, truncated, &case.data[3]].into_iter().enumerate() {
-            let alert = case.alert(datum);
-            let pushed = decoder.push(row as u32, &alert);
-            if case.schemas.validate(&alert).is_ok() {
-                prop_assert_eq!(&pushed, &Ok(()));
-            }
-            if pushed.is_ok() {
-                kept.push((row as u32, datum));
+        let mut together = Decoder::new(Arc::clone(&case.schemas), projection(&fields));
+        for (row, datum) in data.iter().enumerate() {
+            prop_assert_eq!(together.push(row as u32, &case.alert(datum)), Ok(()));
+        }
+        let together = together.finish().groups.remove(0);
+        for (row, datum) in data.iter().enumerate() {
+            for (slot, field) in fields.iter().enumerate() {
+                let mut alone = Decoder::new(Arc::clone(&case.schemas), projection(std::slice::from_ref(field)));
+                prop_assert_eq!(alone.push(0, &case.alert(datum)), Ok(()));
+                let alone = alone.finish().groups.remove(0);
+                let unread = together.unread(slot).iter().find(|unread| unread.row == row as u32);
+                prop_assert_eq!(values(together.column(slot), row), values(alone.column(0), 0), "{:?}", field);
+                prop_assert_eq!(unread.is_some(), !alone.unread(0).is_empty(), "{:?}", field);
+                if case.schemas.validate(&case.alert(datum)).is_ok() {
+                    prop_assert_eq!(unread, None);
+                }
             }
         }
-        let group = decoder.finish().groups.remove(0);
-        let (rows, kept): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-        prop_assert_eq!(&group.rows, &rows);
-        prop_assert_eq!(&group.columns, &decode(&case.schemas, case.schema, &fields, &kept).columns);
+    }
+
+    /// An alert without the host's own fields is refused, and leaves no trace.
+    #[test]
+    fn broken_alerts_leave_nothing(bytes in any_bytes(), cut in any::<prop::sample::Index>()) {
+        let case = Case::new(&bytes);
+        let paths = case.paths.iter().filter(|path| !path.contains("[]"));
+        let readable = |path: &&String| check_field(&case.schemas, case.schema, &field(path, Kind::Any)).is_ok();
+        let Some(needed) = paths.filter(readable).next_back() else { return Ok(()) };
+        let mut projection = projection(&case.fields());
+        projection.add_located(Arc::new(At(needed.clone())), Kind::Long);
+        let truncated = &case.data[1][..cut.index(case.data[1].len() + 1)];
+        let mut decoder = Decoder::new(Arc::clone(&case.schemas), projection.clone());
+        let mut kept = Decoder::new(Arc::clone(&case.schemas), projection);
+        for (row, datum) in [&case.data[0][..], truncated, &case.data[2]].into_iter().enumerate() {
+            if decoder.push(row as u32, &case.alert(datum)).is_ok() {
+                prop_assert_eq!(kept.push(row as u32, &case.alert(datum)), Ok(()));
+            }
+        }
+        let (groups, kept) = (decoder.finish().groups, kept.finish().groups);
+        prop_assert_eq!(groups.len(), kept.len());
+        for (group, kept) in groups.iter().zip(&kept) {
+            prop_assert_eq!((&group.rows, &group.columns), (&kept.rows, &kept.columns));
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::findings::{AcceptedFound, AlertNamed, FaultFound, Findings, Undecodab
 use super::input::Packet;
 use crate::commands::common::progress;
 use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
-use skysieve_avro::{Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
+use skysieve_avro::{AvroError, Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 use skysieve_survey::Surveys;
 
@@ -82,7 +82,7 @@ struct Examiner {
     alone: Judge,
     limits: BatchLimits,
     /// The reasons that the filter can't judge alerts of a schema.
-    lacks: HashMap<SchemaId, String>,
+    lacks: HashMap<SchemaId, Option<String>>,
 }
 
 /// Alerts that are waiting to be judged, and the file of each row.
@@ -138,13 +138,17 @@ impl Examiner {
         alert: &Framed<'_>,
         open: &mut Open<'a>,
         findings: &mut Findings,
-    ) -> Result<(), skysieve_avro::AvroError> {
-        let row = open.paths.len() as u32;
+    ) -> Result<(), AvroError> {
         // A host stops reading behind the last field that a filter needs, but an archive's packets are checked to their
         // end.
         self.schemas.validate(alert)?;
         let started = Instant::now();
-        self.decoder.push(row, alert)?;
+        let mut pushed = self.decoder.push(open.paths.len() as u32, alert);
+        if matches!(pushed, Err(AvroError::BatchFull { .. })) {
+            self.close(std::mem::take(open), findings);
+            pushed = self.decoder.push(0, alert);
+        }
+        pushed?;
         findings.decode_time += started.elapsed();
         findings.add_schema(alert.schema);
         open.paths.push(path);
@@ -203,25 +207,15 @@ impl Examiner {
         let Some(schema) = schema else { return fault.message.clone() };
         let lacks = || {
             let mut required = self.alone.filter().manifest().fields.iter().filter(|field| !field.optional);
-            let lacking = required.find_map(|field| check_field(&self.schemas, schema, field).err());
-            lacking.map_or_else(|| fault.message.clone(), |error| error.to_string())
+            required.find_map(|field| check_field(&self.schemas, schema, field).err()).map(|error| error.to_string())
         };
-        self.lacks.entry(schema).or_insert_with(lacks).clone()
+        self.lacks.entry(schema).or_insert_with(lacks).clone().unwrap_or_else(|| fault.message.clone())
     }
 }
 
 /// The same alerts in reverse order.
 fn reversed(decoded: &Decoded) -> Decoded {
-    let groups = decoded.groups.iter().map(|group| {
-        let order: Vec<u32> = (0..group.rows.len() as u32).rev().collect();
-        Group {
-            rows: group.rows.iter().rev().copied().collect(),
-            columns: group.columns.iter().map(|column| column.gather(&order)).collect(),
-            schemas: group.schemas.iter().rev().copied().collect(),
-            lacking: group.lacking.clone(),
-        }
-    });
-    Decoded { groups: groups.collect() }
+    Decoded { groups: decoded.groups.iter().map(Group::reversed).collect() }
 }
 
 /// The rows on which two passes over the same alerts disagree.

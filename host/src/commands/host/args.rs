@@ -87,6 +87,11 @@ pub struct HostArgs {
     #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_COMPILE_TIME", default_value_t = COMPILE_TIME.as_secs(),
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub compile_time: u64,
+    /// Memory that the fields of one batch of alerts may take, in MiB. A batch that needs more is cut; several batches
+    /// are on their way at a time
+    #[arg(long, value_name = "MIB", env = "SKYSIEVE_BATCH_MEMORY", default_value_t = BatchLimits::default().columns >> 20,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=2048))]
+    batch_memory: usize,
     /// A folder for compiled filters, so that the next start is quicker. It is created for this user alone: who can write
     /// into it can run code in the host
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_CACHE")]
@@ -214,7 +219,7 @@ impl HostArgs {
     pub fn pipeline(&self, open_topic: OpenTopic, surveys: Surveys) -> Config {
         Config {
             shards: self.threads.map_or_else(cores, usize::from),
-            batch: BatchLimits::default(),
+            batch: BatchLimits { columns: self.batch_memory << 20, ..BatchLimits::default() },
             quota: self.quota,
             ceilings: self.ceilings.over(&self.limits.limits()),
             memory: self.ceilings.budget(),

@@ -124,7 +124,7 @@ impl<'a> Cook<'a> {
         let alerts = Identities::of(&decoded, 1, self.slots);
         let visit = alerts.visits()[0].visit;
         let number = if let Visit::Number(number) = visit { Some(number) } else { None };
-        let time = match Value::of(&decoded.groups[0].columns[self.time], 0) {
+        let time = match Value::of(decoded.groups[0].column(self.time), 0) {
             Some(Value::Real(time)) => Some(time),
             _ => None,
         };

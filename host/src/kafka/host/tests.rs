@@ -60,7 +60,7 @@ fn commit(sink: &mut KafkaSink, records: Vec<Record>, positions: &[Position]) ->
 }
 
 fn limits(count: usize, bytes: usize, linger: Duration) -> BatchLimits {
-    BatchLimits { count, bytes, linger }
+    BatchLimits { count, bytes, linger, ..BatchLimits::default() }
 }
 
 /// One batch; sizes of its messages.

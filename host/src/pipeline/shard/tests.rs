@@ -66,7 +66,7 @@ const ALERTS: usize = 8;
 impl Stream {
     fn new() -> Stream {
         let schemas = Arc::new(Schemas::builtin());
-        let decoder = BatchDecoder::new(schemas.clone(), Surveys::default(), Arc::default());
+        let decoder = BatchDecoder::new(schemas.clone(), Surveys::default(), Arc::default(), 1 << 28);
         let simulated = skysieve_simulate::Config { stamps: false, ..skysieve_simulate::Config::default() };
         let mut lsst = Simulator::new(Survey::Lsst, simulated);
         let alerts = (0..2).flat_map(|_| lsst.visit(ALERTS)).zip(0i64..);
@@ -82,7 +82,7 @@ impl Stream {
     }
 
     fn batch(&mut self, rows: std::ops::Range<usize>) -> Batch {
-        self.decoder.decode(self.messages[rows].to_vec(), |_, _| ())
+        self.decoder.decode(self.messages[rows].to_vec(), |_, _| ()).0
     }
 
     fn filter(&mut self, name: &str) -> RunningFilter {
