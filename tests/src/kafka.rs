@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,8 +14,11 @@ use crate::{root, run_script, script, text};
 
 /// A name that no other test and no earlier run uses.
 pub fn unique(name: &str) -> String {
+    static NAMES: AtomicU32 = AtomicU32::new(0);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-    format!("{name}-{:x}", since.as_millis())
+    // Tests of one process may ask at the same time, and others may have started with it.
+    let (process, number) = (std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed));
+    format!("{name}-{:x}-{process:x}-{number}", since.as_millis())
 }
 
 /// Creates a topic with that many partitions.

@@ -46,6 +46,8 @@ pub enum Job {
     BeginAnew(Arc<str>),
     /// Removes the filters that are quick, and sends them.
     Release(Sender<Vec<Box<RunningFilter>>>),
+    /// Removes the filter with that name, and sends it if it is there.
+    Withdraw(String, Sender<Box<RunningFilter>>),
     /// Removes the filter with that name.
     Remove(String),
     /// Binds the filters to another projection, by which the batches after this job are decoded.

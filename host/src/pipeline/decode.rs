@@ -36,12 +36,7 @@ const GIVING_BACK: usize = 16;
 impl BatchDecoder {
     /// A decoder for the host's own fields only. It adds the topics and schemas that it meets to `topics`. The columns of
     /// a batch may have `most` bytes.
-    pub fn new(
-        schemas: Arc<Schemas>,
-        surveys: Surveys,
-        topics: Arc<Mutex<StreamTopics>>,
-        most: usize,
-    ) -> BatchDecoder {
+    pub fn new(schemas: Arc<Schemas>, surveys: Surveys, topics: Arc<Mutex<StreamTopics>>, most: usize) -> BatchDecoder {
         let (projection, slots) = host_projection(&surveys);
         let decoder = Decoder::new(schemas.clone(), projection.clone()).with_most(most);
         BatchDecoder { schemas, surveys, decoder, projection, slots, topics, most, giving_back: 0 }

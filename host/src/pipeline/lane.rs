@@ -58,8 +58,6 @@ pub struct Lane {
     pub commands: Receiver<Command>,
     /// Where the next batch begins.
     pub position: Arc<Positions>,
-    /// The time of the newest alert that it has read, in milliseconds since 1970 UTC.
-    pub newest: Option<i64>,
     /// How many batches are being judged or published.
     pub in_flight: usize,
     sender: Sender<Command>,
@@ -88,7 +86,6 @@ impl Lane {
             shards,
             commands,
             position: Arc::default(),
-            newest: None,
             in_flight: 0,
             sender,
             decoder,
@@ -96,11 +93,6 @@ impl Lane {
             changes: Vec::new(),
             back: false,
         }
-    }
-
-    /// Whether a filter of that name is in this lane.
-    pub fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
     }
 
     /// Passes filters to the shards. Batches are decoded for them from the next one on.
@@ -313,7 +305,6 @@ impl Lane {
             position.forget(&topic);
             position.meet(&batch.messages);
         }
-        self.newest = self.newest.max(batch.messages.iter().filter_map(|message| message.timestamp).max());
         batch.begin = self.position.clone();
         Arc::make_mut(&mut self.position).advance(&batch.messages);
         batch.end = self.position.clone();
@@ -322,8 +313,7 @@ impl Lane {
     /// Decodes a batch. If its columns take too much memory, the rest goes into the next one.
     fn decode(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Batch {
         let state = &self.state;
-        let (batch, rest) =
-            self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema));
+        let (batch, rest) = self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema));
         batcher.put_back(rest);
         batch
     }

@@ -41,25 +41,16 @@ impl LaneTime {
 
 /// How far the live lane has come, for all threads.
 #[derive(Clone, Default)]
-pub struct Live(Arc<RwLock<Progress>>);
-
-/// How far the live lane has come.
-#[derive(Clone, Default)]
-pub struct Progress {
-    /// Where its next batch begins.
-    pub positions: Arc<Positions>,
-    /// The time of its newest alert, in milliseconds since 1970 UTC.
-    pub time: Option<i64>,
-}
+pub struct Live(Arc<RwLock<Arc<Positions>>>);
 
 impl Live {
-    /// How far it has come by now.
-    pub fn progress(&self) -> Progress {
+    /// Where the live lane's next batch begins.
+    pub fn positions(&self) -> Arc<Positions> {
         self.0.read().clone()
     }
 
-    /// Takes note of how far it has come.
-    pub fn set(&self, progress: Progress) {
-        *self.0.write() = progress;
+    /// Takes note of where the live lane's next batch begins.
+    pub fn set(&self, positions: &Arc<Positions>) {
+        *self.0.write() = positions.clone();
     }
 }

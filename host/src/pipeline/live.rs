@@ -9,7 +9,6 @@ use crossbeam_channel::Sender;
 use super::channels::Command;
 use super::check_upload::Prepared;
 use super::lane::{Duties, Lane};
-use super::lane_time::Progress;
 use super::outcome::LaneChange;
 use super::positions::Positions;
 use super::records;
@@ -67,7 +66,7 @@ impl Duties for Live {
     }
 
     fn has_moved(&mut self, lane: &mut Lane) {
-        lane.state.live.set(Progress { positions: lane.position.clone(), time: lane.newest });
+        lane.state.live.set(&lane.position);
     }
 }
 

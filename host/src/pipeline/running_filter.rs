@@ -282,10 +282,10 @@ impl RunningFilter {
         }
         let own = self.place.positions().cloned();
         if let Some(own) = &own {
-            let live = time.live.progress();
-            self.entry.set_lane(Lane::Slow, own.behind(&live.positions));
-            if !is_passed {
-                self.check_lag(batch, live.time, time.max_lag);
+            let live = time.live.positions();
+            self.entry.set_lane(Lane::Slow, own.behind(&live));
+            if !is_passed && let Some(longest) = time.max_lag {
+                self.check_lag(own, &live, longest);
             }
         }
         let to = own.map(|own| (Lane::Slow, own));
@@ -293,18 +293,16 @@ impl RunningFilter {
     }
 
     /// Suspends a filter that can't keep up with the stream.
-    fn check_lag(&mut self, batch: &Batch, live: Option<i64>, longest: Option<Duration>) {
-        let own = batch.messages.last().and_then(|message| message.timestamp);
-        let (Some(live), Some(own), Some(longest)) = (live, own, longest) else { return };
-        let lag = Duration::from_millis(u64::try_from(live - own).unwrap_or(0));
-        if !self.suspended && self.lag.add(lag, longest) {
+    fn check_lag(&mut self, own: &Positions, live: &Arc<Positions>, longest: Duration) {
+        if !self.suspended && self.lag.add(Instant::now(), own, live, longest) {
             let status = self.entry.status();
             let each = status.seconds * 1e6 / status.counts.seen.max(1) as f64;
             self.suspend(format!(
-                "it is {} s behind the live alerts, more than it may fall behind (--max-lag): it takes {each:.0} us for an \
+                "it is {} alerts behind the live ones, which is more than {} s (--max-lag): it takes {each:.0} us for an \
                  alert; it helps to reject most alerts by a field of the newest detection, and to read fewer fields of \
                  histories and no cutouts. A new version goes on where this one stopped",
-                lag.as_secs()
+                own.behind(live),
+                longest.as_secs()
             ));
         }
     }

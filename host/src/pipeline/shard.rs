@@ -85,6 +85,12 @@ impl Worker {
                     self.keep_quota(filter);
                 }
             }
+            Job::Withdraw(name, withdrawn) => {
+                if let Some(filter) = self.take(&name) {
+                    // Sending fails if the loop has ended.
+                    let _ = withdrawn.send(Box::new(filter));
+                }
+            }
             Job::Forget(name) => drop(self.left.remove(&name)),
             Job::Bind(mut projection) => {
                 for filter in &mut self.filters {

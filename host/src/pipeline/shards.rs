@@ -102,6 +102,14 @@ impl Shards {
         quick
     }
 
+    /// Removes a filter, after the batches that it still has to judge, and returns it. `None` if it does not run here.
+    pub fn withdraw(&mut self, name: &str) -> Option<Box<RunningFilter>> {
+        let shard = self.end(name)?;
+        let (sender, withdrawn) = bounded(1);
+        self.shards[shard].give(Job::Withdraw(name.to_owned(), sender));
+        withdrawn.recv().ok()
+    }
+
     /// Forgets how far filters have come in a topic that was created anew.
     pub fn begin_anew(&self, topic: &Arc<str>) {
         self.shards.iter().for_each(|shard| shard.give(Job::BeginAnew(topic.clone())));

@@ -47,7 +47,7 @@ impl Duties for Slow {
 
     fn obey(&mut self, lane: &mut Lane) {
         // Only then it is known how far filters are behind.
-        if lane.state.live.progress().positions.is_empty() {
+        if lane.state.live.positions().is_empty() {
             return;
         }
         for command in lane.commands.try_iter().collect::<Vec<_>>() {
@@ -56,8 +56,9 @@ impl Duties for Slow {
                 Command::Replace(prepared, there) => {
                     let mut filter = Box::new(lane.shards.run(*prepared, &lane.state.config));
                     // A filter that runs here is replaced where it is.
-                    if !lane.has(&filter.entry.name) {
-                        filter.judge_from((*there).clone());
+                    match lane.shards.withdraw(&filter.entry.name) {
+                        Some(earlier) => filter.succeed(*earlier),
+                        None => filter.judge_from((*there).clone()),
                     }
                     self.take(lane, filter);
                 }
@@ -76,7 +77,7 @@ impl Duties for Slow {
 
     /// Offers filters to the live lane, once everything that they have said is published.
     fn idle(&mut self, lane: &mut Lane, stop: &AtomicBool) {
-        if lane.in_flight > 0 || !lane.position.reach(&lane.state.live.progress().positions) {
+        if lane.in_flight > 0 || !lane.position.reach(&lane.state.live.positions()) {
             return;
         }
         let mut kept = Vec::new();
@@ -96,7 +97,7 @@ impl Duties for Slow {
 impl Slow {
     fn take(&self, lane: &mut Lane, filter: Box<RunningFilter>) {
         if let Some(positions) = filter.positions() {
-            filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.progress().positions));
+            filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.positions()));
             lane.go_back_to(positions);
         }
         lane.add(vec![filter]);
