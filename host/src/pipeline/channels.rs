@@ -45,7 +45,7 @@ pub enum Job {
     /// Forgets how far filters have come in a topic that was created anew.
     BeginAnew(Arc<str>),
     /// Removes the filters that are quick, and sends them.
-    Release(Sender<Vec<Box<RunningFilter>>>),
+    Release(Sender<Vec<RunningFilter>>),
     /// Removes the filter with that name, and sends it if it is there.
     Withdraw(String, Sender<Box<RunningFilter>>),
     /// Removes the filter with that name.
@@ -63,7 +63,7 @@ pub struct Judged {
     pub outcome: Outcome,
     /// Filters that leave this lane as of the batch's begin, because they took too long. Each is judged from a position
     /// of its own from now on, for which there is a [`LaneChange`].
-    pub leaving: Vec<Box<RunningFilter>>,
+    pub leaving: Vec<RunningFilter>,
 }
 
 /// A batch that the shards are working on, for the publishers.

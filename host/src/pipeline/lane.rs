@@ -96,7 +96,7 @@ impl Lane {
     }
 
     /// Passes filters to the shards. Batches are decoded for them from the next one on.
-    pub fn add(&mut self, filters: Vec<Box<RunningFilter>>) {
+    pub fn add(&mut self, filters: Vec<RunningFilter>) {
         if filters.is_empty() {
             return;
         }
@@ -104,7 +104,7 @@ impl Lane {
             self.members.insert(filter.entry.name.clone(), filter.entry.clone());
         }
         let mut projection = self.project();
-        filters.into_iter().for_each(|filter| self.shards.add(filter, &mut projection));
+        filters.into_iter().for_each(|filter| self.shards.add(Box::new(filter), &mut projection));
     }
 
     /// Ends to decode for filters that are no longer on the shards.

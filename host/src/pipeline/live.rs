@@ -93,12 +93,12 @@ impl Live {
                 self.send(Command::Replace(Box::new(prepared), there));
                 continue;
             }
-            let mut filter = Box::new(lane.shards.run(prepared, &lane.state.config));
+            let mut filter = lane.shards.run(prepared, &lane.state.config);
             match self.restored.remove(&name) {
                 Some((filters::Lane::Slow, from)) if self.slow.is_some() => {
                     filter.judge_from(from);
                     self.away.insert(name);
-                    self.send(Command::Take(filter));
+                    self.send(Command::Take(Box::new(filter)));
                     continue;
                 }
                 Some((_, from)) => filter.skip_to(from),
@@ -167,7 +167,7 @@ impl Live {
         tracing::info!(filter = filter.entry.name, "the filter is quick again: it is judged in the live lane");
         lane.tell(filter.join(&lane.position));
         self.away.remove(&filter.entry.name);
-        lane.add(vec![filter]);
+        lane.add(vec![*filter]);
         None
     }
 

@@ -62,7 +62,7 @@ impl<'a> Publisher<'a> {
             self.totals.add_published(transaction.batches.len(), transaction.messages, transaction.dead_letters);
             for filter in transaction.leaving {
                 // Sending fails if the loop has ended; the next start reads where the filter is.
-                let _ = self.left.send(Command::Left(filter));
+                let _ = self.left.send(Command::Left(Box::new(filter)));
             }
             ticket.committed();
             for batch in transaction.batches {

@@ -101,7 +101,7 @@ impl Worker {
             Job::Release(released) => {
                 let quick = self.filters.extract_if(.., |filter| filter.is_quick());
                 // Sending fails if the loop has ended.
-                let _ = released.send(quick.map(Box::new).collect());
+                let _ = released.send(quick.collect());
             }
             Job::Judge(batch, done) => {
                 let judged = self.judge(&batch);
@@ -149,7 +149,7 @@ impl Worker {
                     let mut filter = self.filters.remove(at);
                     self.left.insert(filter.entry.name.clone());
                     outcome.lanes.push(filter.leave(batch));
-                    leaving.push(Box::new(filter));
+                    leaving.push(filter);
                 }
                 // It is being removed, or the host is stopping.
                 Err(Interrupted::Cancelled) => {

@@ -91,11 +91,11 @@ impl Shards {
     }
 
     /// Removes the filters that are quick, and returns them.
-    pub fn release(&mut self) -> Vec<Box<RunningFilter>> {
+    pub fn release(&mut self) -> Vec<RunningFilter> {
         let (released, quick) = bounded(self.shards.len());
         self.shards.iter().for_each(|shard| shard.give(Job::Release(released.clone())));
         drop(released);
-        let quick: Vec<Box<RunningFilter>> = quick.iter().flatten().collect();
+        let quick: Vec<RunningFilter> = quick.iter().flatten().collect();
         for filter in &quick {
             self.end(&filter.entry.name);
         }

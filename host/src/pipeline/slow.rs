@@ -84,8 +84,8 @@ impl Duties for Slow {
         let mut gone = Vec::new();
         for filter in lane.shards.release() {
             let name = filter.entry.name.clone();
-            match self.offer(filter, stop) {
-                Some(filter) => kept.push(filter),
+            match self.offer(Box::new(filter), stop) {
+                Some(filter) => kept.push(*filter),
                 None => gone.push(name),
             }
         }
@@ -100,7 +100,7 @@ impl Slow {
             filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.positions()));
             lane.go_back_to(positions);
         }
-        lane.add(vec![filter]);
+        lane.add(vec![*filter]);
     }
 
     /// Offers a filter to the live lane. Returns it if it can't join.

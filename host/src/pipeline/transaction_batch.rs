@@ -34,7 +34,7 @@ pub struct TransactionBatch {
     /// The number of dead letters among the records.
     pub dead_letters: usize,
     /// The filters that leave the lane once the transaction is committed.
-    pub leaving: Vec<Box<RunningFilter>>,
+    pub leaving: Vec<RunningFilter>,
     /// The accepted alerts among the records, in ascending order.
     accepted: Vec<AcceptedRecord>,
     ends_visit: bool,
