@@ -35,6 +35,8 @@ const IN_FLIGHT: usize = 4;
 pub trait Duties {
     /// Whether the lane reads while it has no filter that is active.
     const READS_ALWAYS: bool;
+    /// Whether messages that are not alerts become dead letters. All lanes read them, and one tells.
+    const TELLS_WHAT_IS_NO_ALERT: bool;
 
     /// Executes the commands that have come.
     fn obey(&mut self, lane: &mut Lane);
@@ -256,14 +258,14 @@ impl Lane {
 
     /// Passes messages to the shards and to the publishers. Returns whether there still are publishers. While they are
     /// busy, uploads are answered.
-    fn dispatch_and_hand_over(
+    fn dispatch_and_hand_over<D: Duties>(
         &mut self,
-        duties: &mut impl Duties,
+        duties: &mut D,
         messages: Vec<Message>,
         batcher: &mut Batcher,
         pending: &Sender<Pending>,
     ) -> bool {
-        let Some(mut batch) = self.dispatch(messages, batcher) else { return true };
+        let Some(mut batch) = self.dispatch::<D>(messages, batcher) else { return true };
         self.in_flight += 1;
         duties.has_moved(self);
         loop {
@@ -277,7 +279,7 @@ impl Lane {
     }
 
     /// Decodes a batch and passes it to every shard. `None` if all of it was set apart for later.
-    fn dispatch(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
+    fn dispatch<D: Duties>(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Option<Pending> {
         let mut batch = self.decode(messages, batcher);
         if batcher.set_apart(&mut batch) {
             self.decoder.recycle(batch.decoded);
@@ -285,6 +287,9 @@ impl Lane {
                 return None;
             }
             batch = self.decode(batch.messages, batcher);
+        }
+        if !D::TELLS_WHAT_IS_NO_ALERT {
+            batch.undecodable.clear();
         }
         self.move_on(&mut batch);
         let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());

@@ -32,6 +32,7 @@ pub struct Live {
 
 impl Duties for Live {
     const READS_ALWAYS: bool = true;
+    const TELLS_WHAT_IS_NO_ALERT: bool = true;
 
     /// Uploads that arrived together share one change of the projection.
     fn obey(&mut self, lane: &mut Lane) {

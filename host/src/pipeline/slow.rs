@@ -44,6 +44,7 @@ struct Slow {
 
 impl Duties for Slow {
     const READS_ALWAYS: bool = false;
+    const TELLS_WHAT_IS_NO_ALERT: bool = false;
 
     fn obey(&mut self, lane: &mut Lane) {
         // Only then it is known how far filters are behind.

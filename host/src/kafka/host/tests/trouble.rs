@@ -18,6 +18,20 @@ fn a_coordinator_that_is_not_ready_is_waited_for_while_brokers_answer() {
 }
 
 #[test]
+fn hosts_that_take_a_name_from_each_other_make_pauses() {
+    let broker = broker(&[("alerts", 1)]);
+    let [works, taken] =
+        [RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH];
+    // Both of its transactional ids are its own, but then the first one is not any more.
+    let rounds = [works, works, taken].repeat(4);
+    broker.cluster().request_errors(RDKafkaApiKey::InitProducerId, &rounds);
+    let begun = Instant::now();
+    HostLock::new(&broker.options(), "nightwatch").unwrap();
+    // The pauses begin with 100 ms, and double.
+    assert!(begun.elapsed() >= Duration::from_millis(1400), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_host_that_has_published_but_has_no_offsets_stops() {
     let broker = broker(&[("alerts", 1)]);
     publish(&broker.options(), vec![record("alerts", "", "an alert")]);
