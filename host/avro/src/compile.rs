@@ -169,7 +169,8 @@ impl<'a> Compiler<'a> {
                 let inner: Vec<_> = through.iter().map(Want::stepped).collect();
                 let program = self.program(|compiler, ops| compiler.read(*items, &inner, After::Wanted, ops));
                 ops.push(Op::ReadArray(Elements { program, columns: columns(&through), items: self.items(*items) }));
-                ops.end(after, wants);
+                // The others would not have come to the end by themselves.
+                ops.end(after, &through);
             }
             other => {
                 let (here, beyond) = split(wants, |want| want.steps.is_empty());
@@ -181,7 +182,8 @@ impl<'a> Compiler<'a> {
                     return self.pass(ty, wants, after, ops);
                 }
                 ops.reads(None, &reads);
-                ops.end(after, wants);
+                let (reading, _) = split(wants, |want| reads.iter().any(|(column, _)| *column == want.column));
+                ops.end(after, &reading);
             }
         }
     }

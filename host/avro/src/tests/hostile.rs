@@ -304,3 +304,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn bytes_behind_an_alert_spoil_what_is_read_at_its_end_alone() {
+    let schemas = Arc::new(Schemas::default());
+    let avsc = r#"{"type": "record", "name": "r", "fields":
+        [{"name": "a", "type": [{"type": "array", "items": "double"}, "int"]}]}"#;
+    let schema = schemas.add(1, avsc).unwrap();
+    // An empty array, so the one that reads a number stops before the end.
+    let alert = Framed { schema, datum: vec![0, 0, 7, 7].into() };
+    let fields = [field("a", Kind::Int), field("a[]", Kind::Double)];
+    let unread = |fields: &[Field]| {
+        let mut decoder = Decoder::new(Arc::clone(&schemas), projection(fields));
+        decoder.push(0, &alert).unwrap();
+        let group = decoder.finish().groups.remove(0);
+        (0..fields.len()).map(|slot| !group.unread(slot).is_empty()).collect::<Vec<_>>()
+    };
+    assert_eq!(unread(&fields), [false, true]);
+    assert_eq!((unread(&fields[..1]), unread(&fields[1..])), (vec![false], vec![true]));
+}
