@@ -1,11 +1,18 @@
 //! What tests of a pipeline without Kafka share.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use bytes::Bytes;
 use skysieve::filters::{Ceilings, Settings, Upload};
-use skysieve::pipeline::{BatchLimits, Config, FaultLimits, Message, Source, SourceError, Topics};
-use skysieve_sandbox::{Budget, Limits};
+use skysieve::pipeline::{
+    BatchLimits, Config, FaultLimits, Handle, MemorySink, MemorySource, Message, Pipeline, Record, Source, SourceError,
+    Topics,
+};
+use skysieve_avro::Schemas;
+use skysieve_sandbox::{Budget, Engine, Limits, PoolConfig};
 use skysieve_survey::Surveys;
 
 use crate::module;
@@ -48,4 +55,23 @@ pub fn config() -> Config {
 pub fn odd(config: &str) -> Upload {
     let settings = Settings { config: config.into(), ..Settings::default() };
     Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings, ..Upload::default() }
+}
+
+/// A pipeline for up to twelve filters, trials included.
+pub fn start(config: Config) -> (Pipeline, Handle) {
+    let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
+    Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap()
+}
+
+/// Sends the packets through the filters, and returns the records and the handle.
+pub fn run(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {
+    let (mut pipeline, handle) = start(config);
+    let prepared = filters.iter().map(|(name, upload)| handle.prepare(name, upload.clone()).unwrap());
+    pipeline.add(prepared.collect()).unwrap();
+    let (source, sender) = MemorySource::new("alerts");
+    packets.into_iter().for_each(|packet| sender.send(packet).unwrap());
+    drop(sender);
+    let sink = MemorySink::default();
+    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
+    (sink.records(), handle)
 }

@@ -1,37 +1,19 @@
 //! What one filter reads costs no other filter an alert: values that can't be delivered fail for the filters that read
 //! them, bounds are per filter, and packets stay decodable.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use bytes::Bytes;
 use skysieve::filters::{Control, Counts, Upload};
-use skysieve::pipeline::{BatchLimits, Config, Handle, MemorySink, MemorySource, Pipeline, Record};
-use skysieve_avro::Schemas;
-use skysieve_sandbox::{Engine, PoolConfig};
+use skysieve::pipeline::{BatchLimits, Config, Handle, Record};
 use skysieve_simulate::{Simulator, Survey};
 use skysieve_tests::alerts;
 use skysieve_tests::avro::{long, packet, text};
 use skysieve_tests::guest::{GuestField, reading};
-use skysieve_tests::pipeline::config;
+use skysieve_tests::pipeline::{config, run as run_with};
 
 const ID: GuestField<'static> = ("diaSourceId", "long", false);
 
 fn upload(fields: &[GuestField<'_>]) -> Upload {
     Upload { module: reading(fields), ..Upload::default() }
-}
-
-/// Sends the packets through the filters.
-fn run_with(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {
-    let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
-    let (mut pipeline, handle) = Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap();
-    pipeline.add(filters.iter().map(|(name, upload)| handle.prepare(name, upload.clone()).unwrap()).collect()).unwrap();
-    let (source, sender) = MemorySource::new("alerts");
-    packets.into_iter().for_each(|packet| sender.send(packet).unwrap());
-    drop(sender);
-    let sink = MemorySink::default();
-    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
-    (sink.records(), handle)
 }
 
 fn run(filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {

@@ -17,26 +17,8 @@ use skysieve_avro::{Lookup, Resolver, Schemas};
 use skysieve_sandbox::{Engine, PoolConfig};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_survey::Visit;
-use skysieve_tests::pipeline::{config, odd};
+use skysieve_tests::pipeline::{config, odd, run, start};
 use skysieve_tests::{alerts, module};
-
-fn start(config: Config) -> (Pipeline, Handle) {
-    let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();
-    Pipeline::new(config, engine, Arc::new(Schemas::builtin())).unwrap()
-}
-
-/// Sends the packets through the filters, and returns the records and the handle.
-fn run(config: Config, filters: &[(&str, Upload)], packets: Vec<Bytes>) -> (Vec<Record>, Handle) {
-    let (mut pipeline, handle) = start(config);
-    let prepared = filters.iter().map(|(name, upload)| handle.prepare(name, upload.clone()).unwrap());
-    pipeline.add(prepared.collect()).unwrap();
-    let (source, sender) = MemorySource::new("alerts");
-    packets.into_iter().for_each(|packet| sender.send(packet).unwrap());
-    drop(sender);
-    let sink = MemorySink::default();
-    pipeline.run(source, [sink.clone()], &AtomicBool::new(false)).unwrap();
-    (sink.records(), handle)
-}
 
 fn packets(alerts: &[SimulatedAlert]) -> Vec<Bytes> {
     alerts.iter().map(|alert| alert.bytes.clone().into()).collect()

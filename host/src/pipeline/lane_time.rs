@@ -15,7 +15,7 @@ const FULL_BATCH: u32 = 256;
 pub struct LaneTime {
     /// The CPU time that a filter may take for a batch before it has to leave the lane. `None`: as long as it takes.
     pub slice: Option<Duration>,
-    /// The CPU time for each alert below which a filter counts as quick.
+    /// The CPU time for each alert below which a filter counts as quick. Zero: nobody asks.
     pub allowance: Duration,
     /// How much further a filter may fall behind the live lane. `None`: as far as it does.
     pub max_lag: Option<Duration>,
