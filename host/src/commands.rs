@@ -26,6 +26,7 @@ mod output;
 mod packets;
 pub mod produce;
 mod properties;
+pub mod remote;
 mod serve;
 
 pub use common::UsageError;

@@ -5,6 +5,7 @@ pub mod commands;
 pub mod filters;
 pub mod health;
 pub mod heap;
+pub mod http_client;
 pub mod kafka;
 pub mod pipeline;
 pub mod schema_registry;

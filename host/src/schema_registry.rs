@@ -1,6 +1,6 @@
 //! Looks up schemas in a schema registry, by Confluent's REST protocol
 //! ([reference](https://docs.confluent.io/platform/current/schema-registry/develop/api.html); Karapace and Apicurio
-//! support it, too). This is the only HTTP client of the host.
+//! support it, too).
 //!
 //! A [`Registry`] is asked for every message whose schema id is not known, while alerts wait. It limits how long it
 //! takes and how much it reads, and does not ask again for an absent id, or at all while the registry can't be reached,
@@ -8,7 +8,6 @@
 //! something else answers at its address) says nothing about an id: whoever needs the schema waits. Only the registry's
 //! own statement that it lacks an id, or that its schema is not one for alerts, decides over a message.
 
-mod address;
 mod client;
 mod fetch;
 #[cfg(any(fuzzing, test))]
@@ -19,6 +18,5 @@ mod pauses;
 mod tests;
 mod waiting;
 
-pub use address::{Address, AddressError};
 pub use client::Registry;
 pub use waiting::Waiting;

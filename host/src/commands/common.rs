@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
-use crate::schema_registry::{Address, Registry, Waiting};
+use crate::http_client::Address;
+use crate::schema_registry::{Registry, Waiting};
 use skysieve_avro::{Resolver, Schemas};
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::MOST_MEMORY;

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use super::address::Address;
 use super::fetch::fetch;
 use super::http::{Failure, Http};
 use super::pauses::{Patience, Pauses};
+use crate::http_client::Address;
 use skysieve_avro::{Lookup, Resolver};
 
 /// Registries number schemas with Java's `int`. A message whose first bytes give a larger number has no id.

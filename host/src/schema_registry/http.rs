@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::Deserialize;
-use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, header};
-use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 
-use super::address::Address;
+use crate::http_client::{Address, agent};
 
 /// The largest answer, in bytes. A schema may have 1 MiB, and takes more room when it is written within JSON.
 const MAX_ANSWER: u64 = 4 << 20;
@@ -60,16 +58,7 @@ struct Refusal {
 
 impl Http {
     pub(super) fn new(address: Address) -> Http {
-        // OpenSSL trusts what the system trusts. librdkafka uses OpenSSL as well, and does the same for Kafka.
-        let tls = TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier).build();
-        let config = Agent::config_builder()
-            .tls_config(tls)
-            .http_status_as_error(false)
-            .max_redirects(3)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-            .user_agent(concat!("skysieve/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Http { agent: config.new_agent(), address }
+        Http { agent: agent(), address }
     }
 
     pub(super) fn address(&self) -> &Address {

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde_json::json;
 
+use super::Registry;
 use super::pauses::Patience;
-use super::{Address, Registry};
+use crate::http_client::Address;
 use skysieve_avro::{AvroError, Lookup, Resolver, Schemas};
 
 const NOT_FOUND: &str = r#"{"error_code": 40403, "message": "Schema not found"}"#;
@@ -293,7 +294,7 @@ fn addresses() {
     for wrong in ["sky.org:8081", "ftp://sky.org", "http://", "http://a b", "http://a?b=c", "http://%ff@a", "http://@"]
     {
         let error = shown(wrong).unwrap_err().to_string();
-        assert!(error.starts_with("the schema registry's address ") && !error.contains("%ff"), "{wrong}: {error}");
+        assert!(error.starts_with("the address ") && !error.contains("%ff"), "{wrong}: {error}");
     }
     let address = Address::parse("http://me:hush@sky.org", None).unwrap();
     assert!(!format!("{address:?} {:?}", Registry::new(address.clone())).contains("hush"));

@@ -1,4 +1,4 @@
-//! The address of a registry, and the user as whom it is asked.
+//! The address of a server, and the user as whom it is asked.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use ureq::http::Uri;
 
-/// A registry's address, `http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]`. It is displayed without user and password.
+/// A server's address, `http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]`. It is displayed without user and password.
 #[derive(Clone)]
 pub struct Address {
     /// The address without a slash at its end.
@@ -16,9 +16,9 @@ pub struct Address {
     authorization: Option<String>,
 }
 
-/// A text that is not the address of a registry.
+/// A text that is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the schema registry's address {0}")]
+#[error("the address {0}")]
 pub struct AddressError(&'static str);
 
 impl Address {
@@ -49,11 +49,12 @@ impl Address {
     }
 
     /// The URL of a path at this address.
-    pub(super) fn join(&self, path: &str) -> String {
+    pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
-    pub(super) fn authorization(&self) -> Option<&str> {
+    /// The value of the `Authorization` header, if there is a user.
+    pub fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
 }

@@ -1,0 +1,218 @@
+//! Asks the API of a running host.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+use ureq::http::{Method, Request, header};
+
+use super::address::Address;
+use super::agent::agent;
+
+/// How long a request may take. A host compiles an upload before it answers.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The largest answer, in bytes.
+const MAX_ANSWER: u64 = 64 << 20;
+/// The characters that are escaped in a part of a path or query.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A client of a host's API.
+#[derive(Debug)]
+pub struct ApiClient {
+    agent: Agent,
+    address: Address,
+}
+
+/// Why a request has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The host does not answer. It may do so later.
+    #[error("no host answers at {url}: {reason}")]
+    NoAnswer {
+        /// What was asked for.
+        url: String,
+        /// Why there is no answer.
+        reason: String,
+    },
+    /// The host refuses the request.
+    #[error("{message}")]
+    Refused {
+        /// The status of the answer.
+        status: u16,
+        /// The host's code for programs.
+        code: String,
+        /// The host's message for people.
+        message: String,
+    },
+    /// Something else answers, or a host of another version.
+    #[error("{url} does not answer as a host does (status {status}): is it the address of a host?")]
+    NotAHost {
+        /// What was asked for.
+        url: String,
+        /// The status of the answer.
+        status: u16,
+    },
+}
+
+/// The body of a host's refusal.
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Deserialize)]
+struct ErrorDetail {
+    code: String,
+    message: String,
+}
+
+impl ApiClient {
+    /// A client that connects when it is first used.
+    pub fn new(address: Address) -> ApiClient {
+        ApiClient { agent: agent(), address }
+    }
+
+    /// Gets what is at a path, such as `/api/v1/filters`.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, &[])
+    }
+
+    /// Posts a body.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        self.send(Method::POST, path, body)
+    }
+
+    /// Puts a body.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        self.send(Method::PUT, path, body)
+    }
+
+    /// Deletes what is at a path.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::DELETE, path, &[])
+    }
+
+    fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        let url = self.address.join(path);
+        let (status, answer) = self.ask(method, &url, body).map_err(|error| {
+            let url = url.clone();
+            ClientError::NoAnswer { url, reason: error.to_string() }
+        })?;
+        if (200..300).contains(&status) {
+            return serde_json::from_slice(&answer).map_err(|_| ClientError::NotAHost { url, status });
+        }
+        match serde_json::from_slice(&answer) {
+            Ok(ErrorBody { error: ErrorDetail { code, message } }) => {
+                Err(ClientError::Refused { status, code, message })
+            }
+            Err(_) => Err(ClientError::NotAHost { url, status }),
+        }
+    }
+
+    fn ask(&self, method: Method, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>), ureq::Error> {
+        let mut request = Request::builder().method(&method).uri(url).header(header::ACCEPT, "application/json");
+        if let Some(authorization) = self.address.authorization() {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
+        let mut response = if matches!(method, Method::GET | Method::DELETE) {
+            self.run(request.body(())?)?
+        } else {
+            self.run(request.header(header::CONTENT_TYPE, "application/octet-stream").body(body)?)?
+        };
+        let answer = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec()?;
+        Ok((response.status().as_u16(), answer))
+    }
+
+    fn run(&self, request: Request<impl ureq::AsSendBody>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let agent = &self.agent;
+        let request =
+            agent.configure_request(request).timeout_global(Some(PATIENCE)).timeout_connect(Some(CONNECT)).build();
+        agent.run(request)
+    }
+}
+
+/// A part of a path, such as a filter's name, with what has a meaning in URLs escaped.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// The query of these parameters, which is empty if there are none.
+pub fn query(parameters: &[(&str, &str)]) -> String {
+    let pairs: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{}={}", segment(name), segment(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread::JoinHandle;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Answers one request, and returns the request's first line.
+    fn server(status: u16, body: &str) -> (ApiClient, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = Address::parse(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            stream.write_all(answer.as_bytes()).unwrap();
+            head[0].clone()
+        });
+        (ApiClient::new(address), thread)
+    }
+
+    #[test]
+    fn requests_and_answers() {
+        let (client, asked) = server(202, r#"{"id": 3}"#);
+        let path = format!("/filters/{}/replay{}", segment("a/b"), query(&[("from", "2026-05-09 03:00:00")]));
+        let answer: Value = client.post(&path, b"").unwrap();
+        assert_eq!(answer, json!({"id": 3}));
+        assert_eq!(
+            asked.join().unwrap(),
+            "POST /filters/a%2Fb/replay?from=2026%2D05%2D09%2003%3A00%3A00 HTTP/1.1".replace("%2D", "-")
+        );
+        let (client, asked) = server(200, "[]");
+        assert!(client.delete::<Vec<u8>>("/jobs/3").unwrap().is_empty());
+        assert_eq!(asked.join().unwrap(), "DELETE /jobs/3 HTTP/1.1");
+    }
+
+    #[test]
+    fn a_refusal_is_the_hosts_own_and_another_server_is_recognised() {
+        let (client, _) = server(404, r#"{"error": {"code": "unknown_filter", "message": "there is no filter"}}"#);
+        let refused = client.get::<Value>("/x").unwrap_err();
+        assert!(matches!(&refused, ClientError::Refused { status: 404, code, .. } if code == "unknown_filter"));
+        assert_eq!(refused.to_string(), "there is no filter");
+        for (status, body) in [(404, "<html>"), (200, "<html>"), (500, "{}")] {
+            let (client, _) = server(status, body);
+            assert!(matches!(client.get::<Value>("/x"), Err(ClientError::NotAHost { .. })), "{status} {body}");
+        }
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = ApiClient::new(Address::parse(&format!("http://{free}"), None).unwrap());
+        let error = client.put::<Value>("/x", b"module").unwrap_err();
+        assert!(matches!(error, ClientError::NoAnswer { .. }) && error.to_string().contains(&free.to_string()));
+    }
+}
