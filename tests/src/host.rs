@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::kafka::wait_for;
-use crate::{binary, module};
+use crate::{binary, module, root};
 
 /// The process of a host, which is killed when this goes out of scope.
 pub struct Host {
@@ -28,6 +28,8 @@ impl Host {
             .env("RUST_LOG", "info")
             // Tests compile while other tests do, and with a compiler that is not optimised.
             .env("SKYSIEVE_COMPILE_TIME", "600")
+            // Hosts that are started for the same filters again and again compile them once.
+            .env("SKYSIEVE_CACHE", root().join("target/tests-cache"))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

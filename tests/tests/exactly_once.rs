@@ -40,8 +40,11 @@ fn names() -> Vec<String> {
     odd.chain((0..CHECKED).map(|number| format!("bright-{number}"))).collect()
 }
 
-/// The ids that each filter accepts, with their visits.
-fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
+/// For each filter, ids with their visits, in ascending order.
+type Accepted = BTreeMap<String, Vec<(i64, Visit)>>;
+
+/// The ids that each filter accepts.
+fn accepted(alerts: &[SimulatedAlert]) -> Accepted {
     let folder = tempfile::tempdir().unwrap();
     for alert in alerts {
         std::fs::write(folder.path().join(format!("{}.avro", alert.id)), &alert.bytes).unwrap();
@@ -63,9 +66,9 @@ fn accepted(alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
 }
 
 /// The ids that arrived on each topic, in ascending order, with their visits.
-fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTreeMap<String, Vec<(i64, Visit)>> {
+fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> Accepted {
     let packets: BTreeMap<i64, &SimulatedAlert> = alerts.iter().map(|alert| (alert.id, alert)).collect();
-    let mut came: BTreeMap<String, Vec<(i64, Visit)>> = names().into_iter().map(|name| (name, Vec::new())).collect();
+    let mut came: Accepted = names().into_iter().map(|name| (name, Vec::new())).collect();
     for message in messages {
         let id: i64 = text(&message.key).parse().unwrap();
         let alert = packets[&id];
@@ -78,23 +81,22 @@ fn came(messages: &[Received], prefix: &str, alerts: &[SimulatedAlert]) -> BTree
 }
 
 /// Checks that the topic of each filter has exactly the ids that it accepts, none missing and none twice.
-fn assert_exact(brokers: &str, prefix: &str, alerts: &[SimulatedAlert]) {
+fn assert_exact(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], accepted: &Accepted) {
     let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
     let came = came(&read_all(brokers, &topics), prefix, alerts);
-    let accepted = accepted(alerts);
     assert!(accepted["bright-3"].len() > accepted["bright-0"].len(), "the filters differ");
     for (name, accepted) in accepted {
-        assert_eq!(came[&name], accepted, "{name}");
+        assert_eq!(&came[name], accepted, "{name}");
     }
 }
 
 /// Checks that, for each visit, the topic of each filter has `quota` of the ids that it accepts, or all of them if they
 /// are fewer.
-fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: usize) {
+fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], accepted: &Accepted, quota: usize) {
     let topics: Vec<String> = names().iter().map(|name| format!("{prefix}{name}")).collect();
     let came = came(&read_all(brokers, &topics), prefix, alerts);
-    for (name, accepted) in accepted(alerts) {
-        let ids = &came[&name];
+    for (name, accepted) in accepted {
+        let ids = &came[name];
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{name} has an alert twice: {ids:?}");
         assert!(ids.iter().all(|id| accepted.contains(id)), "{name} has an alert that it did not accept");
         let of = |ids: &[(i64, Visit)]| {
@@ -103,7 +105,7 @@ fn assert_quotas(brokers: &str, prefix: &str, alerts: &[SimulatedAlert], quota: 
             counts
         };
         let expected: BTreeMap<Visit, usize> =
-            of(&accepted).into_iter().map(|(visit, n)| (visit, n.min(quota))).collect();
+            of(accepted).into_iter().map(|(visit, n)| (visit, n.min(quota))).collect();
         assert_eq!(of(ids), expected, "{name}");
     }
 }
@@ -141,8 +143,9 @@ fn a_host_that_is_killed_again_and_again() {
             }
         }
     }
-    assert_exact(&brokers, &free.prefix(), &alerts);
-    assert_quotas(&brokers, &limited.prefix(), &alerts, 20);
+    let accepted = accepted(&alerts);
+    assert_exact(&brokers, &free.prefix(), &alerts, &accepted);
+    assert_quotas(&brokers, &limited.prefix(), &alerts, &accepted, 20);
 }
 
 #[test]
@@ -165,7 +168,7 @@ fn hosts_of_one_name_started_on_top_of_each_other() {
     }
     first.await_committed(alerts.len() as i64);
     assert_eq!(first.stop().0, Some(0));
-    assert_exact(&brokers, &setup.prefix(), &alerts);
+    assert_exact(&brokers, &setup.prefix(), &alerts, &accepted(&alerts));
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn a_broker_that_is_killed_and_comes_back() {
     }
     host.await_committed(alerts.len() as i64);
     assert_eq!(host.stop().0, Some(0));
-    assert_exact(&cluster.brokers, &setup.prefix(), &alerts);
+    assert_exact(&cluster.brokers, &setup.prefix(), &alerts, &accepted(&alerts));
 }
 
 #[test]
@@ -203,7 +206,7 @@ fn one_of_three_brokers_killed_for_good() {
     });
     host.await_committed(alerts.len() as i64);
     assert_eq!(host.stop().0, Some(0));
-    assert_exact(&cluster.brokers, &setup.prefix(), &alerts);
+    assert_exact(&cluster.brokers, &setup.prefix(), &alerts, &accepted(&alerts));
 }
 
 #[test]
@@ -226,5 +229,5 @@ fn a_mirror_that_is_killed_and_comes_back() {
     // The offsets of a mirror have gaps, because the markers of its transactions take some.
     host.await_done(alerts.len() as u64);
     assert_eq!(host.stop().0, Some(0));
-    assert_exact(&mirror.brokers, &setup.prefix(), &alerts);
+    assert_exact(&mirror.brokers, &setup.prefix(), &alerts, &accepted(&alerts));
 }
