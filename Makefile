@@ -52,18 +52,20 @@ lint: setup
 # A test fails if it lacks something that is installed or started here. Real packets are used only if there are any.
 REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
+# Tests that mostly wait, for brokers that are killed one after another.
+WAITING := exactly_once
 RUN_TESTS := SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests
 
 unit: filters
 	@scripts/setup tests
-	@$(RUN_TESTS) $(TESTED)
+	@$(RUN_TESTS) $(WAITING:%=--beside %) $(TESTED)
 
 soak: filters
 	@SKYSIEVE_TEST_KILLS=100 scripts/run-tests $(TESTED) --test exactly_once a_host_that_is_killed -- --nocapture
 
 test: lint filters
 	@scripts/setup tests
-	@$(RUN_TESTS) --deployments $(TESTED)
+	@$(RUN_TESTS) --deployments $(WAITING:%=--beside %) $(TESTED)
 
 # All of these select the same packages, so that nothing is built twice.
 BENCH := -p skysieve -p skysieve-bench
