@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the binary, the modules of the examples, packets.
 
 pub mod avro;
+pub mod bombs;
 pub mod guest;
 pub mod host;
 pub mod kafka;
@@ -35,8 +36,11 @@ pub fn module(name: &str) -> PathBuf {
     path
 }
 
-/// The binary that was built along with this test.
+/// The binary that was built along with this test, or the one that `SKYSIEVE_TEST_PROGRAM` names.
 pub fn binary() -> PathBuf {
+    if let Some(program) = std::env::var_os("SKYSIEVE_TEST_PROGRAM") {
+        return root().join(program);
+    }
     let test = std::env::current_exe().expect("a test has a path");
     let path = test.ancestors().nth(2).expect("tests are in a folder of the target directory").join("skysieve");
     assert!(path.is_file(), "{} is missing: `cargo build -p skysieve` builds it", path.display());

@@ -5,15 +5,13 @@
 
 #[path = "hostile/client.rs"]
 mod client;
-#[path = "hostile/modules.rs"]
-mod modules;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use client::{Reply, Target};
-use skysieve_tests::module;
+use skysieve_tests::{bombs, module};
 
 /// The time for an answer. A module has 30 s to be compiled; the rest is for a machine that does other things as well.
 const ANSWERED: Duration = Duration::from_secs(50);
@@ -34,20 +32,20 @@ fn bombs_are_refused_with_their_reasons() {
     let target = Target::start(&["good", "inflated"]);
     assert_eq!(put(&target, "good", &std::fs::read(module("lsst-bright")).unwrap()).status, 201);
     let before = target.memory();
-    for (name, module, reason) in modules::bombs() {
+    for (name, module, reason) in bombs::bombs() {
         let reply = put(&target, name, &module);
         assert_eq!(reply.status, 422, "{name}: {reply:?}");
         assert!(reply.message().contains(reason), "{name}: {}", reply.message());
         assert!(target.is_alive(), "{name}");
     }
     // A custom section is nothing that is compiled.
-    let inflated = put(&target, "inflated", &modules::inflated());
+    let inflated = put(&target, "inflated", &bombs::inflated());
     assert_eq!(inflated.status, 201, "{inflated:?}");
     // What is left is what the allocator keeps: as much as the largest upload, which is refused or compiled elsewhere.
     let after = target.memory();
     assert!(after < before + (200 << 20), "memory went from {before} to {after} bytes");
     // The next one has its turn.
-    let good = modules::with_custom_section(&std::fs::read(module("lsst-bright")).unwrap(), 100);
+    let good = bombs::with_custom_section(&std::fs::read(module("lsst-bright")).unwrap(), 100);
     assert!(put(&target, "good", &good).status < 300);
 }
 
@@ -55,14 +53,14 @@ fn bombs_are_refused_with_their_reasons() {
 fn what_a_child_process_may_use_is_limited() {
     // On a busy machine, the bomb would not have all of its memory after the 30 s that are usual.
     let patient = Target::start_with(&["memory"], &["--compile-time", "600"]);
-    let memory = patient.put("memory", &modules::memory_bomb());
+    let memory = patient.put("memory", &bombs::memory_bomb());
     assert_eq!(memory.status, 422);
     assert!(memory.message().contains("takes more than 1024 MiB of memory"), "{}", memory.message());
     assert!(patient.is_alive());
     drop(patient);
     let target = Target::start_with(&["good"], &["--compile-time", "30"]);
     let before = target.memory();
-    let time = put(&target, "time", &modules::time_bomb());
+    let time = put(&target, "time", &bombs::time_bomb());
     assert_eq!(time.status, 422);
     // By the clock, or CPU time of all threads.
     let said = time.message();
@@ -78,7 +76,7 @@ fn mutants_are_refused_or_run() {
     let target = Target::start(&["mutant"]);
     let good = std::fs::read(module("lsst-bright")).unwrap();
     let mut statuses = std::collections::BTreeMap::<u16, usize>::new();
-    for (number, mutant) in modules::mutants(&good, count).enumerate() {
+    for (number, mutant) in bombs::mutants(&good, count).enumerate() {
         let begun = Instant::now();
         let reply = target.put("mutant", &mutant);
         assert!(matches!(reply.status, 200 | 201 | 422), "mutant {number}: {reply:?}");
@@ -97,7 +95,7 @@ fn a_hundred_uploads_at_once() {
     let good = std::fs::read(module("lsst-bright")).unwrap();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let upload = |(number, name): (usize, &String)| {
-            let module = modules::with_custom_section(&good, number);
+            let module = bombs::with_custom_section(&good, number);
             let (target, name) = (&target, name.clone());
             scope.spawn(move || put(target, &name, &module).status)
         };
@@ -133,6 +131,53 @@ fn bodies_that_do_not_end() {
     endless.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 413");
     assert!(target.is_alive());
+}
+
+#[test]
+fn a_body_without_a_length_ends_at_the_limit() {
+    let target = Target::start(&["good"]);
+    let mut stream = TcpStream::connect(target.address()).unwrap();
+    let head = "PUT /api/v1/filters/endless HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n\0asm\x0d\0\x01\0\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    std::thread::scope(|scope| {
+        let mut sender = stream.try_clone().unwrap();
+        scope.spawn(move || {
+            let chunk = [&b"10000\r\n"[..], &[0; 1 << 16], b"\r\n"].concat();
+            // Sending fails when the host has closed the connection.
+            while sender.write_all(&chunk).is_ok() {}
+        });
+        stream.read_exact(&mut answer).unwrap();
+        stream.shutdown(std::net::Shutdown::Both).unwrap();
+    });
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(target.is_alive());
+}
+
+/// Sixty filters, each of which asks for 64 MiB and fills them before it is called.
+#[test]
+fn memory_has_a_budget() {
+    let names: Vec<String> = (0..60).map(|number| format!("hoard-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let target = Target::start_with(&names, &["--memory-budget", "512"]);
+    let before = target.memory();
+    let hoarder = bombs::hoarder();
+    let mut accepted = Vec::new();
+    for name in names {
+        let reply = target.put(&format!("{name}?memory={}", 64 << 20), &hoarder);
+        match reply.status {
+            201 => accepted.push(name),
+            _ => assert!(reply.status == 507 && reply.message().contains("--memory-budget"), "{name}: {reply:?}"),
+        }
+    }
+    let during = target.memory();
+    accepted.iter().for_each(|name| target.delete(name));
+    let after = target.memory();
+    let [before, during, after] = [before, during, after].map(|bytes| bytes >> 20);
+    eprintln!("{} filters; {before} MiB before, {during} MiB with them, {after} MiB without them", accepted.len());
+    assert!((4..=8).contains(&accepted.len()), "{accepted:?} have 512 MiB");
+    assert!(during < before + 512 + 200 && after < before + 200, "{before}, {during}, {after} MiB");
+    assert!(put(&target, "hoard-0", &std::fs::read(module("lsst-bright")).unwrap()).status < 300);
 }
 
 #[test]

@@ -50,6 +50,12 @@ impl Target {
         Reply { status: reply.status().as_u16(), body: reply.body_mut().read_to_string().unwrap() }
     }
 
+    /// Deletes a filter.
+    pub fn delete(&self, name: &str) {
+        let reply = ureq::delete(format!("{}/api/v1/filters/{name}", self.host.url())).call().unwrap();
+        assert_eq!(reply.status(), 200, "{name}");
+    }
+
     /// The host's address, without the scheme.
     pub fn address(&self) -> &str {
         self.host.url().trim_start_matches("http://")

@@ -30,6 +30,16 @@ enum Mode {
     Error,
     /// Spends an amount of fuel that depends on the alert's id: a few thousand, or some millions.
     Uneven,
+    /// Works for `rounds` on each alert.
+    Heavy,
+    /// Accepts the alert with the largest annotations that are allowed.
+    Embellish,
+    /// Returns an error of a megabyte.
+    Complain,
+    /// Logs 2,000 messages of a kilobyte for each alert, and accepts it.
+    Chatter,
+    /// Accepts the alert, and keeps 256 KiB of memory for ever.
+    Leak,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +53,7 @@ struct Config {
     rest: i64,
     /// Does so for alerts with a smaller id or this one, and accepts the others.
     below: Option<i64>,
-    /// How long `uneven` works on some of the alerts.
+    /// How long `uneven` works on some of the alerts, and `heavy` on each.
     #[serde(default = "long")]
     rounds: u64,
 }
@@ -84,6 +94,22 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
         Mode::Hoard => Ok(Verdict::accept_if(std::hint::black_box(vec![1u8; 1 << 30]).len() > 1)),
         Mode::Error => Err(format!("alert {} makes no sense", alert.id)),
         Mode::Uneven => spin(if alert.id % 10 == 3 { config.rounds } else { 1_000 }),
+        Mode::Heavy => spin(config.rounds),
+        Mode::Embellish => {
+            // The limits are 16 annotations, and 4 KiB for their names and values.
+            let annotate = |verdict: Verdict, number| verdict.with(format!("{number:x}"), "x".repeat(255));
+            Ok((0..16).fold(Verdict::Accept, annotate))
+        }
+        Mode::Complain => Err("x".repeat(1 << 20)),
+        Mode::Chatter => {
+            let message = "x".repeat(1000);
+            (0..2000).for_each(|_| log!("{message}"));
+            Ok(Verdict::Accept)
+        }
+        Mode::Leak => {
+            std::mem::forget(std::hint::black_box(vec![1u8; 256 << 10]));
+            Ok(Verdict::Accept)
+        }
     }
 }
 

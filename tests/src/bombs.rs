@@ -1,6 +1,6 @@
 //! Modules that no host should run, made of text.
 
-use skysieve_tests::guest;
+use crate::guest;
 
 /// A filter that works, with another core module that is compiled with it.
 fn with_module(items: &str) -> Vec<u8> {
@@ -79,6 +79,13 @@ pub fn inflated() -> Vec<u8> {
     let mut content = vec![0; 60_000_000];
     content[..2].copy_from_slice(&[1, b'n']);
     section(guest::reading(&[("a", "double", true)]), 0, &content)
+}
+
+/// A filter that fills 60 MiB of memory when it starts.
+pub fn hoarder() -> Vec<u8> {
+    let begin = "(func $begin (drop (memory.grow (i32.const 960)))
+        (memory.fill (i32.const 65536) (i32.const 1) (i32.const 62914560))) (start $begin)";
+    guest::reading_with(&[("diaSource.diaSourceId", "long", false)], begin, "")
 }
 
 /// Two functions that are small enough, but whose machine code takes over a GiB to make: they convert a float to an
