@@ -53,7 +53,7 @@ lint: setup
 REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
 # Tests that mostly wait, for brokers that are killed one after another.
-WAITING := exactly_once
+WAITING := exactly_once trouble
 RUN_TESTS := SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests
 
 unit: filters
