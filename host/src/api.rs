@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod filters;
 mod health;
+mod jobs;
 mod metrics;
 mod openapi;
 mod page;

@@ -27,6 +27,7 @@ mod packets;
 pub mod produce;
 mod properties;
 pub mod remote;
+pub mod replay;
 mod serve;
 
 pub use common::UsageError;
@@ -45,7 +46,8 @@ Examples:
   skysieve check my-filter.wasm alerts/             run it over archived alerts
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
-  skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line"
+  skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line
+  skysieve replay my-filter --from 2026-05-08     what would it have accepted since then?"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -61,6 +63,7 @@ enum Command {
     Host(host::HostArgs),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Replay(replay::ReplayArgs),
     #[command(hide = true)]
     CompileModule(compile_module::CompileArgs),
 }
@@ -82,6 +85,7 @@ impl Cli {
             Command::Host(args) => host::run(args),
             Command::Produce(args) => produce::run(args),
             Command::Consume(args) => consume::run(args),
+            Command::Replay(args) => replay::run(args),
             Command::CompileModule(args) => Ok(compile_module::run(&args)),
         };
         result.unwrap_or_else(|error| {

@@ -5,7 +5,7 @@
 //! | `client` | how Kafka is reached, and what can go wrong: options, errors and what to do about them, pauses |
 //! | `wire` | Kafka's protocol, as far as a host's transactions need it |
 //! | `librdkafka` | clients made by librdkafka: connection, statistics, partitions, tables, ready-made messages published |
-//! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
+//! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaPast`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
 //! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
 //! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
 //! | `embedded` | for the demo and for tests: [`EmbeddedBroker`], [`Feeder`], which fills it, and [`Subscriber`] |
@@ -34,6 +34,7 @@ pub use embedded::feeder::{Consumed, Feeder};
 pub use embedded::subscriber::{Received, Subscriber};
 pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd};
 pub use host::lock::HostLock;
+pub use host::past::KafkaPast;
 pub use host::sink::{DROPPED_PAYLOAD, KafkaSink};
 pub use host::source::KafkaSource;
 pub use host::start::LostOffsets;

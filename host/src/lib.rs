@@ -6,6 +6,7 @@ pub mod filters;
 pub mod health;
 pub mod heap;
 pub mod http_client;
+pub mod jobs;
 pub mod kafka;
 pub mod pipeline;
 pub mod schema_registry;

@@ -34,6 +34,8 @@
 //!                  Join: it was quick for a while and has caught up; all it said is committed
 //! ```
 //!
+//! Each replay has a lane of its own beside these.
+//!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
 //! (`records::lane`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
 //!
@@ -59,6 +61,7 @@
 //! | `panics` | finds the alert to blame if the host itself panics |
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
+//! | `replay`, `past` | the lane in which a filter judges past alerts once more |
 //! | `handle`, `check_upload` | check, compile, upload and delete filters from other threads |
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
@@ -85,11 +88,13 @@ mod memory;
 mod outcome;
 mod pace;
 mod panics;
+mod past;
 mod place;
 mod positions;
 mod publish;
 mod quota;
 mod records;
+mod replay;
 mod run;
 mod running_filter;
 mod shard;
@@ -115,6 +120,8 @@ pub use io::{
 pub use judge::{Judge, Verdicts};
 pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
+pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
+pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
 pub use slow::SlowLane;

@@ -133,6 +133,8 @@ fn everything_seen_is_accounted_for() {
     let visit = &report["visits"][0];
     assert_eq!((&visit["seen"], &visit["accepted"]), (&300.into(), &expected.len().into()));
     assert_eq!(visit["over_quota"], expected.len() as u64 - 20);
+    let published: Vec<String> = expected[..20].iter().map(i64::to_string).collect();
+    assert_eq!(report["published"], serde_json::json!(published));
     let fuel = &report["fuel"];
     assert!(0 < fuel["min"].as_u64().unwrap() && fuel["max"].as_u64().unwrap() < fuel["limit"].as_u64().unwrap());
     assert_eq!(report["filter"]["fields"][0]["paths"][0], "diaSourceId");

@@ -113,6 +113,11 @@ impl Filter {
         self.memory_peak
     }
 
+    /// The module that it is an instance of.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
     /// The SHA-256 hash of the module, in hexadecimal.
     pub fn sha256(&self) -> &str {
         self.module.sha256()

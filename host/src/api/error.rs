@@ -10,6 +10,7 @@ use serde::Serialize;
 use tracing::error;
 
 use crate::filters::FilterError;
+use crate::jobs::JobError;
 
 /// The seconds after which a client that was sent away may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
@@ -19,6 +20,8 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 pub(super) enum Problem {
     #[error(transparent)]
     Filter(#[from] FilterError),
+    #[error(transparent)]
+    Job(JobError),
     #[error("cannot read the path: {0}")]
     Path(String),
     #[error("cannot read the query: {0}")]
@@ -61,6 +64,7 @@ impl Problem {
             Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
             Problem::Filter(FilterError::Memory(_)) => (StatusCode::INSUFFICIENT_STORAGE, "no_memory"),
             Problem::Filter(FilterError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Problem::Job(error) => job_status(error),
             Problem::Path(_) => (StatusCode::BAD_REQUEST, "bad_path"),
             Problem::Query(_) | Problem::Parameter { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
             Problem::Multipart(_) | Problem::Part { .. } => (StatusCode::BAD_REQUEST, "bad_multipart"),
@@ -73,6 +77,28 @@ impl Problem {
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Problem {
+        match error {
+            JobError::Filter(error) => Problem::Filter(error),
+            error => Problem::Job(error),
+        }
+    }
+}
+
+fn job_status(error: &JobError) -> (StatusCode, &'static str) {
+    match error {
+        JobError::Unknown(_) => (StatusCode::NOT_FOUND, "unknown_job"),
+        JobError::Time { .. } | JobError::Order { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
+        JobError::NoAlerts(_) => (StatusCode::NOT_FOUND, "no_alerts"),
+        JobError::Into(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_into"),
+        JobError::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+        JobError::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "unsupported"),
+        JobError::Kafka(_) => (StatusCode::BAD_GATEWAY, "kafka"),
+        JobError::Filter(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
 

@@ -18,14 +18,18 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, health, metrics, openapi, page, upload};
-use crate::filters::Control;
+use super::{filters, health, jobs, metrics, openapi, page, upload};
+use crate::jobs::HostControl;
 
-pub(super) fn router(control: Arc<dyn Control>, config: ApiConfig) -> Router {
+pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(page::show))
         .routes(routes!(filters::list))
         .routes(routes!(filters::status, upload::put, upload::post, filters::delete))
+        .routes(routes!(jobs::replay))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::status, jobs::cancel))
+        .routes(routes!(jobs::ids))
         .routes(routes!(openapi::show))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use super::config::ApiConfig;
 use super::routes;
-use crate::filters::Control;
+use crate::jobs::HostControl;
 
 /// How many bytes a request's line and headers may take together.
 const HEAD: usize = 64 << 10;
@@ -40,7 +40,7 @@ pub enum ApiError {
 /// Returns [`ApiError::Accept`] if the listener keeps failing.
 pub async fn serve(
     listener: TcpListener,
-    control: Arc<dyn Control>,
+    control: Arc<dyn HostControl>,
     config: ApiConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ApiError> {

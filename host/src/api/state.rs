@@ -1,4 +1,4 @@
-//! The state that handlers share: the filters, and limits.
+//! The state that handlers share: the host, and limits.
 
 use std::sync::Arc;
 
@@ -8,11 +8,12 @@ use tokio::sync::Semaphore;
 
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
-use crate::filters::{Control, check_name};
+use crate::filters::check_name;
+use crate::jobs::HostControl;
 
 /// The state that handlers share.
 pub(super) struct Api {
-    control: Arc<dyn Control>,
+    control: Arc<dyn HostControl>,
     pub(super) config: ApiConfig,
     /// A permit for each upload in progress.
     pub(super) uploads: Arc<Semaphore>,
@@ -21,16 +22,16 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(control: Arc<dyn Control>, config: ApiConfig, document: String) -> Api {
+    pub(super) fn new(control: Arc<dyn HostControl>, config: ApiConfig, document: String) -> Api {
         let uploads = Arc::new(Semaphore::new(config.uploads));
         Api { control, config, uploads, document }
     }
 
-    /// Asks about the filters on a thread that may block. Answers are serialised there, too, because a list of filters
+    /// Asks the host on a thread that may block. Answers are serialised there, too, because a list of filters
     /// may be large.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&dyn Control) -> Result<T, Problem> + Send + 'static,
+        ask: impl FnOnce(&dyn HostControl) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let control = Arc::clone(&self.control);
         let asked = tokio::task::spawn_blocking(move || ask(&*control)).await;

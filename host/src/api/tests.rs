@@ -2,6 +2,7 @@
 
 mod connections;
 mod fake;
+mod jobs;
 mod reading;
 mod uploading;
 

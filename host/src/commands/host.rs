@@ -13,14 +13,14 @@ mod compile;
 mod end;
 mod machine;
 
-pub use args::{HostArgs, MAX_FILTERS};
+pub use args::{HostArgs, MAX_FILTERS, REPLAYS};
 pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
 use crate::filters::read_folder;
-use crate::kafka::{HostLock, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics};
+use crate::kafka::{HostLock, KafkaPast, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics};
 use crate::pipeline::{Handle, OpenTopic, Pipeline, PipelineError, SlowLane};
 use skysieve_sandbox::{Engine, PoolConfig};
 
@@ -48,7 +48,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
         None => Vec::new(),
     };
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
-    let pool = PoolConfig::for_filters(args.max_filters);
+    let pool = PoolConfig::for_filters(args.max_filters + args.replays);
     let engine = Engine::for_uploads(&pool, Duration::from_secs(args.compile_time), args.cache.as_deref())?;
     let config = args.pipeline(open_topic(topics.clone()), surveys);
     let (pipeline, slow, handle) = Pipeline::with_slow_lane(config, args.slice(), args.max_lag(), engine, schemas)?;
@@ -120,6 +120,9 @@ fn start(
     slow_lock.on_lost_offsets(LostOffsets::Earliest, false);
     let aside = slow_lock.open_without_reading(&args.topics, &args.quotas(), args.dead_letters().into())?;
     let ahead = lock.open(&args.topics, args.from, args.dead_letters().into())?;
+    if args.replays > 0 {
+        handle.allow_replays(Arc::new(past(args, options)), args.replays);
+    }
     tracing::info!(from = %args.from, counters, "reading");
     Ok(((pipeline, ahead), (slow, aside)))
 }
@@ -144,6 +147,17 @@ fn read(
         let live = both_end(pipeline.run(source, sinks, stop));
         live.and(slow.join().map_err(|_| PipelineError::ThreadLost)?)
     })
+}
+
+/// Where replays read, and as whom they publish.
+fn past(args: &HostArgs, options: &Options) -> KafkaPast {
+    KafkaPast {
+        options: options.clone(),
+        name: args.name.clone(),
+        topics: args.topics.clone(),
+        counted_at: args.quotas(),
+        dead_letters: args.dead_letters().into(),
+    }
 }
 
 fn open_topic(topics: Arc<Topics>) -> OpenTopic {

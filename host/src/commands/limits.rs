@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use crate::api::ApiConfig;
-use crate::commands::host::{MAX_FILTERS, SHARE};
+use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{CONFIG_BYTES, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
+use crate::jobs::{IDS_KEPT, JOBS_KEPT};
 use crate::pipeline::{
     BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG,
-    SLICE, STRIKE_TIME,
+    SLICE, STRIKE_TIME, TOPIC_LETTERS,
 };
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::*;
@@ -68,6 +69,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("visits kept in a filter's status", count(RECENT_VISITS)),
         ("CPU time for a batch in the live lane", format!("{} ms", SLICE.as_millis())),
         ("time that a filter may fall behind there", format!("{} s", count(MAX_LAG.as_secs()))),
+        ("replays at a time", count(REPLAYS)),
+        ("jobs that are remembered", count(JOBS_KEPT)),
+        ("ids of accepted alerts kept for a job", count(IDS_KEPT)),
+        ("name of the topic for accepted alerts", format!("{TOPIC_LETTERS} characters")),
         ("dead letters of faults per filter and visit", count(faults.dead_letters_per_visit)),
         ("faults per visit", count(faults.strikes_per_visit)),
         ("faults that a missed deadline counts as", count(DEADLINE_STRIKES)),

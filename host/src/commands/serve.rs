@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::output::tell;
 use crate::api::{ApiConfig, serve};
-use crate::filters::Control;
+use crate::jobs::HostControl;
 
 /// How often a wait checks whether to stop.
 const TICK: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ impl Api {
     ///
     /// # Errors
     /// Returns an error if the address is malformed or in use.
-    pub fn start(listen: &str, control: Arc<dyn Control>) -> anyhow::Result<Api> {
+    pub fn start(listen: &str, control: Arc<dyn HostControl>) -> anyhow::Result<Api> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("api")

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skysieve_sandbox::{Cancel, Filter, Manifest};
+use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
 use super::lane::Lane;
@@ -24,6 +24,8 @@ pub struct Entry {
     pub name: String,
     /// The SHA-256 hash of the module, in hexadecimal.
     pub sha256: String,
+    /// The compiled module, of which other instances can be made.
+    pub module: Module,
     /// The manifest with which the filter describes itself.
     pub manifest: Manifest,
     /// The settings as they were given.
@@ -77,6 +79,7 @@ impl Entry {
         Entry {
             name: name.to_owned(),
             sha256: filter.sha256().to_owned(),
+            module: filter.module().clone(),
             manifest: filter.manifest().clone(),
             settings,
             cancel: filter.cancel(),
@@ -139,6 +142,11 @@ impl Entry {
     /// Whether it is judged, rather than suspended.
     pub fn is_active(&self) -> bool {
         self.accounts.lock().suspended.is_none()
+    }
+
+    /// Why it is suspended, if it is.
+    pub fn suspended(&self) -> Option<String> {
+        self.accounts.lock().suspended.clone()
     }
 
     /// Marks the filter as suspended for this reason.

@@ -1,6 +1,7 @@
 //! A host's side of Kafka: alerts in, outputs and offsets out, each batch in one transaction.
 
 pub(super) mod lock;
+pub(super) mod past;
 pub(super) mod sink;
 pub(super) mod source;
 pub(super) mod start;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use skysieve_avro::Projection;
-use skysieve_sandbox::{Filter, Manifest, Owner, Refusal, Terms};
+use skysieve_sandbox::{Filter, Manifest, Module, Owner, Refusal, Terms};
 
 use super::config::Config;
 use super::judge::Judge;
@@ -53,22 +53,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
         Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
         _ => FilterError::Refused(error.to_string()),
     })?;
-    let terms = Terms { cancel: state.cancel.child(), budget: config.memory.clone() };
-    let filter = Filter::start_with(&module, &upload.settings.config, &limits, terms);
-    let filter = filter.map_err(|error| {
-        match error {
-            Refusal::Interrupted(_) => return FilterError::Stopping,
-            Refusal::Budget { .. } => return FilterError::Memory(error.to_string()),
-            _ => {}
-        }
-        let hint = match &error {
-            Refusal::Config(_) if Settings::is_file(&upload.settings.config) => {
-                "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
-            }
-            _ => "",
-        };
-        FilterError::Refused(format!("{error}{hint}"))
-    })?;
+    let filter = start(state, &module, &upload.settings)?;
     let (topics, known) = topics(state, &upload.settings.topics, filter.manifest())?;
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
@@ -77,6 +62,39 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     entry.set_warnings(warnings);
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })
+}
+
+/// Starts another instance of a filter that was checked before, with counters of its own. It publishes on `topic`.
+///
+/// # Errors
+/// Returns [`FilterError::Refused`], [`FilterError::Memory`] or [`FilterError::Stopping`].
+pub(super) fn prepare_again(state: &PipelineState, filter: &Entry, topic: Arc<str>) -> Result<Prepared, FilterError> {
+    let (name, settings) = (&filter.name, &filter.settings);
+    let filter = start(state, &filter.module, settings)?;
+    let (topics, known) = topics(state, &settings.topics, filter.manifest())?;
+    let entry = Arc::new(Entry::new(name, &filter, settings.clone()));
+    entry.set_topics(known);
+    Ok(Prepared { entry, filter, topic, topics })
+}
+
+/// Starts an instance.
+fn start(state: &PipelineState, module: &Module, settings: &Settings) -> Result<Filter, FilterError> {
+    let limits = settings.limits.over(&state.config.limits);
+    let terms = Terms { cancel: state.cancel.child(), budget: state.config.memory.clone() };
+    Filter::start_with(module, &settings.config, &limits, terms).map_err(|error| {
+        match error {
+            Refusal::Interrupted(_) => return FilterError::Stopping,
+            Refusal::Budget { .. } => return FilterError::Memory(error.to_string()),
+            _ => {}
+        }
+        let hint = match &error {
+            Refusal::Config(_) if Settings::is_file(&settings.config) => {
+                "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
+            }
+            _ => "",
+        };
+        FilterError::Refused(format!("{error}{hint}"))
+    })
 }
 
 /// The topics that a filter belongs to, and their names as far as they are known.

@@ -1,15 +1,22 @@
 //! Uploads, deletes and describes the filters of a running pipeline from other threads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
 use super::channels::Command;
 use super::check_upload::{Prepared, check_upload};
 use super::config::OpenTopic;
+use super::past::Past;
+use super::replay;
 use super::state::PipelineState;
 use crate::filters::{Control, FilterError, Status, Upload, check_name};
 use crate::health::Health;
+use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
+
+/// How long a host that stops waits for replays to end: a transaction that is left open holds up those who read its topic.
+const REPLAYS_END: Duration = Duration::from_secs(1);
 
 /// A handle to a running pipeline, for asking about its filters and changing them. It is cheap to clone.
 #[derive(Clone)]
@@ -37,9 +44,15 @@ impl Handle {
         check_upload(&self.state, name, upload)
     }
 
-    /// Ends the starts of filters that are being uploaded, because the host is stopping.
+    /// Ends the starts of filters that are being uploaded, and replays, because the host is stopping.
     pub fn stop(&self) {
         self.state.cancel.cancel();
+        self.state.jobs.stop(REPLAYS_END);
+    }
+
+    /// Allows replays of the past, so many at a time.
+    pub fn allow_replays(&self, past: Arc<dyn Past>, most: usize) {
+        self.state.set_past(past, most);
     }
 
     /// Sets what the host is doing before it reads the stream, as shown in its health.
@@ -85,5 +98,15 @@ impl Control for Handle {
 
     fn health(&self) -> Health {
         self.state.totals.health()
+    }
+}
+
+impl JobControl for Handle {
+    fn replay(&self, filter: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
+        replay::begin(&self.state, filter, request)
+    }
+
+    fn jobs(&self) -> &Jobs {
+        &self.state.jobs
     }
 }

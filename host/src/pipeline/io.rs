@@ -189,6 +189,24 @@ pub trait Source: Send {
     }
 }
 
+impl Source for Box<dyn Source> {
+    fn fetch(&mut self, batch: &mut Vec<Message>, limits: &BatchLimits, wait: Duration) -> Result<bool, SourceError> {
+        (**self).fetch(batch, limits, wait)
+    }
+
+    fn positions(&self) -> Vec<Position> {
+        (**self).positions()
+    }
+
+    fn seek(&mut self, to: Vec<Position>) -> Result<(), SourceError> {
+        (**self).seek(to)
+    }
+
+    fn monitor(&self) -> Monitor {
+        (**self).monitor()
+    }
+}
+
 /// The destination of outputs and dead letters. A pipeline may have several sinks that publish in turn: one sends while
 /// another commits.
 pub trait Sink: Send {

@@ -70,6 +70,8 @@ pub struct Lane {
     changes: Vec<LaneChange>,
     /// Whether the source has to go back to `position`.
     back: bool,
+    /// Whether nothing more is to be read.
+    ended: bool,
 }
 
 impl Lane {
@@ -94,6 +96,7 @@ impl Lane {
             members: BTreeMap::new(),
             changes: Vec::new(),
             back: false,
+            ended: false,
         }
     }
 
@@ -132,6 +135,11 @@ impl Lane {
     /// Goes back to these positions where they are earlier.
     pub fn go_back_to(&mut self, positions: &Positions) {
         self.back |= Arc::make_mut(&mut self.position).go_back_to(positions);
+    }
+
+    /// Reads nothing more. The batches in progress are finished.
+    pub fn end(&mut self) {
+        self.ended = true;
     }
 
     /// Decodes for the current filters from now on, and binds the filters on the shards to that.
@@ -197,6 +205,9 @@ impl Lane {
         let mut reads = true;
         while !batcher.is_over() && !stop.load(Ordering::Relaxed) {
             duties.obey(self);
+            if self.ended {
+                return Ok(());
+            }
             if !self.recycle(published) {
                 // The publisher has failed, and its error is the one to report.
                 return Ok(());
@@ -288,13 +299,14 @@ impl Lane {
             }
             batch = self.decode(batch.messages, batcher);
         }
+        let undecodable = batch.undecodable.len();
         if !D::TELLS_WHAT_IS_NO_ALERT {
             batch.undecodable.clear();
         }
         self.move_on(&mut batch);
         let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());
         let bytes = batch.messages.iter().map(|message| message.bytes.len()).sum();
-        self.totals.add_fetched(batch.messages.len(), bytes, batch.undecodable.len());
+        self.totals.add_fetched(batch.messages.len(), bytes, undecodable);
         self.totals.add_without_visit(batch.alerts.without_visit());
         let batch = Arc::new(batch);
         let outcomes = self.shards.judge(&batch);

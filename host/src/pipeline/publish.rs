@@ -120,6 +120,8 @@ impl<'a> Publisher<'a> {
 
 /// Lets no more batches come: one lacks verdicts, and those behind it must not be published before it is.
 fn end_before_incomplete(pending: &mut Receiver<Pending>) {
-    tracing::warn!("filters were still judging when the host stopped; it reads their batch again at the next start");
+    tracing::warn!(
+        "a filter was interrupted, because its host or its replay was stopped: its batch is not published now"
+    );
     *pending = bounded(0).1;
 }

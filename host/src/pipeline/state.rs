@@ -1,7 +1,7 @@
 //! The state that the pipeline's threads and its handles share.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use skysieve_avro::{SchemaId, Schemas};
@@ -9,9 +9,11 @@ use skysieve_sandbox::{Cancel, Engine};
 
 use super::config::Config;
 use super::lane_time::Live;
+use super::past::Past;
 use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, StreamSchemas};
+use crate::jobs::Jobs;
 
 /// The parts of a pipeline that its threads and its handles share.
 pub struct PipelineState {
@@ -32,6 +34,9 @@ pub struct PipelineState {
     pub stream: StreamSchemas,
     /// The topics of the stream, as all lanes know them.
     pub topics: Arc<Mutex<StreamTopics>>,
+    /// The replays.
+    pub jobs: Arc<Jobs>,
+    past: OnceLock<Arc<dyn Past>>,
 }
 
 impl PipelineState {
@@ -39,7 +44,27 @@ impl PipelineState {
     pub fn new(config: Config, engine: Engine, schemas: Arc<Schemas>) -> PipelineState {
         let (totals, live, stream) = (Arc::default(), Live::default(), StreamSchemas::new(schemas.clone()));
         let (cancel, entries, topics) = (Cancel::default(), RwLock::default(), Arc::default());
-        PipelineState { engine, schemas, config, totals, cancel, live, entries, stream, topics }
+        let (jobs, past) = (Arc::default(), OnceLock::new());
+        PipelineState { engine, schemas, config, totals, cancel, live, entries, stream, topics, jobs, past }
+    }
+
+    /// The state of a lane that stands beside these, with filters and counts of its own. It begins with the topics that
+    /// are known, and what it learns of topics and schemas changes nothing here. `cancel` ends its filters.
+    pub fn aside(&self, config: Config, cancel: Cancel) -> PipelineState {
+        let topics = Arc::new(Mutex::new(self.topics.lock().clone()));
+        PipelineState { topics, cancel, ..PipelineState::new(config, self.engine.clone(), self.schemas.clone()) }
+    }
+
+    /// The past of the stream, once it can be read.
+    pub fn past(&self) -> Option<Arc<dyn Past>> {
+        self.past.get().cloned()
+    }
+
+    /// Allows replays of the past, so many at a time.
+    pub fn set_past(&self, past: Arc<dyn Past>, most: usize) {
+        // It is set once.
+        let _ = self.past.set(past);
+        self.jobs.set_most(most);
     }
 
     /// The records of the filters, by name.

@@ -34,7 +34,7 @@ pub struct BatchTopics {
 }
 
 /// The topics of a stream, which are added as the decoder meets them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StreamTopics {
     seen: Arc<[SeenTopic]>,
 }

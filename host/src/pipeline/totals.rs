@@ -46,6 +46,16 @@ impl Totals {
         self.batches.fetch_add(batches as u64, Ordering::Release);
     }
 
+    /// The number of messages that have been fetched.
+    pub fn fetched(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    /// The number of messages that have been fetched, but not published.
+    pub fn in_progress(&self) -> u64 {
+        self.fetched().saturating_sub(self.done.load(Ordering::Relaxed))
+    }
+
     /// Sets whether the pipeline runs, and what it is doing.
     pub fn set_state(&self, running: bool, detail: &str) {
         self.running.store(running, Ordering::Relaxed);

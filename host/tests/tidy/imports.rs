@@ -3,16 +3,17 @@
 use super::tokens::{Token, tokens};
 
 /// The parts of the library ("rooms"), and the others that each of them may import.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("heap", &[]),
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
     ("filters", &["health"]),
-    ("pipeline", &["filters", "health", "heap"]),
-    ("kafka", &["filters", "health", "pipeline"]),
-    ("api", &["filters", "health", "pipeline"]),
-    ("commands", &["api", "filters", "health", "heap", "http_client", "kafka", "pipeline", "schema_registry"]),
+    ("jobs", &["filters"]),
+    ("pipeline", &["filters", "health", "heap", "jobs"]),
+    ("kafka", &["filters", "health", "jobs", "pipeline"]),
+    ("api", &["filters", "health", "jobs", "pipeline"]),
+    ("commands", &["api", "filters", "health", "heap", "http_client", "jobs", "kafka", "pipeline", "schema_registry"]),
 ];
 
 /// Crates that only these rooms may import. (For `avro`, `survey`, `sandbox` and `simulate`, their `Cargo.toml` decides.)

@@ -1,12 +1,14 @@
 //! Filters that do not run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{Control, Counts, FilterError, Lane, State, Status, Upload, VisitTally, check_name};
 use crate::health::Health;
+use crate::jobs::{JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob};
 use skysieve_avro::alert::{Field, Kind};
 
 /// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
@@ -16,6 +18,10 @@ pub(super) struct Fake {
     pub filters: Mutex<BTreeMap<String, Status>>,
     pub uploads: Mutex<Vec<Upload>>,
     pub health: Mutex<Health>,
+    pub jobs: Arc<Jobs>,
+    pub replays: Mutex<Vec<(String, ReplayRequest)>>,
+    /// The jobs that have begun. One that is taken out ends.
+    pub running: Mutex<Vec<RunningJob>>,
     gate: Mutex<Option<Gate>>,
 }
 
@@ -122,4 +128,30 @@ impl Control for Fake {
     fn health(&self) -> Health {
         self.health.lock().clone()
     }
+}
+
+impl JobControl for Fake {
+    fn replay(&self, filter: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
+        drop(self.of(filter));
+        self.get(filter)?;
+        match request.into.as_deref() {
+            Some("bad") => return Err(JobError::Into("it is not a topic for a replay".to_owned())),
+            Some("none") => return Err(JobError::NoAlerts("Kafka has no messages of that time".to_owned())),
+            _ => {}
+        }
+        let running = self.jobs.begin(Default::default(), job(filter), |_| Ok(()))?;
+        let id = running.job().id;
+        running.job().add_ids(vec!["7".to_owned(), "9".to_owned()]);
+        self.replays.lock().push((filter.to_owned(), request));
+        self.running.lock().push(running);
+        self.jobs.get(id)
+    }
+
+    fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+}
+
+fn job(filter: &str) -> JobStatus {
+    JobStatus::begin(JobKind::Replay, filter, "5e88")
 }

@@ -210,10 +210,14 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 7] = [
+    const ROUTES: [(&str, &[&str]); 11] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "post", "put"]),
+        ("/api/v1/filters/{name}/replay", &["post"]),
+        ("/api/v1/jobs", &["get"]),
+        ("/api/v1/jobs/{id}", &["delete", "get"]),
+        ("/api/v1/jobs/{id}/ids", &["get"]),
         ("/api/v1/openapi.json", &["get"]),
         ("/health/live", &["get"]),
         ("/health/ready", &["get"]),
@@ -230,7 +234,7 @@ fn openapi_has_every_route_and_every_schema() {
     assert_eq!(listed, ROUTES.map(|(path, methods)| (path, methods.to_vec())));
     for (path, methods) in ROUTES {
         for method in methods {
-            let path = path.replace("{name}", "bright");
+            let path = path.replace("{name}", "bright").replace("{id}", "7");
             let reply = server.send(&method.to_uppercase(), &path, &[], ());
             assert!(!reply.body.contains("no_such_path") && reply.status != 405, "{method} {path}: {}", reply.body);
         }

@@ -192,7 +192,7 @@ impl Examiner {
             let visit = alerts.visits()[alerts.visit_of(accepted.row)].visit;
             findings.visits.entry(visit).or_default().accepted += 1;
             let (id, path) = (alerts.id(accepted.row).cloned(), path(accepted.row));
-            findings.accepted.push(AcceptedFound { id, path, annotations: accepted.annotations });
+            findings.accepted.push(AcceptedFound { id, visit, path, annotations: accepted.annotations });
         }
         findings.add_logs(verdicts.logs);
     }

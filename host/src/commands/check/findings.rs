@@ -58,6 +58,8 @@ pub const LOGS: usize = 1000;
 pub struct AcceptedFound {
     /// The alert's id.
     pub id: Option<AlertId>,
+    /// The exposure.
+    pub visit: Visit,
     /// The file.
     pub path: String,
     /// The annotations that the filter added.

@@ -2,6 +2,8 @@
 
 mod text;
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::findings::AlertNamed;
@@ -11,6 +13,7 @@ use super::settings::Origin;
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
 use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
+use skysieve_survey::Visit;
 
 /// How many bytes of annotations a report keeps, over all accepted alerts.
 const ANNOTATIONS: usize = 16 << 20;
@@ -22,7 +25,9 @@ pub struct Report {
     alerts: u64,
     /// The ids of accepted alerts, in ascending order.
     accepted: Vec<String>,
-    /// The same alerts in the same order, with their files and annotations.
+    /// The ids of those that a host would publish, within the quota, if the alerts came in the order of the files.
+    published: Vec<String>,
+    /// The accepted alerts in the order of their ids, with their files and annotations.
     accepted_alerts: Vec<AcceptedReport>,
     rejected: u64,
     faults: Vec<FaultFound>,
@@ -61,6 +66,8 @@ struct FilterReport {
 struct AcceptedReport {
     id: String,
     path: String,
+    /// Whether a host would not publish it.
+    over_quota: bool,
     annotations: Vec<Annotation>,
 }
 
@@ -96,7 +103,8 @@ pub struct Checked<'a> {
 impl Report {
     /// Sums up the findings.
     pub fn new(checked: &Checked<'_>, mut findings: Findings, fit: &Fit) -> Report {
-        let accepted = accepted(std::mem::take(&mut findings.accepted));
+        let accepted = accepted(std::mem::take(&mut findings.accepted), checked.quota);
+        let published = accepted.iter().filter(|alert| !alert.over_quota);
         let visits = findings.visits.iter().map(|(visit, found)| VisitReport {
             visit: visit.to_string(),
             seen: found.seen,
@@ -114,6 +122,7 @@ impl Report {
             },
             alerts: findings.alerts,
             accepted: accepted.iter().map(|alert| alert.id.clone()).collect(),
+            published: published.map(|alert| alert.id.clone()).collect(),
             accepted_alerts: accepted,
             rejected: findings.rejected,
             fault_groups: groups::of_faults(&findings.faults),
@@ -145,17 +154,26 @@ impl Report {
 }
 
 /// The accepted alerts in order of their ids. Annotations beyond the limit are left out.
-fn accepted(mut found: Vec<AcceptedFound>) -> Vec<AcceptedReport> {
+fn accepted(found: Vec<AcceptedFound>, quota: u32) -> Vec<AcceptedReport> {
     let size = |annotation: &Annotation| annotation.name.len() + annotation.value.len();
     let mut room = ANNOTATIONS;
-    found.sort_by(|one, other| one.id.cmp(&other.id));
-    let reported = found.into_iter().map(|AcceptedFound { id, path, mut annotations }| {
+    let mut used: HashMap<Visit, u32> = HashMap::new();
+    let is_over = |alert: &AcceptedFound| {
+        let used = used.entry(alert.visit).or_default();
+        *used += 1;
+        // The quota of a visit does not apply to alerts whose visit is unknown.
+        alert.visit.is_known() && *used > quota
+    };
+    let over: Vec<bool> = found.iter().map(is_over).collect();
+    let mut found: Vec<(AcceptedFound, bool)> = found.into_iter().zip(over).collect();
+    found.sort_by(|(one, _), (other, _)| one.id.cmp(&other.id));
+    let reported = found.into_iter().map(|(AcceptedFound { id, path, mut annotations, .. }, over_quota)| {
         annotations.retain(|annotation| {
             let fits = size(annotation) <= room;
             room = room.saturating_sub(size(annotation));
             fits
         });
-        AcceptedReport { id: id.map(|id| id.to_string()).unwrap_or_default(), path, annotations }
+        AcceptedReport { id: id.map(|id| id.to_string()).unwrap_or_default(), path, over_quota, annotations }
     });
     reported.collect()
 }

@@ -18,6 +18,9 @@ use skysieve_survey::Surveys;
 /// How many filters there may be at the same time, unless `--max-filters` is given.
 pub const MAX_FILTERS: usize = 1000;
 
+/// How many replays may run at the same time, unless `--replays` is given.
+pub const REPLAYS: usize = 2;
+
 /// Run users' filters over a Kafka topic of alerts.
 ///
 /// Every flag can also be set in the environment, as SKYSIEVE_ and its name. Alerts that a filter accepts are published
@@ -105,6 +108,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "SECONDS", env = "SKYSIEVE_MAX_LAG", default_value_t = MAX_LAG.as_secs(),
           value_parser = clap::value_parser!(u64).range(1..))]
     max_lag: u64,
+    /// Replays of filters over past alerts that may run at the same time
+    #[arg(long, value_name = "N", env = "SKYSIEVE_REPLAYS", default_value_t = REPLAYS,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=64))]
+    pub replays: usize,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,

@@ -83,14 +83,24 @@ impl HostLock {
         counted_at: &str,
         dead_letters: Arc<str>,
     ) -> Result<(KafkaSource, [KafkaSink; 2]), Error> {
-        let HostLock { options, name, watch, transactions, consumer, lost, .. } = self;
+        let (consumer, options, lost) = (self.consumer.clone(), self.options.clone(), self.lost);
+        let (name, watch) = (self.name.clone(), self.watch.clone());
+        let sinks = self.publish(counted_at, dead_letters)?;
+        let mut source = KafkaSource::new(consumer, &options, &name, watch, topics, lost)?;
+        source.get_ready()?;
+        Ok((source, sinks))
+    }
+
+    /// As [`open_without_reading`](HostLock::open_without_reading), but only publishes.
+    ///
+    /// # Errors
+    /// [`Error`] when the brokers don't say what the group has committed.
+    pub fn publish(self, counted_at: &str, dead_letters: Arc<str>) -> Result<[KafkaSink; 2], Error> {
+        let HostLock { options, name, watch, transactions, consumer, .. } = self;
         let counted_at = TopicPartition::new(counted_at, 0);
         let count = committed(&consumer, std::slice::from_ref(&counted_at), &options)?[0].map(|count| count.offset);
         let TopicPartition { topic, partition } = counted_at.clone();
         watch.begin(&Position { topic, partition, offset: count.unwrap_or(0) }, count);
-        let sinks = KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters, Some(counted_at));
-        let mut source = KafkaSource::new(consumer, &options, &name, watch, topics, lost)?;
-        source.get_ready()?;
-        Ok((source, sinks))
+        Ok(KafkaSink::pair(transactions, &consumer, &options, &watch, &name, &dead_letters, Some(counted_at)))
     }
 }

@@ -1,7 +1,7 @@
 //! Alerts from Kafka.
 
 mod assign;
-mod held;
+pub(in crate::kafka::host) mod held;
 mod recreated;
 mod trouble;
 

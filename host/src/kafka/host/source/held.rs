@@ -12,7 +12,7 @@ use crate::pipeline::Message;
 self_cell::self_cell!(
     /// A message in librdkafka's memory, with the consumer that it came from. It keeps the whole answer of the broker in
     /// memory, which is some megabytes; the messages of a batch mostly share one.
-    pub(super) struct Held {
+    pub(in crate::kafka::host) struct Held {
         owner: Arc<Client>,
         #[covariant]
         dependent: BorrowedMessage,
@@ -20,7 +20,7 @@ self_cell::self_cell!(
 );
 
 impl Held {
-    pub(super) fn into_message(self, topics: &mut Vec<Arc<str>>) -> Message {
+    pub(in crate::kafka::host) fn into_message(self, topics: &mut Vec<Arc<str>>) -> Message {
         let message = self.borrow_dependent();
         let (topic, partition, offset) = (intern(topics, message.topic()), message.partition(), message.offset());
         let timestamp = message.timestamp().to_millis();
