@@ -9,6 +9,7 @@ mod filters;
 mod health;
 mod jobs;
 mod metrics;
+mod moving;
 mod openapi;
 mod page;
 mod routes;

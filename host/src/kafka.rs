@@ -33,6 +33,7 @@ pub use embedded::broker::EmbeddedBroker;
 pub use embedded::feeder::{Consumed, Feeder};
 pub use embedded::subscriber::{Received, Subscriber};
 pub use follow::{Acknowledge, FetchLimits, FollowConfig, Follower, PartitionEnd};
+pub use host::alert_topics::KafkaAlertTopics;
 pub use host::lock::HostLock;
 pub use host::past::KafkaPast;
 pub use host::sink::{DROPPED_PAYLOAD, KafkaSink};

@@ -37,7 +37,7 @@
 //! Each replay has a lane of its own beside these.
 //!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
-//! (`records::lane`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
+//! (`lane_record`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -48,6 +48,9 @@
 //! | `lane` | the loop: fetches, decodes, passes batches to shards and publishers |
 //! | `live`, `slow` | the two lanes' duties: uploads, and filters that change lanes |
 //! | `positions`, `place` | how far a lane has come, and from where on a filter is judged in it |
+//! | `lane_record` | the record of where a filter is judged |
+//! | `moving`, `release`, `handing_over` | filters that go to another host, or come from there, or begin in the past |
+//! | `alert_topics` | what is asked about the topics of alerts, beyond reading them |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
@@ -67,6 +70,7 @@
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod account;
+mod alert_topics;
 mod batch;
 mod batch_size;
 mod batcher;
@@ -76,15 +80,18 @@ mod commit_order;
 mod config;
 mod decode;
 mod failing;
+mod handing_over;
 mod handle;
 mod io;
 mod judge;
 mod lag;
 mod lane;
+mod lane_record;
 mod lane_time;
 mod live;
 mod log_rate;
 mod memory;
+mod moving;
 mod outcome;
 mod pace;
 mod panics;
@@ -94,6 +101,7 @@ mod positions;
 mod publish;
 mod quota;
 mod records;
+mod release;
 mod replay;
 mod run;
 mod running_filter;
@@ -106,6 +114,7 @@ mod topics;
 mod totals;
 mod transaction_batch;
 
+pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
 pub use config::{

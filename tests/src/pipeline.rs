@@ -48,6 +48,7 @@ pub fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        alert_topics: None,
     }
 }
 

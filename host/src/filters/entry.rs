@@ -8,6 +8,8 @@ use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
 use super::lane::Lane;
+use super::module::ModuleSource;
+use super::origin::Origin;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
@@ -32,6 +34,8 @@ pub struct Entry {
     pub settings: Settings,
     /// Ends the filter's evaluations.
     pub cancel: Cancel,
+    /// Where its module can be read, if it is kept.
+    pub source: Option<ModuleSource>,
     accounts: Mutex<Accounts>,
 }
 
@@ -45,6 +49,7 @@ struct Accounts {
     topics: Vec<String>,
     lane: Lane,
     behind: u64,
+    origin: Origin,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
@@ -83,8 +88,14 @@ impl Entry {
             manifest: filter.manifest().clone(),
             settings,
             cancel: filter.cancel(),
+            source: None,
             accounts: Mutex::default(),
         }
+    }
+
+    /// The same record, with the place where its module can be read.
+    pub fn with_module(self, module: ModuleSource) -> Entry {
+        Entry { source: Some(module), ..self }
     }
 
     /// Adds a batch.
@@ -139,6 +150,16 @@ impl Entry {
         (accounts.lane, accounts.behind)
     }
 
+    /// Sets whether it began in the past, or came from another host.
+    pub fn set_origin(&self, origin: Origin) {
+        self.accounts.lock().origin = origin;
+    }
+
+    /// What [`set_origin`](Self::set_origin) has set.
+    pub fn origin(&self) -> Origin {
+        self.accounts.lock().origin.clone()
+    }
+
     /// Whether it is judged, rather than suspended.
     pub fn is_active(&self) -> bool {
         self.accounts.lock().suspended.is_none()
@@ -175,6 +196,7 @@ impl Entry {
             state: accounts.suspended.clone().map_or(State::Active, State::Suspended),
             lane: accounts.lane,
             behind: accounts.behind,
+            origin: accounts.origin.clone(),
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),

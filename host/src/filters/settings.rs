@@ -9,7 +9,7 @@ use skysieve_sandbox::Limits;
 pub const CONFIG_BYTES: usize = 1 << 20;
 
 /// The settings of one filter, from `NAME.toml` or from an upload.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Text that is passed to the filter as it is. Its meaning is up to the filter.
@@ -19,6 +19,10 @@ pub struct Settings {
     pub topics: Vec<String>,
     /// How many accepted alerts are published for each visit. If it is absent, the host's default applies.
     pub quota: Option<u32>,
+    /// Where in the stream a new filter begins: earliest, latest, -N, or a time, as in `--from`. It catches up from there
+    /// in the slow lane. If it is absent, the filter begins with the alerts that come now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The limits of the sandbox. The host's defaults apply to those that are not set.
     pub limits: LimitOverrides,
 }

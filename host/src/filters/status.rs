@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use skysieve_avro::alert::Field;
 
 use super::lane::Lane;
+use super::origin::Origin;
 use super::settings::Settings;
 
 /// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota +
@@ -60,6 +61,8 @@ pub enum State {
     Active,
     /// It no longer judges alerts, for this reason.
     Suspended(String),
+    /// It was moved to the host of this name.
+    Moved(String),
 }
 
 /// The description of one filter.
@@ -78,6 +81,8 @@ pub struct Status {
     pub lane: Lane,
     /// How many alerts it is behind the live lane.
     pub behind: u64,
+    /// Whether it began in the past, or came from another host.
+    pub origin: Origin,
     /// The fields that it reads.
     pub fields: Vec<Field>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,

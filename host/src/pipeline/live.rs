@@ -3,17 +3,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
 use super::channels::Command;
 use super::check_upload::Prepared;
-use super::lane::{Duties, Lane};
-use super::outcome::LaneChange;
-use super::positions::Positions;
-use super::records;
+use super::lane::{Duties, Lane, TELL_AGAIN};
+use super::lane_record::{LaneChange, LaneRecord};
+use super::moving::{Departed, Release};
 use super::running_filter::RunningFilter;
-use crate::filters::{self, Entry, FilterError};
+use crate::filters::{self, FilterError, Status};
+
+mod arrive;
+mod release;
 
 /// The live lane's duties.
 #[derive(Default)]
@@ -27,7 +30,11 @@ pub struct Live {
     /// New versions that can't begin, because the earlier one has left.
     returned: HashMap<String, Box<RunningFilter>>,
     /// Where filters were judged before a restart, if that was not in step with the live lane.
-    restored: HashMap<String, (filters::Lane, Positions)>,
+    restored: HashMap<String, LaneRecord>,
+    /// Filters that are to go to another host, and have just left their shards.
+    releasing: HashMap<String, Box<Release>>,
+    /// When it was last published where filters are that would have to begin anew without that, and which have gone.
+    told: Option<Instant>,
 }
 
 impl Duties for Live {
@@ -36,10 +43,13 @@ impl Duties for Live {
 
     /// Uploads that arrived together share one change of the projection.
     fn obey(&mut self, lane: &mut Lane) {
+        if self.told.is_some_and(|told| told.elapsed() >= TELL_AGAIN) {
+            self.tell_again(lane);
+        }
         let (mut added, mut answers) = (Vec::new(), Vec::new());
         for command in lane.commands.try_iter().collect::<Vec<_>>() {
             match command {
-                Command::Put(prepared, answer) => match lane.state.register(&prepared.entry) {
+                Command::Put(prepared, answer) => match register(lane, &prepared) {
                     Ok(()) => {
                         added.push(*prepared);
                         answers.push(answer);
@@ -49,6 +59,15 @@ impl Duties for Live {
                 Command::Delete(name, answer) => {
                     self.start(lane, std::mem::take(&mut added));
                     drop(answer.send(self.remove(lane, &name)));
+                }
+                Command::Arrive(prepared, arrival, answer) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    self.arrive(lane, *prepared, *arrival, Some(answer));
+                }
+                Command::Arrived(filter, answer) => self.arrived(lane, filter, answer),
+                Command::Release(release) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    self.release(lane, release);
                 }
                 Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
@@ -68,20 +87,40 @@ impl Duties for Live {
 
     fn has_moved(&mut self, lane: &mut Lane) {
         lane.state.live.set(&lane.position);
+        if self.told.is_none() && !lane.position.is_empty() {
+            self.keep_absent(lane);
+        }
     }
 }
 
 impl Live {
     /// Keeps where filters were judged before a restart. Returns how many records there were.
-    pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
-        let lanes = records.into_iter().filter_map(|(key, value)| records::read_lane(key, value));
-        self.restored = lanes.map(|(filter, lane, positions)| (filter, (lane, positions))).collect();
-        self.restored.len()
+    pub fn restore<'a>(&mut self, lane: &mut Lane, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        let mut count = 0;
+        for LaneChange { filter, to } in records.into_iter().filter_map(|(key, value)| LaneChange::read(key, value)) {
+            count += 1;
+            if to.gone.is_some() {
+                let departed = Departed::restored(to, lane.shards.take_restored(&filter));
+                lane.state.moves.lock().depart(&filter, departed);
+            } else {
+                self.restored.insert(filter, to);
+            }
+        }
+        count
+    }
+
+    /// Says where a filter was judged before a restart, and how it came there.
+    pub fn restored(&self, name: &str) -> Option<&LaneRecord> {
+        self.restored.get(name)
     }
 
     /// Lets all filters begin where the live lane does.
     pub fn forget_restored(&mut self, lane: &mut Lane) {
-        self.restored.drain().for_each(|(filter, _)| lane.tell(LaneChange { filter, to: None }));
+        for (filter, record) in &mut self.restored {
+            *record = LaneRecord { origin: record.origin.clone(), ..LaneRecord::default() };
+            lane.tell(LaneChange { filter: filter.clone(), to: record.clone() });
+        }
+        self.restored.retain(|_, record| !record.origin.is_plain());
     }
 
     /// Lets registered filters begin, in the lane in which they were before a restart.
@@ -94,15 +133,19 @@ impl Live {
                 self.send(Command::Replace(Box::new(prepared), there));
                 continue;
             }
+            let LaneRecord { lane: of, from, origin, .. } = self.restored.remove(&name).unwrap_or_default();
+            if !origin.is_plain() {
+                prepared.entry.set_origin(origin);
+            }
             let mut filter = lane.shards.run(prepared, &lane.state.config);
-            match self.restored.remove(&name) {
-                Some((filters::Lane::Slow, from)) if self.slow.is_some() => {
+            match from {
+                Some(from) if of == filters::Lane::Slow && self.slow.is_some() => {
                     filter.judge_from(from);
                     self.away.insert(name);
                     self.send(Command::Take(Box::new(filter)));
                     continue;
                 }
-                Some((_, from)) => filter.skip_to(from),
+                Some(from) => filter.skip_to(from),
                 None => {}
             }
             joining.push(filter);
@@ -110,8 +153,16 @@ impl Live {
         lane.add(joining);
     }
 
-    fn remove(&mut self, lane: &mut Lane, name: &str) -> Result<Arc<Entry>, FilterError> {
+    fn remove(&mut self, lane: &mut Lane, name: &str) -> Result<Status, FilterError> {
+        lane.state.moves.lock().check(name)?;
         let removed = lane.state.entries_mut().remove(name);
+        let departed = if removed.is_none() { lane.state.moves.lock().forget(name) } else { None };
+        if let Some(departed) = departed {
+            let status = departed.status(name);
+            lane.shards.keep_restored(name, departed.counters);
+            lane.tell(LaneChange::forget(name));
+            return Ok(status);
+        }
         let entry = removed.ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
         // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
         entry.cancel.cancel();
@@ -120,7 +171,7 @@ impl Live {
         } else {
             lane.remove(name);
         }
-        Ok(entry)
+        Ok(entry.status())
     }
 
     /// Passes filters that have left to the slow lane: the version that is to run now.
@@ -137,10 +188,14 @@ impl Live {
                 }
                 self.give_away(newer);
             } else if self.left.get(&name).is_some_and(|filter| is_current(filter)) {
-                self.left.remove(&name).into_iter().for_each(|filter| self.give_away(filter));
+                match (self.left.remove(&name), self.releasing.remove(&name)) {
+                    (Some(filter), Some(release)) => release::let_go(lane, *filter, *release),
+                    (Some(filter), None) => self.give_away(filter),
+                    (None, _) => {}
+                }
             } else if current.is_none() {
                 self.left.remove(&name);
-                lane.tell(LaneChange { filter: name.clone(), to: None });
+                lane.tell(LaneChange::forget(&name));
             } else {
                 // The newer version is on its way back.
                 continue;
@@ -162,7 +217,8 @@ impl Live {
         let is_current =
             lane.state.entries().get(&filter.entry.name).is_some_and(|entry| Arc::ptr_eq(entry, &filter.entry));
         let has_caught_up = filter.positions().is_some_and(|positions| positions.reach(&lane.position));
-        if !is_current || !has_caught_up {
+        let goes = lane.state.moves.lock().is_in_transit(&filter.entry.name);
+        if !is_current || !has_caught_up || goes {
             return Some(filter);
         }
         tracing::info!(filter = filter.entry.name, "the filter is quick again: it is judged in the live lane");
@@ -178,4 +234,10 @@ impl Live {
             let _ = slow.send(command);
         }
     }
+}
+
+/// Registers an uploaded filter, unless it is on its way, or was moved to another host.
+fn register(lane: &Lane, prepared: &Prepared) -> Result<(), FilterError> {
+    lane.state.moves.lock().check_upload(&prepared.entry.name)?;
+    lane.state.register(&prepared.entry)
 }

@@ -3,6 +3,7 @@
 //! caught up goes back to the live lane.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use skysieve_sandbox::yield_to_others;
@@ -10,10 +11,11 @@ use skysieve_sandbox::yield_to_others;
 use super::channels::Command;
 use super::config::PipelineError;
 use super::io::{Sink, Source};
-use super::lane::{Duties, Lane, WAIT};
-use super::outcome::LaneChange;
+use super::lane::{Duties, Lane, TELL_AGAIN, WAIT};
+use super::lane_record::LaneChange;
+use super::moving::Release;
 use super::running_filter::RunningFilter;
-use crate::filters;
+use crate::filters::{self, FilterError};
 
 /// The lane of slow filters. It publishes through sinks of its own.
 pub struct SlowLane {
@@ -34,12 +36,14 @@ impl SlowLane {
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         yield_to_others();
-        self.lane.run(&mut Slow { live: self.live }, source, sinks, stop)
+        self.lane.run(&mut Slow { live: self.live, told: Instant::now() }, source, sinks, stop)
     }
 }
 
 struct Slow {
     live: Sender<Command>,
+    /// When it was last published where all filters are.
+    told: Instant,
 }
 
 impl Duties for Slow {
@@ -50,6 +54,10 @@ impl Duties for Slow {
         // Only then it is known how far filters are behind.
         if lane.state.live.positions().is_empty() {
             return;
+        }
+        if self.told.elapsed() >= TELL_AGAIN {
+            self.told = Instant::now();
+            lane.tell_again(true);
         }
         for command in lane.commands.try_iter().collect::<Vec<_>>() {
             match command {
@@ -65,9 +73,14 @@ impl Duties for Slow {
                 }
                 Command::Remove(name) => {
                     lane.remove(&name);
-                    lane.tell(LaneChange { filter: name, to: None });
+                    lane.tell(LaneChange::forget(&name));
                 }
-                Command::Put(..) | Command::Delete(..) | Command::Join(..) => {
+                Command::Release(release) => self.release(lane, *release),
+                Command::Put(..)
+                | Command::Delete(..)
+                | Command::Arrive(..)
+                | Command::Arrived(..)
+                | Command::Join(..) => {
                     unreachable!("this is for the live lane")
                 }
                 // Nobody is interrupted here.
@@ -102,6 +115,19 @@ impl Slow {
             lane.go_back_to(positions);
         }
         lane.add(vec![*filter]);
+    }
+
+    /// Lets a filter go to another host.
+    fn release(&self, lane: &mut Lane, release: Release) {
+        let withdrawn = lane.shards.withdraw(&release.name).and_then(|filter| {
+            let from = filter.positions().cloned()?;
+            Some((filter, from))
+        });
+        match withdrawn {
+            Some((filter, from)) => lane.let_go(*filter, from, release),
+            // The host is stopping, and has cancelled the filter.
+            None => drop(release.answer.send(Err(FilterError::Stopping))),
+        }
     }
 
     /// Offers a filter to the live lane. Returns it if it can't join.
