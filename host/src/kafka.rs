@@ -39,7 +39,7 @@ pub use host::past::KafkaPast;
 pub use host::sink::{DROPPED_PAYLOAD, KafkaSink};
 pub use host::source::KafkaSource;
 pub use host::start::LostOffsets;
-pub use host::topics::{TopicSettings, Topics};
+pub use host::topics::{RECORDS_KEPT, TopicSettings, Topics};
 pub use host::watch::Watch;
 pub use librdkafka::deliveries::{Deliveries, Settled, Undelivered};
 pub use librdkafka::table::Table;
