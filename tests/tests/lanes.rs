@@ -243,28 +243,32 @@ fn a_host_that_is_killed_while_filters_change_lanes_loses_and_doubles_nothing() 
         ("some", with_quota(20, "mode = 'uneven'\nevery = 3")),
     ];
     let mut lanes = BTreeMap::new();
+    let mut look = |handle: &Handle| {
+        for status in handle.list() {
+            *lanes.entry((status.name, status.lane == Lane::Slow)).or_insert(0) += 1;
+        }
+    };
     let mut kills = 0;
     for part in all.chunks(500) {
         cluster.append(part);
         for _ in 0..4 {
-            let (before, started) = (cluster.commits.load(Ordering::Relaxed), Instant::now());
+            let (before, mut started) = (cluster.commits.load(Ordering::Relaxed), None);
             run(&cluster, &filters, |handle| {
                 // If nothing is left to be judged, commits are rare.
                 let kill = cluster.commits.load(Ordering::Relaxed) >= before + 1 + kills % 7
-                    || started.elapsed() > Duration::from_millis(700);
+                    || started.get_or_insert_with(Instant::now).elapsed() > Duration::from_millis(700);
                 if kill {
                     let _published = cluster.published.lock();
                     cluster.dead.store(true, Ordering::Relaxed);
                 }
-                for status in handle.list() {
-                    *lanes.entry((status.name, status.lane == Lane::Slow)).or_insert(0) += 1;
-                }
+                look(handle);
                 kill
             });
             kills += 1;
         }
     }
-    run(&cluster, &filters, |_| {
+    run(&cluster, &filters, |handle| {
+        look(handle);
         filters[..3].iter().all(|(name, _)| cluster.ids(name).len() >= all.len()) && cluster.ids("some").len() >= 6 * 20
     });
     for (name, _) in &filters[..3] {
