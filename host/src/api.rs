@@ -12,6 +12,7 @@ mod metrics;
 mod moving;
 mod openapi;
 mod page;
+mod query;
 mod routes;
 mod server;
 mod state;

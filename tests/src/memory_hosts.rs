@@ -1,7 +1,7 @@
 //! Several hosts on one stream in memory, which can be killed and started again.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,18 +28,32 @@ pub struct Stream {
     log: Mutex<Vec<Message>>,
     published: Mutex<Vec<Record>>,
     committed: Mutex<HashMap<String, Positions>>,
+    commits: AtomicU64,
 }
 
 impl Stream {
     /// Appends alerts.
     pub fn append(&self, alerts: &[SimulatedAlert]) {
-        let mut log = self.log.lock();
         for alert in alerts {
-            let partition = alert.id.rem_euclid(i64::from(PARTITIONS)) as i32;
-            let offset = log.iter().filter(|message| message.partition == partition).count() as i64;
-            let bytes = alert.bytes.clone().into();
-            log.push(Message { bytes, topic: "alerts".into(), partition, offset, timestamp: None });
+            self.send(alert.id.rem_euclid(i64::from(PARTITIONS)) as i32, alert.bytes.clone());
         }
+    }
+
+    /// Appends a message to a partition.
+    pub fn send(&self, partition: i32, bytes: Vec<u8>) {
+        let mut log = self.log.lock();
+        let offset = log.iter().filter(|message| message.partition == partition).count() as i64;
+        log.push(Message { bytes: bytes.into(), topic: "alerts".into(), partition, offset, timestamp: None });
+    }
+
+    /// How often something was committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+
+    /// The number of records on a topic.
+    pub fn count(&self, topic: &str) -> usize {
+        self.published.lock().iter().filter(|record| &*record.topic == topic).count()
     }
 
     /// The ids on a topic, in their order.
@@ -114,6 +128,7 @@ impl Sink for LogSink {
         if self.dead.load(Ordering::Relaxed) {
             return Err(SinkError("the host was killed".to_owned()));
         }
+        self.stream.commits.fetch_add(1, Ordering::Relaxed);
         published.extend(records);
         if let Some(host) = &self.host {
             let mut committed = self.stream.committed.lock();

@@ -58,6 +58,18 @@ pub fn odd(config: &str) -> Upload {
     Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings, ..Upload::default() }
 }
 
+/// The same with a quota.
+pub fn with_quota(quota: u32, config: &str) -> Upload {
+    let upload = odd(config);
+    Upload { settings: Settings { quota: Some(quota), ..upload.settings }, ..upload }
+}
+
+/// The ids in ascending order.
+pub fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids
+}
+
 /// A pipeline for up to twelve filters, trials included.
 pub fn start(config: Config) -> (Pipeline, Handle) {
     let engine = Engine::new(&PoolConfig { filters: 12, ..PoolConfig::default() }).unwrap();

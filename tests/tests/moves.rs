@@ -9,7 +9,7 @@ use skysieve::filters::{Control, FilterError, Lane, Settings, State, Upload};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::alerts;
 use skysieve_tests::memory_hosts::{MemoryHost, Stream, wait_until};
-use skysieve_tests::pipeline::odd;
+use skysieve_tests::pipeline::{sorted, with_quota};
 
 /// Nobody is too slow for it.
 const LONG: Duration = Duration::from_secs(60);
@@ -17,11 +17,6 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(5);
 /// The number of alerts of a visit.
 const VISIT: usize = 600;
-
-fn with_quota(quota: u32, config: &str) -> Upload {
-    let upload = odd(config);
-    Upload { settings: Settings { quota: Some(quota), ..upload.settings }, ..upload }
-}
 
 /// A filter that publishes all that it is shown.
 fn all() -> Upload {
@@ -42,11 +37,6 @@ fn quota_of(alerts: &[SimulatedAlert]) -> Vec<i64> {
     let of_visit =
         |visit: &[SimulatedAlert]| ids(visit).into_iter().filter(|id| id % 3 == 0).take(20).collect::<Vec<_>>();
     alerts.chunks(VISIT).flat_map(of_visit).collect()
-}
-
-fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
-    ids.sort_unstable();
-    ids
 }
 
 #[track_caller]

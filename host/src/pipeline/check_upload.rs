@@ -64,7 +64,10 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
     let source = match upload.file {
         Some(file) => state.modules.note(filter.sha256(), file),
-        None => state.modules.keep(filter.sha256(), upload.module),
+        None => {
+            let kept = state.modules.keep(filter.sha256(), upload.module, &config.memory);
+            kept.map_err(|error| FilterError::Memory(error.to_string()))?
+        }
     };
     let entry = Arc::new(Entry::new(name, &filter, upload.settings).with_module(source));
     entry.set_warnings(warnings);

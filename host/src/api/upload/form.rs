@@ -4,11 +4,12 @@ use std::str::FromStr;
 
 use axum::body::Body;
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest, Multipart, Query, Request};
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
+use crate::api::query::{NO_TEXT, Parameters};
 use crate::filters::{CONFIG_BYTES, HandOver, Settings, Upload};
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
@@ -103,13 +104,9 @@ pub(super) struct Form {
 impl Form {
     /// Reads the settings in the query.
     pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let Query(pairs) = query.map_err(|rejection| Problem::Query(rejection.body_text()))?;
         let mut form = Form::default();
-        for (name, value) in pairs {
-            // Decoding has put this character in place of bytes that are not UTF-8.
-            let text = if value.contains(char::REPLACEMENT_CHARACTER) { Err(NO_TEXT.to_owned()) } else { Ok(value) };
-            text.and_then(|text| form.set(&name, text)).map_err(|reason| Problem::Parameter { name, reason })?;
+        for (name, value) in Parameters::of(parts)?.into_pairs() {
+            form.set(&name, value).map_err(|reason| Problem::Parameter { name, reason })?;
         }
         Ok(form)
     }
@@ -209,7 +206,6 @@ impl Form {
 
 const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, from, fuel, memory, deadline_ms and \
                           strict, or settings with a file of these";
-const NO_TEXT: &str = "it is not UTF-8 text";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
