@@ -8,17 +8,20 @@ mod error;
 mod filters;
 mod health;
 mod jobs;
+mod json;
 mod metrics;
 mod moving;
 mod openapi;
 mod page;
 mod query;
+mod revision;
 mod routes;
 mod server;
 mod state;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod versions;
 
 pub use config::ApiConfig;
 pub use server::{ApiError, serve};

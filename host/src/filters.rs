@@ -7,15 +7,19 @@
 //! | `ceilings` | the highest limits that an upload may ask for |
 //! | `status` | the description of one filter for others: its state, and where its alerts went |
 //! | `control` | the requests about running filters: list, upload, delete |
+//! | `change` | the changes that can be asked for |
 //! | `error` | the errors of such requests |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
 //! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `handover`, `origin` | a filter that is handed to another host, or that began in the past |
 //! | `module` | the modules' bytes, which another host may need |
+//! | `registered` | what a registry knows of a filter |
+//! | `runner` | a filter is checked first, and activated later |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod ceilings;
+mod change;
 mod control;
 mod entry;
 mod error;
@@ -25,12 +29,15 @@ mod lane;
 mod module;
 mod name;
 mod origin;
+mod registered;
+mod runner;
 mod settings;
 mod status;
 mod stream;
 
 pub use ceilings::Ceilings;
-pub use control::{Control, Upload};
+pub use change::{FilterChange, Upload};
+pub use control::Control;
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;
@@ -39,6 +46,8 @@ pub use lane::Lane;
 pub use module::{ModuleSource, Modules, hash};
 pub use name::{NAME_LETTERS, check_name};
 pub use origin::Origin;
+pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
+pub use runner::{Checked, Runner};
 pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};
 pub use status::{Counts, State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

@@ -31,6 +31,22 @@ pub struct Health {
     pub retries: u64,
     /// How far each partition of the stream has been read.
     pub partitions: Vec<PartitionLag>,
+    /// The registry of filters, if the host has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<RegistryHealth>,
+}
+
+/// The registry of filters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RegistryHealth {
+    /// How many filters of this host it has.
+    pub filters: usize,
+    /// Records that are not used, with their keys and offsets. Their number is limited.
+    pub unreadable: Vec<String>,
+    /// Filters of this host that can't run, and why. Their number is limited.
+    pub refused: Vec<String>,
+    /// Why it can't be read at this moment.
+    pub trouble: Option<String>,
 }
 
 /// How far one partition has been read.

@@ -7,6 +7,7 @@
 //! | `librdkafka` | clients made by librdkafka: connection, statistics, partitions, tables, ready-made messages published |
 //! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaPast`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
 //! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
+//! | `registry` | [`KafkaRegistry`]: filters that outlive hosts |
 //! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
 //! | `embedded` | for the demo and for tests: [`EmbeddedBroker`], [`Feeder`], which fills it, and [`Subscriber`] |
 //!
@@ -22,6 +23,7 @@ mod follow;
 pub mod fuzz;
 mod host;
 mod librdkafka;
+mod registry;
 mod survey;
 mod wire;
 
@@ -43,4 +45,5 @@ pub use host::topics::{RECORDS_KEPT, TopicSettings, Topics};
 pub use host::watch::Watch;
 pub use librdkafka::deliveries::{Deliveries, Settled, Undelivered};
 pub use librdkafka::table::Table;
+pub use registry::KafkaRegistry;
 pub use survey::outbound::Outbound;

@@ -9,4 +9,5 @@ pub mod http_client;
 pub mod jobs;
 pub mod kafka;
 pub mod pipeline;
+pub mod registry;
 pub mod schema_registry;

@@ -65,7 +65,7 @@
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
 //! | `replay`, `past` | the lane in which a filter judges past alerts once more |
-//! | `handle`, `check_upload` | check, compile, upload and delete filters from other threads |
+//! | `handle`, `check_upload`, `ready` | check, compile, upload and delete filters from other threads |
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
@@ -100,6 +100,7 @@ mod place;
 mod positions;
 mod publish;
 mod quota;
+mod ready;
 mod records;
 mod release;
 mod replay;
@@ -131,6 +132,7 @@ pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
 pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
+pub use ready::Ready;
 pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
 pub use slow::SlowLane;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::kafka::wait_for;
+use crate::kafka::{unique, wait_for};
 use crate::{binary, module, root};
 
 /// The process of a host, which is killed when this goes out of scope.
@@ -21,10 +21,13 @@ pub struct Host {
 
 impl Host {
     /// Starts a host for the topic `topic`, and waits until it logs its address.
+    ///
+    /// Tests share brokers, so each host has a registry of its own, unless the arguments say something else.
     pub fn start(brokers: &str, topic: &str, arguments: &[&str]) -> Host {
         let mut process = Command::new(binary())
             .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
             .args(arguments)
+            .args(registry(arguments))
             .env("RUST_LOG", "info")
             // Tests compile while other tests do, and with a compiler that is not optimised.
             .env("SKYSIEVE_COMPILE_TIME", "600")
@@ -47,6 +50,37 @@ impl Host {
         let (_, address) = line.split_once("listening=").unwrap();
         host.url = format!("http://{}", address.split_whitespace().next().unwrap());
         host
+    }
+
+    /// Sends a request. Returns the status, the tag of the filter's revision if there is one, and the body.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_request(method, path, headers, body).unwrap()
+    }
+
+    /// The same for a host that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// Returns an error if there is no answer.
+    pub fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        Client { url: self.url.clone() }.request(method, path, headers, body)
+    }
+
+    /// A client of its API, for another thread.
+    pub fn client(&self) -> Client {
+        Client { url: self.url.clone() }
+    }
+
+    /// Uploads a module, which must succeed.
+    pub fn upload(&self, name: &str, query: &str, module: &[u8]) -> Value {
+        let answer = self.request("PUT", &format!("/api/v1/filters/{name}?{query}"), &[], module);
+        assert!(matches!(answer.status, 200 | 201), "{name}: {answer:?}");
+        answer.json()
     }
 
     /// Waits for a line of the log that contains this text.
@@ -149,6 +183,67 @@ impl Host {
         std::thread::sleep(Duration::from_millis(200));
         (status, self.log.lock().join("\n"))
     }
+}
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header `ETag`, or nothing.
+    pub tag: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A client of a host's API.
+#[derive(Clone)]
+pub struct Client {
+    url: String,
+}
+
+impl Client {
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Returns an error if there is no answer.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if method == "PUT" {
+            request = request.header("content-type", "application/wasm");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = agent.run(request.body(body)?)?;
+        let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+        let status = response.status().as_u16();
+        Ok(Answer { status, tag, body: response.body_mut().read_to_string()? })
+    }
+}
+
+/// The arguments that give a host a registry of its own, named after it.
+fn registry(arguments: &[&str]) -> Vec<String> {
+    if arguments.iter().any(|argument| argument.starts_with("--registry")) {
+        return Vec::new();
+    }
+    let at = arguments.iter().position(|argument| *argument == "--name");
+    let name = at.and_then(|at| arguments.get(at + 1)).map_or_else(|| unique("registry"), |name| (*name).to_owned());
+    ["filters", "modules"].iter().flat_map(|kind| [format!("--registry-{kind}"), format!("{name}-{kind}")]).collect()
 }
 
 impl Drop for Host {

@@ -52,7 +52,7 @@ fn ids<'a>(alerts: impl IntoIterator<Item = &'a SimulatedAlert>) -> Vec<i64> {
 
 #[test]
 fn files_and_uploads() {
-    let broker = broker(&["file", "upload", "t-dead-letters", "t-quotas"]);
+    let broker = broker(&["file", "upload", "t-dead-letters", "t-quotas", "t-filters", "t-modules"]);
     let folder = tempfile::tempdir().unwrap();
     write_filter(folder.path(), "file", "odd", "quota = 1000\n[config]\nmode = 'accept'");
     std::fs::write(folder.path().join("broken.wasm"), "no module").unwrap();

@@ -26,6 +26,8 @@ pub(super) enum Problem {
     Path(String),
     #[error("cannot read the query: {0}")]
     Query(String),
+    #[error("header {name:?}: {reason}")]
+    Header { name: String, reason: String },
     #[error("query parameter {name:?}: {reason}")]
     Parameter { name: String, reason: String },
     #[error("cannot read the multipart body: {0}")]
@@ -60,6 +62,9 @@ impl Problem {
             Problem::Filter(FilterError::Unknown(_)) => (StatusCode::NOT_FOUND, "unknown_filter"),
             Problem::Filter(FilterError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
             Problem::Filter(FilterError::Conflict(_)) => (StatusCode::CONFLICT, "conflict"),
+            Problem::Filter(FilterError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
+            Problem::Filter(FilterError::NoVersion(..)) => (StatusCode::NOT_FOUND, "unknown_version"),
+            Problem::Filter(FilterError::NoRegistry) => (StatusCode::NOT_IMPLEMENTED, "no_registry"),
             Problem::Filter(FilterError::MovedOn(..)) => (StatusCode::GONE, "moved_on"),
             Problem::Filter(FilterError::NoModule(_)) => (StatusCode::NOT_FOUND, "no_module"),
             Problem::Filter(FilterError::Busy(_)) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
@@ -70,6 +75,7 @@ impl Problem {
             Problem::Job(error) => job_status(error),
             Problem::Path(_) => (StatusCode::BAD_REQUEST, "bad_path"),
             Problem::Query(_) | Problem::Parameter { .. } => (StatusCode::BAD_REQUEST, "bad_query"),
+            Problem::Header { .. } => (StatusCode::BAD_REQUEST, "bad_header"),
             Problem::Multipart(_) | Problem::Part { .. } => (StatusCode::BAD_REQUEST, "bad_multipart"),
             Problem::Body(_) => (StatusCode::BAD_REQUEST, "bad_body"),
             Problem::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tracing::info;
 
 use super::error::{ErrorBody, Problem};
+use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::Status;
+use crate::filters::{FilterChange, Status};
 
 /// Lists all filters by name.
 #[utoipa::path(
@@ -33,25 +35,35 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     responses((status = 200, body = Status), (status = 404, body = ErrorBody, description = "There is no such filter"))
 )]
 pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
-    api.ask(move |control| Ok(Json(control.get(&name)?).into_response())).await
+    api.ask(move |control| Ok(tagged(StatusCode::OK, control.get(&name)?))).await
 }
 
-/// Removes a filter, and returns its last status.
+/// Removes a filter with all of its versions, and returns its last status.
 #[utoipa::path(
     delete,
     path = "/api/v1/filters/{name}",
     operation_id = "delete_filter",
     tag = "filters",
-    params(("name" = String, Path, description = "The filter's name")),
+    params(
+        ("name" = String, Path, description = "The filter's name"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be removed")
+    ),
     responses(
         (status = 200, body = Status),
+        (status = 400, body = ErrorBody, description = "The name or a header is malformed"),
         (status = 404, body = ErrorBody, description = "There is no such filter"),
-        (status = 503, body = ErrorBody, description = "The host is stopping")
+        (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with"),
+        (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or the registry does not answer")
     )
 )]
-pub(super) async fn delete(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
+pub(super) async fn delete(
+    State(api): State<Arc<Api>>,
+    Name(name): Name,
+    IfMatch(expected): IfMatch,
+) -> Result<Response, Problem> {
     api.ask(move |control| {
-        let status = control.delete(&name)?;
+        let status = control.change(&name, FilterChange::Delete, &expected)?;
         info!(filter = name, sha256 = status.sha256, "filter deleted");
         Ok(Json(status).into_response())
     })

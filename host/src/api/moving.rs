@@ -1,25 +1,18 @@
 //! Moving filters between hosts.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tokio::time::timeout;
 use tracing::info;
 
 use super::error::{ErrorBody, Problem};
+use super::json::read;
 use super::state::{Api, Name};
 use crate::filters::{HandOver, HostInfo, Status};
-
-/// How many bytes a request about a move may have.
-const REQUEST: usize = 4 << 10;
-/// How long it may take to send one.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The host that a filter is moved to.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -125,11 +118,4 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Res
 )]
 pub(super) async fn host(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
     api.ask(|control| Ok(Json(control.host()?).into_response())).await
-}
-
-async fn read<T: for<'de> Deserialize<'de>>(request: Request) -> Result<T, Problem> {
-    // The content type is not looked at, so that `curl -d` will do.
-    let bytes = timeout(PATIENCE, to_bytes(request.into_body(), REQUEST)).await;
-    let bytes = bytes.map_err(|_| Problem::Slow(PATIENCE))?.map_err(|error| Problem::Body(error.to_string()))?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::Body(error.to_string()))
 }

@@ -18,14 +18,20 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, health, jobs, metrics, moving, openapi, page, upload};
+use super::{filters, health, jobs, metrics, moving, openapi, page, upload, versions};
 use crate::jobs::HostControl;
 
 pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(page::show))
         .routes(routes!(filters::list))
-        .routes(routes!(filters::status, upload::put, upload::post, filters::delete))
+        .routes(routes!(filters::status, upload::put, upload::post, versions::patch, filters::delete))
+        .routes(routes!(versions::list, upload::add))
+        .routes(routes!(versions::show))
+        .routes(routes!(versions::module))
+        .routes(routes!(versions::activate))
+        .routes(routes!(versions::pause))
+        .routes(routes!(versions::resume))
         .routes(routes!(jobs::replay))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::status, jobs::cancel))

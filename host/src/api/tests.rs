@@ -6,6 +6,7 @@ mod jobs;
 mod moving;
 mod reading;
 mod uploading;
+mod versions;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -5,16 +5,16 @@ mod form;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::{info, warn};
 
 use super::error::{ErrorBody, Problem};
+use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::{Control, Status, Upload};
+use crate::filters::{Control, FilterChange, Status, Upload};
 use body::Incoming;
 use form::{Form, Layout};
 
@@ -34,7 +34,10 @@ use form::{Form, Layout};
         ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),
         ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call"),
-        ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter")
+        ("note" = Option<String>, Query, description = "What is to be known of this version"),
+        ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
+        ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
     request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
     responses(
@@ -42,18 +45,19 @@ use form::{Form, Layout};
         (status = 201, body = Status, description = "It is new"),
         (status = 400, body = ErrorBody, description = "The name, the query or the body is malformed"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
-        (status = 409, body = ErrorBody, description = "It was moved to another host, or can't begin in the past or be taken over because there is one already"),
+        (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with, was moved to another host, or can't begin in the past or be taken over because there is one already"),
         (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
+        (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
         (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
-        (status = 503, body = ErrorBody, description = "The host is stopping, or has no time to compile the module"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, has no time to compile the module, or the registry does not answer"),
         (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter")
     )
 )]
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
-    answer(&api, request).await
+    answer(&api, request, put_filter).await
 }
 
 /// The same as PUT, with the method that is usual for forms (`curl -F`).
@@ -72,14 +76,41 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     )
 )]
 pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Response {
-    answer(&api, request).await
+    answer(&api, request, put_filter).await
 }
 
-async fn answer(api: &Api, request: Request) -> Response {
+/// Checks a module, and adds it as a version that is not active. If there is no filter of that name, it is created.
+#[utoipa::path(
+    post,
+    path = "/api/v1/filters/{name}/versions",
+    operation_id = "add_version",
+    tag = "versions",
+    params(
+        ("name" = String, Path, description = "The filter's name"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
+        ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
+        ("note" = Option<String>, Query, description = "What is to be known of this version"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
+    ),
+    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    responses(
+        (status = 201, body = Status, description = "It is kept; `Location` says where"),
+        (status = "4XX", body = ErrorBody, description = "As for PUT of the filter"),
+        (status = "5XX", body = ErrorBody, description = "As for PUT of the filter")
+    )
+)]
+pub(super) async fn add(State(api): State<Arc<Api>>, request: Request) -> Response {
+    answer(&api, request, add_version).await
+}
+
+/// What is done with an upload.
+type Take = fn(&dyn Control, &str, Upload) -> Result<Response, Problem>;
+
+async fn answer(api: &Api, request: Request, take: Take) -> Response {
     let (parts, body) = request.into_parts();
     let mut incoming = Incoming::new(&parts.headers, body);
     let path = parts.uri.path().to_owned();
-    let done = upload(api, parts, &mut incoming).await;
+    let done = upload(api, parts, &mut incoming, take).await;
     done.unwrap_or_else(|problem| {
         info!(path, reason = ?problem.to_string(), "upload refused");
         incoming.discard();
@@ -87,8 +118,9 @@ async fn answer(api: &Api, request: Request) -> Response {
     })
 }
 
-async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming) -> Result<Response, Problem> {
+async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take) -> Result<Response, Problem> {
     let Name(name) = Name::from_request_parts(&mut parts, &()).await?;
+    let IfMatch(expected) = IfMatch::of(&parts.headers)?;
     let layout = Layout::of(&parts.headers)?;
     let mut form = Form::from_query(&parts)?;
     let limit = layout.body_limit(api.config.max_module);
@@ -99,11 +131,11 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming) -> Result<
         Layout::Module => form.module = Some(body),
         Layout::Multipart => form.read_parts(parts, body, api.config.max_module).await?,
     }
-    let upload = form.finish()?;
+    let upload = Upload { expected, ..form.finish()? };
     api.ask(move |control| {
         // The permit is held until the end even if the client goes away, because it stands for the memory in use.
         let _permit = permit;
-        put_filter(control, &name, upload)
+        take(control, &name, upload)
     })
     .await
 }
@@ -117,5 +149,18 @@ fn put_filter(control: &dyn Control, name: &str, upload: Upload) -> Result<Respo
         warn!(filter = name, "{warning}");
     }
     let code = if replaced { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((code, Json(status)).into_response())
+    Ok(tagged(code, status))
+}
+
+fn add_version(control: &dyn Control, name: &str, mut upload: Upload) -> Result<Response, Problem> {
+    let bytes = upload.module.len();
+    let expected = std::mem::take(&mut upload.expected);
+    let status = control.change(name, FilterChange::AddVersion(Box::new(upload)), &expected)?;
+    let number = control.versions(name)?.last().map_or(0, |newest| newest.number);
+    info!(filter = name, version = number, bytes, "version added");
+    let mut response = tagged(StatusCode::CREATED, status);
+    if let Ok(location) = format!("/api/v1/filters/{name}/versions/{number}").parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
 }

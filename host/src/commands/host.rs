@@ -12,11 +12,13 @@ mod ceilings;
 mod compile;
 mod end;
 mod machine;
+mod registry;
 
 pub use args::{HostArgs, MAX_FILTERS, REPLAYS};
 pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
+use registry::Filters;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
 use crate::filters::read_folder;
@@ -57,11 +59,13 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let (pipeline, slow, handle) = Pipeline::with_slow_lane(config, args.slice(), args.max_lag(), engine, schemas)?;
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
-    let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
+    let filters = Filters::new(&args, &options, &handle, uploads.iter().map(|(name, _)| name.clone()).collect())?;
+    let api = Api::start(&args.listen, filters.control())?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended = start_and_read(args, &options, topics, (pipeline, slow), handle.clone(), uploads);
+    let ended = start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone()), uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
+    filters.close();
     handle.stop();
     api.stop();
     match ended? {
@@ -82,11 +86,11 @@ fn start_and_read(
     options: &Options,
     topics: Arc<Topics>,
     lanes: (Pipeline, SlowLane),
-    handle: Handle,
+    handles: (Handle, Filters),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<Ended> {
     let of_start = options.clone();
-    let started = unless_stopped(&options.stop, move || start(&args, &of_start, &topics, lanes, &handle, uploads));
+    let started = unless_stopped(&options.stop, move || start(&args, &of_start, &topics, lanes, &handles, uploads));
     let Some((live, slow)) = started? else { return Ok(Ended::Stopped) };
     read(live, slow, &options.stop)?;
     Ok(Ended::Read)
@@ -98,11 +102,11 @@ fn start(
     options: &Options,
     topics: &Topics,
     (mut pipeline, slow): (Pipeline, SlowLane),
-    handle: &Handle,
+    (handle, registered): &(Handle, Filters),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<((Pipeline, Ends), (SlowLane, Ends))> {
     let of = uploads.len();
-    let filters = prepare(handle, uploads, &options.stop).context("stopped")?;
+    let mut filters = prepare(handle, uploads, &options.stop).context("stopped")?;
     if let Some(folder) = &args.filters {
         tracing::info!(loaded = filters.len(), of, folder = %folder.display(), "filters");
     }
@@ -111,6 +115,8 @@ fn start(
     // that is busy creating a thousand topics takes long to say who coordinates a name.
     let mut lock = HostLock::new(options, &args.name)?;
     let mut slow_lock = HostLock::new(options, &format!("{}{SLOW}", args.name))?;
+    filters.extend(registered.prepare(options, args.max_filters.saturating_sub(filters.len()))?);
+    handle.starting("asking Kafka for topics, counters and positions");
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;
     let counters = lock.table(&args.quotas())?;
@@ -120,6 +126,7 @@ fn start(
         pipeline.begin_anew();
     }
     pipeline.add(filters)?;
+    registered.open(options)?;
     slow_lock.on_lost_offsets(LostOffsets::Earliest, false);
     let aside = slow_lock.open_without_reading(&args.topics, &args.quotas(), args.dead_letters().into())?;
     let ahead = lock.open(&args.topics, args.from, args.dead_letters().into())?;

@@ -1,30 +1,13 @@
 //! The requests about running filters.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::change::{FilterChange, Upload};
 use super::error::FilterError;
 use super::handover::{HandOver, HostInfo};
-use super::settings::Settings;
+use super::registered::{Expected, VersionInfo};
 use super::status::Status;
 use crate::health::Health;
-
-/// A filter that is to be activated.
-#[derive(Clone, Debug, Default)]
-pub struct Upload {
-    /// The bytes of the component.
-    pub module: Vec<u8>,
-    /// Its config, quota and limits.
-    pub settings: Settings,
-    /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`].
-    pub strict: bool,
-    /// Whether it comes from the host's operator, so that the host's [`Ceilings`](super::Ceilings) do not apply.
-    pub by_operator: bool,
-    /// The file that the module was read from, where it can be read again.
-    pub file: Option<PathBuf>,
-    /// Where another host has stopped with it, if it comes from there.
-    pub handover: Option<Box<HandOver>>,
-}
 
 /// The filters of a running host. The methods block, because compiling a module can take some seconds, so they must be
 /// called from a thread that may wait.
@@ -70,6 +53,44 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// Returns [`FilterError::Unknown`], or [`FilterError::NoModule`] if it is not kept.
     fn module(&self, name: &str) -> Result<Arc<Vec<u8>>, FilterError>;
+
+    /// Changes a filter that is kept in a registry. Returns once the change is kept there and, if the filter is this
+    /// host's, in effect.
+    ///
+    /// # Errors
+    /// Returns any [`FilterError`]; nothing has changed then.
+    fn change(&self, name: &str, change: FilterChange, expected: &Expected) -> Result<Status, FilterError> {
+        match change {
+            FilterChange::Delete if *expected == Expected::Anything => self.delete(name),
+            _ => Err(FilterError::NoRegistry),
+        }
+    }
+
+    /// Lists the versions of a filter, oldest first.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Unknown`], or [`FilterError::NoRegistry`] if none are kept.
+    fn versions(&self, name: &str) -> Result<Vec<VersionInfo>, FilterError> {
+        self.get(name).and(Err(FilterError::NoRegistry))
+    }
+
+    /// Returns one version of a filter, with its config.
+    ///
+    /// # Errors
+    /// As [`Control::versions`], or [`FilterError::NoVersion`].
+    fn version(&self, name: &str, number: u32) -> Result<VersionInfo, FilterError> {
+        let _ = number;
+        self.get(name).and(Err(FilterError::NoRegistry))
+    }
+
+    /// Returns the module of a version.
+    ///
+    /// # Errors
+    /// As [`Control::version`], or [`FilterError::NoModule`].
+    fn version_module(&self, name: &str, number: u32) -> Result<Arc<Vec<u8>>, FilterError> {
+        let _ = number;
+        self.get(name).and(Err(FilterError::NoRegistry))
+    }
 
     /// Returns what there is to know of the host before filters are moved.
     ///

@@ -7,9 +7,11 @@ use parking_lot::Mutex;
 use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
+use super::handover::Offsets;
 use super::lane::Lane;
 use super::module::ModuleSource;
 use super::origin::Origin;
+use super::registered::Kept;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
@@ -50,6 +52,7 @@ struct Accounts {
     lane: Lane,
     behind: u64,
     origin: Origin,
+    since: Offsets,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
@@ -160,6 +163,11 @@ impl Entry {
         self.accounts.lock().origin.clone()
     }
 
+    /// Sets from where on it is judged.
+    pub fn set_since(&self, since: Offsets) {
+        self.accounts.lock().since = since;
+    }
+
     /// Whether it is judged, rather than suspended.
     pub fn is_active(&self) -> bool {
         self.accounts.lock().suspended.is_none()
@@ -189,6 +197,7 @@ impl Entry {
     /// The description of the filter for others.
     pub fn status(&self) -> Status {
         let accounts = self.accounts.lock();
+        let is_file = matches!(self.source, Some(ModuleSource::File(_)));
         Status {
             name: self.name.clone(),
             description: self.manifest.description.clone(),
@@ -197,6 +206,9 @@ impl Entry {
             lane: accounts.lane,
             behind: accounts.behind,
             origin: accounts.origin.clone(),
+            kept: if is_file { Kept::Folder } else { Kept::Process },
+            registered: None,
+            since: accounts.since.clone(),
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),

@@ -18,6 +18,22 @@ pub enum FilterError {
     /// Something about the filter of that name stands in the way.
     #[error("{0}")]
     Conflict(String),
+    /// It was changed by somebody else in the meantime.
+    #[error("filter {name:?} is at revision {found} by now, and the change is meant for revision {expected}")]
+    Changed {
+        /// The filter.
+        name: String,
+        /// The revision or tag that was expected.
+        expected: String,
+        /// The revision that it has.
+        found: String,
+    },
+    /// There is no such version.
+    #[error("filter {0:?} has no version {1}")]
+    NoVersion(String, u32),
+    /// Filters' versions are not kept.
+    #[error("this host keeps no registry of filters")]
+    NoRegistry,
     /// It has come here, but has gone on to another host since.
     #[error("filter {0:?} has come by this move, and has gone on to host {1:?} since")]
     MovedOn(String, String),

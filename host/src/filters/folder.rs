@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::control::Upload;
+use super::change::Upload;
 use super::error::FilterError;
 use super::name::check_name;
 use super::settings::{CONFIG_BYTES, LimitOverrides, Settings};
@@ -78,7 +78,7 @@ fn read(module: &Path) -> Result<Upload, FilterError> {
     };
     let file = Some(module.to_owned());
     let module = read_file(module, MODULE_BYTES).map_err(|error| refused(module, &error))?;
-    Ok(Upload { module, settings, strict: false, by_operator: true, file, handover: None })
+    Ok(Upload { module, settings, by_operator: true, file, ..Upload::default() })
 }
 
 /// Reads an ordinary file. Pipes are refused, because nobody may ever write into them.

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use skysieve_avro::alert::Field;
 
+use super::handover::Offsets;
 use super::lane::Lane;
 use super::origin::Origin;
+use super::registered::{Kept, Registered};
 use super::settings::Settings;
 
 /// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota +
@@ -63,6 +65,43 @@ pub enum State {
     Suspended(String),
     /// It was moved to the host of this name.
     Moved(String),
+    /// It judges nothing until it is resumed.
+    Paused,
+    /// None of its versions is active.
+    Inactive,
+    /// It can't run here, for this reason.
+    Refused(String),
+    /// It belongs to the host of this name.
+    Elsewhere(String),
+}
+
+impl Status {
+    /// A filter of which nothing but this is known.
+    pub fn new(name: &str, state: State) -> Status {
+        Status {
+            name: name.to_owned(),
+            description: String::new(),
+            sha256: String::new(),
+            state,
+            lane: Lane::Live,
+            behind: 0,
+            origin: Origin::default(),
+            kept: Kept::Process,
+            registered: None,
+            since: Offsets::new(),
+            fields: Vec::new(),
+            topics: Vec::new(),
+            settings: Settings::default(),
+            warnings: Vec::new(),
+            counts: Counts::default(),
+            fuel: 0,
+            seconds: 0.0,
+            memory_peak: 0,
+            recent_faults: Vec::new(),
+            recent_logs: Vec::new(),
+            recent_visits: Vec::new(),
+        }
+    }
 }
 
 /// The description of one filter.
@@ -83,6 +122,14 @@ pub struct Status {
     pub behind: u64,
     /// Whether it began in the past, or came from another host.
     pub origin: Origin,
+    /// Where it is kept.
+    pub kept: Kept,
+    /// What the registry knows of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<Registered>,
+    /// The offset of the first alert that this version has judged, or is to judge, for each topic and partition: since it
+    /// was activated, or since the host was started.
+    pub since: Offsets,
     /// The fields that it reads.
     pub fields: Vec<Field>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,

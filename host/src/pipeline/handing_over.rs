@@ -9,6 +9,7 @@ use super::channels::Command;
 use super::handle::Handle;
 use super::moving::{Arrival, Release};
 use super::quota::VISITS_KEPT;
+use super::ready::{Begins, Ready};
 use crate::filters::{FilterError, HandOver, HostInfo, Origin, Status, Upload, check_name, hash};
 
 /// How many bytes the settings of a filter may have that is moved. They are kept in a record, and brokers take at most
@@ -91,13 +92,13 @@ impl Handle {
         Ok(HostInfo { name: topics.host().to_owned(), output_prefix, stream })
     }
 
-    /// Takes a filter that another host has let go.
-    pub(super) fn take(&self, upload: Upload, handover: HandOver) -> Result<Status, FilterError> {
+    /// Checks a filter that another host has let go.
+    pub(super) fn take(&self, upload: Upload, handover: HandOver) -> Result<Ready, FilterError> {
         let name = handover.name.clone();
         self.check_handover(&handover, &upload.module)?;
         let here = self.state.entries().get(&name).cloned();
         if let Some(entry) = here.filter(|entry| entry.origin().moved.as_ref() == Some(&handover.id)) {
-            return Ok(entry.status());
+            return Ok(Ready { entry, begins: Begins::Already });
         }
         let mut counters = Vec::new();
         for (key, used) in &handover.published {
@@ -147,8 +148,8 @@ impl Handle {
         Ok(())
     }
 
-    /// Lets a new filter begin where its settings say.
-    pub(super) fn begin(&self, name: &str, upload: Upload, from: &str) -> Result<Status, FilterError> {
+    /// Checks a new filter that begins where its settings say.
+    pub(super) fn begin(&self, name: &str, upload: Upload, from: &str) -> Result<Ready, FilterError> {
         check_name(name)?;
         let here = self.state.entries().get(name).cloned();
         if let Some(entry) = here {
@@ -164,20 +165,16 @@ impl Handle {
         self.arrive(name, upload, |config| Arrival::beginning(config, from))
     }
 
-    /// Checks and compiles a filter, and lets it begin elsewhere than with the live alerts.
+    /// Checks and compiles a filter that begins elsewhere than with the live alerts.
     fn arrive(
         &self,
         name: &str,
         upload: Upload,
         arrival: impl FnOnce(&super::config::Config) -> Result<Arrival, FilterError>,
-    ) -> Result<Status, FilterError> {
+    ) -> Result<Ready, FilterError> {
         let prepared = self.prepare_with_topic(name, upload)?;
-        let entry = prepared.entry.clone();
         let arrival = arrival(&self.state.config)?;
-        self.ask(|answer| Command::Arrive(Box::new(prepared), Box::new(arrival), answer))??;
-        // The stream may have met a new schema since the filter was checked.
-        self.state.stream.tell(|| vec![entry.clone()]);
-        Ok(entry.status())
+        Ok(Ready { entry: prepared.entry.clone(), begins: Begins::At(Box::new(prepared), Box::new(arrival)) })
     }
 }
 

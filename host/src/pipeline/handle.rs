@@ -10,9 +10,10 @@ use super::channels::Command;
 use super::check_upload::{Prepared, check_upload};
 use super::config::OpenTopic;
 use super::past::Past;
+use super::ready::{Begins, Ready};
 use super::replay;
 use super::state::PipelineState;
-use crate::filters::{Control, FilterError, HandOver, HostInfo, Status, Upload, check_name};
+use crate::filters::{Checked, Control, FilterError, HandOver, HostInfo, Runner, Status, Upload, check_name};
 use crate::health::Health;
 use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
@@ -70,14 +71,13 @@ impl Handle {
         Ok(prepared)
     }
 
-    /// Activates a filter, replacing an earlier one of its name.
-    pub(super) fn replace(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
+    /// Checks a filter that begins with the live alerts, or replaces an earlier one of its name.
+    pub(super) fn replace(&self, name: &str, upload: Upload) -> Result<Ready, FilterError> {
+        check_name(name)?;
+        self.state.moves.lock().check_upload(name)?;
+        self.state.check_room(&self.state.entries(), name)?;
         let prepared = self.prepare_with_topic(name, upload)?;
-        let entry = prepared.entry.clone();
-        self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
-        // The stream may have met a new schema since the filter was checked.
-        self.state.stream.tell(|| vec![entry.clone()]);
-        Ok(entry.status())
+        Ok(Ready { entry: prepared.entry.clone(), begins: Begins::Now(Box::new(prepared)) })
     }
 
     pub(super) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, FilterError> {
@@ -102,15 +102,8 @@ impl Control for Handle {
         here.or_else(gone).ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 
-    fn put(&self, name: &str, mut upload: Upload) -> Result<Status, FilterError> {
-        match (upload.handover.take(), upload.settings.from.clone()) {
-            (Some(handover), _) if handover.name != name => {
-                Err(FilterError::Refused(format!("the hand-over is of filter {:?}", handover.name)))
-            }
-            (Some(handover), _) => self.take(upload, *handover),
-            (None, Some(from)) => self.begin(name, upload, &from),
-            (None, None) => self.replace(name, upload),
-        }
+    fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
+        self.run(self.check(name, upload)?)
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
@@ -136,6 +129,42 @@ impl Control for Handle {
 
     fn health(&self) -> Health {
         self.state.totals.health()
+    }
+}
+
+impl Runner for Handle {
+    type Ready = Ready;
+
+    fn check(&self, name: &str, mut upload: Upload) -> Result<Ready, FilterError> {
+        match (upload.handover.take(), upload.settings.from.clone()) {
+            (Some(handover), _) if handover.name != name => {
+                Err(FilterError::Refused(format!("the hand-over is of filter {:?}", handover.name)))
+            }
+            (Some(handover), _) => self.take(upload, *handover),
+            (None, Some(from)) => self.begin(name, upload, &from),
+            (None, None) => self.replace(name, upload),
+        }
+    }
+
+    fn describe(&self, Ready { entry, .. }: &Ready) -> Checked {
+        let first = |field: &skysieve_avro::alert::Field| field.paths.first().cloned().unwrap_or_default();
+        Checked {
+            sha256: entry.sha256.clone(),
+            module: entry.source.as_ref().and_then(|source| source.read(&entry.sha256)),
+            description: entry.manifest.description.clone(),
+            fields: entry.manifest.fields.iter().map(first).collect(),
+        }
+    }
+
+    fn run(&self, Ready { entry, begins }: Ready) -> Result<Status, FilterError> {
+        match begins {
+            Begins::Already => return Ok(entry.status()),
+            Begins::Now(prepared) => self.ask(|answer| Command::Put(prepared, answer))??,
+            Begins::At(prepared, arrival) => self.ask(|answer| Command::Arrive(prepared, arrival, answer))??,
+        }
+        // The stream may have met a new schema since the filter was checked.
+        self.state.stream.tell(|| vec![entry.clone()]);
+        Ok(entry.status())
     }
 }
 

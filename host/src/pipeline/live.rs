@@ -128,6 +128,8 @@ impl Live {
         let mut joining = Vec::new();
         for prepared in filters {
             let name = prepared.entry.name.clone();
+            // Its first batch will tell if this is not quite right.
+            prepared.entry.set_since((*lane.position).clone().into());
             if self.away.contains(&name) {
                 let there = lane.position.clone();
                 self.send(Command::Replace(Box::new(prepared), there));

@@ -200,27 +200,16 @@ impl Departed {
 
     /// The description for others.
     pub fn status(&self, name: &str) -> Status {
+        let gone = self.record.gone.as_ref();
+        let state = State::Moved(gone.map(|gone| gone.to.clone()).unwrap_or_default());
         let mut status = self.status.as_deref().cloned().unwrap_or_else(|| Status {
-            name: name.to_owned(),
-            description: String::new(),
-            sha256: self.record.gone.as_ref().map(|gone| gone.sha256.clone()).unwrap_or_default(),
-            state: State::Active,
+            sha256: gone.map(|gone| gone.sha256.clone()).unwrap_or_default(),
             lane: self.record.lane,
-            behind: 0,
             origin: self.record.origin.clone(),
-            fields: Vec::new(),
-            topics: Vec::new(),
-            settings: self.record.gone.as_ref().map(|gone| gone.settings.clone()).unwrap_or_default(),
-            warnings: Vec::new(),
-            counts: Default::default(),
-            fuel: 0,
-            seconds: 0.0,
-            memory_peak: 0,
-            recent_faults: Vec::new(),
-            recent_logs: Vec::new(),
-            recent_visits: Vec::new(),
+            settings: gone.map(|gone| gone.settings.clone()).unwrap_or_default(),
+            ..Status::new(name, state.clone())
         });
-        status.state = State::Moved(self.record.gone.as_ref().map(|gone| gone.to.clone()).unwrap_or_default());
+        status.state = state;
         status
     }
 

@@ -44,6 +44,8 @@ pub struct RunningFilter {
     place: Place,
     pace: Pace,
     lag: Lag,
+    /// Whether it has met a batch.
+    has_begun: bool,
     /// Whether it has brought counters along, so that those of an earlier filter don't count.
     brings_counters: bool,
 }
@@ -74,6 +76,7 @@ impl RunningFilter {
             place: Place::InStep,
             pace: Pace::default(),
             lag: Lag::default(),
+            has_begun: false,
             brings_counters: false,
         }
     }
@@ -306,6 +309,9 @@ impl RunningFilter {
 
     /// Takes note that it has judged the batch, if it is not simply where its lane is.
     fn advance(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            self.entry.set_since(self.place.before(batch).into());
+        }
         let is_passed = self.place.positions().is_some_and(|own| own.reach(&batch.end));
         if !self.place.advance(batch) {
             return;

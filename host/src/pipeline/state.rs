@@ -103,10 +103,7 @@ impl PipelineState {
     /// Returns [`FilterError::Full`] if there is no room for another filter.
     pub fn register(&self, entry: &Arc<Entry>) -> Result<(), FilterError> {
         let mut entries = self.entries_mut();
-        let room = self.config.max_filters;
-        if entries.len() >= room && !entries.contains_key(&entry.name) {
-            return Err(FilterError::Full(room));
-        }
+        self.check_room(&entries, &entry.name)?;
         if let Some(earlier) = entries.insert(entry.name.clone(), entry.clone()) {
             // It goes on where that one is.
             let (lane, behind) = earlier.lane();
@@ -114,6 +111,15 @@ impl PipelineState {
             entry.set_origin(earlier.origin());
         }
         Ok(())
+    }
+
+    /// Refuses a filter for which there is no room.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Full`].
+    pub fn check_room(&self, entries: &BTreeMap<String, Arc<Entry>>, name: &str) -> Result<(), FilterError> {
+        let room = self.config.max_filters;
+        if entries.len() >= room && !entries.contains_key(name) { Err(FilterError::Full(room)) } else { Ok(()) }
     }
 
     /// The topics of the stream and their schemas, as far as they have been seen.

@@ -93,6 +93,7 @@ impl Totals {
             dead_letters: get(&self.dead_letters),
             retries,
             partitions,
+            registry: None,
         }
     }
 }

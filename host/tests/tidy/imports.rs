@@ -3,17 +3,32 @@
 use super::tokens::{Token, tokens};
 
 /// The parts of the library ("rooms"), and the others that each of them may import.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("heap", &[]),
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
     ("filters", &["health"]),
     ("jobs", &["filters"]),
+    ("registry", &["filters", "health", "jobs"]),
     ("pipeline", &["filters", "health", "heap", "jobs"]),
-    ("kafka", &["filters", "health", "jobs", "pipeline"]),
+    ("kafka", &["filters", "health", "jobs", "pipeline", "registry"]),
     ("api", &["filters", "health", "jobs", "pipeline"]),
-    ("commands", &["api", "filters", "health", "heap", "http_client", "jobs", "kafka", "pipeline", "schema_registry"]),
+    (
+        "commands",
+        &[
+            "api",
+            "filters",
+            "health",
+            "heap",
+            "http_client",
+            "jobs",
+            "kafka",
+            "pipeline",
+            "registry",
+            "schema_registry",
+        ],
+    ),
 ];
 
 /// Crates that only these rooms may import. (For `avro`, `survey`, `sandbox` and `simulate`, their `Cargo.toml` decides.)

@@ -34,7 +34,7 @@ impl Target {
     /// The same, with further arguments.
     pub fn start_with(filters: &[&str], arguments: &[&str]) -> Target {
         let broker = EmbeddedBroker::start().unwrap();
-        for topic in filters.iter().chain(&["alerts", "t-dead-letters", "t-quotas"]) {
+        for topic in filters.iter().chain(&["alerts", "t-dead-letters", "t-quotas", "t-filters", "t-modules"]) {
             broker.create_topic(topic, 1).unwrap();
         }
         let host = Host::start(broker.brokers(), "alerts", &[&["--name", "t"], arguments].concat());

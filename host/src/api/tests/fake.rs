@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{
-    Control, Counts, FilterError, HandOver, HostInfo, Lane, Origin, Settings, State, Status, StreamIdentity, Upload,
-    VisitTally, check_name,
+    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Kept, Lane, Offsets, Origin, Registered,
+    Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob};
@@ -20,6 +20,8 @@ use skysieve_avro::alert::{Field, Kind};
 pub(super) struct Fake {
     pub filters: Mutex<BTreeMap<String, Status>>,
     pub uploads: Mutex<Vec<Upload>>,
+    /// The changes that were asked for.
+    pub changes: Mutex<Vec<(FilterChange, Expected)>>,
     pub health: Mutex<Health>,
     pub jobs: Arc<Jobs>,
     pub replays: Mutex<Vec<(String, ReplayRequest)>>,
@@ -82,6 +84,9 @@ pub(super) fn status(name: &str) -> Status {
         lane: Lane::Live,
         behind: 0,
         origin: Origin::default(),
+        kept: Kept::Process,
+        registered: None,
+        since: Offsets::new(),
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),
@@ -93,6 +98,36 @@ pub(super) fn status(name: &str) -> Status {
         recent_faults: vec!["out of fuel on alert 697251921615015001".to_owned()],
         recent_logs: vec!["info: limit is 17".to_owned()],
         recent_visits: vec![VisitTally { visit: "2024111900094".to_owned(), counts }],
+    }
+}
+
+fn registered() -> Registered {
+    Registered {
+        owner: "anyone".to_owned(),
+        host: "here".to_owned(),
+        revision: 7,
+        tag: "7-18c2".to_owned(),
+        version: Some(2),
+        versions: 2,
+        note: String::new(),
+        paused: false,
+    }
+}
+
+fn version(number: u32) -> VersionInfo {
+    VersionInfo {
+        number,
+        active: number == 2,
+        sha256: status("it").sha256,
+        bytes: 4,
+        config: None,
+        config_bytes: 0,
+        topics: Vec::new(),
+        note: "tighter".to_owned(),
+        by: "anyone".to_owned(),
+        at: "2026-05-09T03:00:00Z".to_owned(),
+        description: String::new(),
+        fields: Vec::new(),
     }
 }
 
@@ -139,6 +174,28 @@ impl Control for Fake {
         self.uploads.lock().push(upload);
         self.add(status.clone());
         Ok(status)
+    }
+
+    fn change(&self, name: &str, change: FilterChange, expected: &Expected) -> Result<Status, FilterError> {
+        if matches!(change, FilterChange::Delete) && *expected == Expected::Anything {
+            return self.delete(name);
+        }
+        if *expected == Expected::Revision("1".to_owned()) {
+            let (name, expected, found) = (name.to_owned(), "1".to_owned(), "7".to_owned());
+            return Err(FilterError::Changed { name, expected, found });
+        }
+        let status = self.get(name)?;
+        self.changes.lock().push((change, expected.clone()));
+        Ok(Status { registered: Some(registered()), ..status })
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<VersionInfo>, FilterError> {
+        self.get(name).map(|_| vec![version(1), version(2)])
+    }
+
+    fn version(&self, name: &str, number: u32) -> Result<VersionInfo, FilterError> {
+        let known = self.versions(name)?.into_iter().find(|version| version.number == number);
+        known.ok_or_else(|| FilterError::NoVersion(name.to_owned(), number))
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {

@@ -210,14 +210,20 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 15] = [
+    const ROUTES: [(&str, &[&str]); 21] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
-        ("/api/v1/filters/{name}", &["delete", "get", "post", "put"]),
+        ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
+        ("/api/v1/filters/{name}/activate", &["post"]),
         ("/api/v1/filters/{name}/confirm", &["post"]),
         ("/api/v1/filters/{name}/module", &["get"]),
+        ("/api/v1/filters/{name}/pause", &["post"]),
         ("/api/v1/filters/{name}/release", &["post"]),
         ("/api/v1/filters/{name}/replay", &["post"]),
+        ("/api/v1/filters/{name}/resume", &["post"]),
+        ("/api/v1/filters/{name}/versions", &["get", "post"]),
+        ("/api/v1/filters/{name}/versions/{number}", &["get"]),
+        ("/api/v1/filters/{name}/versions/{number}/module", &["get"]),
         ("/api/v1/host", &["get"]),
         ("/api/v1/jobs", &["get"]),
         ("/api/v1/jobs/{id}", &["delete", "get"]),
@@ -238,7 +244,7 @@ fn openapi_has_every_route_and_every_schema() {
     assert_eq!(listed, ROUTES.map(|(path, methods)| (path, methods.to_vec())));
     for (path, methods) in ROUTES {
         for method in methods {
-            let path = path.replace("{name}", "bright").replace("{id}", "7");
+            let path = path.replace("{name}", "bright").replace("{id}", "7").replace("{number}", "1");
             let reply = server.send(&method.to_uppercase(), &path, &[], ());
             assert!(!reply.body.contains("no_such_path") && reply.status != 405, "{method} {path}: {}", reply.body);
         }

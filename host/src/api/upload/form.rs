@@ -80,6 +80,8 @@ pub(super) struct UploadForm {
     memory: Option<u64>,
     /// The deadline of a call in milliseconds.
     deadline_ms: Option<u64>,
+    /// What is to be known of this version.
+    note: Option<String>,
     /// Whether warnings refuse the filter.
     strict: Option<bool>,
     /// What another host has answered to a release, as JSON. The settings are in it.
@@ -98,6 +100,7 @@ pub(super) struct Form {
     memory: Option<usize>,
     deadline_ms: Option<u64>,
     strict: Option<bool>,
+    note: Option<String>,
     handover: Option<Box<HandOver>>,
 }
 
@@ -162,6 +165,7 @@ impl Form {
             "fuel" => number(&mut self.fuel, &value),
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
+            "note" => fill(&mut self.note, value),
             "strict" => fill(&mut self.strict, truth(&value)?),
             _ => Err(NO_SETTING.to_owned()),
         }
@@ -200,12 +204,13 @@ impl Form {
             return Err(Problem::Part { name: "handover".to_owned(), reason });
         }
         let strict = self.strict.unwrap_or(false);
-        Ok(Upload { module, settings, strict, handover: self.handover, ..Upload::default() })
+        let note = self.note.unwrap_or_default();
+        Ok(Upload { module, settings, strict, note, handover: self.handover, ..Upload::default() })
     }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, from, fuel, memory, deadline_ms and \
-                          strict, or settings with a file of these";
+const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, from, fuel, memory, deadline_ms, \
+                          note and strict, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::ceilings::CeilingArgs;
 use super::cores;
+use super::registry::RegistryArgs;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
@@ -121,6 +122,9 @@ pub struct HostArgs {
     /// Topic for the quotas' counters, which restarts need [default: NAME-quotas]
     #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_QUOTAS")]
     quotas: Option<String>,
+    /// Where uploaded filters are kept.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
     #[command(flatten)]
     topic_settings: TopicArgs,
     /// Seconds after which the brokers abort the transaction of a batch; the batch is then tried again
@@ -157,7 +161,7 @@ enum UnknownSchema {
 /// What to do about missing topics.
 #[derive(Clone, Copy, Debug, Args)]
 struct TopicArgs {
-    /// Create no topics; those of filters, dead letters and quotas must exist
+    /// Create no topics; those of filters, dead letters, quotas and the registry must exist
     #[arg(long, env = "SKYSIEVE_NO_CREATE_TOPICS")]
     no_create_topics: bool,
     /// Number of partitions of a filter's topic when it is created

@@ -21,13 +21,19 @@ const TOLD: Duration = Duration::from_secs(5);
 
 /// A filter's name with its upload or what is wrong with it, as returned by
 /// [`read_folder`](crate::filters::read_folder).
-pub type Named = (String, Result<Upload, FilterError>);
+pub type Named<T = Upload> = (String, Result<T, FilterError>);
 /// The index and the name of a filter, and the result of preparing it.
 type Outcome = (usize, String, Result<Prepared, FilterError>);
 
 /// Checks and compiles filters. Refused filters are logged and left out, so that they do not keep the others' authors
 /// waiting. Returns `None` if it was stopped before all of them were compiled.
 pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Option<Vec<Prepared>> {
+    let outcomes = prepare_each(handle, uploads, stop)?;
+    Some(outcomes.into_iter().filter_map(|(_, outcome)| outcome.ok()).collect())
+}
+
+/// As [`prepare`], with what became of each filter.
+pub fn prepare_each(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Option<Vec<Named<Prepared>>> {
     let of = uploads.len();
     handle.starting(&format!("compiling filters: 0 of {of}"));
     let outcomes = compile(handle, uploads);
@@ -35,10 +41,10 @@ pub fn prepare(handle: &Handle, uploads: Vec<Named>, stop: &AtomicBool) -> Optio
     let (mut prepared, mut told) = (BTreeMap::new(), Instant::now());
     for done in 1..=of {
         let Some((at, name, outcome)) = next(&outcomes, stop) else { break };
-        match outcome {
-            Ok(filter) => drop(prepared.insert(at, filter)),
-            Err(error) => bar.suspend(|| tracing::error!(filter = name, %error, "filter refused")),
+        if let Err(error) = &outcome {
+            bar.suspend(|| tracing::error!(filter = name, %error, "filter refused"));
         }
+        prepared.insert(at, (name, outcome));
         handle.starting(&format!("compiling filters: {done} of {of}"));
         bar.set_position(done as u64);
         tell(&bar, &mut told, done, of);

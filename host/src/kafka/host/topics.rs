@@ -57,6 +57,7 @@ enum Use {
     Output,
     DeadLetters,
     Quotas,
+    Registry,
 }
 
 /// Creates topics.
@@ -99,6 +100,23 @@ impl Topics {
     pub fn own(&self, dead_letters: &str, quotas: &str) -> Result<(), Error> {
         self.ensure(&[dead_letters], &Use::DeadLetters)?;
         self.ensure(&[quotas], &Use::Quotas)
+    }
+
+    /// Makes sure that the topics of the registry are there.
+    ///
+    /// # Errors
+    /// As [`Topics::outputs`].
+    pub fn registry(&self, filters: &str, modules: &str) -> Result<(), Error> {
+        self.ensure(&[filters, modules], &Use::Registry)
+    }
+
+    /// Says whether a topic keeps the last record of each key for ever. `None` if the brokers don't tell.
+    pub fn is_compacted(&self, topic: &str) -> Option<bool> {
+        let in_time = AdminOptions::new().request_timeout(Some(ASK));
+        let answers = self.request(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &in_time)).ok()?;
+        let config = answers.into_iter().next()?.ok()?;
+        let policy = config.get("cleanup.policy")?.value.clone()?;
+        Some(policy == "compact")
     }
 
     /// Creates a topic that takes messages of up to `bytes` only.
@@ -162,8 +180,11 @@ impl Topics {
         }
         let TopicSettings { partitions, replication, retention, .. } = self.settings;
         let retention = retention.as_millis().to_string();
-        let largest =
-            if matches!(purpose, Use::Quotas) { None } else { self.largest_input().map(|bytes| bytes.to_string()) };
+        let largest = if matches!(purpose, Use::Quotas | Use::Registry) {
+            None
+        } else {
+            self.largest_input().map(|bytes| bytes.to_string())
+        };
         let kept = RECORDS_KEPT.as_millis().to_string();
         let topic = |name| {
             let partitions = if matches!(purpose, Use::Output) { partitions } else { 1 };
@@ -173,6 +194,7 @@ impl Topics {
                     let topic = topic.set("retention.ms", &retention);
                     largest.iter().fold(topic, |topic, bytes| topic.set("max.message.bytes", bytes))
                 }
+                Use::Registry => topic.set("cleanup.policy", "compact"),
                 // A counter matters for as long as alerts of its visit may come.
                 Use::Quotas => topic
                     .set("cleanup.policy", "compact,delete")

@@ -230,28 +230,38 @@ impl Producer {
 impl Sent<'_> {
     /// Waits for the answers, and returns the parcels that were not appended.
     pub(in crate::kafka) fn receive(self, cluster: &mut Cluster) -> Result<Produced, Error> {
-        let mut failed = Vec::new();
+        Ok(self.receive_with_offsets(cluster)?.0)
+    }
+
+    /// As [`receive`](Sent::receive); and the offsets of the parcels that were appended.
+    pub(in crate::kafka) fn receive_with_offsets(
+        self,
+        cluster: &mut Cluster,
+    ) -> Result<(Produced, HashMap<usize, i64>), Error> {
+        let (mut failed, mut offsets) = (Vec::new(), HashMap::new());
         for (leader, batches) in &self.requests {
             let answer = cluster.connection(Purpose::Produce, *leader)?.receive::<ProduceRequest>()?;
             for batch in batches {
-                if let Err(code) = outcome(&answer, &batch.partition) {
-                    failed.extend(batch.parcels.iter().map(|&number| (number, code)));
+                match outcome(&answer, &batch.partition) {
+                    Ok(first) => offsets.extend(batch.parcels.iter().copied().zip(first..)),
+                    Err(code) => failed.extend(batch.parcels.iter().map(|&number| (number, code))),
                 }
             }
         }
         failed.extend(self.too_large.iter().map(|&number| (number, ResponseError::MessageTooLarge)));
         failed.sort_by_key(|(number, _)| *number);
-        Ok(failed)
+        Ok((failed, offsets))
     }
 }
 
-/// What became of a partition's batch. If the answer does not name the partition, the batch counts as not appended.
-fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<(), ResponseError> {
+/// What became of a partition's batch: its first offset. If the answer does not name the partition, the batch counts as not
+/// appended.
+fn outcome(answer: &ProduceResponse, partition: &TopicPartition) -> Result<i64, ResponseError> {
     let of_topic = answer.responses.iter().filter(|topic| **topic.name == *partition.topic);
     let mut of_partition = of_topic.flat_map(|topic| &topic.partition_responses);
     let told = of_partition.find(|told| told.index == partition.partition);
     let told = told.ok_or(ResponseError::UnknownServerError)?;
-    Code::check(told.error_code).map_err(|Code(code)| code)
+    Code::check(told.error_code).map(|()| told.base_offset).map_err(|Code(code)| code)
 }
 
 /// Appends a string behind its length.

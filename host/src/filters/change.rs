@@ -1,0 +1,47 @@
+//! The changes of filters that can be asked for.
+
+use std::path::PathBuf;
+
+use super::handover::HandOver;
+use super::registered::{Expected, SettingsPatch};
+use super::settings::Settings;
+
+/// A filter that is to be activated.
+#[derive(Clone, Debug, Default)]
+pub struct Upload {
+    /// The bytes of the component.
+    pub module: Vec<u8>,
+    /// Its config, quota and limits.
+    pub settings: Settings,
+    /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`].
+    pub strict: bool,
+    /// Whether it comes from the host's operator, so that the host's [`Ceilings`](super::Ceilings) do not apply.
+    pub by_operator: bool,
+    /// The file that the module was read from, where it can be read again.
+    pub file: Option<PathBuf>,
+    /// Where another host has stopped with it, if it comes from there.
+    pub handover: Option<Box<HandOver>>,
+    /// What its author notes about this version.
+    pub note: String,
+    /// Who uploads it.
+    pub by: String,
+    /// What they know of the filter that it replaces.
+    pub expected: Expected,
+}
+
+/// A change of a filter.
+#[derive(Clone, Debug)]
+pub enum FilterChange {
+    /// It is removed, with all of its versions.
+    Delete,
+    /// Adds a version, which is not active yet. If there is no filter of that name, it is created.
+    AddVersion(Box<Upload>),
+    /// Makes the version of that number the active one.
+    Activate(u32),
+    /// It judges nothing until it is resumed.
+    Pause,
+    /// It judges alerts again, from those that come now on. One that was suspended is active again.
+    Resume,
+    /// Changes settings.
+    Set(SettingsPatch),
+}

@@ -1,0 +1,123 @@
+//! A pipeline that judges nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::filters::{
+    Checked, Control, FilterError, HandOver, HostInfo, Runner, State, Status, StreamIdentity, Upload, hash,
+};
+use crate::health::Health;
+
+/// The text of a module decides what becomes of it: `refused` and `full` do not run; any other text runs.
+#[derive(Default)]
+pub struct Fake {
+    pub running: Mutex<BTreeMap<String, Upload>>,
+    /// Filters that have gone, with the host that they have gone to.
+    pub moved: Mutex<BTreeMap<String, String>>,
+    pub suspended: Mutex<Option<String>>,
+    /// How often something was activated.
+    pub activations: Mutex<usize>,
+}
+
+impl Runner for Arc<Fake> {
+    type Ready = (String, Upload);
+
+    fn check(&self, name: &str, upload: Upload) -> Result<(String, Upload), FilterError> {
+        match &upload.module[..] {
+            b"refused" => Err(FilterError::Refused("it imports wasi:clocks/wall-clock".to_owned())),
+            _ => Ok((name.to_owned(), upload)),
+        }
+    }
+
+    fn describe(&self, (_, upload): &(String, Upload)) -> Checked {
+        Checked {
+            sha256: hash(&upload.module),
+            module: Some(Arc::new(upload.module.clone())),
+            description: String::from_utf8_lossy(&upload.module).chars().take(40).collect(),
+            fields: vec!["a.b".to_owned(), "c".to_owned()],
+        }
+    }
+
+    fn run(&self, (name, upload): (String, Upload)) -> Result<Status, FilterError> {
+        if upload.module == b"full" {
+            return Err(FilterError::Full(3));
+        }
+        self.moved.lock().remove(&name);
+        self.running.lock().insert(name.clone(), upload);
+        *self.suspended.lock() = None;
+        *self.activations.lock() += 1;
+        self.get(&name)
+    }
+}
+
+impl Control for Arc<Fake> {
+    fn list(&self) -> Vec<Status> {
+        let names: Vec<String> = self.running.lock().keys().cloned().collect();
+        names.iter().map(|name| self.get(name).unwrap()).collect()
+    }
+
+    fn get(&self, name: &str) -> Result<Status, FilterError> {
+        if let Some(to) = self.moved.lock().get(name) {
+            return Ok(Status::new(name, State::Moved(to.clone())));
+        }
+        let running = self.running.lock();
+        let upload = running.get(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        let is_suspended = self.suspended.lock().as_deref() == Some(name);
+        let state = if is_suspended { State::Suspended("too many faults".to_owned()) } else { State::Active };
+        let (sha256, settings) = (hash(&upload.module), upload.settings.clone());
+        Ok(Status { sha256, settings, ..Status::new(name, state) })
+    }
+
+    fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
+        self.run(self.check(name, upload)?)
+    }
+
+    fn delete(&self, name: &str) -> Result<Status, FilterError> {
+        let status = self.get(name)?;
+        self.running.lock().remove(name);
+        self.moved.lock().remove(name);
+        Ok(status)
+    }
+
+    fn release(&self, name: &str, to: &str) -> Result<HandOver, FilterError> {
+        let upload = self.running.lock().remove(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        self.moved.lock().insert(name.to_owned(), to.to_owned());
+        Ok(handover(name, &upload, to))
+    }
+
+    fn confirm(&self, name: &str, _: &str) -> Result<Status, FilterError> {
+        self.get(name)
+    }
+
+    fn module(&self, name: &str) -> Result<Arc<Vec<u8>>, FilterError> {
+        let running = self.running.lock();
+        let upload = running.get(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        Ok(Arc::new(upload.module.clone()))
+    }
+
+    fn host(&self) -> Result<HostInfo, FilterError> {
+        Ok(HostInfo { name: "a".to_owned(), output_prefix: String::new(), stream: StreamIdentity::default() })
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+}
+
+fn handover(name: &str, upload: &Upload, to: &str) -> HandOver {
+    HandOver {
+        name: name.to_owned(),
+        id: "7".to_owned(),
+        from: "a".to_owned(),
+        to: to.to_owned(),
+        sha256: hash(&upload.module),
+        settings: upload.settings.clone(),
+        lane: Default::default(),
+        topic: name.to_owned(),
+        stream: StreamIdentity::default(),
+        positions: BTreeMap::new(),
+        published: Vec::new(),
+    }
+}
