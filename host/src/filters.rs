@@ -3,7 +3,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `name` | says which names filters may have |
-//! | `settings` | the settings of one filter: config, quota, limits |
+//! | `settings` | the settings of one filter: config, quota, share, limits |
 //! | `ceilings` | the highest limits that an upload may ask for |
 //! | `status` | the description of one filter for others: its state, and where its alerts went |
 //! | `control` | the requests about running filters: list, upload, delete |
@@ -24,13 +24,13 @@ mod settings;
 mod status;
 mod stream;
 
-pub use ceilings::Ceilings;
+pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
 pub use control::{Control, Upload};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;
 pub use lane::Lane;
 pub use name::{NAME_LETTERS, check_name};
-pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};
+pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
 pub use status::{Counts, State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

@@ -31,13 +31,14 @@
 //!                  Left: it took too long, as of the begin of a batch; that is committed
 //!  live lane ───────────────────────────────────────────────────────────────────────────▶ slow lane
 //!  (live)    ◀─────────────────────────────────────────────────────────────────────────── (slow)
-//!                  Join: it was quick for a while and has caught up; all it said is committed
+//!                  Join: it was quick for a while, and has come to where batches are kept for it
 //! ```
 //!
 //! Each replay has a lane of its own beside these.
 //!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
-//! (`records::lane`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
+//! (`records::lane`). It takes batches and judges them in turns, within its share of a processor. The slow lane comes back
+//! for a filter that was left behind; the others skip what they have judged.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -49,6 +50,9 @@
 //! | `live`, `slow` | the two lanes' duties: uploads, and filters that change lanes |
 //! | `positions`, `place` | how far a lane has come, and from where on a filter is judged in it |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
+//! | `owed`, `cpu_share` | the batches that a slow filter has taken, and how much of a processor it may use for them |
+//! | `rounds`, `standings` | which filters the slow lane reads for, and where they are |
+//! | `meetings`, `arrivals`, `expected` | how a filter joins the live lane while the stream goes on |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
 //! | `channels` | the types that are sent between the threads |
@@ -67,6 +71,7 @@
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod account;
+mod arrivals;
 mod batch;
 mod batch_size;
 mod batcher;
@@ -74,7 +79,9 @@ mod channels;
 mod check_upload;
 mod commit_order;
 mod config;
+mod cpu_share;
 mod decode;
+mod expected;
 mod failing;
 mod handle;
 mod io;
@@ -84,8 +91,10 @@ mod lane;
 mod lane_time;
 mod live;
 mod log_rate;
+mod meetings;
 mod memory;
 mod outcome;
+mod owed;
 mod pace;
 mod panics;
 mod past;
@@ -95,11 +104,13 @@ mod publish;
 mod quota;
 mod records;
 mod replay;
+mod rounds;
 mod run;
 mod running_filter;
 mod shard;
 mod shards;
 mod slow;
+mod standings;
 mod state;
 mod stopping;
 mod topics;

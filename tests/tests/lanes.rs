@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use skysieve::filters::{Control, Lane, Settings, Upload};
+use skysieve::filters::{Ceilings, Control, CpuShares, Lane, LimitOverrides, Settings, Upload};
 use skysieve::pipeline::{
     BatchLimits, Config, Handle, Message, Pipeline, Position, Positions, Published, Record, Sink, SinkError, Source,
     SourceError, Topics,
@@ -29,6 +29,8 @@ struct Cluster {
     /// Whether the host is dead, and can't commit any more.
     dead: AtomicBool,
     commits: AtomicU64,
+    /// How long the live lane's source takes for a batch, in milliseconds.
+    pace: AtomicU64,
 }
 
 impl Cluster {
@@ -42,6 +44,38 @@ impl Cluster {
         let mut log = self.log.lock();
         let offset = log.iter().filter(|message| message.partition == partition).count() as i64;
         log.push(Message { bytes: bytes.into(), topic: "alerts".into(), partition, offset, timestamp: None });
+    }
+
+    /// Appends alerts once more and again, so that there is a long stream.
+    fn append_over_and_over(&self, alerts: &[SimulatedAlert], times: usize) {
+        let packets: Vec<(i32, bytes::Bytes)> = alerts
+            .iter()
+            .map(|alert| (alert.id.rem_euclid(i64::from(PARTITIONS)) as i32, alert.bytes.clone().into()))
+            .collect();
+        let mut log = self.log.lock();
+        let mut next = [0; PARTITIONS as usize];
+        for (partition, bytes) in std::iter::repeat_n(&packets, times).flatten() {
+            let (offset, topic) = (next[*partition as usize], "alerts".into());
+            next[*partition as usize] += 1;
+            log.push(Message { bytes: bytes.clone(), topic, partition: *partition, offset, timestamp: None });
+        }
+    }
+
+    /// Where the alerts on a topic came from, in order.
+    fn origins(&self, topic: &str) -> Vec<(i32, i64)> {
+        let published = self.published.lock();
+        let on = published.0.iter().filter(|record| &*record.topic == topic);
+        let mut origins: Vec<(i32, i64)> = on
+            .map(|record| {
+                let header = |name: &str| {
+                    let header = record.headers.iter().find(|header| header.name == name).unwrap();
+                    std::str::from_utf8(&header.value).unwrap().parse::<i64>().unwrap()
+                };
+                (header("skysieve-partition") as i32, header("skysieve-offset"))
+            })
+            .collect();
+        origins.sort_unstable();
+        origins
     }
 
     /// The last record of each key of the topic of quotas, by the time of its last change.
@@ -68,6 +102,8 @@ impl Cluster {
 struct LogSource {
     cluster: Arc<Cluster>,
     at: Option<Positions>,
+    /// How long each batch takes.
+    pace: Duration,
 }
 
 impl Source for LogSource {
@@ -78,6 +114,7 @@ impl Source for LogSource {
             |message: &&Message| at.get("alerts", message.partition).is_none_or(|next| message.offset >= next);
         let some: Vec<Message> = log.iter().filter(is_next).take(limits.count.min(100)).cloned().collect();
         drop(log);
+        std::thread::sleep(self.pace);
         at.advance(&some);
         if some.is_empty() {
             std::thread::sleep(wait.min(Duration::from_millis(5)));
@@ -124,9 +161,21 @@ impl Sink for ClusterSink {
     }
 }
 
-/// Runs a host on the cluster until `until` says that it is enough, or the host is killed.
-fn run(cluster: &Arc<Cluster>, filters: &[(&str, Upload)], mut until: impl FnMut(&Handle) -> bool) {
+/// Runs a host on the cluster until `until` says that it is enough, or the host is killed. Filters in the slow lane may use
+/// a whole processor.
+fn run(cluster: &Arc<Cluster>, filters: &[(&str, Upload)], until: impl FnMut(&Handle) -> bool) {
+    run_with(CpuShares { each: 1.0, of: BTreeMap::new(), total: 2.0 }, cluster, filters, until);
+}
+
+/// The same with other shares of a processor.
+fn run_with(
+    cpu: CpuShares,
+    cluster: &Arc<Cluster>,
+    filters: &[(&str, Upload)],
+    mut until: impl FnMut(&Handle) -> bool,
+) {
     let config = Config {
+        ceilings: Ceilings { cpu, ..config().ceilings },
         topics: Topics { quotas: Some("quotas".into()), ..config().topics },
         batch: BatchLimits { count: 100, linger: Duration::from_millis(1), ..BatchLimits::default() },
         ..config()
@@ -146,14 +195,15 @@ fn run(cluster: &Arc<Cluster>, filters: &[(&str, Upload)], mut until: impl FnMut
             Position { topic: "alerts".into(), partition, offset }
         })
         .collect();
-    let source = |at| LogSource { cluster: cluster.clone(), at };
+    let pace = Duration::from_millis(cluster.pace.load(Ordering::Relaxed));
+    let source = |at, pace| LogSource { cluster: cluster.clone(), at, pace };
     let sinks = |is_live| {
         [ClusterSink { cluster: cluster.clone(), is_live }, ClusterSink { cluster: cluster.clone(), is_live }]
     };
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let slow = scope.spawn(|| slow.run(source(None), sinks(false), &stop));
-        let live = scope.spawn(|| pipeline.run(source(Some(committed)), sinks(true), &stop));
+        let slow = scope.spawn(|| slow.run(source(None, Duration::ZERO), sinks(false), &stop));
+        let live = scope.spawn(|| pipeline.run(source(Some(committed), pace), sinks(true), &stop));
         let deadline = Instant::now() + Duration::from_secs(120);
         while !until(&handle) {
             assert!(Instant::now() < deadline, "not done in time: {:#?}", handle.list());
@@ -169,6 +219,13 @@ fn run(cluster: &Arc<Cluster>, filters: &[(&str, Upload)], mut until: impl FnMut
 fn with_quota(quota: u32, config: &str) -> Upload {
     let upload = odd(config);
     Upload { settings: Settings { quota: Some(quota), ..upload.settings }, ..upload }
+}
+
+/// A filter of the operator's that works for so many rounds on some of the alerts.
+fn heavy(rounds: u64) -> Upload {
+    let limits = LimitOverrides { fuel: Some(1 << 40), deadline_ms: Some(60_000), ..LimitOverrides::default() };
+    let upload = with_quota(1_000_000, &format!("mode = 'uneven'\nrounds = {rounds}"));
+    Upload { settings: Settings { limits, ..upload.settings }, by_operator: true, ..upload }
 }
 
 /// The ids of all alerts, which a filter that accepts everything publishes.
@@ -247,11 +304,11 @@ fn a_host_that_is_killed_while_filters_change_lanes_loses_and_doubles_nothing() 
     for part in all.chunks(500) {
         cluster.append(part);
         for _ in 0..4 {
-            let (before, started) = (cluster.commits.load(Ordering::Relaxed), Instant::now());
+            let (before, mut started) = (cluster.commits.load(Ordering::Relaxed), None);
             run(&cluster, &filters, |handle| {
                 // If nothing is left to be judged, commits are rare.
                 let kill = cluster.commits.load(Ordering::Relaxed) >= before + 1 + kills % 7
-                    || started.elapsed() > Duration::from_millis(700);
+                    || started.get_or_insert_with(Instant::now).elapsed() > Duration::from_millis(700);
                 if kill {
                     let _published = cluster.published.lock();
                     cluster.dead.store(true, Ordering::Relaxed);
@@ -272,4 +329,121 @@ fn a_host_that_is_killed_while_filters_change_lanes_loses_and_doubles_nothing() 
     }
     assert_eq!(cluster.ids("some").len(), 6 * 20, "20 of each visit");
     assert!(lanes.contains_key(&("slow".to_owned(), true)), "{lanes:?}");
+}
+
+#[test]
+fn slow_filters_wait_for_each_other_no_longer_than_a_turn() {
+    let cluster = Arc::new(Cluster::default());
+    let all = alerts(2, 1500);
+    cluster.append(&all);
+    // The first one needs many times as long.
+    let filters = [("endless", heavy(50_000_000)), ("slow", heavy(3_000_000)), ("other", heavy(3_000_000))];
+    let shares = CpuShares { each: 1.0, of: [("endless".to_owned(), 0.25)].into(), total: 2.0 };
+    let mut used: f64 = 0.0;
+    run_with(shares.clone(), &cluster, &filters, |handle| {
+        used = used.max(handle.get("endless").unwrap().cpu_used);
+        !cluster.ids("endless").is_empty() && ["slow", "other"].iter().all(|name| cluster.ids(name).len() == all.len())
+    });
+    let far = cluster.ids("endless").len();
+    assert!(far > 0 && far < all.len() / 2, "it has judged {far} of {}", all.len());
+    assert!(used > 0.0, "{used}");
+    for name in ["slow", "other"] {
+        assert_eq!(sorted(cluster.ids(name)), ids_of(&all), "{name}");
+    }
+    // Its own place was kept, and it gets there with more time.
+    let heavy = [("endless", with_quota(1_000_000, "mode = 'accept'"))];
+    run(&cluster, &heavy, |_| cluster.ids("endless").len() >= all.len());
+    assert_eq!(sorted(cluster.ids("endless")), ids_of(&all));
+}
+
+#[test]
+fn a_filter_in_the_slow_lane_uses_no_more_than_its_share() {
+    let cluster = Arc::new(Cluster::default());
+    let all = alerts(1, 3000);
+    cluster.append(&all);
+    let filters = [("greedy", heavy(10_000_000))];
+    let shares = CpuShares { each: 0.9, of: [("greedy".to_owned(), 0.1)].into(), total: 2.0 };
+    let (mut began, mut most) = (None, 0.0f64);
+    run_with(shares, &cluster, &filters, |handle| {
+        let status = handle.get("greedy").unwrap();
+        assert_eq!(status.cpu_share, 0.1);
+        let since = began.get_or_insert_with(Instant::now).elapsed();
+        if since > Duration::from_secs(6) {
+            most = most.max(status.cpu_used);
+        }
+        since > Duration::from_secs(9)
+    });
+    // At once, it may use what is due to it in a second, and an alert that is begun is judged to the end.
+    assert!(most > 0.04 && most < 0.2, "it used {most}");
+    assert!(cluster.ids("greedy").len() < all.len());
+}
+
+/// A stream without a pause, in which a filter is slow at first, or now and then.
+fn endless_stream(times: usize) -> (Arc<Cluster>, i64) {
+    let cluster = Arc::new(Cluster::default());
+    cluster.pace.store(20, Ordering::Relaxed);
+    let all = alerts(6, 500);
+    let last = all[..500].iter().map(|alert| alert.id).max().unwrap();
+    cluster.append_over_and_over(&all, times);
+    (cluster, last)
+}
+
+#[test]
+fn a_filter_joins_the_live_lane_while_the_stream_goes_on() {
+    let (cluster, _) = endless_stream(20);
+    let filters = [("good", with_quota(1_000_000, "mode = 'accept'")), ("first", heavy(3_000_000))];
+    run(&cluster, &filters, |handle| handle.get("first").unwrap().lane == Lane::Slow);
+    // From now on, it is quick.
+    let filters =
+        [("good", with_quota(1_000_000, "mode = 'accept'")), ("first", with_quota(1_000_000, "mode = 'accept'"))];
+    let mut is_slow = false;
+    run(&cluster, &filters, |handle| {
+        let first = handle.get("first").unwrap();
+        is_slow |= first.lane == Lane::Slow;
+        is_slow && first.lane == Lane::Live
+    });
+    let all = cluster.log.lock().len();
+    let (good, first) = (cluster.origins("good"), cluster.origins("first"));
+    assert!(good.len() < all, "the stream has come to an end");
+    assert_eq!(good, first);
+}
+
+#[test]
+fn a_host_that_is_killed_while_filters_join_loses_and_doubles_nothing() {
+    let (cluster, last) = endless_stream(6);
+    let filters = [
+        ("good", with_quota(1_000_000, "mode = 'accept'")),
+        ("early", with_quota(1_000_000, &format!("mode = 'uneven'\nbelow = {last}"))),
+        ("some", with_quota(20, &format!("mode = 'uneven'\nbelow = {last}\nevery = 3"))),
+    ];
+    let (mut kills, mut joined) = (0, 0);
+    let all = cluster.log.lock().len();
+    while cluster.origins("good").len() < all - 2000 {
+        let (mut was, mut at_end) = (Lane::Live, None);
+        run(&cluster, &filters, |handle| {
+            let lane = handle.get("early").unwrap().lane;
+            if was == Lane::Slow && lane == Lane::Live {
+                joined += 1;
+                at_end.get_or_insert_with(|| cluster.commits.load(Ordering::Relaxed) + kills % 5);
+            }
+            was = lane;
+            let commits = cluster.commits.load(Ordering::Relaxed);
+            let kill = at_end.is_some_and(|at_end| commits >= at_end) || cluster.origins("good").len() == all;
+            if kill {
+                let _published = cluster.published.lock();
+                cluster.dead.store(true, Ordering::Relaxed);
+            }
+            kill
+        });
+        kills += 1;
+    }
+    run(&cluster, &filters, |_| {
+        cluster.origins("early").len() >= all
+            && cluster.origins("good").len() >= all
+            && cluster.ids("some").len() >= 6 * 20
+    });
+    assert!(joined > 0);
+    assert_eq!(cluster.origins("early"), cluster.origins("good"), "after {kills} kills");
+    assert_eq!(cluster.origins("good").len(), all);
+    assert_eq!(cluster.ids("some").len(), 6 * 20, "20 of each visit");
 }

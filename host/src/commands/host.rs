@@ -10,6 +10,7 @@ use anyhow::Context;
 mod args;
 mod ceilings;
 mod compile;
+mod cpu;
 mod end;
 mod machine;
 

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
+use super::ceilings::CPU_SHARE;
 use super::lane::Lane;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
@@ -30,6 +31,8 @@ pub struct Entry {
     pub manifest: Manifest,
     /// The settings as they were given.
     pub settings: Settings,
+    /// The share of a processor that it may use in the slow lane.
+    pub cpu_share: f64,
     /// Ends the filter's evaluations.
     pub cancel: Cancel,
     accounts: Mutex<Accounts>,
@@ -45,6 +48,7 @@ struct Accounts {
     topics: Vec<String>,
     lane: Lane,
     behind: u64,
+    cpu_used: f64,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
@@ -82,6 +86,7 @@ impl Entry {
             module: filter.module().clone(),
             manifest: filter.manifest().clone(),
             settings,
+            cpu_share: CPU_SHARE,
             cancel: filter.cancel(),
             accounts: Mutex::default(),
         }
@@ -139,6 +144,11 @@ impl Entry {
         (accounts.lane, accounts.behind)
     }
 
+    /// Sets the share of a processor that it has used lately.
+    pub fn set_cpu_used(&self, share: f64) {
+        self.accounts.lock().cpu_used = share;
+    }
+
     /// Whether it is judged, rather than suspended.
     pub fn is_active(&self) -> bool {
         self.accounts.lock().suspended.is_none()
@@ -175,6 +185,8 @@ impl Entry {
             state: accounts.suspended.clone().map_or(State::Active, State::Suspended),
             lane: accounts.lane,
             behind: accounts.behind,
+            cpu_share: self.cpu_share,
+            cpu_used: accounts.cpu_used,
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),

@@ -78,6 +78,10 @@ pub struct Status {
     pub lane: Lane,
     /// How many alerts it is behind the live lane.
     pub behind: u64,
+    /// The share of a processor that it may use in the slow lane.
+    pub cpu_share: f64,
+    /// The share of a processor that it has used there in the last ten seconds.
+    pub cpu_used: f64,
     /// The fields that it reads.
     pub fields: Vec<Field>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,

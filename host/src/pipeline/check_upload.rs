@@ -46,6 +46,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     if !upload.by_operator {
         config.ceilings.check(&upload.settings.limits)?;
     }
+    let cpu_share = config.ceilings.cpu.share(name, &upload.settings, upload.by_operator)?;
     let limits = upload.settings.limits.over(&config.limits);
     // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
     let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
@@ -58,7 +59,9 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
-    let entry = Arc::new(Entry::new(name, &filter, upload.settings));
+    let mut entry = Entry::new(name, &filter, upload.settings);
+    entry.cpu_share = cpu_share;
+    let entry = Arc::new(entry);
     entry.set_warnings(warnings);
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::arrivals::ExpectedFilters;
 use super::channels::Command;
 use super::check_upload::Prepared;
 use super::lane::{Duties, Lane};
@@ -13,6 +14,7 @@ use super::outcome::LaneChange;
 use super::positions::Positions;
 use super::records;
 use super::running_filter::RunningFilter;
+use super::standings::Standings;
 use crate::filters::{self, Entry, FilterError};
 
 /// The live lane's duties.
@@ -26,6 +28,10 @@ pub struct Live {
     left: HashMap<String, Box<RunningFilter>>,
     /// New versions that can't begin, because the earlier one has left.
     returned: HashMap<String, Box<RunningFilter>>,
+    /// Filters that are on their way from the slow lane.
+    expected: ExpectedFilters,
+    /// The filters that are some batches behind.
+    pub standings: Standings,
     /// Where filters were judged before a restart, if that was not in step with the live lane.
     restored: HashMap<String, (filters::Lane, Positions)>,
 }
@@ -52,6 +58,7 @@ impl Duties for Live {
                 }
                 Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
+                Command::Expect(entry, answer) => drop(answer.send(self.expect(lane, entry))),
                 Command::Join(filter, answer) => drop(answer.send(self.join(lane, filter))),
                 Command::Take(_) | Command::Replace(..) | Command::Remove(_) => {
                     unreachable!("this is for the slow lane")
@@ -68,6 +75,11 @@ impl Duties for Live {
 
     fn has_moved(&mut self, lane: &mut Lane) {
         lane.state.live.set(&lane.position);
+        self.expected.has_moved(lane);
+    }
+
+    fn has_work(&self) -> bool {
+        self.standings.any_owes()
     }
 }
 
@@ -90,6 +102,7 @@ impl Live {
         for prepared in filters {
             let name = prepared.entry.name.clone();
             if self.away.contains(&name) {
+                self.expected.give_up(lane, &name);
                 let there = lane.position.clone();
                 self.send(Command::Replace(Box::new(prepared), there));
                 continue;
@@ -116,6 +129,7 @@ impl Live {
         // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
         entry.cancel.cancel();
         if self.away.contains(name) {
+            self.expected.give_up(lane, name);
             self.send(Command::Remove(name.to_owned()));
         } else {
             lane.remove(name);
@@ -157,19 +171,24 @@ impl Live {
         self.send(Command::Take(filter));
     }
 
-    /// Lets a filter join from the slow lane. Returns it if it can't.
-    fn join(&mut self, lane: &mut Lane, mut filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
-        let is_current =
-            lane.state.entries().get(&filter.entry.name).is_some_and(|entry| Arc::ptr_eq(entry, &filter.entry));
-        let has_caught_up = filter.positions().is_some_and(|positions| positions.reach(&lane.position));
-        if !is_current || !has_caught_up {
+    /// Keeps batches for a filter that is to join from the slow lane. Returns from where on.
+    fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>) -> Option<Arc<Positions>> {
+        let is_away = self.away.contains(&entry.name) && is_current(lane, &entry);
+        is_away.then(|| self.expected.expect(lane, entry)).flatten()
+    }
+
+    /// Lets a filter join from the slow lane. Returns it if it is too late.
+    fn join(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
+        if !is_current(lane, &filter.entry) {
             return Some(filter);
         }
-        tracing::info!(filter = filter.entry.name, "the filter is quick again: it is judged in the live lane");
-        lane.tell(filter.join(&lane.position));
-        self.away.remove(&filter.entry.name);
-        lane.add(vec![*filter]);
-        None
+        let name = filter.entry.name.clone();
+        let late = self.expected.arrive(lane, filter);
+        if late.is_none() {
+            tracing::info!(filter = name, "the filter is quick again: it is judged in the live lane");
+            self.away.remove(&name);
+        }
+        late
     }
 
     fn send(&self, command: Command) {
@@ -178,4 +197,9 @@ impl Live {
             let _ = slow.send(command);
         }
     }
+}
+
+/// Whether this is the version of the filter that is to run now.
+fn is_current(lane: &Lane, entry: &Arc<Entry>) -> bool {
+    lane.state.entries().get(&entry.name).is_some_and(|current| Arc::ptr_eq(current, entry))
 }

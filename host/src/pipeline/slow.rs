@@ -1,24 +1,29 @@
-//! The slow lane: it judges the filters that take too long for the live lane, each from a position of its own. It goes
-//! back whenever a filter comes that is behind; the others skip what they have judged. A filter that is quick and has
-//! caught up goes back to the live lane.
+//! The slow lane: it judges the filters that take too long for the live lane, each from a position of its own, in turns and
+//! within their shares of a processor. A filter that can't take a batch any more is left behind, and the lane comes back
+//! for it (`rounds`). A filter that is quick and has caught up goes back to the live lane.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::Sender;
 use skysieve_sandbox::yield_to_others;
 
 use super::channels::Command;
 use super::config::PipelineError;
 use super::io::{Sink, Source};
-use super::lane::{Duties, Lane, WAIT};
+use super::lane::{Duties, Lane, Step};
+use super::meetings::Meetings;
 use super::outcome::LaneChange;
+use super::rounds;
 use super::running_filter::RunningFilter;
+use super::standings::{Standing, Standings};
 use crate::filters;
 
 /// The lane of slow filters. It publishes through sinks of its own.
 pub struct SlowLane {
     pub(super) lane: Lane,
     pub(super) live: Sender<Command>,
+    pub(super) standings: Standings,
 }
 
 impl SlowLane {
@@ -34,12 +39,19 @@ impl SlowLane {
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         yield_to_others();
-        self.lane.run(&mut Slow { live: self.live }, source, sinks, stop)
+        let meetings = Meetings::new(self.live);
+        let slow = &mut Slow { meetings, standings: self.standings, since: Instant::now() };
+        self.lane.run(slow, source, sinks, stop)
     }
 }
 
 struct Slow {
-    live: Sender<Command>,
+    /// The filters that are on their way to the live lane.
+    meetings: Meetings,
+    /// Where the filters are.
+    standings: Standings,
+    /// Since when the lane reads where it is.
+    since: Instant,
 }
 
 impl Duties for Slow {
@@ -65,9 +77,11 @@ impl Duties for Slow {
                 }
                 Command::Remove(name) => {
                     lane.remove(&name);
+                    self.meetings.forget(&name);
+                    self.standings.remove(&name);
                     lane.tell(LaneChange { filter: name, to: None });
                 }
-                Command::Put(..) | Command::Delete(..) | Command::Join(..) => {
+                Command::Put(..) | Command::Delete(..) | Command::Expect(..) | Command::Join(..) => {
                     unreachable!("this is for the live lane")
                 }
                 // Nobody is interrupted here.
@@ -76,45 +90,39 @@ impl Duties for Slow {
         }
     }
 
-    /// Offers filters to the live lane, once everything that they have said is published.
-    fn idle(&mut self, lane: &mut Lane, stop: &AtomicBool) {
-        if lane.in_flight > 0 || !lane.position.reach(&lane.state.live.positions()) {
-            return;
+    /// Nothing is decided before all that was read is judged or taken, and that is committed.
+    fn next_step(&mut self, lane: &mut Lane, stop: &AtomicBool) -> Step {
+        if lane.in_flight > 0 {
+            return Step::Rest;
         }
-        let mut kept = Vec::new();
-        let mut gone = Vec::new();
-        for filter in lane.shards.release() {
-            let name = filter.entry.name.clone();
-            match self.offer(Box::new(filter), stop) {
-                Some(filter) => kept.push(*filter),
-                None => gone.push(name),
+        self.meetings.go_on(lane, &self.standings, stop);
+        let (live, now) = (lane.state.live.positions(), Instant::now());
+        let filters = self.standings.of(|name| lane.is_active(name));
+        let filters: Vec<Standing> = filters.into_iter().map(|(_, standing)| standing).collect();
+        self.standings.divide_among(filters.iter().filter(|filter| filter.owes || !filter.next.reach(&live)).count());
+        match rounds::next_step(&filters, &lane.position, &live, self.since, now) {
+            rounds::Step::Read => Step::Read,
+            rounds::Step::Work => Step::Work,
+            rounds::Step::Rest => Step::Rest,
+            rounds::Step::Go(to) => {
+                self.since = now;
+                lane.go_to(&to);
+                Step::Read
             }
         }
-        lane.add(kept);
-        lane.leave_out(gone.iter().map(String::as_str));
     }
 }
 
 impl Slow {
-    fn take(&self, lane: &mut Lane, filter: Box<RunningFilter>) {
+    fn take(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) {
+        self.meetings.forget(&filter.entry.name);
         if let Some(positions) = filter.positions() {
             filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.positions()));
-            lane.go_back_to(positions);
-        }
-        lane.add(vec![*filter]);
-    }
-
-    /// Offers a filter to the live lane. Returns it if it can't join.
-    fn offer(&self, filter: Box<RunningFilter>, stop: &AtomicBool) -> Option<Box<RunningFilter>> {
-        let (answer, answered) = bounded(1);
-        self.live.send(Command::Join(filter, answer)).ok()?;
-        while !stop.load(Ordering::Relaxed) {
-            match answered.recv_timeout(WAIT) {
-                Ok(answer) => return answer,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return None,
+            self.standings.set(&filter.entry.name, Standing::at(positions.clone()));
+            if lane.position.is_empty() {
+                lane.go_to(positions);
             }
         }
-        None
+        lane.add(vec![*filter]);
     }
 }

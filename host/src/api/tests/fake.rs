@@ -78,6 +78,8 @@ pub(super) fn status(name: &str) -> Status {
         state: State::Active,
         lane: Lane::Live,
         behind: 0,
+        cpu_share: 0.25,
+        cpu_used: 0.125,
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),

@@ -84,6 +84,7 @@ pub(super) struct Form {
     config: Option<String>,
     topics: Vec<String>,
     quota: Option<u32>,
+    cpu_share: Option<f64>,
     fuel: Option<u64>,
     memory: Option<usize>,
     deadline_ms: Option<u64>,
@@ -160,6 +161,7 @@ impl Form {
         }
         self.topics.extend(settings.topics);
         fill_some(&mut self.quota, settings.quota)?;
+        fill_some(&mut self.cpu_share, settings.cpu_share)?;
         fill_some(&mut self.fuel, settings.limits.fuel)?;
         fill_some(&mut self.memory, settings.limits.memory)?;
         fill_some(&mut self.deadline_ms, settings.limits.deadline_ms)
@@ -172,6 +174,7 @@ impl Form {
             config: self.config.unwrap_or_default(),
             topics: self.topics,
             quota: self.quota,
+            cpu_share: self.cpu_share,
             ..Settings::default()
         };
         settings.limits.fuel = self.fuel;

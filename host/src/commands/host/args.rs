@@ -7,9 +7,11 @@ use clap::Args;
 
 use super::ceilings::CeilingArgs;
 use super::cores;
+use super::cpu::CpuArgs;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
+use crate::filters::Ceilings;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics};
 use skysieve_sandbox::limits::COMPILE_TIME;
@@ -112,6 +114,8 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_REPLAYS", default_value_t = REPLAYS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=64))]
     pub replays: usize,
+    #[command(flatten)]
+    cpu: CpuArgs,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,
@@ -228,7 +232,7 @@ impl HostArgs {
             shards: self.threads.map_or_else(cores, usize::from),
             batch: BatchLimits { columns: self.batch_memory << 20, ..BatchLimits::default() },
             quota: self.quota,
-            ceilings: self.ceilings.over(&self.limits.limits()),
+            ceilings: Ceilings { cpu: self.cpu.shares(), ..self.ceilings.over(&self.limits.limits()) },
             memory: self.ceilings.budget(),
             limits: self.limits.limits(),
             max_filters: self.max_filters,
