@@ -64,7 +64,7 @@ pub trait Duties {
     fn has_moved(&mut self, _lane: &mut Lane) {}
 
     /// Whether filters have something to do although no message has come.
-    fn has_work(&self) -> bool {
+    fn has_work(&mut self) -> bool {
         false
     }
 }
@@ -269,8 +269,8 @@ impl Lane {
                 Step::Rest => std::thread::sleep(SHORTLY),
                 Step::Work => {}
             }
-            let has_work = || step == Step::Work && reads || duties.has_work();
-            if messages.is_empty() && self.changes.is_empty() && !has_work() {
+            let has_work = step == Step::Work && reads || messages.is_empty() && duties.has_work();
+            if messages.is_empty() && self.changes.is_empty() && !has_work {
                 continue;
             }
             if !self.await_schemas(duties, &messages, stop) {

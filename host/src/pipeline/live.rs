@@ -30,6 +30,8 @@ pub struct Live {
     returned: HashMap<String, Box<RunningFilter>>,
     /// Filters that are on their way from the slow lane.
     expected: ExpectedFilters,
+    /// Whether one has come since the last batch. In a pause of the stream, too, it has to be known where it is.
+    has_arrival: bool,
     /// The filters that are some batches behind.
     pub standings: Standings,
     /// Where filters were judged before a restart, if that was not in step with the live lane.
@@ -78,8 +80,8 @@ impl Duties for Live {
         self.expected.has_moved(lane);
     }
 
-    fn has_work(&self) -> bool {
-        self.standings.any_owes()
+    fn has_work(&mut self) -> bool {
+        std::mem::take(&mut self.has_arrival) || self.standings.any_owes()
     }
 }
 
@@ -187,6 +189,7 @@ impl Live {
         if late.is_none() {
             tracing::info!(filter = name, "the filter is quick again: it is judged in the live lane");
             self.away.remove(&name);
+            self.has_arrival = true;
         }
         late
     }

@@ -3,7 +3,7 @@
 //! for it (`rounds`). A filter that is quick and has caught up goes back to the live lane.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use skysieve_sandbox::yield_to_others;
@@ -18,6 +18,9 @@ use super::rounds;
 use super::running_filter::RunningFilter;
 use super::standings::{Standing, Standings};
 use crate::filters;
+
+/// How often filters that have used their shares are looked at, whether they have fallen too far behind meanwhile.
+const TICK: Duration = Duration::from_millis(250);
 
 /// The lane of slow filters. It publishes through sinks of its own.
 pub struct SlowLane {
@@ -40,7 +43,7 @@ impl SlowLane {
     ) -> Result<(), PipelineError> {
         yield_to_others();
         let meetings = Meetings::new(self.live);
-        let slow = &mut Slow { meetings, standings: self.standings, since: Instant::now() };
+        let slow = &mut Slow { meetings, standings: self.standings, since: Instant::now(), worked: Instant::now() };
         self.lane.run(slow, source, sinks, stop)
     }
 }
@@ -52,6 +55,8 @@ struct Slow {
     standings: Standings,
     /// Since when the lane reads where it is.
     since: Instant,
+    /// When filters were last let go on without a batch.
+    worked: Instant,
 }
 
 impl Duties for Slow {
@@ -102,8 +107,11 @@ impl Duties for Slow {
         self.standings.divide_among(filters.iter().filter(|filter| filter.owes || !filter.next.reach(&live)).count());
         match rounds::next_step(&filters, &lane.position, &live, self.since, now) {
             rounds::Step::Read => Step::Read,
-            rounds::Step::Work => Step::Work,
-            rounds::Step::Rest => Step::Rest,
+            rounds::Step::Rest if now.duration_since(self.worked) < TICK => Step::Rest,
+            rounds::Step::Work | rounds::Step::Rest => {
+                self.worked = now;
+                Step::Work
+            }
             rounds::Step::Go(to) => {
                 self.since = now;
                 lane.go_to(&to);
