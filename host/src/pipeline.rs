@@ -131,6 +131,7 @@ pub use io::{
 pub use judge::{Judge, Verdicts};
 pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
+pub use owed::MOST as BATCHES_OWED;
 pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
 pub use replay::TOPIC_LETTERS;
