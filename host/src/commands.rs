@@ -21,6 +21,7 @@ mod fields;
 pub mod host;
 #[cfg(test)]
 mod limits;
+pub mod move_filter;
 pub mod new;
 mod output;
 mod packets;
@@ -47,6 +48,7 @@ Examples:
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
   skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line
+  skysieve move my-filter --from http://node1:8080 --to http://node2:8080   another host goes on with a filter
   skysieve replay my-filter --from 2026-05-08     what would it have accepted since then?"
 )]
 pub struct Cli {
@@ -63,6 +65,7 @@ enum Command {
     Host(Box<host::HostArgs>),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
+    Move(move_filter::MoveArgs),
     Replay(replay::ReplayArgs),
     #[command(hide = true)]
     CompileModule(compile_module::CompileArgs),
@@ -85,6 +88,7 @@ impl Cli {
             Command::Host(args) => host::run(*args),
             Command::Produce(args) => produce::run(args),
             Command::Consume(args) => consume::run(args),
+            Command::Move(args) => move_filter::run(args),
             Command::Replay(args) => replay::run(args),
             Command::CompileModule(args) => Ok(compile_module::run(&args)),
         };

@@ -11,6 +11,8 @@
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
 //! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
+//! | `handover`, `origin` | a filter that is handed to another host, or that began in the past |
+//! | `module` | the modules' bytes, which another host may need |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod ceilings;
@@ -18,8 +20,11 @@ mod control;
 mod entry;
 mod error;
 mod folder;
+mod handover;
 mod lane;
+mod module;
 mod name;
+mod origin;
 mod settings;
 mod status;
 mod stream;
@@ -29,8 +34,11 @@ pub use control::{Control, Upload};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;
+pub use handover::{HandOver, HostInfo, Offsets, StreamIdentity};
 pub use lane::Lane;
+pub use module::{ModuleSource, Modules, hash};
 pub use name::{NAME_LETTERS, check_name};
+pub use origin::Origin;
 pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
 pub use status::{Counts, State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

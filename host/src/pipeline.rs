@@ -37,8 +37,8 @@
 //! Each replay has a lane of its own beside these.
 //!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
-//! (`records::lane`). It takes batches and judges them in turns, within its share of a processor. The slow lane comes back
-//! for a filter that was left behind; the others skip what they have judged.
+//! (`lane_record`). It takes batches and judges them in turns, within its share of a processor. The slow lane comes back for
+//! a filter that was left behind; the others skip what they have judged.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -49,6 +49,9 @@
 //! | `lane` | the loop: fetches, decodes, passes batches to shards and publishers |
 //! | `live`, `slow` | the two lanes' duties: uploads, and filters that change lanes |
 //! | `positions`, `place` | how far a lane has come, and from where on a filter is judged in it |
+//! | `lane_record` | the record of where a filter is judged |
+//! | `moving`, `release`, `handing_over` | filters that go to another host, or come from there, or begin in the past |
+//! | `alert_topics` | what is asked about the topics of alerts, beyond reading them |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
 //! | `owed`, `cpu_share` | the batches that a slow filter has taken, and how much of a processor it may use for them |
 //! | `rounds`, `standings` | which filters the slow lane reads for, and where they are |
@@ -71,6 +74,7 @@
 //! | `state`, `totals` | the state and the counts that all threads share |
 
 mod account;
+mod alert_topics;
 mod arrivals;
 mod batch;
 mod batch_size;
@@ -83,16 +87,19 @@ mod cpu_share;
 mod decode;
 mod expected;
 mod failing;
+mod handing_over;
 mod handle;
 mod io;
 mod judge;
 mod lag;
 mod lane;
+mod lane_record;
 mod lane_time;
 mod live;
 mod log_rate;
 mod meetings;
 mod memory;
+mod moving;
 mod outcome;
 mod owed;
 mod pace;
@@ -103,6 +110,7 @@ mod positions;
 mod publish;
 mod quota;
 mod records;
+mod release;
 mod replay;
 mod rounds;
 mod run;
@@ -117,6 +125,7 @@ mod topics;
 mod totals;
 mod transaction_batch;
 
+pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
 pub use config::{

@@ -30,6 +30,11 @@ pub fn with_custom_section(component: &[u8], number: usize) -> Vec<u8> {
     section(component.to_vec(), 0, &[&[1, b'n'], &number.to_le_bytes()[..]].concat())
 }
 
+/// The same filter with a custom section of that many bytes, each with this value.
+pub fn with_large_section(component: &[u8], value: u8, bytes: usize) -> Vec<u8> {
+    section(component.to_vec(), 0, &[&[1, b'n'], &vec![value; bytes][..]].concat())
+}
+
 /// A function with a parameter, whose body has `begin` and `end` that often.
 fn function(begin: &str, end: &str, count: usize) -> String {
     format!("(func (param i32) {}{})", begin.repeat(count), end.repeat(count))

@@ -5,6 +5,7 @@ pub mod bombs;
 pub mod guest;
 pub mod host;
 pub mod kafka;
+pub mod memory_hosts;
 pub mod pipeline;
 pub mod registry;
 pub mod setup;

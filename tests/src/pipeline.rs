@@ -48,6 +48,7 @@ pub fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        alert_topics: None,
     }
 }
 
@@ -55,6 +56,18 @@ pub fn config() -> Config {
 pub fn odd(config: &str) -> Upload {
     let settings = Settings { config: config.into(), ..Settings::default() };
     Upload { module: std::fs::read(module("odd")).expect("modules are built"), settings, ..Upload::default() }
+}
+
+/// The same with a quota.
+pub fn with_quota(quota: u32, config: &str) -> Upload {
+    let upload = odd(config);
+    Upload { settings: Settings { quota: Some(quota), ..upload.settings }, ..upload }
+}
+
+/// The ids in ascending order.
+pub fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
+    ids.sort_unstable();
+    ids
 }
 
 /// A pipeline for up to twelve filters, trials included.

@@ -11,6 +11,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use client::{Reply, Target};
+use skysieve_tests::kafka::wait_for;
 use skysieve_tests::{bombs, module};
 
 /// The time for an answer. A module has 30 s to be compiled; the rest is for a machine that does other things as well.
@@ -178,6 +179,24 @@ fn memory_has_a_budget() {
     assert!((4..=8).contains(&accepted.len()), "{accepted:?} have 512 MiB");
     assert!(during < before + 512 + 200 && after < before + 200, "{before}, {during}, {after} MiB");
     assert!(put(&target, "hoard-0", &std::fs::read(module("lsst-bright")).unwrap()).status < 300);
+}
+
+/// The host keeps them, so that they can be moved to another one.
+#[test]
+fn uploaded_modules_count_towards_the_budget() {
+    let names = ["one", "two", "three", "four"];
+    let target = Target::start_with(&names, &["--memory-budget", "64"]);
+    let good = std::fs::read(module("lsst-bright")).unwrap();
+    let put = |name: &str, value| target.put(name, &bombs::with_large_section(&good, value, 20 << 20));
+    for (name, value) in names[..3].iter().zip(1..) {
+        assert_eq!(put(name, value).status, 201, "{name}");
+    }
+    let reply = put("four", 4);
+    assert!(reply.status == 507 && reply.message().contains("--memory-budget"), "{reply:?}");
+    // A module that is kept already takes nothing more.
+    assert_eq!(put("four", 3).status, 201);
+    target.delete("one");
+    wait_for("room for another", || put("one", 5).status == 201);
 }
 
 #[test]

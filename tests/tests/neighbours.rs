@@ -21,10 +21,10 @@ use villains::{End, TEN, Upload, Villain};
 
 /// Alerts of a visit in `make test`.
 const SMALL: usize = 300;
-/// The host's slowdown beside villains that is allowed in `make test`, where other programs use the machine as well: visits
-/// last at most so many times as long, and some time longer. Without a slow lane, most villains take minutes for a visit.
-const SLOWDOWN: f64 = 5.0;
-const SLACK: f64 = 5.0;
+/// How much slower a visit may be beside a villain in `make test`, where other programs use the machine as well: it may take so
+/// many times as long, and some seconds. `make bench-hostile` has the bounds of a quiet machine.
+const SLOWDOWN: f64 = 4.0;
+const SLACK: f64 = 2.0;
 /// How many visits of each kind are measured with a villain, and without it.
 const PAIRS: usize = 3;
 /// SIGTERM ends a host within 5 s; the rest is for the machine.
@@ -170,7 +170,7 @@ fn villains_cost_their_neighbours_nothing() {
         measured.push((villain.name, pairs, await_end(&running, villain)));
         delete(&running, villain);
     }
-    heavy_filters_lag_alone(&mut stage, &running, size);
+    heavy_filters_are_exact(&mut stage, &running, size);
     let after = running.host.memory();
     let ten = ten(&all);
     measured.push((ten.name, beside(&mut stage, &running, &ten, size, 1), String::new()));
@@ -208,8 +208,9 @@ fn stop_in_visit(stage: &mut Stage, running: Running, alerts: usize) -> Duration
     took
 }
 
-/// Half a host's filters take long for each alert. They publish all alerts in their order, and the others do not wait.
-fn heavy_filters_lag_alone(stage: &mut Stage, running: &Running, size: Size) {
+/// Many filters take long for each alert. They publish all alerts in their order. What that costs the others is only
+/// printed: while each is within its slice of a batch, all wait for their sum.
+fn heavy_filters_are_exact(stage: &mut Stage, running: &Running, size: Size) {
     let alone: Vec<Pair> = (0..2).map(|_| Pair::send(stage, running, size)).collect();
     let before = running.host.memory();
     let heavy = villains::heavy(50);
@@ -229,9 +230,6 @@ fn heavy_filters_lag_alone(stage: &mut Stage, running: &Running, size: Size) {
     let (pairs, alone) = (medians(stage, &pairs), medians(stage, &alone));
     for ((what, beside), alone) in ["spread", "burst"].iter().zip(pairs).zip(alone) {
         print_row(heavy.name, what, &beside, &alone);
-        if measured().is_none() {
-            assert_not_held_up(heavy.name, &beside, &alone);
-        }
     }
     println!("memory without the heavy filters {} MiB, with them {} MiB", before >> 20, after >> 20);
     assert!(after < before + (300 << 20), "memory went from {before} to {after} bytes");
@@ -279,6 +277,6 @@ fn honest_filters_are_measured() {
     let running = stage.start();
     (0..3).for_each(|_| drop(Pair::send(&mut stage, &running, size)));
     println!("{HEADER}");
-    heavy_filters_lag_alone(&mut stage, &running, size);
+    heavy_filters_are_exact(&mut stage, &running, size);
     stage.assert_same_without_villains(running);
 }

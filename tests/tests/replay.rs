@@ -7,6 +7,7 @@ use serde_json::Value;
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
+use skysieve_tests::pipeline::sorted;
 use skysieve_tests::setup::{ALL, Filter, Setup, ids, packets};
 use skysieve_tests::{alerts, binary, module, skysieve, text};
 
@@ -63,11 +64,6 @@ fn replayed(host: &Host, arguments: &[&str]) -> Value {
 fn numbers(values: &Value) -> Vec<i64> {
     let of = |id: &Value| id.as_str().unwrap().parse().unwrap();
     sorted(values.as_array().unwrap().iter().map(of).collect())
-}
-
-fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
-    ids.sort_unstable();
-    ids
 }
 
 fn ids_of(alerts: &[SimulatedAlert]) -> Vec<i64> {

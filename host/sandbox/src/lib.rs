@@ -31,7 +31,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use budget::Budget;
+pub use budget::{Budget, Share};
 pub use compile::{Owner, compile_module};
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};

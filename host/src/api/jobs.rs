@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::info;
 
 use super::error::{ErrorBody, Problem};
+use super::query::Parameters;
 use super::state::{Api, Name};
 use crate::jobs::{JobIds, JobStatus, ReplayRequest};
 
@@ -46,7 +47,7 @@ pub(super) async fn replay(
     Name(name): Name,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let request = parameters.replay()?;
+    let request = replay_request(parameters)?;
     api.ask(move |control| {
         let status = control.replay(&name, request)?;
         let location = format!("/api/v1/jobs/{}", status.id);
@@ -136,41 +137,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// The parameters of a query.
-pub(super) struct Parameters(Vec<(String, String)>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Parameters {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Parameters, Problem> {
-        let query = Query::try_from_uri(&parts.uri);
-        let Query(pairs) = query.map_err(|rejection| Problem::Query(rejection.body_text()))?;
-        Ok(Parameters(pairs))
-    }
-}
-
-impl Parameters {
-    fn replay(mut self) -> Result<ReplayRequest, Problem> {
-        let missing = || Problem::Parameter { name: "from".to_owned(), reason: "it is missing".to_owned() };
-        let from = self.take("from")?.ok_or_else(missing)?;
-        let request = ReplayRequest { from, to: self.take("to")?, into: self.take("into")? };
-        self.finish()?;
-        Ok(request)
-    }
-
-    fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let mut values = self.0.extract_if(.., |(given, _)| given == name);
-        let value = values.next().map(|(_, value)| value);
-        match values.next() {
-            None => Ok(value),
-            Some((name, _)) => Err(Problem::Parameter { name, reason: "it is given twice".to_owned() }),
-        }
-    }
-
-    fn finish(self) -> Result<(), Problem> {
-        match self.0.into_iter().next() {
-            None => Ok(()),
-            Some((name, _)) => Err(Problem::Parameter { name, reason: "there is no such parameter".to_owned() }),
-        }
-    }
+fn replay_request(mut parameters: Parameters) -> Result<ReplayRequest, Problem> {
+    let missing = || Problem::Parameter { name: "from".to_owned(), reason: "it is missing".to_owned() };
+    let from = parameters.take("from")?.ok_or_else(missing)?;
+    let request = ReplayRequest { from, to: parameters.take("to")?, into: parameters.take("into")? };
+    parameters.finish()?;
+    Ok(request)
 }

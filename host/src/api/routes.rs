@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, health, jobs, metrics, openapi, page, upload};
+use super::{filters, health, jobs, metrics, moving, openapi, page, upload};
 use crate::jobs::HostControl;
 
 pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router {
@@ -30,6 +30,10 @@ pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::status, jobs::cancel))
         .routes(routes!(jobs::ids))
+        .routes(routes!(moving::release))
+        .routes(routes!(moving::confirm))
+        .routes(routes!(moving::module))
+        .routes(routes!(moving::host))
         .routes(routes!(openapi::show))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -3,6 +3,7 @@
 mod connections;
 mod fake;
 mod jobs;
+mod moving;
 mod reading;
 mod uploading;
 

@@ -169,6 +169,7 @@ fn config(filters: usize, surveys: Surveys) -> Config {
             quotas: None,
         },
         open_topic: None,
+        alert_topics: None,
     }
 }
 

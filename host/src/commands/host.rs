@@ -21,8 +21,10 @@ use end::end_in_time;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
 use crate::filters::read_folder;
-use crate::kafka::{HostLock, KafkaPast, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics};
-use crate::pipeline::{Handle, OpenTopic, Pipeline, PipelineError, SlowLane};
+use crate::kafka::{
+    HostLock, KafkaAlertTopics, KafkaPast, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics,
+};
+use crate::pipeline::{Config, Handle, OpenTopic, Pipeline, PipelineError, SlowLane, TopicLookup};
 use skysieve_sandbox::{Engine, PoolConfig};
 
 /// What comes behind the host's name in the slow lane's consumer group and transactional ids. No topic's name may contain
@@ -51,7 +53,8 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
     let pool = PoolConfig::for_filters(args.max_filters + args.replays);
     let engine = Engine::for_uploads(&pool, Duration::from_secs(args.compile_time), args.cache.as_deref())?;
-    let config = args.pipeline(open_topic(topics.clone()), surveys);
+    let lookup = TopicLookup(Arc::new(KafkaAlertTopics::new(&options, &args.name, &args.topics)));
+    let config = Config { alert_topics: Some(lookup), ..args.pipeline(open_topic(topics.clone()), surveys) };
     let (pipeline, slow, handle) = Pipeline::with_slow_lane(config, args.slice(), args.max_lag(), engine, schemas)?;
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.

@@ -7,6 +7,7 @@ use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
 use crate::jobs::{IDS_KEPT, JOBS_KEPT};
+use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
     BATCHES_OWED, BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND,
     MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
@@ -72,6 +73,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("share of a processor there", CPU_SHARE.to_string()),
         ("processors of all filters there", "half of them".to_owned()),
         ("time that a filter may fall behind there", format!("{} s", count(MAX_LAG.as_secs()))),
+        (
+            "time for which the records of positions and moves are kept while a host is not started",
+            format!("{} days", RECORDS_KEPT.as_secs() / 86_400),
+        ),
         ("replays at a time", count(REPLAYS)),
         ("jobs that are remembered", count(JOBS_KEPT)),
         ("ids of accepted alerts kept for a job", count(IDS_KEPT)),

@@ -9,6 +9,8 @@ use skysieve_survey::Visit;
 
 use super::ceilings::CPU_SHARE;
 use super::lane::Lane;
+use super::module::ModuleSource;
+use super::origin::Origin;
 use super::settings::Settings;
 use super::status::{Counts, State, Status, VisitTally};
 
@@ -35,6 +37,8 @@ pub struct Entry {
     pub cpu_share: f64,
     /// Ends the filter's evaluations.
     pub cancel: Cancel,
+    /// Where its module can be read, if it is kept.
+    pub source: Option<ModuleSource>,
     accounts: Mutex<Accounts>,
 }
 
@@ -49,6 +53,7 @@ struct Accounts {
     lane: Lane,
     behind: u64,
     cpu_used: f64,
+    origin: Origin,
     suspended: Option<String>,
     warnings: Vec<String>,
     faults: VecDeque<String>,
@@ -88,8 +93,14 @@ impl Entry {
             settings,
             cpu_share: CPU_SHARE,
             cancel: filter.cancel(),
+            source: None,
             accounts: Mutex::default(),
         }
+    }
+
+    /// The same record, with the place where its module can be read.
+    pub fn with_module(self, module: ModuleSource) -> Entry {
+        Entry { source: Some(module), ..self }
     }
 
     /// Adds a batch.
@@ -149,6 +160,16 @@ impl Entry {
         self.accounts.lock().cpu_used = share;
     }
 
+    /// Sets whether it began in the past, or came from another host.
+    pub fn set_origin(&self, origin: Origin) {
+        self.accounts.lock().origin = origin;
+    }
+
+    /// What [`set_origin`](Self::set_origin) has set.
+    pub fn origin(&self) -> Origin {
+        self.accounts.lock().origin.clone()
+    }
+
     /// Whether it is judged, rather than suspended.
     pub fn is_active(&self) -> bool {
         self.accounts.lock().suspended.is_none()
@@ -187,6 +208,7 @@ impl Entry {
             behind: accounts.behind,
             cpu_share: self.cpu_share,
             cpu_used: accounts.cpu_used,
+            origin: accounts.origin.clone(),
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),

@@ -15,6 +15,15 @@ pub enum FilterError {
     /// The module can't be compiled now, but perhaps later.
     #[error("{0}")]
     Busy(String),
+    /// Something about the filter of that name stands in the way.
+    #[error("{0}")]
+    Conflict(String),
+    /// It has come here, but has gone on to another host since.
+    #[error("filter {0:?} has come by this move, and has gone on to host {1:?} since")]
+    MovedOn(String, String),
+    /// The module is not kept.
+    #[error("the module of filter {0:?} is not kept here")]
+    NoModule(String),
     /// There is no topic for the alerts that the filter accepts.
     #[error("the filter's topic: {0}")]
     Topic(String),

@@ -12,7 +12,7 @@ pub const CONFIG_BYTES: usize = 1 << 20;
 pub const MIN_CPU_SHARE: f64 = 0.001;
 
 /// The settings of one filter, from `NAME.toml` or from an upload.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Text that is passed to the filter as it is. Its meaning is up to the filter.
@@ -25,6 +25,10 @@ pub struct Settings {
     /// The share of a processor that the filter may use in the slow lane. If it is absent, the host's default applies. An
     /// upload may only ask for less than that.
     pub cpu_share: Option<f64>,
+    /// Where in the stream a new filter begins: earliest, latest, -N, or a time, as in `--from`. It catches up from there
+    /// in the slow lane. If it is absent, the filter begins with the alerts that come now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// The limits of the sandbox. The host's defaults apply to those that are not set.
     pub limits: LimitOverrides,
 }

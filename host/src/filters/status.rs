@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use skysieve_avro::alert::Field;
 
 use super::lane::Lane;
+use super::origin::Origin;
 use super::settings::Settings;
 
 /// Where every alert that a filter was shown went: `seen = accepted + rejected + over_quota +
@@ -60,6 +61,8 @@ pub enum State {
     Active,
     /// It no longer judges alerts, for this reason.
     Suspended(String),
+    /// It was moved to the host of this name.
+    Moved(String),
 }
 
 /// The description of one filter.
@@ -82,6 +85,8 @@ pub struct Status {
     pub cpu_share: f64,
     /// The share of a processor that it has used there in the last ten seconds.
     pub cpu_used: f64,
+    /// Whether it began in the past, or came from another host.
+    pub origin: Origin,
     /// The fields that it reads.
     pub fields: Vec<Field>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,

@@ -15,6 +15,8 @@ use super::agent::agent;
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The media type of a body of which nothing else is known.
+const BYTES: &str = "application/octet-stream";
 /// The largest answer, in bytes.
 const MAX_ANSWER: u64 = 64 << 20;
 /// The characters that are escaped in a part of a path or query.
@@ -100,6 +102,23 @@ impl ApiClient {
         self.send(Method::PUT, path, body)
     }
 
+    /// Gets the bytes at a path, such as a module.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn get_bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.send_body(Method::GET, path, &[], BYTES)
+    }
+
+    /// Puts a form of parts, each with its name.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn put_form<T: DeserializeOwned>(&self, path: &str, parts: &[(&str, &[u8])]) -> Result<T, ClientError> {
+        let (body, kind) = form(parts);
+        self.parse(path, self.send_body(Method::PUT, path, &body, &kind)?)
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors
@@ -109,13 +128,22 @@ impl ApiClient {
     }
 
     fn send<T: DeserializeOwned>(&self, method: Method, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        self.parse(path, self.send_body(method, path, body, BYTES)?)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &str, answer: Vec<u8>) -> Result<T, ClientError> {
+        let not_a_host = |_| ClientError::NotAHost { url: self.address.join(path), status: 200 };
+        serde_json::from_slice(&answer).map_err(not_a_host)
+    }
+
+    fn send_body(&self, method: Method, path: &str, body: &[u8], kind: &str) -> Result<Vec<u8>, ClientError> {
         let url = self.address.join(path);
-        let (status, answer) = self.ask(method, &url, body).map_err(|error| {
+        let (status, answer) = self.ask(method, &url, body, kind).map_err(|error| {
             let url = url.clone();
             ClientError::NoAnswer { url, reason: error.to_string() }
         })?;
         if (200..300).contains(&status) {
-            return serde_json::from_slice(&answer).map_err(|_| ClientError::NotAHost { url, status });
+            return Ok(answer);
         }
         match serde_json::from_slice(&answer) {
             Ok(ErrorBody { error: ErrorDetail { code, message } }) => {
@@ -125,7 +153,7 @@ impl ApiClient {
         }
     }
 
-    fn ask(&self, method: Method, url: &str, body: &[u8]) -> Result<(u16, Vec<u8>), ureq::Error> {
+    fn ask(&self, method: Method, url: &str, body: &[u8], kind: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
         let mut request = Request::builder().method(&method).uri(url).header(header::ACCEPT, "application/json");
         if let Some(authorization) = self.address.authorization() {
             request = request.header(header::AUTHORIZATION, authorization);
@@ -133,7 +161,7 @@ impl ApiClient {
         let mut response = if matches!(method, Method::GET | Method::DELETE) {
             self.run(request.body(())?)?
         } else {
-            self.run(request.header(header::CONTENT_TYPE, "application/octet-stream").body(body)?)?
+            self.run(request.header(header::CONTENT_TYPE, kind).body(body)?)?
         };
         let answer = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec()?;
         Ok((response.status().as_u16(), answer))
@@ -145,6 +173,24 @@ impl ApiClient {
             agent.configure_request(request).timeout_global(Some(PATIENCE)).timeout_connect(Some(CONNECT)).build();
         agent.run(request)
     }
+}
+
+/// The body of a form, and its media type. The boundary between the parts is a text that is in none of them.
+fn form(parts: &[(&str, &[u8])]) -> (Vec<u8>, String) {
+    let is_in = |boundary: &str| {
+        parts.iter().any(|(_, bytes)| bytes.windows(boundary.len()).any(|window| window == boundary.as_bytes()))
+    };
+    let boundary = (0u64..).map(|number| format!("skysieve-part-{number:08}")).find(|boundary| !is_in(boundary));
+    let boundary = boundary.expect("some text is in none of them");
+    let mut body = Vec::new();
+    for (name, bytes) in parts {
+        let head = format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    (body, format!("multipart/form-data; boundary={boundary}"))
 }
 
 /// A part of a path, such as a filter's name, with what has a meaning in URLs escaped.
@@ -183,6 +229,15 @@ mod tests {
             head[0].clone()
         });
         (ApiClient::new(address), thread)
+    }
+
+    #[test]
+    fn no_part_of_a_form_contains_the_boundary() {
+        let (body, kind) = form(&[("module", b"\0asm skysieve-part-00000000"), ("handover", b"{}")]);
+        assert_eq!(kind, "multipart/form-data; boundary=skysieve-part-00000001");
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.ends_with("\r\n\r\n{}\r\n--skysieve-part-00000001--\r\n"), "{body}");
+        assert_eq!(body.matches("--skysieve-part-00000001\r\ncontent-disposition: form-data; name=").count(), 2);
     }
 
     #[test]

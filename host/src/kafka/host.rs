@@ -1,5 +1,6 @@
 //! A host's side of Kafka: alerts in, outputs and offsets out, each batch in one transaction.
 
+pub(super) mod alert_topics;
 pub(super) mod lock;
 pub(super) mod past;
 pub(super) mod sink;

@@ -11,17 +11,24 @@ use super::batch::Batch;
 use super::check_upload::Prepared;
 use super::expected::Expected;
 use super::io::Position;
-use super::outcome::{LaneChange, Outcome};
+use super::moving::{Arrival, Release};
+use super::outcome::{Changes, Outcome};
 use super::positions::Positions;
 use super::running_filter::RunningFilter;
-use crate::filters::{Entry, FilterError};
+use crate::filters::{Entry, FilterError, Status};
 
 /// Changes the filters. The loop executes it between two batches, and answers through the sender.
 pub enum Command {
     /// Adds a filter, replacing an earlier one of its name.
     Put(Box<Prepared>, Sender<Result<(), FilterError>>),
     /// Removes the filter with that name.
-    Delete(String, Sender<Result<Arc<Entry>, FilterError>>),
+    Delete(String, Sender<Result<Status, FilterError>>),
+    /// Takes a filter from another host, or lets one begin in the past.
+    Arrive(Box<Prepared>, Box<Arrival>, Sender<Result<(), FilterError>>),
+    /// To the live lane, from its publishers: where this filter begins is committed.
+    Arrived(Box<RunningFilter>, Option<Sender<Result<(), FilterError>>>),
+    /// Lets a filter go to another host. The live lane passes it on to the slow one if the filter is there.
+    Release(Box<Release>),
     /// To the live lane, from its publishers: this filter has left a shard, and that is committed.
     Left(Box<RunningFilter>),
     /// To the live lane, from a shard: this new version can't begin, because the earlier one has left the shard.
@@ -70,7 +77,7 @@ pub struct Judged {
     /// The same of earlier batches, which filters have judged only now. It is published before.
     pub late: Vec<(Arc<Batch>, Outcome)>,
     /// Filters that leave this lane as of the batch's begin, because they took too long. Each is judged from a position
-    /// of its own from now on, for which there is a [`LaneChange`].
+    /// of its own from now on, for which there is a [`LaneChange`](super::lane_record::LaneChange).
     pub leaving: Vec<RunningFilter>,
 }
 
@@ -86,6 +93,6 @@ pub struct Pending {
     pub positions: Vec<Position>,
     /// Whether the next batch begins a visit. In that case it goes into a transaction of its own.
     pub ends_visit: bool,
-    /// The filters that have joined the lane or were removed from it since the batch before.
-    pub lanes: Vec<LaneChange>,
+    /// What is to be published about filters that have joined the lane or left it since the batch before.
+    pub changes: Changes,
 }

@@ -43,6 +43,10 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
         FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses for something else"))
     })?;
     upload.settings.check()?;
+    if let Some(from) = &upload.settings.from {
+        let checked = config.alert_topics()?.check(from);
+        checked.map_err(|error| FilterError::Refused(format!("from: {error}")))?;
+    }
     if !upload.by_operator {
         config.ceilings.check(&upload.settings.limits)?;
     }
@@ -59,7 +63,14 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
-    let mut entry = Entry::new(name, &filter, upload.settings);
+    let source = match upload.file {
+        Some(file) => state.modules.note(filter.sha256(), file),
+        None => {
+            let kept = state.modules.keep(filter.sha256(), upload.module, &config.memory);
+            kept.map_err(|error| FilterError::Memory(error.to_string()))?
+        }
+    };
+    let mut entry = Entry::new(name, &filter, upload.settings).with_module(source);
     entry.cpu_share = cpu_share;
     let entry = Arc::new(entry);
     entry.set_warnings(warnings);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::alert_topics::{AlertTopics, TopicLookup};
 use super::io::{BatchLimits, SinkError, SourceError};
-use crate::filters::Ceilings;
+use crate::filters::{Ceilings, FilterError};
 use skysieve_sandbox::{Budget, Limits};
 use skysieve_survey::Surveys;
 
@@ -40,6 +41,20 @@ pub struct Config {
     pub topics: Topics,
     /// Makes sure that the topic of an uploaded filter exists. An error is shown to the uploader.
     pub open_topic: Option<OpenTopic>,
+    /// Answers questions about the topics of alerts. Without it, filters can't be moved, nor begin in the past.
+    pub alert_topics: Option<TopicLookup>,
+}
+
+impl Config {
+    /// Who answers questions about the topics of alerts.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Refused`] if nobody does, or if positions are not published.
+    pub fn alert_topics(&self) -> Result<&dyn AlertTopics, FilterError> {
+        let refused = || FilterError::Refused("this host does not keep filters' positions".to_owned());
+        self.topics.quotas.as_ref().ok_or_else(refused)?;
+        self.alert_topics.as_ref().map(|lookup| &*lookup.0).ok_or_else(refused)
+    }
 }
 
 /// See [`Config::open_topic`].

@@ -1,5 +1,6 @@
 //! Uploads, deletes and describes the filters of a running pipeline from other threads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::config::OpenTopic;
 use super::past::Past;
 use super::replay;
 use super::state::PipelineState;
-use crate::filters::{Control, FilterError, Status, Upload, check_name};
+use crate::filters::{Control, FilterError, HandOver, HostInfo, Status, Upload, check_name};
 use crate::health::Health;
 use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
@@ -21,7 +22,7 @@ const REPLAYS_END: Duration = Duration::from_secs(1);
 /// A handle to a running pipeline, for asking about its filters and changing them. It is cheap to clone.
 #[derive(Clone)]
 pub struct Handle {
-    state: Arc<PipelineState>,
+    pub(super) state: Arc<PipelineState>,
     commands: Sender<Command>,
 }
 
@@ -60,7 +61,26 @@ impl Handle {
         self.state.totals.set_state(false, doing);
     }
 
-    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, FilterError> {
+    /// Checks and compiles a filter, and makes sure that its topic is there.
+    pub(super) fn prepare_with_topic(&self, name: &str, upload: Upload) -> Result<Prepared, FilterError> {
+        let prepared = self.prepare(name, upload)?;
+        if let Some(OpenTopic(open)) = &self.state.config.open_topic {
+            open(&prepared.topic).map_err(FilterError::Topic)?;
+        }
+        Ok(prepared)
+    }
+
+    /// Activates a filter, replacing an earlier one of its name.
+    pub(super) fn replace(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
+        let prepared = self.prepare_with_topic(name, upload)?;
+        let entry = prepared.entry.clone();
+        self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
+        // The stream may have met a new schema since the filter was checked.
+        self.state.stream.tell(|| vec![entry.clone()]);
+        Ok(entry.status())
+    }
+
+    pub(super) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, FilterError> {
         let (answer, answered) = bounded(1);
         self.commands.send(command(answer)).map_err(|_| FilterError::Stopping)?;
         answered.recv().map_err(|_| FilterError::Stopping)
@@ -69,31 +89,49 @@ impl Handle {
 
 impl Control for Handle {
     fn list(&self) -> Vec<Status> {
-        self.state.entries().values().map(|entry| entry.status()).collect()
+        let mut all: BTreeMap<String, Status> = BTreeMap::new();
+        all.extend(self.state.moves.lock().statuses().into_iter().map(|status| (status.name.clone(), status)));
+        all.extend(self.state.entries().iter().map(|(name, entry)| (name.clone(), entry.status())));
+        all.into_values().collect()
     }
 
     fn get(&self, name: &str) -> Result<Status, FilterError> {
         check_name(name)?;
-        let entries = self.state.entries();
-        entries.get(name).map(|entry| entry.status()).ok_or_else(|| FilterError::Unknown(name.to_owned()))
+        let here = self.state.entries().get(name).map(|entry| entry.status());
+        let gone = || self.state.moves.lock().departed(name).map(|departed| departed.status(name));
+        here.or_else(gone).ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 
-    fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
-        let prepared = self.prepare(name, upload)?;
-        if let Some(OpenTopic(open)) = &self.state.config.open_topic {
-            open(&prepared.topic).map_err(FilterError::Topic)?;
+    fn put(&self, name: &str, mut upload: Upload) -> Result<Status, FilterError> {
+        match (upload.handover.take(), upload.settings.from.clone()) {
+            (Some(handover), _) if handover.name != name => {
+                Err(FilterError::Refused(format!("the hand-over is of filter {:?}", handover.name)))
+            }
+            (Some(handover), _) => self.take(upload, *handover),
+            (None, Some(from)) => self.begin(name, upload, &from),
+            (None, None) => self.replace(name, upload),
         }
-        let entry = prepared.entry.clone();
-        self.ask(|answer| Command::Put(Box::new(prepared), answer))??;
-        // The stream may have met a new schema since the filter was checked.
-        self.state.stream.tell(|| vec![entry.clone()]);
-        Ok(entry.status())
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
         check_name(name)?;
-        let entry = self.ask(|answer| Command::Delete(name.to_owned(), answer))??;
-        Ok(entry.status())
+        self.ask(|answer| Command::Delete(name.to_owned(), answer))?
+    }
+
+    fn release(&self, name: &str, to: &str) -> Result<HandOver, FilterError> {
+        self.let_go(name, to)
+    }
+
+    fn confirm(&self, name: &str, id: &str) -> Result<Status, FilterError> {
+        self.end_move(name, id)
+    }
+
+    fn module(&self, name: &str) -> Result<Arc<Vec<u8>>, FilterError> {
+        self.read_module(name)
+    }
+
+    fn host(&self) -> Result<HostInfo, FilterError> {
+        self.describe_host()
     }
 
     fn health(&self) -> Health {

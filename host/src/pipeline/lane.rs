@@ -16,7 +16,8 @@ use super::channels::{Command, Pending};
 use super::config::PipelineError;
 use super::decode::BatchDecoder;
 use super::io::{Message, Position, Sink, Source};
-use super::outcome::LaneChange;
+use super::lane_record::LaneChange;
+use super::outcome::{AfterCommit, Changes, QuotaCounter};
 use super::positions::Positions;
 use super::publish::Publisher;
 use super::running_filter::RunningFilter;
@@ -28,6 +29,8 @@ use crate::filters::Entry;
 
 /// How long a fetch waits. Stop signals and uploads are handled in between.
 pub const WAIT: Duration = Duration::from_millis(50);
+/// How often it is published where filters are judged, although nothing has changed. Records are kept for days.
+pub const TELL_AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// How many batches may be between the decoder and the publisher.
 const IN_FLIGHT: usize = 4;
 
@@ -88,7 +91,7 @@ pub struct Lane {
     /// The records of the filters in this lane.
     members: BTreeMap<String, Arc<Entry>>,
     /// What is to be published with the next batch about filters that have joined or were removed.
-    changes: Vec<LaneChange>,
+    changes: Changes,
     /// Whether nothing more is to be read.
     ended: bool,
     /// Whether the source has to go to `position`.
@@ -115,7 +118,7 @@ impl Lane {
             sender,
             decoder,
             members: BTreeMap::new(),
-            changes: Vec::new(),
+            changes: Changes::default(),
             ended: false,
             moved: false,
         }
@@ -162,7 +165,39 @@ impl Lane {
 
     /// Publishes with the next batch where a filter is judged now.
     pub fn tell(&mut self, change: LaneChange) {
-        self.changes.push(change);
+        self.changes.lanes.push(change);
+    }
+
+    /// The same, with counters that the filter has brought along. `then` is called once that is committed.
+    pub fn tell_then(&mut self, change: LaneChange, counters: Vec<QuotaCounter>, then: AfterCommit) {
+        self.changes.lanes.push(change);
+        self.changes.counters.extend(counters);
+        self.changes.then.push(then);
+    }
+
+    /// Sends commands to this lane.
+    pub fn sender(&self) -> Sender<Command> {
+        self.sender.clone()
+    }
+
+    /// Publishes with the next batch once more where filters are judged, because the records are kept for some days only:
+    /// of all filters, or of those that would have to begin anew without it.
+    pub fn tell_again(&mut self, all: bool) {
+        let names: Vec<String> = self
+            .members
+            .values()
+            .filter(|entry| all || !entry.origin().is_plain())
+            .map(|entry| entry.name.clone())
+            .collect();
+        let mut told = Vec::new();
+        for name in names {
+            // One that is not there is about to leave, which is told anyway.
+            if let Some(filter) = self.shards.withdraw(&name) {
+                self.tell(filter.lane_change());
+                told.push(*filter);
+            }
+        }
+        self.add(told);
     }
 
     /// Goes to these positions, and reads on from there.
@@ -352,8 +387,8 @@ impl Lane {
         self.totals.add_without_visit(batch.alerts.without_visit());
         let batch = Arc::new(batch);
         let outcomes = self.shards.judge(&batch);
-        let lanes = std::mem::take(&mut self.changes);
-        Some(Pending { batch, outcomes, shards: self.shards.count(), positions, ends_visit, lanes })
+        let changes = std::mem::take(&mut self.changes);
+        Some(Pending { batch, outcomes, shards: self.shards.count(), positions, ends_visit, changes })
     }
 
     /// Sets where the batch begins and ends, and goes on behind it.

@@ -3,19 +3,23 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
 use super::arrivals::ExpectedFilters;
 use super::channels::Command;
 use super::check_upload::Prepared;
-use super::lane::{Duties, Lane};
-use super::outcome::LaneChange;
+use super::lane::{Duties, Lane, TELL_AGAIN};
+use super::lane_record::{LaneChange, LaneRecord};
+use super::moving::{Departed, Release};
 use super::positions::Positions;
-use super::records;
 use super::running_filter::RunningFilter;
 use super::standings::Standings;
-use crate::filters::{self, Entry, FilterError};
+use crate::filters::{self, Entry, FilterError, Status};
+
+mod arrive;
+mod release;
 
 /// The live lane's duties.
 #[derive(Default)]
@@ -35,7 +39,11 @@ pub struct Live {
     /// The filters that are some batches behind.
     pub standings: Standings,
     /// Where filters were judged before a restart, if that was not in step with the live lane.
-    restored: HashMap<String, (filters::Lane, Positions)>,
+    restored: HashMap<String, LaneRecord>,
+    /// Filters that are to go to another host, and have just left their shards.
+    releasing: HashMap<String, Box<Release>>,
+    /// When it was last published where filters are that would have to begin anew without that, and which have gone.
+    told: Option<Instant>,
 }
 
 impl Duties for Live {
@@ -44,10 +52,13 @@ impl Duties for Live {
 
     /// Uploads that arrived together share one change of the projection.
     fn obey(&mut self, lane: &mut Lane) {
+        if self.told.is_some_and(|told| told.elapsed() >= TELL_AGAIN) {
+            self.tell_again(lane);
+        }
         let (mut added, mut answers) = (Vec::new(), Vec::new());
         for command in lane.commands.try_iter().collect::<Vec<_>>() {
             match command {
-                Command::Put(prepared, answer) => match lane.state.register(&prepared.entry) {
+                Command::Put(prepared, answer) => match register(lane, &prepared) {
                     Ok(()) => {
                         added.push(*prepared);
                         answers.push(answer);
@@ -57,6 +68,15 @@ impl Duties for Live {
                 Command::Delete(name, answer) => {
                     self.start(lane, std::mem::take(&mut added));
                     drop(answer.send(self.remove(lane, &name)));
+                }
+                Command::Arrive(prepared, arrival, answer) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    self.arrive(lane, *prepared, *arrival, Some(answer));
+                }
+                Command::Arrived(filter, answer) => self.arrived(lane, filter, answer),
+                Command::Release(release) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    self.release(lane, release);
                 }
                 Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
@@ -78,6 +98,9 @@ impl Duties for Live {
     fn has_moved(&mut self, lane: &mut Lane) {
         lane.state.live.set(&lane.position);
         self.expected.has_moved(lane);
+        if self.told.is_none() && !lane.position.is_empty() {
+            self.keep_absent(lane);
+        }
     }
 
     fn has_work(&mut self) -> bool {
@@ -87,15 +110,32 @@ impl Duties for Live {
 
 impl Live {
     /// Keeps where filters were judged before a restart. Returns how many records there were.
-    pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
-        let lanes = records.into_iter().filter_map(|(key, value)| records::read_lane(key, value));
-        self.restored = lanes.map(|(filter, lane, positions)| (filter, (lane, positions))).collect();
-        self.restored.len()
+    pub fn restore<'a>(&mut self, lane: &mut Lane, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        let mut count = 0;
+        for LaneChange { filter, to } in records.into_iter().filter_map(|(key, value)| LaneChange::read(key, value)) {
+            count += 1;
+            if to.gone.is_some() {
+                let departed = Departed::restored(to, lane.shards.take_restored(&filter));
+                lane.state.moves.lock().depart(&filter, departed);
+            } else {
+                self.restored.insert(filter, to);
+            }
+        }
+        count
+    }
+
+    /// Says where a filter was judged before a restart, and how it came there.
+    pub fn restored(&self, name: &str) -> Option<&LaneRecord> {
+        self.restored.get(name)
     }
 
     /// Lets all filters begin where the live lane does.
     pub fn forget_restored(&mut self, lane: &mut Lane) {
-        self.restored.drain().for_each(|(filter, _)| lane.tell(LaneChange { filter, to: None }));
+        for (filter, record) in &mut self.restored {
+            *record = LaneRecord { origin: record.origin.clone(), ..LaneRecord::default() };
+            lane.tell(LaneChange { filter: filter.clone(), to: record.clone() });
+        }
+        self.restored.retain(|_, record| !record.origin.is_plain());
     }
 
     /// Lets registered filters begin, in the lane in which they were before a restart.
@@ -109,15 +149,19 @@ impl Live {
                 self.send(Command::Replace(Box::new(prepared), there));
                 continue;
             }
+            let LaneRecord { lane: of, from, origin, .. } = self.restored.remove(&name).unwrap_or_default();
+            if !origin.is_plain() {
+                prepared.entry.set_origin(origin);
+            }
             let mut filter = lane.shards.run(prepared, &lane.state.config);
-            match self.restored.remove(&name) {
-                Some((filters::Lane::Slow, from)) if self.slow.is_some() => {
+            match from {
+                Some(from) if of == filters::Lane::Slow && self.slow.is_some() => {
                     filter.judge_from(from);
                     self.away.insert(name);
                     self.send(Command::Take(Box::new(filter)));
                     continue;
                 }
-                Some((_, from)) => filter.skip_to(from),
+                Some(from) => filter.skip_to(from),
                 None => {}
             }
             joining.push(filter);
@@ -125,8 +169,16 @@ impl Live {
         lane.add(joining);
     }
 
-    fn remove(&mut self, lane: &mut Lane, name: &str) -> Result<Arc<Entry>, FilterError> {
+    fn remove(&mut self, lane: &mut Lane, name: &str) -> Result<Status, FilterError> {
+        lane.state.moves.lock().check(name)?;
         let removed = lane.state.entries_mut().remove(name);
+        let departed = if removed.is_none() { lane.state.moves.lock().forget(name) } else { None };
+        if let Some(departed) = departed {
+            let status = departed.status(name);
+            lane.shards.keep_restored(name, departed.counters);
+            lane.tell(LaneChange::forget(name));
+            return Ok(status);
+        }
         let entry = removed.ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
         // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
         entry.cancel.cancel();
@@ -136,7 +188,7 @@ impl Live {
         } else {
             lane.remove(name);
         }
-        Ok(entry)
+        Ok(entry.status())
     }
 
     /// Passes filters that have left to the slow lane: the version that is to run now.
@@ -153,10 +205,14 @@ impl Live {
                 }
                 self.give_away(newer);
             } else if self.left.get(&name).is_some_and(|filter| is_current(filter)) {
-                self.left.remove(&name).into_iter().for_each(|filter| self.give_away(filter));
+                match (self.left.remove(&name), self.releasing.remove(&name)) {
+                    (Some(filter), Some(release)) => release::let_go(lane, *filter, *release),
+                    (Some(filter), None) => self.give_away(filter),
+                    (None, _) => {}
+                }
             } else if current.is_none() {
                 self.left.remove(&name);
-                lane.tell(LaneChange { filter: name.clone(), to: None });
+                lane.tell(LaneChange::forget(&name));
             } else {
                 // The newer version is on its way back.
                 continue;
@@ -175,13 +231,13 @@ impl Live {
 
     /// Keeps batches for a filter that is to join from the slow lane. Returns from where on.
     fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>) -> Option<Arc<Positions>> {
-        let is_away = self.away.contains(&entry.name) && is_current(lane, &entry);
-        is_away.then(|| self.expected.expect(lane, entry)).flatten()
+        let may_join = self.away.contains(&entry.name) && may_join(lane, &entry);
+        may_join.then(|| self.expected.expect(lane, entry)).flatten()
     }
 
-    /// Lets a filter join from the slow lane. Returns it if it is too late.
+    /// Lets a filter join from the slow lane. Returns it if it can't, or is too late.
     fn join(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
-        if !is_current(lane, &filter.entry) {
+        if !may_join(lane, &filter.entry) {
             return Some(filter);
         }
         let name = filter.entry.name.clone();
@@ -202,7 +258,14 @@ impl Live {
     }
 }
 
-/// Whether this is the version of the filter that is to run now.
-fn is_current(lane: &Lane, entry: &Arc<Entry>) -> bool {
-    lane.state.entries().get(&entry.name).is_some_and(|current| Arc::ptr_eq(current, entry))
+/// Whether this is the version of the filter that is to run now, and is not about to go to another host.
+fn may_join(lane: &Lane, entry: &Arc<Entry>) -> bool {
+    let is_current = lane.state.entries().get(&entry.name).is_some_and(|current| Arc::ptr_eq(current, entry));
+    is_current && !lane.state.moves.lock().is_in_transit(&entry.name)
+}
+
+/// Registers an uploaded filter, unless it is on its way, or was moved to another host.
+fn register(lane: &Lane, prepared: &Prepared) -> Result<(), FilterError> {
+    lane.state.moves.lock().check_upload(&prepared.entry.name)?;
+    lane.state.register(&prepared.entry)
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use skysieve_sandbox::{Annotation, Fault};
 use skysieve_survey::Visit;
 
-use super::positions::Positions;
-use crate::filters::{Entry, Lane};
+use super::lane_record::LaneChange;
+use crate::filters::Entry;
 
 /// The results of one shard's filters for a batch.
 #[derive(Default)]
@@ -71,11 +71,23 @@ pub struct QuotaCounter {
     pub used: u32,
 }
 
-/// From where on, and in which lane, a filter is judged.
-#[derive(Clone, Debug)]
-pub struct LaneChange {
-    /// The filter's name.
-    pub filter: String,
-    /// The lane, and the filter's positions. `None`: where the live lane is.
-    pub to: Option<(Lane, Positions)>,
+/// What is to be published beside the next batch about filters that have come, gone or changed lanes.
+#[derive(Default)]
+pub struct Changes {
+    /// Where they are judged from now on.
+    pub lanes: Vec<LaneChange>,
+    /// The counters that they have brought along.
+    pub counters: Vec<QuotaCounter>,
+    /// What is to be done once that is committed.
+    pub then: Vec<AfterCommit>,
 }
+
+impl Changes {
+    /// Whether there is nothing to publish.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.counters.is_empty() && self.then.is_empty()
+    }
+}
+
+/// Is called once a transaction is committed. If that never happens, it is dropped.
+pub type AfterCommit = Box<dyn FnOnce() + Send>;

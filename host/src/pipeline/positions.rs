@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::io::{Message, Position};
+use serde::{Deserialize, Serialize};
 
-/// For each partition the offset of the next message. A partition that is not among them has not been met.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use super::io::{Message, Position};
+use crate::filters::Offsets;
+
+/// For each partition the offset of the next message. A partition that is not among them has not been met. As JSON:
+/// `{"topic": {"0": 17}}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Offsets", into = "Offsets")]
 pub struct Positions(BTreeMap<Arc<str>, BTreeMap<i32, i64>>);
 
 impl Positions {
@@ -95,32 +100,23 @@ impl Positions {
         other.iter().map(of).sum()
     }
 
-    /// As JSON: `{"topic": {"0": 17}}`.
-    pub fn to_json(&self) -> serde_json::Value {
-        let all = |partitions: &BTreeMap<i32, i64>| -> serde_json::Map<String, serde_json::Value> {
-            partitions.iter().map(|(partition, offset)| (partition.to_string(), (*offset).into())).collect()
-        };
-        let topics = self.0.iter().map(|(topic, partitions)| (topic.to_string(), all(partitions).into()));
-        serde_json::Value::Object(topics.collect())
-    }
-
-    /// Reads what [`to_json`](Self::to_json) made. `None` for anything else.
-    pub fn from_json(value: &serde_json::Value) -> Option<Positions> {
-        let mut positions = Positions::default();
-        for (topic, partitions) in value.as_object()? {
-            for (partition, offset) in partitions.as_object()? {
-                let (partition, offset) = (partition.parse().ok()?, offset.as_i64()?);
-                positions.set(Position { topic: topic.as_str().into(), partition, offset });
-            }
-        }
-        Some(positions)
-    }
-
     fn partition(&mut self, message: &Message) -> std::collections::btree_map::Entry<'_, i32, i64> {
         if !self.0.contains_key(&message.topic) {
             self.0.insert(message.topic.clone(), BTreeMap::new());
         }
         self.0.get_mut(&message.topic).expect("it was just inserted").entry(message.partition)
+    }
+}
+
+impl From<Offsets> for Positions {
+    fn from(offsets: Offsets) -> Positions {
+        Positions(offsets.into_iter().map(|(topic, partitions)| (topic.into(), partitions)).collect())
+    }
+}
+
+impl From<Positions> for Offsets {
+    fn from(positions: Positions) -> Offsets {
+        positions.0.into_iter().map(|(topic, partitions)| (topic.to_string(), partitions)).collect()
     }
 }
 
@@ -173,9 +169,11 @@ mod tests {
     #[test]
     fn json_gives_the_same_positions() {
         let positions = at(&[("a.b", 0, 5), ("a.b", 12, 1 << 40), ("c", 3, 0)]);
-        assert_eq!(Positions::from_json(&positions.to_json()), Some(positions));
+        let json = serde_json::to_string(&positions).unwrap();
+        assert_eq!(json, r#"{"a.b":{"0":5,"12":1099511627776},"c":{"3":0}}"#);
+        assert_eq!(serde_json::from_str::<Positions>(&json).unwrap(), positions);
         for wrong in ["1", "{\"a\": 1}", "{\"a\": {\"x\": 1}}", "{\"a\": {\"1\": 1.5}}"] {
-            assert_eq!(Positions::from_json(&serde_json::from_str(wrong).unwrap()), None, "{wrong}");
+            assert!(serde_json::from_str::<Positions>(wrong).is_err(), "{wrong}");
         }
     }
 }

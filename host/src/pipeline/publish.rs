@@ -64,6 +64,7 @@ impl<'a> Publisher<'a> {
                 // Sending fails if the loop has ended; the next start reads where the filter is.
                 let _ = self.left.send(Command::Left(Box::new(filter)));
             }
+            transaction.then.into_iter().for_each(|then| then());
             ticket.committed();
             for batch in transaction.batches {
                 // Sending fails if the loop has ended.

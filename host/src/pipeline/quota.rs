@@ -6,7 +6,7 @@ use skysieve_survey::Visit;
 
 /// For how many visits counters are kept. This is more than a survey takes in three nights. An alert of a forgotten
 /// visit would start a new counter.
-const VISITS_KEPT: usize = 4096;
+pub const VISITS_KEPT: usize = 4096;
 
 /// The counters of one filter. Visits may interleave, and alerts may arrive late.
 ///
@@ -61,6 +61,11 @@ impl Quota {
     /// How many alerts of the visit have been within the quota so far.
     pub fn used(&self, visit: Visit) -> u32 {
         self.counters.get(&visit).map_or(0, |counter| counter.used)
+    }
+
+    /// The counters, in the order of their last changes.
+    pub fn counters(&self) -> Vec<(Visit, u32)> {
+        self.changed.values().map(|visit| (*visit, self.used(*visit))).collect()
     }
 
     /// Takes over the counters of another quota.

@@ -6,9 +6,7 @@ use bytes::Bytes;
 
 use super::batch::{Batch, Undecodable};
 use super::io::{Header, Message, Record};
-use super::outcome::{FaultReport, LaneChange, Output, QuotaCounter};
-use super::positions::Positions;
-use crate::filters::Lane;
+use super::outcome::{FaultReport, Output, QuotaCounter};
 use skysieve_survey::Visit;
 
 /// The record of an accepted alert: the packet byte for byte, with the alert's id as its key.
@@ -83,31 +81,6 @@ pub fn read_counter(key: &[u8], payload: &[u8]) -> Option<(String, Visit, u32)> 
     let (filter, visit) = std::str::from_utf8(key).ok()?.split_once('/')?;
     let used = std::str::from_utf8(payload).ok()?.parse().ok()?;
     Some((filter.to_owned(), Visit::from_key(visit)?, used))
-}
-
-/// What comes behind a filter's name in the key of its lane. No visit has such a key.
-const LANE: &str = "@lane";
-
-/// The record that says from where on, and in which lane, a filter is judged; a tombstone if that is where the live
-/// lane is. The last one counts.
-pub fn lane(topic: &Arc<str>, change: &LaneChange) -> Record {
-    let LaneChange { filter, to } = change;
-    let payload =
-        to.as_ref().map(|(lane, from)| serde_json::json!({ "lane": lane, "from": from.to_json() }).to_string());
-    Record {
-        topic: topic.clone(),
-        key: format!("{filter}/{LANE}").into_bytes(),
-        payload: payload.unwrap_or_default().into(),
-        headers: Vec::new(),
-    }
-}
-
-/// Reads a record that [`lane`] made. `None` for any other record.
-pub fn read_lane(key: &[u8], payload: &[u8]) -> Option<(String, Lane, Positions)> {
-    let (filter, LANE) = std::str::from_utf8(key).ok()?.split_once('/')? else { return None };
-    let value: serde_json::Value = serde_json::from_slice(payload).ok()?;
-    let lane = serde_json::from_value(value.get("lane")?.clone()).ok()?;
-    Some((filter.to_owned(), lane, Positions::from_json(value.get("from")?)?))
 }
 
 fn origin(message: &Message) -> [Header; 3] {

@@ -79,7 +79,7 @@ impl Pipeline {
     /// before [`Pipeline::add`].
     pub fn restore<'a>(&mut self, records: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> usize {
         let records: Vec<_> = records.into_iter().collect();
-        self.lane.shards.restore(records.iter().copied()) + self.live.restore(records)
+        self.lane.shards.restore(records.iter().copied()) + self.live.restore(&mut self.lane, records)
     }
 
     /// Lets all filters begin where the stream is read from, wherever they were judged before. This must be called
@@ -91,12 +91,24 @@ impl Pipeline {
     /// Adds filters before the stream is read.
     ///
     /// # Errors
-    /// Returns [`FilterError::Full`] if there are too many.
+    /// Returns [`FilterError::Full`] if there are too many, and [`FilterError::Busy`] if one is to begin in the past, and
+    /// nobody says where that is.
     pub fn add(&mut self, filters: Vec<Prepared>) -> Result<(), FilterError> {
-        for prepared in &filters {
-            self.lane.state.register(&prepared.entry)?;
+        let mut started = Vec::new();
+        for prepared in filters {
+            let (name, state) = (&prepared.entry.name, &self.lane.state);
+            if let Some(departed) = state.moves.lock().departed_mut(name) {
+                departed.find(&prepared.entry);
+                let to = departed.record.gone.as_ref().map(|gone| &*gone.to);
+                tracing::info!(filter = name, to, "the filter was moved to another host, and is not run here");
+            } else if let Some(arrival) = self.live.beginning(state, &prepared.entry)? {
+                self.live.arrive(&mut self.lane, prepared, arrival, None);
+            } else {
+                state.register(&prepared.entry)?;
+                started.push(prepared);
+            }
         }
-        self.live.start(&mut self.lane, filters);
+        self.live.start(&mut self.lane, started);
         Ok(())
     }
 

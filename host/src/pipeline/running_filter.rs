@@ -17,9 +17,10 @@ use super::cpu_share::CpuShare;
 use super::failing::Failing;
 use super::judge::{Judge, Verdicts};
 use super::lag::Lag;
+use super::lane_record::LaneChange;
 use super::lane_time::LaneTime;
 use super::log_rate::LogRate;
-use super::outcome::{FaultReport, LaneChange, Outcome, QuotaCounter};
+use super::outcome::{FaultReport, Outcome, QuotaCounter};
 use super::owed::Owed;
 use super::pace::Pace;
 use super::panics::{caught, judge_in_halves};
@@ -56,6 +57,8 @@ pub struct RunningFilter {
     steady: u32,
     /// When it was last at work.
     served: Instant,
+    /// Whether it has brought counters along, so that those of an earlier filter don't count.
+    brings_counters: bool,
 }
 
 impl RunningFilter {
@@ -89,6 +92,7 @@ impl RunningFilter {
             may_owe: 0,
             steady: 0,
             served: Instant::now(),
+            brings_counters: false,
         }
     }
 
@@ -105,7 +109,7 @@ impl RunningFilter {
         let from = self.place.before(batch);
         self.judge_from(from.clone());
         self.entry.set_lane(Lane::Slow, from.behind(&batch.end));
-        LaneChange { filter: self.entry.name.clone(), to: Some((Lane::Slow, from)) }
+        LaneChange::new(&self.entry, Some((Lane::Slow, from)))
     }
 
     /// Lets it be judged in the slow lane, from these positions on.
@@ -123,6 +127,17 @@ impl RunningFilter {
     /// From where on it is to be judged, unless that is where its lane is.
     pub fn positions(&self) -> Option<&Positions> {
         self.place.positions()
+    }
+
+    /// Where it is judged, as it is to be published.
+    pub fn lane_change(&self) -> LaneChange {
+        let lane = if self.place.is_own() { Lane::Slow } else { Lane::Live };
+        LaneChange::new(&self.entry, self.place.positions().map(|own| (lane, own.clone())))
+    }
+
+    /// Whether it is judged in the slow lane.
+    pub fn is_in_slow_lane(&self) -> bool {
+        self.place.is_own()
     }
 
     /// Forgets how far it has come in a topic that was created anew.
@@ -149,7 +164,21 @@ impl RunningFilter {
 
     /// Takes over the counters of an earlier filter with the same name.
     pub fn inherit(&mut self, quota: Quota) {
-        self.quota.inherit(quota);
+        if !self.brings_counters {
+            self.quota.inherit(quota);
+        }
+    }
+
+    /// Goes on with these counters, which came along from another host, in the order of their last changes. If it was
+    /// quick there, it is taken to be so here. Returns what is to be published about them.
+    pub fn bring(&mut self, counters: Vec<(Visit, u32)>, was_quick: bool) -> Vec<QuotaCounter> {
+        self.brings_counters = true;
+        self.restore(counters.iter().copied());
+        if was_quick {
+            self.pace.trust();
+        }
+        let entry = &self.entry;
+        counters.into_iter().map(|(visit, used)| QuotaCounter { entry: entry.clone(), visit, used }).collect()
     }
 
     /// Returns the counters, which remain when the filter is removed.
@@ -287,7 +316,7 @@ impl RunningFilter {
     /// Takes note that it has judged the batch, if it is not simply where its lane is.
     fn advance(&mut self, batch: &Batch, outcome: &mut Outcome) {
         if self.place.advance(batch) {
-            outcome.lanes.push(LaneChange { filter: self.entry.name.clone(), to: None });
+            outcome.lanes.push(LaneChange::new(&self.entry, None));
         }
     }
 

@@ -66,6 +66,16 @@ impl Shards {
         filter
     }
 
+    /// Removes the counters from before a restart of a filter that is not to run here.
+    pub fn take_restored(&mut self, name: &str) -> Vec<(Visit, u32)> {
+        self.restored.remove(name).unwrap_or_default()
+    }
+
+    /// Keeps counters for a filter that may be added later.
+    pub fn keep_restored(&mut self, name: &str, counters: Vec<(Visit, u32)>) {
+        self.restored.insert(name.to_owned(), counters);
+    }
+
     /// Passes a filter to a shard, replacing an earlier one of its name. It is bound to `projection`, by which batches
     /// are decoded from now on.
     pub fn add(&mut self, mut filter: Box<RunningFilter>, projection: &mut Projection) {
@@ -87,8 +97,10 @@ impl Shards {
 
     /// Takes note that a filter has left its shard, with its counters, or does not come any more.
     pub fn has_left(&mut self, name: &str) {
-        if let Some(shard) = self.end(name) {
-            self.shards[shard].give(Job::Forget(name.to_owned()));
+        self.end(name);
+        // It may have been removed or withdrawn in the meantime, and its shard has to know all the same.
+        if let Some(assignment) = self.assignments.get(name) {
+            self.shards[assignment.shard].give(Job::Forget(name.to_owned()));
         }
     }
 

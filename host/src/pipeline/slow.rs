@@ -11,13 +11,14 @@ use skysieve_sandbox::yield_to_others;
 use super::channels::Command;
 use super::config::PipelineError;
 use super::io::{Sink, Source};
-use super::lane::{Duties, Lane, Step};
+use super::lane::{Duties, Lane, Step, TELL_AGAIN};
+use super::lane_record::LaneChange;
 use super::meetings::Meetings;
-use super::outcome::LaneChange;
+use super::moving::Release;
 use super::rounds;
 use super::running_filter::RunningFilter;
 use super::standings::{Standing, Standings};
-use crate::filters;
+use crate::filters::{self, FilterError};
 
 /// How often filters that have used their shares are looked at, whether they have fallen too far behind meanwhile.
 const TICK: Duration = Duration::from_millis(250);
@@ -42,8 +43,8 @@ impl SlowLane {
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         yield_to_others();
-        let meetings = Meetings::new(self.live);
-        let slow = &mut Slow { meetings, standings: self.standings, since: Instant::now(), worked: Instant::now() };
+        let (meetings, now) = (Meetings::new(self.live), Instant::now());
+        let slow = &mut Slow { meetings, standings: self.standings, since: now, worked: now, told: now };
         self.lane.run(slow, source, sinks, stop)
     }
 }
@@ -57,6 +58,8 @@ struct Slow {
     since: Instant,
     /// When filters were last let go on without a batch.
     worked: Instant,
+    /// When it was last published where all filters are.
+    told: Instant,
 }
 
 impl Duties for Slow {
@@ -67,6 +70,10 @@ impl Duties for Slow {
         // Only then it is known how far filters are behind.
         if lane.state.live.positions().is_empty() {
             return;
+        }
+        if self.told.elapsed() >= TELL_AGAIN {
+            self.told = Instant::now();
+            lane.tell_again(true);
         }
         for command in lane.commands.try_iter().collect::<Vec<_>>() {
             match command {
@@ -84,9 +91,15 @@ impl Duties for Slow {
                     lane.remove(&name);
                     self.meetings.forget(&name);
                     self.standings.remove(&name);
-                    lane.tell(LaneChange { filter: name, to: None });
+                    lane.tell(LaneChange::forget(&name));
                 }
-                Command::Put(..) | Command::Delete(..) | Command::Expect(..) | Command::Join(..) => {
+                Command::Release(release) => self.release(lane, *release),
+                Command::Put(..)
+                | Command::Delete(..)
+                | Command::Arrive(..)
+                | Command::Arrived(..)
+                | Command::Expect(..)
+                | Command::Join(..) => {
                     unreachable!("this is for the live lane")
                 }
                 // Nobody is interrupted here.
@@ -132,5 +145,20 @@ impl Slow {
             }
         }
         lane.add(vec![*filter]);
+    }
+
+    /// Lets a filter go to another host.
+    fn release(&mut self, lane: &mut Lane, release: Release) {
+        let withdrawn = lane.shards.withdraw(&release.name).and_then(|filter| {
+            let from = filter.positions().cloned()?;
+            Some((filter, from))
+        });
+        self.meetings.forget(&release.name);
+        self.standings.remove(&release.name);
+        match withdrawn {
+            Some((filter, from)) => lane.let_go(*filter, from, release),
+            // The host is stopping, and has cancelled the filter.
+            None => drop(release.answer.send(Err(FilterError::Stopping))),
+        }
     }
 }

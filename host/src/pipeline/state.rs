@@ -9,10 +9,11 @@ use skysieve_sandbox::{Cancel, Engine};
 
 use super::config::Config;
 use super::lane_time::Live;
+use super::moving::SharedMoves;
 use super::past::Past;
 use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
-use crate::filters::{Entry, FilterError, StreamSchemas};
+use crate::filters::{Entry, FilterError, Modules, StreamSchemas};
 use crate::jobs::Jobs;
 
 /// The parts of a pipeline that its threads and its handles share.
@@ -29,6 +30,10 @@ pub struct PipelineState {
     pub cancel: Cancel,
     /// How far the live lane has come.
     pub live: Live,
+    /// The filters that are on their way to other hosts, or from them.
+    pub moves: SharedMoves,
+    /// The modules that were uploaded.
+    pub modules: Modules,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// The schemas that have been seen in the stream.
     pub stream: StreamSchemas,
@@ -45,7 +50,22 @@ impl PipelineState {
         let (totals, live, stream) = (Arc::default(), Live::default(), StreamSchemas::new(schemas.clone()));
         let (cancel, entries, topics) = (Cancel::default(), RwLock::default(), Arc::default());
         let (jobs, past) = (Arc::default(), OnceLock::new());
-        PipelineState { engine, schemas, config, totals, cancel, live, entries, stream, topics, jobs, past }
+        let (moves, modules) = (SharedMoves::default(), Modules::default());
+        PipelineState {
+            engine,
+            schemas,
+            config,
+            totals,
+            cancel,
+            live,
+            moves,
+            modules,
+            entries,
+            stream,
+            topics,
+            jobs,
+            past,
+        }
     }
 
     /// The state of a lane that stands beside these, with filters and counts of its own. It begins with the topics that
@@ -91,6 +111,7 @@ impl PipelineState {
             // It goes on where that one is.
             let (lane, behind) = earlier.lane();
             entry.set_lane(lane, behind);
+            entry.set_origin(earlier.origin());
         }
         Ok(())
     }

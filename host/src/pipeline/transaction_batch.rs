@@ -8,7 +8,8 @@ use super::batch::Batch;
 use super::channels::{Judged, Pending};
 use super::config::{PipelineError, Topics};
 use super::io::{Position, Record};
-use super::outcome::{LaneChange, Outcome};
+use super::lane_record::LaneChange;
+use super::outcome::{AfterCommit, Changes, Outcome, QuotaCounter};
 use super::records;
 use super::running_filter::RunningFilter;
 use crate::filters::Entry;
@@ -35,6 +36,8 @@ pub struct TransactionBatch {
     pub dead_letters: usize,
     /// The filters that leave the lane once the transaction is committed.
     pub leaving: Vec<RunningFilter>,
+    /// What else is to be done then.
+    pub then: Vec<AfterCommit>,
     /// The accepted alerts among the records, in ascending order.
     accepted: Vec<AcceptedRecord>,
     ends_visit: bool,
@@ -59,13 +62,16 @@ impl TransactionBatch {
     /// Waits for the shards' outcomes for a batch, and adds what is to be published. Returns whether they are complete;
     /// nothing is added otherwise.
     pub fn add(&mut self, pending: Pending, topics: &Topics) -> Result<bool, PipelineError> {
-        let Pending { batch, outcomes, shards, positions, ends_visit, lanes } = pending;
+        let Pending { batch, outcomes, shards, positions, ends_visit, changes } = pending;
         let judged: Vec<Judged> =
             (0..shards).map(|_| outcomes.recv()).collect::<Result<_, _>>().map_err(|_| PipelineError::ThreadLost)?;
         if judged.iter().any(|judged| judged.outcome.is_incomplete) {
             return Ok(false);
         }
+        let Changes { lanes, counters, then } = changes;
         self.add_lanes(topics, &lanes);
+        self.add_counters(topics, &counters);
+        self.then.extend(then);
         for undecodable in &batch.undecodable {
             self.records.push(records::undecodable(&topics.dead_letters, &batch, undecodable));
         }
@@ -91,16 +97,22 @@ impl TransactionBatch {
         }
         self.dead_letters += outcome.faults.len();
         self.records.extend(outcome.faults.iter().map(|report| records::fault(&topics.dead_letters, batch, report)));
+        self.add_counters(topics, &outcome.counters);
         if let Some(topic) = &topics.quotas {
-            self.records.extend(outcome.counters.iter().map(|counter| records::counter(topic, counter)));
             self.records.extend(outcome.forgotten.iter().map(|counter| records::forgotten(topic, counter)));
         }
         self.add_lanes(topics, &outcome.lanes);
     }
 
+    fn add_counters(&mut self, topics: &Topics, counters: &[QuotaCounter]) {
+        if let Some(topic) = &topics.quotas {
+            self.records.extend(counters.iter().map(|counter| records::counter(topic, counter)));
+        }
+    }
+
     fn add_lanes(&mut self, topics: &Topics, lanes: &[LaneChange]) {
         if let Some(topic) = &topics.quotas {
-            self.records.extend(lanes.iter().map(|change| records::lane(topic, change)));
+            self.records.extend(lanes.iter().map(|change| change.record(topic)));
         }
     }
 

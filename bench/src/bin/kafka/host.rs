@@ -1,5 +1,6 @@
 //! Runs `skysieve host` as a process, and watches it from outside.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -44,6 +45,7 @@ struct Health {
 pub struct FilterStatus {
     pub name: String,
     state: String,
+    pub lane: String,
     counts: Counts,
 }
 
@@ -80,10 +82,18 @@ impl Host<'_> {
     /// # Errors
     /// Returns an error if the host ends.
     pub fn start<'a>(bench: &'a Bench, topic: &str) -> anyhow::Result<Host<'a>> {
+        Host::start_with(bench, topic, &[])
+    }
+
+    /// The same with further arguments.
+    ///
+    /// # Errors
+    /// Returns an error if the host ends.
+    pub fn start_with<'a>(bench: &'a Bench, topic: &str, arguments: &[&str]) -> anyhow::Result<Host<'a>> {
         let name = bench.name("host");
         let mut command = bench.skysieve("host")?;
         command.args(["--topic", topic, "--name", &name, "--output-prefix", &bench.output("")]);
-        command.args(["--listen", "127.0.0.1:0", "--filters"]).arg(bench.folder.path());
+        command.args(["--listen", "127.0.0.1:0", "--filters"]).arg(bench.folder.path()).args(arguments);
         let mut process = command.env("RUST_LOG", "info").stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let log = process.stderr.take().map(follow);
         let mut host = Host { bench, name, process, url: String::new(), samples: Arc::default() };
@@ -106,6 +116,8 @@ impl Host<'_> {
     pub fn first(&mut self, what: &str, is: impl Fn(&Sample) -> bool) -> anyhow::Result<Sample> {
         await_some(what, || {
             if let Some(status) = self.process.try_wait()? {
+                // Its last lines may still have to be printed.
+                std::thread::sleep(POLL * 20);
                 anyhow::bail!("the host ended ({status}); waited for: {what}");
             }
             Ok(self.samples().into_iter().find(|sample| is(sample)))
@@ -128,6 +140,37 @@ impl Host<'_> {
         process::memory_peak(self.process.id())
     }
 
+    /// The seconds of CPU that it has used.
+    ///
+    /// # Errors
+    /// Returns an error if the host has ended.
+    pub fn cpu(&self) -> anyhow::Result<f64> {
+        process::cpu(self.process.id())
+    }
+
+    /// Waits until every filter has judged this many alerts, in whichever lane. Returns the names of those that were in
+    /// the slow lane when the live lane was done, or later.
+    ///
+    /// # Errors
+    /// Returns an error if a filter fails, or if that takes very long.
+    pub fn await_filters(&mut self, alerts: u64) -> anyhow::Result<BTreeSet<String>> {
+        self.await_done(alerts)?;
+        let mut slow = BTreeSet::new();
+        let url = format!("{}/api/v1/filters", self.url);
+        await_some(&format!("all filters to judge {alerts} alerts"), || {
+            let filters: Vec<FilterStatus> = get(&agent(), &url)?;
+            let (of, has) = (self.bench.filters.len(), filters.len());
+            anyhow::ensure!(has == of, "the host took {has} of {of} filters");
+            for FilterStatus { name, state, counts, .. } in &filters {
+                anyhow::ensure!(state == "active" && counts.faulted == 0, "{name}: {state}, {} faults", counts.faulted);
+            }
+            let is_done = filters.iter().all(|filter| filter.counts.seen == alerts);
+            slow.extend(filters.into_iter().filter(|filter| filter.lane == "slow").map(|filter| filter.name));
+            Ok(is_done.then_some(()))
+        })?;
+        Ok(slow)
+    }
+
     /// Returns all filters. Each of them must have judged `alerts` alerts, and failed on none.
     ///
     /// # Errors
@@ -138,7 +181,7 @@ impl Host<'_> {
         let filters: Vec<FilterStatus> = get(&agent(), &format!("{}/api/v1/filters", self.url))?;
         let of = self.bench.filters.len();
         anyhow::ensure!(filters.len() == of, "the host took {} of {of} filters", filters.len());
-        for FilterStatus { name, state, counts } in &filters {
+        for FilterStatus { name, state, counts, .. } in &filters {
             let (seen, faulted) = (counts.seen, counts.faulted);
             anyhow::ensure!(
                 state == "active" && seen == alerts && faulted == 0,

@@ -1,14 +1,16 @@
 //! Figures on Apache Kafka, each compared with a reference in the same run: catching up with a stream, visits at the
-//! survey's cadence, the prototype's design in Python, and memory. `make bench-kafka` starts a broker and runs this.
+//! survey's cadence, the prototype's design in Python, memory, slow filters, and thousands of filters. `make bench-kafka` starts a broker and runs this.
 
 mod bare;
 mod bench;
 mod catch_up;
 mod host;
+mod many;
 mod memory;
 mod process;
 mod produce;
 mod prototype;
+mod second_lane;
 mod stream;
 mod subscription;
 mod visits;
@@ -55,6 +57,9 @@ struct Args {
     /// Number of alerts that arrive at once
     #[arg(long, value_name = "N", default_value_t = 40_000, value_parser = at_least_one())]
     burst: usize,
+    /// Numbers of filters in hosts with many of them
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1_000, 5_000])]
+    many: Vec<usize>,
     /// Numbers of filters for the prototype's design
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 5, 10, 20])]
     prototypes: Vec<usize>,
@@ -83,6 +88,10 @@ enum Part {
     SmallVisits,
     /// Memory when many alerts arrive at once
     Memory,
+    /// One filter in the slow lane
+    SecondLane,
+    /// Thousands of filters
+    Many,
 }
 
 /// How each kind of visit is sent.
@@ -123,6 +132,12 @@ fn measure(args: &Args, rows: &mut Vec<Row>) -> anyhow::Result<()> {
     }
     if wanted(Part::Memory) {
         rows.extend(memory::measure(&bench, args.burst).context("alerts at once")?);
+    }
+    if wanted(Part::SecondLane) {
+        rows.extend(second_lane::measure(args).context("a second lane")?);
+    }
+    if wanted(Part::Many) {
+        rows.extend(many::measure(args).context("many filters")?);
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::filters::{Control, Counts, FilterError, Lane, State, Status, Upload, VisitTally, check_name};
+use crate::filters::{
+    Control, Counts, FilterError, HandOver, HostInfo, Lane, Origin, Settings, State, Status, StreamIdentity, Upload,
+    VisitTally, check_name,
+};
 use crate::health::Health;
 use crate::jobs::{JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob};
 use skysieve_avro::alert::{Field, Kind};
@@ -80,6 +83,7 @@ pub(super) fn status(name: &str) -> Status {
         behind: 0,
         cpu_share: 0.25,
         cpu_used: 0.125,
+        origin: Origin::default(),
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),
@@ -91,6 +95,22 @@ pub(super) fn status(name: &str) -> Status {
         recent_faults: vec!["out of fuel on alert 697251921615015001".to_owned()],
         recent_logs: vec!["info: limit is 17".to_owned()],
         recent_visits: vec![VisitTally { visit: "2024111900094".to_owned(), counts }],
+    }
+}
+
+pub(super) fn handover(name: &str, to: &str) -> HandOver {
+    HandOver {
+        name: name.to_owned(),
+        id: "7".to_owned(),
+        from: "here".to_owned(),
+        to: to.to_owned(),
+        sha256: status(name).sha256,
+        settings: Settings { quota: Some(3), ..Settings::default() },
+        lane: Lane::Slow,
+        topic: format!("accepted-{name}"),
+        stream: StreamIdentity::default(),
+        positions: BTreeMap::from([("ztf".to_owned(), BTreeMap::from([(0, 17)]))]),
+        published: vec![("v5".to_owned(), 2)],
     }
 }
 
@@ -125,6 +145,34 @@ impl Control for Fake {
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
         self.of(name).remove(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
+    fn release(&self, name: &str, to: &str) -> Result<HandOver, FilterError> {
+        let status = self.get(name)?;
+        if let State::Moved(there) = &status.state
+            && there != to
+        {
+            return Err(FilterError::Conflict(format!("it was moved to host {there:?} already")));
+        }
+        self.add(Status { state: State::Moved(to.to_owned()), ..status });
+        Ok(handover(name, to))
+    }
+
+    fn confirm(&self, name: &str, id: &str) -> Result<Status, FilterError> {
+        let status = self.get(name)?;
+        if id == "7" { Ok(status) } else { Err(FilterError::Conflict(format!("{id:?} is not its last move"))) }
+    }
+
+    fn module(&self, name: &str) -> Result<Arc<Vec<u8>>, FilterError> {
+        match name {
+            "lost" => Err(FilterError::NoModule(name.to_owned())),
+            _ => self.get(name).map(|_| Arc::new(b"\0asm".to_vec())),
+        }
+    }
+
+    fn host(&self) -> Result<HostInfo, FilterError> {
+        let (name, output_prefix) = ("here".to_owned(), "accepted-".to_owned());
+        Ok(HostInfo { name, output_prefix, stream: StreamIdentity::default() })
     }
 
     fn health(&self) -> Health {

@@ -210,11 +210,15 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 11] = [
+    const ROUTES: [(&str, &[&str]); 15] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "post", "put"]),
+        ("/api/v1/filters/{name}/confirm", &["post"]),
+        ("/api/v1/filters/{name}/module", &["get"]),
+        ("/api/v1/filters/{name}/release", &["post"]),
         ("/api/v1/filters/{name}/replay", &["post"]),
+        ("/api/v1/host", &["get"]),
         ("/api/v1/jobs", &["get"]),
         ("/api/v1/jobs/{id}", &["delete", "get"]),
         ("/api/v1/jobs/{id}/ids", &["get"]),

@@ -253,7 +253,7 @@ fn a_module_that_turns_out_too_large_is_refused() {
 #[test]
 fn parts_that_are_too_large_are_refused() {
     let server = small();
-    let large = vec![b' '; 4_000_000];
+    let large = vec![b' '; 10_000_000];
     let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "/api/v1/filters/x", &form(parts));
     assert_eq!(send(&[("module", "", &large[..100_001])]).error(413, "too_large"), TOO_LARGE);
     let message = send(&[("module", "", b"module"), ("config", "", &large[..1_048_577])]).error(413, "too_large");

@@ -4,15 +4,20 @@ use std::str::FromStr;
 
 use axum::body::Body;
 use axum::extract::multipart::Field;
-use axum::extract::{FromRequest, Multipart, Query, Request};
+use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
-use crate::filters::{CONFIG_BYTES, Settings, Upload};
+use crate::api::query::{NO_TEXT, Parameters};
+use crate::filters::{CONFIG_BYTES, HandOver, Settings, Upload};
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
+
+/// How many bytes a hand-over may have. The config in it may consist of escape sequences, and there are up to 4096
+/// counters.
+const HANDOVER: usize = 8 * CONFIG_BYTES;
 
 /// How the body contains the module.
 #[derive(Clone, Copy)]
@@ -47,7 +52,7 @@ impl Layout {
     pub(super) fn body_limit(self, max_module: usize) -> usize {
         match self {
             Layout::Module => max_module,
-            Layout::Multipart => max_module.saturating_add(CONFIG_BYTES + FORM_OVERHEAD),
+            Layout::Multipart => max_module.saturating_add(HANDOVER + FORM_OVERHEAD),
         }
     }
 }
@@ -67,6 +72,8 @@ pub(super) struct UploadForm {
     topics: Option<String>,
     /// How many accepted alerts are published for each visit.
     quota: Option<u32>,
+    /// Where a new filter begins: earliest, latest, -N, or a time. It catches up from there.
+    from: Option<String>,
     /// Fuel per alert.
     fuel: Option<u64>,
     /// The memory in bytes.
@@ -75,6 +82,8 @@ pub(super) struct UploadForm {
     deadline_ms: Option<u64>,
     /// Whether warnings refuse the filter.
     strict: Option<bool>,
+    /// What another host has answered to a release, as JSON. The settings are in it.
+    handover: Option<String>,
 }
 
 /// What has been read so far.
@@ -85,22 +94,20 @@ pub(super) struct Form {
     topics: Vec<String>,
     quota: Option<u32>,
     cpu_share: Option<f64>,
+    from: Option<String>,
     fuel: Option<u64>,
     memory: Option<usize>,
     deadline_ms: Option<u64>,
     strict: Option<bool>,
+    handover: Option<Box<HandOver>>,
 }
 
 impl Form {
     /// Reads the settings in the query.
     pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
-        let Query(pairs) = query.map_err(|rejection| Problem::Query(rejection.body_text()))?;
         let mut form = Form::default();
-        for (name, value) in pairs {
-            // Decoding has put this character in place of bytes that are not UTF-8.
-            let text = if value.contains(char::REPLACEMENT_CHARACTER) { Err(NO_TEXT.to_owned()) } else { Ok(value) };
-            text.and_then(|text| form.set(&name, text)).map_err(|reason| Problem::Parameter { name, reason })?;
+        for (name, value) in Parameters::of(parts)?.into_pairs() {
+            form.set(&name, value).map_err(|reason| Problem::Parameter { name, reason })?;
         }
         Ok(form)
     }
@@ -127,8 +134,12 @@ impl Form {
             }
             return fill(&mut self.module, Vec::from(bytes)).map_err(wrong);
         }
-        if bytes.len() > CONFIG_BYTES {
-            return Err(Problem::TooLarge { what: "the config", limit: CONFIG_BYTES });
+        let (what, limit) = match &*name {
+            "handover" => ("the hand-over", HANDOVER),
+            _ => ("the config", CONFIG_BYTES),
+        };
+        if bytes.len() > limit {
+            return Err(Problem::TooLarge { what, limit });
         }
         let text = String::from_utf8(Vec::from(bytes)).map_err(|_| wrong(NO_TEXT.to_owned()))?;
         self.set(&name, text).map_err(wrong)
@@ -144,6 +155,11 @@ impl Form {
                 Ok(())
             }
             "quota" => number(&mut self.quota, &value),
+            "from" => fill(&mut self.from, value),
+            "handover" => {
+                let handover = serde_json::from_str(&value).map_err(|error| error.to_string())?;
+                fill(&mut self.handover, Box::new(handover))
+            }
             "fuel" => number(&mut self.fuel, &value),
             "memory" => number(&mut self.memory, &value),
             "deadline_ms" => number(&mut self.deadline_ms, &value),
@@ -162,6 +178,7 @@ impl Form {
         self.topics.extend(settings.topics);
         fill_some(&mut self.quota, settings.quota)?;
         fill_some(&mut self.cpu_share, settings.cpu_share)?;
+        fill_some(&mut self.from, settings.from)?;
         fill_some(&mut self.fuel, settings.limits.fuel)?;
         fill_some(&mut self.memory, settings.limits.memory)?;
         fill_some(&mut self.deadline_ms, settings.limits.deadline_ms)
@@ -175,18 +192,23 @@ impl Form {
             topics: self.topics,
             quota: self.quota,
             cpu_share: self.cpu_share,
+            from: self.from,
             ..Settings::default()
         };
         settings.limits.fuel = self.fuel;
         settings.limits.memory = self.memory;
         settings.limits.deadline_ms = self.deadline_ms;
-        Ok(Upload { module, settings, strict: self.strict.unwrap_or(false), by_operator: false })
+        if self.handover.is_some() && settings != Settings::default() {
+            let reason = "the settings are in it; no others can be given".to_owned();
+            return Err(Problem::Part { name: "handover".to_owned(), reason });
+        }
+        let strict = self.strict.unwrap_or(false);
+        Ok(Upload { module, settings, strict, handover: self.handover, ..Upload::default() })
     }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, fuel, memory, deadline_ms and strict, \
-                          or settings with a file of these";
-const NO_TEXT: &str = "it is not UTF-8 text";
+const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, from, fuel, memory, deadline_ms and \
+                          strict, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {

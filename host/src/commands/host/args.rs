@@ -56,7 +56,7 @@ pub struct HostArgs {
     /// or the offsets are gone): stop, or continue with the earliest message and count what is lost
     #[arg(long, value_name = "WHAT", env = "SKYSIEVE_ON_LOST_OFFSETS", value_enum, default_value = "stop")]
     on_lost_offsets: OnLostOffsets,
-    /// A folder of filters to start with: NAME.wasm and, beside it, NAME.toml with config, quota and [limits]
+    /// A folder of filters to start with: NAME.wasm and, beside it, NAME.toml with config, quota, from and [limits]
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
     pub filters: Option<PathBuf>,
     /// Address of the HTTP API
@@ -246,6 +246,7 @@ impl HostArgs {
                 quotas: Some(self.quotas().into()),
             },
             open_topic: Some(open_topic),
+            alert_topics: None,
         }
     }
 }

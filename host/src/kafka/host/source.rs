@@ -127,14 +127,10 @@ impl KafkaSource {
 
     /// The next message, if one comes in time. May return early without one.
     fn next(&mut self, timeout: Duration) -> Result<Option<Message>, SourceError> {
-        let polled = Held::try_new(self.consumer.clone(), |consumer| match consumer.poll(timeout) {
-            Some(polled) => polled.map_err(Some),
-            None => Err(None),
-        });
-        match polled {
-            Ok(held) => return Ok(Some(held.into_message(&mut self.topics))),
-            Err(Some(error)) => self.failed(&error)?,
-            Err(None) => self.watch.connection().report(),
+        match Held::poll(&self.consumer, timeout) {
+            Ok(Some(held)) => return Ok(Some(held.into_message(&mut self.topics))),
+            Ok(None) => self.watch.connection().report(),
+            Err(error) => self.failed(&error)?,
         }
         Ok(None)
     }

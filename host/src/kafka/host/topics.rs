@@ -23,6 +23,9 @@ use crate::kafka::librdkafka::context::Context;
 /// How many names of created topics are logged.
 const LOGGED: usize = 10;
 
+/// How long counters, positions and moves are kept in the topic of the quotas.
+pub const RECORDS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);
 
@@ -161,6 +164,7 @@ impl Topics {
         let retention = retention.as_millis().to_string();
         let largest =
             if matches!(purpose, Use::Quotas) { None } else { self.largest_input().map(|bytes| bytes.to_string()) };
+        let kept = RECORDS_KEPT.as_millis().to_string();
         let topic = |name| {
             let partitions = if matches!(purpose, Use::Output) { partitions } else { 1 };
             let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
@@ -172,7 +176,7 @@ impl Topics {
                 // A counter matters for as long as alerts of its visit may come.
                 Use::Quotas => topic
                     .set("cleanup.policy", "compact,delete")
-                    .set("retention.ms", "604800000")
+                    .set("retention.ms", &kept)
                     .set("segment.ms", "3600000"),
             }
         };

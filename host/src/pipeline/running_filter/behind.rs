@@ -10,8 +10,8 @@ use super::RunningFilter;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
+use crate::pipeline::lane_record::LaneChange;
 use crate::pipeline::lane_time::LaneTime;
-use crate::pipeline::outcome::LaneChange;
 use crate::pipeline::owed;
 use crate::pipeline::place::Place;
 
@@ -36,7 +36,7 @@ impl RunningFilter {
             return false;
         }
         let from = self.place.before(batch);
-        judged.outcome.lanes.push(LaneChange { filter: self.entry.name.clone(), to: Some((Lane::Slow, from.clone())) });
+        judged.outcome.lanes.push(LaneChange::new(&self.entry, Some((Lane::Slow, from.clone()))));
         self.owed.clear();
         self.place = Place::Own(from);
         self.may_owe = owed::MOST;
@@ -69,7 +69,7 @@ impl RunningFilter {
             self.entry.set_lane(Lane::Live, 0);
             time.standings.remove(&self.entry.name);
             let to = ahead.map(|own| (Lane::Live, own));
-            judged.outcome.lanes.push(LaneChange { filter: self.entry.name.clone(), to });
+            judged.outcome.lanes.push(LaneChange::new(&self.entry, to));
             return Ok(true);
         }
         Ok(self.owed.next().unwrap_or(own).reach(&batch.end))

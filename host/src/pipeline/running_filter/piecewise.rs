@@ -10,8 +10,9 @@ use super::RunningFilter;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
+use crate::pipeline::lane_record::LaneChange;
 use crate::pipeline::lane_time::LaneTime;
-use crate::pipeline::outcome::{LaneChange, Outcome};
+use crate::pipeline::outcome::Outcome;
 use crate::pipeline::owed;
 use crate::pipeline::place::Place;
 use crate::pipeline::standings::Standing;
@@ -112,7 +113,7 @@ impl RunningFilter {
             self.check_lag(&own, &live, longest);
         }
         if own != before {
-            judged.outcome.lanes.push(LaneChange { filter: self.entry.name.clone(), to: Some((Lane::Slow, own)) });
+            judged.outcome.lanes.push(LaneChange::new(&self.entry, Some((Lane::Slow, own))));
         }
     }
 }

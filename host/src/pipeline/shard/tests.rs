@@ -50,6 +50,7 @@ fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        alert_topics: None,
     }
 }
 

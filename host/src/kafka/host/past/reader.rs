@@ -156,25 +156,21 @@ impl PastReader {
         let count = self.topics.len();
         self.topics.rotate_left(1.min(count));
         let Some(reader) = self.topics.first_mut() else { return Ok(None) };
-        let polled = Held::try_new(reader.consumer.clone(), |consumer| match consumer.poll(timeout) {
-            Some(polled) => polled.map_err(Some),
-            None => Err(None),
-        });
-        let message = match polled {
-            Ok(held) => {
+        let message = match Held::poll(&reader.consumer, timeout) {
+            Ok(Some(held)) => {
                 self.watch.connection().works();
                 reader.take(held.into_message(&mut vec![reader.topic.clone()]))?
             }
-            Err(Some(KafkaError::PartitionEOF(partition))) => {
+            Err(KafkaError::PartitionEOF(partition)) => {
                 reader.close(partition)?;
                 None
             }
-            Err(Some(error)) => {
+            Err(error) => {
                 let lost = reader.failed(&error, &self.watch, &self.options)?;
                 self.job.update(|status| status.lost += lost);
                 None
             }
-            Err(None) => {
+            Ok(None) => {
                 self.watch.connection().report();
                 None
             }

@@ -1,8 +1,10 @@
 //! Messages that stay in librdkafka's memory, so that packets are not copied.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{BorrowedMessage, Message as _};
 
 use super::Client;
@@ -20,6 +22,15 @@ self_cell::self_cell!(
 );
 
 impl Held {
+    /// The next message of the consumer, or what it reports, if something comes in time.
+    pub(in crate::kafka::host) fn poll(consumer: &Arc<Client>, timeout: Duration) -> KafkaResult<Option<Held>> {
+        let polled = Held::try_new(consumer.clone(), |consumer| match consumer.poll(timeout) {
+            Some(polled) => polled.map_err(Some),
+            None => Err(None),
+        });
+        polled.map(Some).or_else(|error| error.map_or(Ok(None), Err))
+    }
+
     pub(in crate::kafka::host) fn into_message(self, topics: &mut Vec<Arc<str>>) -> Message {
         let message = self.borrow_dependent();
         let (topic, partition, offset) = (intern(topics, message.topic()), message.partition(), message.offset());

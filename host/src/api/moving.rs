@@ -1,0 +1,135 @@
+//! Moving filters between hosts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::time::timeout;
+use tracing::info;
+
+use super::error::{ErrorBody, Problem};
+use super::state::{Api, Name};
+use crate::filters::{HandOver, HostInfo, Status};
+
+/// How many bytes a request about a move may have.
+const REQUEST: usize = 4 << 10;
+/// How long it may take to send one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The host that a filter is moved to.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Release {
+    /// Its name (`--name`).
+    to: String,
+}
+
+/// The move that has ended.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Confirmation {
+    /// The id in the hand-over.
+    id: String,
+}
+
+/// Lets a filter go to another host, between two batches. From the answer on, this host does not judge it any more, not
+/// even after a restart, and whoever has the hand-over and the module can let it go on. The same request has the same
+/// answer until the filter comes back.
+#[utoipa::path(
+    post,
+    path = "/api/v1/filters/{name}/release",
+    operation_id = "release_filter",
+    tag = "moving",
+    params(("name" = String, Path, description = "The filter's name")),
+    request_body = Release,
+    responses(
+        (status = 200, body = HandOver),
+        (status = 400, body = ErrorBody, description = "The request is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter"),
+        (status = 409, body = ErrorBody, description = "It was moved to another host already"),
+        (status = 422, body = ErrorBody, description = "This host keeps no positions, or is itself the one named"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or Kafka does not answer")
+    )
+)]
+pub(super) async fn release(
+    State(api): State<Arc<Api>>,
+    Name(name): Name,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Release { to } = read(request).await?;
+    api.ask(move |control| {
+        let handover = control.release(&name, &to)?;
+        info!(filter = name, to, id = handover.id, "filter released");
+        Ok(Json(handover).into_response())
+    })
+    .await
+}
+
+/// Says that the other host has the filter, so that its module need not be kept here any more.
+#[utoipa::path(
+    post,
+    path = "/api/v1/filters/{name}/confirm",
+    operation_id = "confirm_move",
+    tag = "moving",
+    params(("name" = String, Path, description = "The filter's name")),
+    request_body = Confirmation,
+    responses(
+        (status = 200, body = Status),
+        (status = 400, body = ErrorBody, description = "The request is malformed"),
+        (status = 404, body = ErrorBody, description = "No such filter was moved"),
+        (status = 409, body = ErrorBody, description = "That was not its last move")
+    )
+)]
+pub(super) async fn confirm(
+    State(api): State<Arc<Api>>,
+    Name(name): Name,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Confirmation { id } = read(request).await?;
+    api.ask(move |control| Ok(Json(control.confirm(&name, &id)?).into_response())).await
+}
+
+/// Returns the module of a filter.
+#[utoipa::path(
+    get,
+    path = "/api/v1/filters/{name}/module",
+    operation_id = "get_module",
+    tag = "filters",
+    params(("name" = String, Path, description = "The filter's name")),
+    responses(
+        (status = 200, content_type = "application/wasm"),
+        (status = 404, body = ErrorBody, description = "There is no such filter, or its module is not kept")
+    )
+)]
+pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
+    let module = api.ask(move |control| Ok(control.module(&name)?)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], Vec::clone(&module)).into_response())
+}
+
+/// Returns what there is to know of the host before filters are moved to it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/host",
+    operation_id = "get_host",
+    tag = "moving",
+    responses(
+        (status = 200, body = HostInfo),
+        (status = 422, body = ErrorBody, description = "This host keeps no positions"),
+        (status = 503, body = ErrorBody, description = "Kafka does not answer")
+    )
+)]
+pub(super) async fn host(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    api.ask(|control| Ok(Json(control.host()?).into_response())).await
+}
+
+async fn read<T: for<'de> Deserialize<'de>>(request: Request) -> Result<T, Problem> {
+    // The content type is not looked at, so that `curl -d` will do.
+    let bytes = timeout(PATIENCE, to_bytes(request.into_body(), REQUEST)).await;
+    let bytes = bytes.map_err(|_| Problem::Slow(PATIENCE))?.map_err(|error| Problem::Body(error.to_string()))?;
+    serde_json::from_slice(&bytes).map_err(|error| Problem::Body(error.to_string()))
+}
