@@ -53,7 +53,7 @@
 //! | `moving`, `release`, `handing_over` | filters that go to another host, or come from there, or begin in the past |
 //! | `alert_topics` | what is asked about the topics of alerts, beyond reading them |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
-//! | `owed`, `cpu_share` | the batches that a slow filter has taken, and how much of a processor it may use for them |
+//! | `owed`, `kept`, `cpu_share` | the batches that a slow filter has taken, their bytes, and how much of a processor it may use |
 //! | `rounds`, `standings` | which filters the slow lane reads for, and where they are |
 //! | `meetings`, `arrivals`, `expected` | how a filter joins the live lane while the stream goes on |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
@@ -91,6 +91,7 @@ mod handing_over;
 mod handle;
 mod io;
 mod judge;
+mod kept;
 mod lag;
 mod lane;
 mod lane_record;

@@ -31,6 +31,8 @@ pub struct Stream {
     commits: AtomicU64,
     /// How long a live lane waits for each batch, in milliseconds.
     pause: AtomicU64,
+    /// Whether slow lanes panic when they publish.
+    broken: AtomicBool,
 }
 
 impl Stream {
@@ -48,6 +50,11 @@ impl Stream {
         Stream { log: log.into(), pause: 40.into(), ..Stream::default() }
     }
 
+    /// Lets the publishers of slow lanes panic from now on.
+    pub fn break_slow_lanes(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
     /// The number of its messages.
     pub fn messages(&self) -> usize {
         self.log.lock().len()
@@ -61,9 +68,8 @@ impl Stream {
             let header = record.headers.iter().find(|header| header.name == name).unwrap();
             std::str::from_utf8(&header.value).unwrap().parse::<i64>().unwrap()
         };
-        let mut origins: Vec<(i32, i64)> = on
-            .map(|record| (header(record, "skysieve-partition") as i32, header(record, "skysieve-offset")))
-            .collect();
+        let mut origins: Vec<(i32, i64)> =
+            on.map(|record| (header(record, "skysieve-partition") as i32, header(record, "skysieve-offset"))).collect();
         origins.sort_unstable();
         origins
     }
@@ -163,6 +169,7 @@ impl Sink for LogSink {
     }
 
     fn commit(&mut self, (records, positions): Self::Sent) -> Result<Published, SinkError> {
+        assert!(self.host.is_some() || !self.stream.broken.load(Ordering::Relaxed), "the slow lane was broken");
         let mut published = self.stream.published.lock();
         if self.dead.load(Ordering::Relaxed) {
             return Err(SinkError("the host was killed".to_owned()));
@@ -270,8 +277,8 @@ impl MemoryHost {
         let (of_slow, sinks_of_slow, stop_slow) = (source(None, Duration::ZERO), sinks(None), stop.clone());
         let (of_live, sinks_of_live, stop_live) = (source(Some(committed), pause), sinks(Some(name)), stop.clone());
         let lanes = [
-            std::thread::spawn(move || slow.run(of_slow, sinks_of_slow, &stop_slow)),
             std::thread::spawn(move || pipeline.run(of_live, sinks_of_live, &stop_live)),
+            std::thread::spawn(move || slow.run(of_slow, sinks_of_slow, &stop_slow)),
         ];
         MemoryHost { handle, name: name.to_owned(), stream: stream.clone(), dead, stop, lanes }
     }
@@ -297,7 +304,8 @@ impl MemoryHost {
         }
     }
 
-    fn end(self) -> [Result<(), PipelineError>; 2] {
+    /// Ends it. Returns what the live lane and the slow one say about that.
+    pub fn end(self) -> [Result<(), PipelineError>; 2] {
         self.stop.store(true, Ordering::Relaxed);
         self.lanes.map(|lane| lane.join().unwrap())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use skysieve::filters::{Control, CpuShares, Lane, LimitOverrides, Settings, Upload};
-use skysieve::pipeline::Handle;
+use skysieve::pipeline::{Handle, PipelineError};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::alerts;
 use skysieve_tests::memory_hosts::{MemoryHost, PARTITIONS, Stream, wait_until};
@@ -22,7 +22,12 @@ fn run(stream: &Arc<Stream>, filters: &[(&str, Upload)], mut until: impl FnMut(&
 }
 
 /// The same with other shares of a processor.
-fn run_within(cpu: CpuShares, stream: &Arc<Stream>, filters: &[(&str, Upload)], mut until: impl FnMut(&Handle) -> bool) {
+fn run_within(
+    cpu: CpuShares,
+    stream: &Arc<Stream>,
+    filters: &[(&str, Upload)],
+    mut until: impl FnMut(&Handle) -> bool,
+) {
     let host = MemoryHost::start_within(cpu, stream, "host", SLICE, filters);
     wait_until("all of it", || until(&host.handle));
     host.stop();
@@ -254,4 +259,21 @@ fn a_host_that_is_killed_while_filters_join_loses_and_doubles_nothing() {
     assert_eq!(stream.origins("early"), stream.origins("good"), "after {kills} kills");
     assert_eq!(stream.origins("good").len(), all);
     assert_eq!(stream.ids("some").len(), 6 * 20, "20 of each visit");
+}
+
+#[test]
+fn a_panic_in_the_slow_lane_is_seen_in_the_health_and_ends_it_with_an_error() {
+    let stream = Arc::new(Stream::default());
+    stream.append(&alerts(1, 500));
+    let filters = [("slow", heavy(3_000_000))];
+    let host = run(&stream, &filters, |handle| {
+        handle.health().ready && handle.get("slow").unwrap().lane == Lane::Slow && !stream.ids("slow").is_empty()
+    });
+    stream.break_slow_lanes();
+    wait_until("the health says so", || !host.handle.health().ready);
+    let detail = host.handle.health().detail;
+    assert!(detail.starts_with("the slow lane: a thread of the pipeline ended unexpectedly"), "{detail}");
+    let [live, slow] = host.end();
+    live.unwrap();
+    assert!(matches!(slow, Err(PipelineError::ThreadLost)), "{slow:?}");
 }

@@ -140,17 +140,27 @@ fn read(
     (slow, (slow_source, slow_sinks)): (SlowLane, Ends),
     stop: &AtomicBool,
 ) -> Result<(), PipelineError> {
-    let both_end = |result| {
-        stop.store(true, Ordering::Relaxed);
-        result
-    };
     std::thread::scope(|scope| {
-        let run = || both_end(slow.run(slow_source, slow_sinks, stop));
+        let run = || {
+            let _ends_both = EndsBoth(stop);
+            slow.run(slow_source, slow_sinks, stop)
+        };
         let slow = std::thread::Builder::new().name("slow-lane".to_owned()).spawn_scoped(scope, run);
         let slow = slow.map_err(PipelineError::Thread)?;
-        let live = both_end(pipeline.run(source, sinks, stop));
+        let ends_both = EndsBoth(stop);
+        let live = pipeline.run(source, sinks, stop);
+        drop(ends_both);
         live.and(slow.join().map_err(|_| PipelineError::ThreadLost)?)
     })
+}
+
+/// Lets both lanes end as soon as one of them has, even by a panic.
+struct EndsBoth<'a>(&'a AtomicBool);
+
+impl Drop for EndsBoth<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Where replays read, and as whom they publish.

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::kept::KeptBytes;
 use super::lane::Lane;
 use super::positions::Positions;
 use super::running_filter::RunningFilter;
@@ -45,9 +46,10 @@ impl ExpectedFilters {
     }
 
     /// Takes note that one more batch was read, and gives up those that have not come in time.
-    pub fn has_moved(&mut self, lane: &mut Lane) {
+    pub fn has_moved(&mut self, lane: &mut Lane, kept: &KeptBytes) {
         self.0.values_mut().for_each(|arrival| arrival.batches += 1);
-        let late = self.0.iter().filter(|(_, arrival)| arrival.batches > LONGEST);
+        let longest = if kept.has_room(false) { LONGEST } else { 0 };
+        let late = self.0.iter().filter(|(_, arrival)| arrival.batches > longest);
         for name in late.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.give_up(lane, &name);
         }

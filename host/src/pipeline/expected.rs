@@ -6,6 +6,7 @@ use skysieve_avro::Projection;
 use skysieve_avro::alert::Field;
 
 use super::batch::Batch;
+use super::kept::KeptBytes;
 use super::running_filter::RunningFilter;
 use crate::filters::Entry;
 
@@ -42,8 +43,9 @@ impl Expected {
     }
 
     /// Keeps a batch.
-    pub fn keep(&mut self, batch: &Arc<Batch>) {
+    pub fn keep(&mut self, batch: &Arc<Batch>, bytes: &KeptBytes) {
         if !batch.messages.is_empty() {
+            bytes.keep(batch);
             self.kept.push(Kept::Batch(batch.clone(), self.slots.clone()));
         }
     }
@@ -59,7 +61,7 @@ impl Expected {
             match kept {
                 Kept::Batch(batch, slots) => {
                     filter.judge_mut().replace_slots(slots);
-                    filter.take(&batch, usize::MAX);
+                    filter.take_kept(&batch);
                 }
                 Kept::Anew(topic) => filter.begin_anew(&topic),
             }

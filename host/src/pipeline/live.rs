@@ -97,7 +97,7 @@ impl Duties for Live {
 
     fn has_moved(&mut self, lane: &mut Lane) {
         lane.state.live.set(&lane.position);
-        self.expected.has_moved(lane);
+        self.expected.has_moved(lane, &self.standings.kept);
         if self.told.is_none() && !lane.position.is_empty() {
             self.keep_absent(lane);
         }

@@ -57,7 +57,11 @@ impl Pipeline {
         let time = LaneTime::slow(slice, max_lag, &state.live, state.config.ceilings.cpu.total);
         let shards = Shards::start(state.config.shards, "slow", &time, &sender)?;
         pipeline.live.slow = Some(sender.clone());
-        let lane = Lane::new(state, Arc::new(Totals::default()), shards, (sender, commands));
+        let totals = Arc::new(Totals::default());
+        totals.set_state(false, "starting");
+        // It is set once.
+        let _ = state.slow.set(totals.clone());
+        let lane = Lane::new(state, totals, shards, (sender, commands));
         let slow = SlowLane { lane, live: handle.commands(), standings: time.standings };
         Ok((pipeline, slow, handle))
     }

@@ -114,7 +114,7 @@ impl Worker {
             Job::Expect(expected) => self.expected.push(*expected),
             Job::Arrive(filter) => self.arrive(filter),
             Job::Judge(batch, done) => {
-                self.expected.iter_mut().for_each(|expected| expected.keep(&batch));
+                self.expected.iter_mut().for_each(|expected| expected.keep(&batch, &self.time.standings.kept));
                 let judged = self.judge(&batch);
                 drop(batch);
                 // Sending fails if the publishers have failed.
@@ -175,7 +175,7 @@ impl Worker {
             }
             match process(filter, batch, &self.time, &mut judged.outcome) {
                 Ok(()) => at += 1,
-                Err(Interrupted::Slice) if filter.owe(batch, &mut judged) => at += 1,
+                Err(Interrupted::Slice) if filter.owe(batch, &self.time, &mut judged) => at += 1,
                 Err(Interrupted::Slice) => {
                     let mut filter = self.filters.remove(at);
                     self.left.insert(filter.entry.name.clone());
@@ -224,7 +224,7 @@ impl Worker {
         let mut at = 0;
         while at < self.filters.len() {
             let filter = &mut self.filters[at];
-            filter.take(batch, owed::MOST);
+            filter.take(batch, owed::MOST, &self.time.standings.kept);
             match caught(|| filter.work(&self.time, &mut judged)) {
                 Ok(Ok(())) => at += 1,
                 // It is being removed, or the host is stopping. It is judged from its own position if it comes back.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use super::kept::KeptBytes;
 use super::positions::Positions;
 
 /// One filter with a place of its own.
@@ -41,12 +42,14 @@ pub struct Standings {
     total: f64,
     /// The largest share that each may use now, because others want one, too.
     each: Arc<Mutex<f64>>,
+    /// The bytes of the batches that they owe, and of those that are kept for filters that are to come.
+    pub kept: KeptBytes,
 }
 
 impl Standings {
     /// Those of a lane that may use this share of a processor.
     pub fn new(total: f64) -> Standings {
-        Standings { all: Arc::default(), total, each: Arc::new(Mutex::new(total)) }
+        Standings { all: Arc::default(), total, each: Arc::new(Mutex::new(total)), kept: KeptBytes::default() }
     }
 
     /// Tells that of a filter.

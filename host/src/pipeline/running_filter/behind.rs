@@ -31,8 +31,8 @@ impl RunningFilter {
 
     /// Lets it owe a batch that it could not judge within its slice. Returns whether it may: it has to have judged others in
     /// time.
-    pub fn owe(&mut self, batch: &Arc<Batch>, judged: &mut Judged) -> bool {
-        if std::mem::take(&mut self.steady) < STEADY {
+    pub fn owe(&mut self, batch: &Arc<Batch>, time: &LaneTime, judged: &mut Judged) -> bool {
+        if std::mem::take(&mut self.steady) < STEADY || !time.standings.kept.has_room(false) {
             return false;
         }
         let from = self.place.before(batch);
@@ -40,7 +40,7 @@ impl RunningFilter {
         self.owed.clear();
         self.place = Place::Own(from);
         self.may_owe = owed::MOST;
-        self.take(batch, owed::MOST);
+        self.take(batch, owed::MOST, &time.standings.kept);
         true
     }
 
@@ -51,7 +51,7 @@ impl RunningFilter {
     /// Returns [`Interrupted::Cancelled`] if it was cancelled.
     pub fn catch_up(&mut self, batch: &Arc<Batch>, time: &LaneTime, judged: &mut Judged) -> Result<bool, Interrupted> {
         self.may_owe = self.may_owe.min(self.owed.len().max(owed::MOST));
-        self.take(batch, self.may_owe);
+        self.take(batch, self.may_owe, &time.standings.kept);
         let before = self.place.positions().cloned();
         match self.work(time, judged) {
             Err(Interrupted::Cancelled) => return Err(Interrupted::Cancelled),

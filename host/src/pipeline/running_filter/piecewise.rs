@@ -10,6 +10,7 @@ use super::RunningFilter;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
+use crate::pipeline::kept::KeptBytes;
 use crate::pipeline::lane_record::LaneChange;
 use crate::pipeline::lane_time::LaneTime;
 use crate::pipeline::outcome::Outcome;
@@ -19,18 +20,36 @@ use crate::pipeline::standings::Standing;
 use crate::pipeline::topics::Rows;
 
 impl RunningFilter {
-    /// Takes a batch, to judge it, if it is what comes next for the filter and it owes fewer than `most`. Otherwise the
-    /// filter is left behind, and its lane has to come back.
-    pub fn take(&mut self, batch: &Arc<Batch>, most: usize) {
-        let Place::Own(own) = &mut self.place else { return };
+    /// Takes a batch, to judge it, if it is what comes next for the filter and it may owe one more. Otherwise the filter is
+    /// left behind, and its lane has to come back.
+    pub fn take(&mut self, batch: &Arc<Batch>, may_owe: usize, kept: &KeptBytes) {
+        let has_room = self.has_room(may_owe, kept);
+        if self.take_if(has_room, batch) {
+            kept.keep(batch);
+        }
+    }
+
+    /// Takes a batch that was kept for it.
+    pub fn take_kept(&mut self, batch: &Arc<Batch>) {
+        self.take_if(true, batch);
+    }
+
+    /// Whether it may owe one more batch, if it may owe `most`.
+    fn has_room(&self, most: usize, kept: &KeptBytes) -> bool {
+        self.owed.len() < most && kept.has_room(!self.owed.is_empty())
+    }
+
+    fn take_if(&mut self, has_room: bool, batch: &Arc<Batch>) -> bool {
+        let Place::Own(own) = &mut self.place else { return false };
         own.learn(&batch.begin);
         let next = self.owed.next().unwrap_or(own);
-        if self.suspended || next.reach(&batch.end) || !next.reach(&batch.begin) || self.owed.len() >= most {
-            return;
+        if !has_room || self.suspended || next.reach(&batch.end) || !next.reach(&batch.begin) {
+            return false;
         }
         let (own, place) = (own.clone(), Place::Own(next.clone()));
         let rows = self.rows(batch);
         self.owed.push(batch, place.rows(batch, rows), self.judge.slots().to_vec(), &own);
+        true
     }
 
     /// Goes on judging what it has taken until its turn is over, or it has used its share of a processor.
@@ -103,7 +122,7 @@ impl RunningFilter {
         let standing = Standing {
             next: self.owed.next().unwrap_or(&own).clone(),
             owes: !self.owed.is_empty(),
-            has_room: self.owed.len() < owed::MOST,
+            has_room: self.has_room(owed::MOST, &time.standings.kept),
             is_quick: self.is_quick(),
             due: now.checked_add(self.share.wait(now, rate)).unwrap_or(now + Duration::from_secs(3600)),
             served: self.served,

@@ -178,3 +178,23 @@ fn a_panic_over_a_filter_fails_that_filter_alone() {
     let State::Suspended(reason) = status.state else { panic!("it is not suspended") };
     assert!(reason.contains("the host panicked"), "{reason}");
 }
+
+#[test]
+fn batches_that_are_owed_are_counted_once_until_the_last_filter_has_judged_them() {
+    let mut stream = Stream::new();
+    let kept = super::super::kept::KeptBytes::default();
+    let mut filters = [stream.filter("a"), stream.filter("b")];
+    let batch = Arc::new(stream.batch(0..ALERTS));
+    for filter in &mut filters {
+        filter.judge_from(super::super::positions::Positions::default());
+        filter.take(&batch, 1, &kept);
+    }
+    assert_eq!(kept.bytes(), batch.bytes());
+    assert!(batch.bytes() > batch.messages.iter().map(|message| message.bytes.len()).sum());
+    drop(batch);
+    let [first, second] = filters;
+    drop(first);
+    assert!(kept.bytes() > 0);
+    drop(second);
+    assert_eq!(kept.bytes(), 0);
+}
