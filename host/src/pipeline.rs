@@ -139,6 +139,7 @@ pub use io::{
     SourceError, TopicPartition,
 };
 pub use judge::{Judge, Verdicts};
+pub use kept::MOST as BYTES_OWED;
 pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
 pub use owed::MOST as BATCHES_OWED;

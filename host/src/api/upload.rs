@@ -30,6 +30,7 @@ use form::{Form, Layout};
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
+        ("cpu_share" = Option<f64>, Query, description = "Share of a processor in the slow lane"),
         ("from" = Option<String>, Query, description = "Where a new filter begins: earliest, latest, -N, or a time"),
         ("fuel" = Option<u64>, Query, description = "Fuel per alert"),
         ("memory" = Option<u64>, Query, description = "Bytes of memory"),

@@ -8,7 +8,7 @@ use skysieve_sandbox::Fault;
 use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
-use super::kept::Kept;
+use super::kept::{Counted, KeptBytes};
 use super::positions::Positions;
 use super::topics::{BatchTopics, Rows};
 
@@ -39,7 +39,7 @@ pub struct Batch {
     /// Where it is behind it.
     pub end: Arc<Positions>,
     /// Counts its bytes, once a filter owes it.
-    pub kept: OnceLock<Kept>,
+    pub kept: OnceLock<Counted>,
 }
 
 impl Batch {
@@ -48,6 +48,11 @@ impl Batch {
         let columns = self.decoded.groups.iter().flat_map(|group| &group.columns);
         self.messages.iter().map(|message| message.bytes.len()).sum::<usize>()
             + columns.map(Column::size).sum::<usize>()
+    }
+
+    /// Counts its bytes until it is dropped, once for all filters that owe it.
+    pub fn keep(&self, all: &KeptBytes) {
+        self.kept.get_or_init(|| all.keep(self.bytes()));
     }
 
     /// The alerts among these rows, in ascending order.

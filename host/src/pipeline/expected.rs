@@ -45,7 +45,7 @@ impl Expected {
     /// Keeps a batch.
     pub fn keep(&mut self, batch: &Arc<Batch>, bytes: &KeptBytes) {
         if !batch.messages.is_empty() {
-            bytes.keep(batch);
+            batch.keep(bytes);
             self.kept.push(Kept::Batch(batch.clone(), self.slots.clone()));
         }
     }

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::batch::Batch;
-
 /// How many bytes these batches may have together, more or less: the last one may be larger.
-const MOST: usize = 256 << 20;
+pub const MOST: usize = 256 << 20;
 
 /// The bytes of all batches that filters of a lane owe. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -14,19 +12,16 @@ pub struct KeptBytes(Arc<AtomicUsize>);
 
 /// Counts a batch until it is dropped.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Counted {
     bytes: usize,
     all: KeptBytes,
 }
 
 impl KeptBytes {
-    /// Counts a batch, once for all filters that owe it.
-    pub fn keep(&self, batch: &Batch) {
-        batch.kept.get_or_init(|| {
-            let bytes = batch.bytes();
-            self.0.fetch_add(bytes, Ordering::Relaxed);
-            Kept { bytes, all: self.clone() }
-        });
+    /// Counts a batch of so many bytes.
+    pub fn keep(&self, bytes: usize) -> Counted {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Counted { bytes, all: self.clone() }
     }
 
     /// Whether a filter may owe one more batch. Half of the room is for filters that owe none, so that nobody stands
@@ -36,7 +31,7 @@ impl KeptBytes {
     }
 }
 
-impl Drop for Kept {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.all.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }

@@ -25,7 +25,7 @@ impl RunningFilter {
     pub fn take(&mut self, batch: &Arc<Batch>, may_owe: usize, kept: &KeptBytes) {
         let has_room = self.has_room(may_owe, kept);
         if self.take_if(has_room, batch) {
-            kept.keep(batch);
+            batch.keep(kept);
         }
     }
 
