@@ -3,7 +3,7 @@
 //! | module | does |
 //! | --- | --- |
 //! | `name` | says which names filters may have |
-//! | `settings` | the settings of one filter: config, quota, limits |
+//! | `settings` | the settings of one filter: config, quota, share, limits |
 //! | `ceilings` | the highest limits that an upload may ask for |
 //! | `status` | the description of one filter for others: its state, and where its alerts went |
 //! | `control` | the requests about running filters: list, upload, delete |
@@ -35,7 +35,7 @@ mod settings;
 mod status;
 mod stream;
 
-pub use ceilings::Ceilings;
+pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
 pub use change::{FilterChange, Upload};
 pub use control::Control;
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
@@ -48,6 +48,6 @@ pub use name::{NAME_LETTERS, check_name};
 pub use origin::Origin;
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};
-pub use settings::{CONFIG_BYTES, LimitOverrides, Settings};
+pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
 pub use status::{Counts, State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

@@ -66,9 +66,49 @@ pub struct PartitionLag {
     pub lost: u64,
 }
 
+impl Health {
+    /// The health of a host whose live lane is like this, and whose slow lane is like `slow`. What the slow lane has read was
+    /// counted in the live one; its trouble is that of the host.
+    #[must_use]
+    pub fn beside(self, slow: Health) -> Health {
+        let detail = match self.ready && !slow.ready {
+            true => format!("the slow lane: {}", slow.detail),
+            false => self.detail,
+        };
+        Health {
+            ready: self.ready && slow.ready,
+            detail,
+            waiting_for_schema: self.waiting_for_schema || slow.waiting_for_schema,
+            dead_letters: self.dead_letters + slow.dead_letters,
+            retries: self.retries + slow.retries,
+            ..self
+        }
+    }
+}
+
 impl PartitionLag {
     /// The number of messages whose outcome has yet to be published.
     pub fn behind(&self) -> Option<i64> {
         Some((self.high? - self.committed.or(self.position)?).max(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_of_the_slow_lane_is_that_of_the_host() {
+        let lane = |ready, detail: &str| Health { ready, detail: detail.to_owned(), alerts: 5, ..Health::default() };
+        let both = |live, slow| -> (bool, String) {
+            let Health { ready, detail, alerts: 5, .. } = Health::beside(live, slow) else { panic!("counted twice") };
+            (ready, detail)
+        };
+        let (well, ill) = (|| lane(true, "reading"), |detail| lane(false, detail));
+        assert_eq!(both(well(), well()), (true, "reading".to_owned()));
+        assert_eq!(both(ill("no broker"), ill("stopped")), (false, "no broker".to_owned()));
+        let waits = Health { waiting_for_schema: true, ..ill("waiting for a schema: 7") };
+        assert!(well().beside(waits.clone()).waiting_for_schema);
+        assert_eq!(both(well(), waits), (false, "the slow lane: waiting for a schema: 7".to_owned()));
     }
 }

@@ -31,13 +31,14 @@
 //!                  Left: it took too long, as of the begin of a batch; that is committed
 //!  live lane ───────────────────────────────────────────────────────────────────────────▶ slow lane
 //!  (live)    ◀─────────────────────────────────────────────────────────────────────────── (slow)
-//!                  Join: it was quick for a while and has caught up; all it said is committed
+//!                  Join: it was quick for a while, and has come to where batches are kept for it
 //! ```
 //!
 //! Each replay has a lane of its own beside these.
 //!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
-//! (`lane_record`). The slow lane goes back when a filter comes that is behind; the others skip what they have judged.
+//! (`lane_record`). It takes batches and judges them in turns, within its share of a processor. The slow lane comes back for
+//! a filter that was left behind; the others skip what they have judged.
 //!
 //! | module | does |
 //! | --- | --- |
@@ -52,6 +53,9 @@
 //! | `moving`, `release`, `handing_over` | filters that go to another host, or come from there, or begin in the past |
 //! | `alert_topics` | what is asked about the topics of alerts, beyond reading them |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
+//! | `owed`, `kept`, `cpu_share` | the batches that a slow filter has taken, their bytes, and how much of a processor it may use |
+//! | `rounds`, `standings` | which filters the slow lane reads for, and where they are |
+//! | `meetings`, `arrivals`, `expected` | how a filter joins the live lane while the stream goes on |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
 //! | `decode`, `batch` | turn messages into a decoded batch, with the alerts' ids and visits |
 //! | `channels` | the types that are sent between the threads |
@@ -71,6 +75,7 @@
 
 mod account;
 mod alert_topics;
+mod arrivals;
 mod batch;
 mod batch_size;
 mod batcher;
@@ -78,21 +83,26 @@ mod channels;
 mod check_upload;
 mod commit_order;
 mod config;
+mod cpu_share;
 mod decode;
+mod expected;
 mod failing;
 mod handing_over;
 mod handle;
 mod io;
 mod judge;
+mod kept;
 mod lag;
 mod lane;
 mod lane_record;
 mod lane_time;
 mod live;
 mod log_rate;
+mod meetings;
 mod memory;
 mod moving;
 mod outcome;
+mod owed;
 mod pace;
 mod panics;
 mod past;
@@ -104,11 +114,13 @@ mod ready;
 mod records;
 mod release;
 mod replay;
+mod rounds;
 mod run;
 mod running_filter;
 mod shard;
 mod shards;
 mod slow;
+mod standings;
 mod state;
 mod stopping;
 mod topics;
@@ -128,8 +140,10 @@ pub use io::{
     SourceError, TopicPartition,
 };
 pub use judge::{Judge, Verdicts};
+pub use kept::MOST as BYTES_OWED;
 pub use log_rate::{LOG_BURST, LOGS_A_SECOND};
 pub use memory::{MemorySink, MemorySource};
+pub use owed::MOST as BATCHES_OWED;
 pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
 pub use ready::Ready;

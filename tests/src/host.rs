@@ -175,6 +175,14 @@ impl Host {
         (self.process.wait().unwrap().code(), begun.elapsed())
     }
 
+    /// Waits until this host or the other one ends by itself. Returns the one that is left, and the status and log of the
+    /// one that has ended.
+    pub fn or_ended(mut self, mut other: Host) -> (Host, (ExitStatus, String)) {
+        let has_ended = |host: &mut Host| host.process.try_wait().unwrap().is_some();
+        wait_for("one of two hosts to end", || has_ended(&mut self) || has_ended(&mut other));
+        if has_ended(&mut self) { (other, self.ended()) } else { (self, other.ended()) }
+    }
+
     /// Waits until it ends by itself. Returns its status and log.
     pub fn ended(mut self) -> (ExitStatus, String) {
         wait_for("the host to end", || self.process.try_wait().unwrap().is_some());

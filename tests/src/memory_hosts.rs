@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use skysieve::filters::{Control, FilterError, HandOver, StreamIdentity, Upload};
+use skysieve::filters::{Ceilings, Control, CpuShares, FilterError, HandOver, StreamIdentity, Upload};
 use skysieve::pipeline::{
     AlertTopics, BatchLimits, Config, Handle, Message, Pipeline, PipelineError, Position, Positions, Published, Record,
     Sink, SinkError, Source, SourceError, TopicLookup, Topics,
@@ -29,9 +29,51 @@ pub struct Stream {
     published: Mutex<Vec<Record>>,
     committed: Mutex<HashMap<String, Positions>>,
     commits: AtomicU64,
+    /// How long a live lane waits for each batch, in milliseconds.
+    pause: AtomicU64,
+    /// Whether slow lanes panic when they publish.
+    broken: AtomicBool,
 }
 
 impl Stream {
+    /// A stream that goes on and on: some alerts, several times over, and only some in a second.
+    pub fn endless(alerts: &[SimulatedAlert], times: usize) -> Stream {
+        let partition_of = |id: i64| id.rem_euclid(i64::from(PARTITIONS)) as i32;
+        let packets: Vec<(i32, bytes::Bytes)> =
+            alerts.iter().map(|alert| (partition_of(alert.id), alert.bytes.clone().into())).collect();
+        let (mut log, mut next) = (Vec::new(), [0; PARTITIONS as usize]);
+        for (partition, bytes) in std::iter::repeat_n(&packets, times).flatten() {
+            let (partition, offset) = (*partition, next[*partition as usize]);
+            next[partition as usize] += 1;
+            log.push(Message { bytes: bytes.clone(), topic: "alerts".into(), partition, offset, timestamp: None });
+        }
+        Stream { log: log.into(), pause: 40.into(), ..Stream::default() }
+    }
+
+    /// Lets the publishers of slow lanes panic from now on.
+    pub fn break_slow_lanes(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// The number of its messages.
+    pub fn messages(&self) -> usize {
+        self.log.lock().len()
+    }
+
+    /// The partitions and offsets of the alerts on a topic, in order.
+    pub fn origins(&self, topic: &str) -> Vec<(i32, i64)> {
+        let published = self.published.lock();
+        let on = published.iter().filter(|record| &*record.topic == topic);
+        let header = |record: &Record, name: &str| {
+            let header = record.headers.iter().find(|header| header.name == name).unwrap();
+            std::str::from_utf8(&header.value).unwrap().parse::<i64>().unwrap()
+        };
+        let mut origins: Vec<(i32, i64)> =
+            on.map(|record| (header(record, "skysieve-partition") as i32, header(record, "skysieve-offset"))).collect();
+        origins.sort_unstable();
+        origins
+    }
+
     /// Appends alerts.
     pub fn append(&self, alerts: &[SimulatedAlert]) {
         for alert in alerts {
@@ -80,6 +122,8 @@ impl Stream {
 struct LogSource {
     stream: Arc<Stream>,
     at: Option<Positions>,
+    /// How long it waits for each batch.
+    pause: Duration,
 }
 
 impl Source for LogSource {
@@ -90,6 +134,7 @@ impl Source for LogSource {
             |message: &&Message| at.get("alerts", message.partition).is_none_or(|next| message.offset >= next);
         let some: Vec<Message> = log.iter().filter(is_next).take(limits.count).cloned().collect();
         drop(log);
+        std::thread::sleep(self.pause);
         at.advance(&some);
         if some.is_empty() {
             std::thread::sleep(wait.min(Duration::from_millis(5)));
@@ -124,6 +169,7 @@ impl Sink for LogSink {
     }
 
     fn commit(&mut self, (records, positions): Self::Sent) -> Result<Published, SinkError> {
+        assert!(self.host.is_some() || !self.stream.broken.load(Ordering::Relaxed), "the slow lane was broken");
         let mut published = self.stream.published.lock();
         if self.dead.load(Ordering::Relaxed) {
             return Err(SinkError("the host was killed".to_owned()));
@@ -183,13 +229,27 @@ pub struct MemoryHost {
 }
 
 impl MemoryHost {
-    /// Starts a host with these filters of the module `odd`, where the host of this name was stopped or killed.
+    /// Starts a host with these filters of the module `odd`, where the host of this name was stopped or killed. In the slow
+    /// lane, they may use a whole processor.
     pub fn start(stream: &Arc<Stream>, name: &str, slice: Duration, filters: &[(&str, Upload)]) -> MemoryHost {
+        let cpu = CpuShares { each: 1.0, of: BTreeMap::new(), total: 2.0 };
+        MemoryHost::start_within(cpu, stream, name, slice, filters)
+    }
+
+    /// The same with other shares of a processor.
+    pub fn start_within(
+        cpu: CpuShares,
+        stream: &Arc<Stream>,
+        name: &str,
+        slice: Duration,
+        filters: &[(&str, Upload)],
+    ) -> MemoryHost {
         static ENGINE: OnceLock<Engine> = OnceLock::new();
         let engine = ENGINE.get_or_init(|| Engine::new(&PoolConfig { filters: 30, ..PoolConfig::default() }).unwrap());
         let quotas = format!("quotas-{name}");
         let lookup = LogTopics { stream: stream.clone(), host: name.to_owned() };
         let config = Config {
+            ceilings: Ceilings { cpu, ..config().ceilings },
             topics: Topics { quotas: Some(quotas.as_str().into()), ..config().topics },
             batch: BatchLimits { count: 100, linger: Duration::from_millis(1), ..BatchLimits::default() },
             alert_topics: Some(TopicLookup(Arc::new(lookup))),
@@ -209,15 +269,16 @@ impl MemoryHost {
         let begin = || (0..PARTITIONS).map(|partition| at(partition, 0)).collect();
         let committed = stream.committed.lock().entry(name.to_owned()).or_insert_with(begin).clone();
         let (dead, stop) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let source = |at| LogSource { stream: stream.clone(), at };
+        let pause = Duration::from_millis(stream.pause.load(Ordering::Relaxed));
+        let source = |at, pause| LogSource { stream: stream.clone(), at, pause };
         let sinks = |host: Option<&str>| {
             [0, 1].map(|_| LogSink { stream: stream.clone(), dead: dead.clone(), host: host.map(str::to_owned) })
         };
-        let (of_slow, sinks_of_slow, stop_slow) = (source(None), sinks(None), stop.clone());
-        let (of_live, sinks_of_live, stop_live) = (source(Some(committed)), sinks(Some(name)), stop.clone());
+        let (of_slow, sinks_of_slow, stop_slow) = (source(None, Duration::ZERO), sinks(None), stop.clone());
+        let (of_live, sinks_of_live, stop_live) = (source(Some(committed), pause), sinks(Some(name)), stop.clone());
         let lanes = [
-            std::thread::spawn(move || slow.run(of_slow, sinks_of_slow, &stop_slow)),
             std::thread::spawn(move || pipeline.run(of_live, sinks_of_live, &stop_live)),
+            std::thread::spawn(move || slow.run(of_slow, sinks_of_slow, &stop_slow)),
         ];
         MemoryHost { handle, name: name.to_owned(), stream: stream.clone(), dead, stop, lanes }
     }
@@ -243,7 +304,8 @@ impl MemoryHost {
         }
     }
 
-    fn end(self) -> [Result<(), PipelineError>; 2] {
+    /// Ends it. Returns what the live lane and the slow one say about that.
+    pub fn end(self) -> [Result<(), PipelineError>; 2] {
         self.stop.store(true, Ordering::Relaxed);
         self.lanes.map(|lane| lane.join().unwrap())
     }

@@ -161,7 +161,7 @@ fn a_new_filter_begins_in_the_past_and_catches_up() {
 #[test]
 fn a_filter_of_the_folder_begins_in_the_past_once() {
     let stream = Arc::new(Stream::default());
-    let sent = alerts(4, VISIT);
+    let sent = alerts(6, VISIT);
     stream.append(&sent[..2 * VISIT]);
     let late = Upload { settings: Settings { from: Some("100".to_owned()), ..all().settings }, ..all() };
     let start = |folder: &[(&str, Upload)]| MemoryHost::start(&stream, "a", LONG, folder);
@@ -170,13 +170,15 @@ fn a_filter_of_the_folder_begins_in_the_past_once() {
     host.stop();
     let both = [("all", all()), ("late", late)];
     // It is killed at several moments: before anything is committed, in the slow lane, in the live lane.
-    for (kill, part) in sent[2 * VISIT..].chunks(150).enumerate() {
+    for (kill, part) in sent[2 * VISIT..4 * VISIT].chunks(150).enumerate() {
         let host = start(&both);
         stream.append(part);
         std::thread::sleep(Duration::from_millis(kill as u64 * 20));
         host.kill();
     }
     let host = start(&both);
+    // Since its start, it has to be quick for a thousand alerts.
+    stream.append(&sent[4 * VISIT..]);
     wait_until("the live lane", || {
         stream.ids("late").len() >= sent.len() - 100 && host.handle.get("late").unwrap().lane == Lane::Live
     });

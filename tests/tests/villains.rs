@@ -110,6 +110,13 @@ fn an_upload_that_asks_for_more_than_its_ceiling_is_refused() {
     assert!(status == 422 && said.contains("10000000 at most") && said.contains("--max-fuel"), "{status} {said}");
     let (status, said) = upload(&host, "greedy", spins, "deadline_ms=3600000");
     assert!(status == 422 && said.contains("500 at most"), "{status} {said}");
+    let (status, said) = upload(&host, "greedy", spins, "cpu_share=0.3");
+    assert!(
+        status == 422 && said.contains("0.25 of a processor") && said.contains("--cpu-share-of"),
+        "{status} {said}"
+    );
+    assert_eq!(upload(&host, "small", spins, "cpu_share=0.2").0, 201);
+    assert_eq!(host.filter("small")["cpu_share"], 0.2);
     assert_eq!(upload(&host, "modest", spins, "fuel=1000&deadline_ms=100&memory=1000000").0, 201);
     assert_eq!(host.stop().0, Some(0));
 }

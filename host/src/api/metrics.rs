@@ -134,6 +134,17 @@ impl Snapshot {
             ([("filter", name)], ConstGauge::new(i64::try_from(status.behind).unwrap_or(i64::MAX)))
         });
         out.family("filter_behind", "Alerts that a filter is behind the live lane.", None, behind)?;
+        let shares = [
+            ("filter_cpu_share", "Share of a processor that a filter may use in the slow lane."),
+            ("filter_cpu_used", "Share of a processor that a filter has used there in the last ten seconds."),
+        ];
+        for (at, (metric, help)) in shares.into_iter().enumerate() {
+            let values = self
+                .filters
+                .iter()
+                .map(|(name, status)| ([("filter", name)], ConstGauge::new([status.cpu_share, status.cpu_used][at])));
+            out.family(metric, help, None, values)?;
+        }
         let active = self
             .filters
             .iter()

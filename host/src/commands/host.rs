@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+mod api;
 mod args;
 mod ceilings;
 mod compile;
+mod cpu;
 mod end;
 mod machine;
 mod registry;
@@ -60,7 +62,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
     let filters = Filters::new(&args, &options, &handle, uploads.iter().map(|(name, _)| name.clone()).collect())?;
-    let api = Api::start(&args.listen, filters.control())?;
+    let api = Api::start(&args.api.listen, args.api.config()?, filters.control())?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
     let ended = start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone()), uploads);
@@ -146,17 +148,27 @@ fn read(
     (slow, (slow_source, slow_sinks)): (SlowLane, Ends),
     stop: &AtomicBool,
 ) -> Result<(), PipelineError> {
-    let both_end = |result| {
-        stop.store(true, Ordering::Relaxed);
-        result
-    };
     std::thread::scope(|scope| {
-        let run = || both_end(slow.run(slow_source, slow_sinks, stop));
+        let run = || {
+            let _ends_both = EndsBoth(stop);
+            slow.run(slow_source, slow_sinks, stop)
+        };
         let slow = std::thread::Builder::new().name("slow-lane".to_owned()).spawn_scoped(scope, run);
         let slow = slow.map_err(PipelineError::Thread)?;
-        let live = both_end(pipeline.run(source, sinks, stop));
+        let ends_both = EndsBoth(stop);
+        let live = pipeline.run(source, sinks, stop);
+        drop(ends_both);
         live.and(slow.join().map_err(|_| PipelineError::ThreadLost)?)
     })
+}
+
+/// Lets both lanes end as soon as one of them has, even by a panic.
+struct EndsBoth<'a>(&'a AtomicBool);
+
+impl Drop for EndsBoth<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Where replays read, and as whom they publish.

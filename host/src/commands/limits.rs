@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
-use crate::filters::{CONFIG_BYTES, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
+use crate::filters::{CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
 use crate::jobs::{IDS_KEPT, JOBS_KEPT};
 use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
-    BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG,
-    SLICE, STRIKE_TIME, TOPIC_LETTERS,
+    BATCHES_OWED, BYTES_OWED, BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST,
+    LOGS_A_SECOND, MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
 };
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::*;
@@ -69,6 +69,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("faults and log messages kept in a filter's status", count(RECENT)),
         ("visits kept in a filter's status", count(RECENT_VISITS)),
         ("CPU time for a batch in the live lane", format!("{} ms", SLICE.as_millis())),
+        ("batches that a filter may judge later in the live lane", count(BATCHES_OWED)),
+        ("bytes of the batches that filters of a lane owe", bytes(BYTES_OWED)),
+        ("share of a processor there", CPU_SHARE.to_string()),
+        ("processors of all filters there", "half of them".to_owned()),
         ("time that a filter may fall behind there", format!("{} s", count(MAX_LAG.as_secs()))),
         (
             "time for which the records of positions and moves are kept while a host is not started",

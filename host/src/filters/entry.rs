@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
+use super::ceilings::CPU_SHARE;
 use super::handover::Offsets;
 use super::lane::Lane;
 use super::module::ModuleSource;
@@ -34,6 +35,8 @@ pub struct Entry {
     pub manifest: Manifest,
     /// The settings as they were given.
     pub settings: Settings,
+    /// The share of a processor that it may use in the slow lane.
+    pub cpu_share: f64,
     /// Ends the filter's evaluations.
     pub cancel: Cancel,
     /// Where its module can be read, if it is kept.
@@ -51,6 +54,7 @@ struct Accounts {
     topics: Vec<String>,
     lane: Lane,
     behind: u64,
+    cpu_used: f64,
     origin: Origin,
     since: Offsets,
     suspended: Option<String>,
@@ -90,6 +94,7 @@ impl Entry {
             module: filter.module().clone(),
             manifest: filter.manifest().clone(),
             settings,
+            cpu_share: CPU_SHARE,
             cancel: filter.cancel(),
             source: None,
             accounts: Mutex::default(),
@@ -153,6 +158,11 @@ impl Entry {
         (accounts.lane, accounts.behind)
     }
 
+    /// Sets the share of a processor that it has used lately.
+    pub fn set_cpu_used(&self, share: f64) {
+        self.accounts.lock().cpu_used = share;
+    }
+
     /// Sets whether it began in the past, or came from another host.
     pub fn set_origin(&self, origin: Origin) {
         self.accounts.lock().origin = origin;
@@ -205,6 +215,8 @@ impl Entry {
             state: accounts.suspended.clone().map_or(State::Active, State::Suspended),
             lane: accounts.lane,
             behind: accounts.behind,
+            cpu_share: self.cpu_share,
+            cpu_used: accounts.cpu_used,
             origin: accounts.origin.clone(),
             kept: if is_file { Kept::Folder } else { Kept::Process },
             registered: None,

@@ -17,32 +17,34 @@ struct SettingsFile {
     config: Option<toml::Value>,
     topics: Vec<String>,
     quota: Option<u32>,
+    cpu_share: Option<f64>,
     from: Option<String>,
     limits: LimitOverrides,
 }
 
 impl Settings {
-    /// Parses the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, `from`, and `[limits]` with `fuel`,
-    /// `memory` (bytes) and `deadline_ms`.
+    /// Parses the text of a `NAME.toml`: `config` (text, or a table), `topics`, `quota`, `cpu_share`, `from`, and `[limits]`
+    /// with `fuel`, `memory` (bytes) and `deadline_ms`.
     ///
     /// # Errors
     /// Returns an error if the text is not TOML, or has another key.
     pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
-        let SettingsFile { config, topics, quota, from, limits } = toml::from_str(text)?;
+        let SettingsFile { config, topics, quota, cpu_share, from, limits } = toml::from_str(text)?;
         let config = match config {
             None => String::new(),
             Some(toml::Value::String(text)) => text,
             Some(toml::Value::Table(table)) => table.to_string(),
             Some(_) => return Err(serde::de::Error::custom("config is neither text nor a table")),
         };
-        Ok(Settings { config, topics, quota, from, limits })
+        Ok(Settings { config, topics, quota, cpu_share, from, limits })
     }
 
     /// Whether a text is that of a `NAME.toml`, rather than a config itself. This includes a text that a host would
     /// read if it did not have an unknown key: its author should be told about that key.
     pub fn is_file(text: &str) -> bool {
         let Ok(table) = text.parse::<toml::Table>() else { return false };
-        let all = table.keys().all(|key| matches!(&**key, "config" | "topics" | "quota" | "from" | "limits"));
+        let all =
+            table.keys().all(|key| matches!(&**key, "config" | "topics" | "quota" | "cpu_share" | "from" | "limits"));
         let nested = ["config", "limits"].iter().any(|key| table.get(*key).is_some_and(toml::Value::is_table));
         !table.is_empty() && (all || nested)
     }
@@ -104,6 +106,7 @@ mod tests {
         assert_eq!((table.quota, table.limits.fuel), (Some(5), Some(1000)));
         assert_eq!(Settings::from_toml("config = 'SELECT 1'").unwrap().config, "SELECT 1");
         assert_eq!(Settings::from_toml("").unwrap().quota, None);
+        assert_eq!(Settings::from_toml("cpu_share = 0.5").unwrap().cpu_share, Some(0.5));
         assert_eq!(Settings::from_toml("from = '2026-05-09'").unwrap().from.unwrap(), "2026-05-09");
         assert_eq!(Settings::from_toml("topics = ['ztf', 'lsst']").unwrap().topics, ["ztf", "lsst"]);
     }

@@ -87,12 +87,15 @@ pub enum Expected {
 }
 
 /// Settings that are changed without another version. Those that are `None` stay as they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SettingsPatch {
     /// How many accepted alerts are published for each visit; null for the host's default.
     #[serde(deserialize_with = "given")]
     pub quota: Option<Option<u32>>,
+    /// The share of a processor in the slow lane; null for the host's default.
+    #[serde(deserialize_with = "given")]
+    pub cpu_share: Option<Option<f64>>,
     /// The limits of the sandbox. Those that are null are the host's.
     pub limits: Option<LimitOverrides>,
     /// Whether it is paused.
@@ -100,7 +103,7 @@ pub struct SettingsPatch {
 }
 
 /// Tells null from what is absent.
-fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
+fn given<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
 

@@ -8,8 +8,11 @@ use skysieve_sandbox::Limits;
 /// The largest config, in bytes. It may be a whole program, or a watchlist.
 pub const CONFIG_BYTES: usize = 1 << 20;
 
+/// The smallest share of a processor.
+pub const MIN_CPU_SHARE: f64 = 0.001;
+
 /// The settings of one filter, from `NAME.toml` or from an upload.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Text that is passed to the filter as it is. Its meaning is up to the filter.
@@ -19,6 +22,9 @@ pub struct Settings {
     pub topics: Vec<String>,
     /// How many accepted alerts are published for each visit. If it is absent, the host's default applies.
     pub quota: Option<u32>,
+    /// The share of a processor that the filter may use in the slow lane. If it is absent, the host's default applies. An
+    /// upload may only ask for less than that.
+    pub cpu_share: Option<f64>,
     /// Where in the stream a new filter begins: earliest, latest, -N, or a time, as in `--from`. It catches up from there
     /// in the slow lane. If it is absent, the filter begins with the alerts that come now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +80,9 @@ impl Settings {
             ("memory", memory.map(|bytes| bytes as u64), "no filter could start"),
             ("deadline_ms", deadline_ms, "no call could end in time"),
         ];
+        if let Some(share) = self.cpu_share.filter(|share| !(MIN_CPU_SHARE..=1.0).contains(share)) {
+            return refused(format!("cpu_share is {share}: it is a share of one processor, from {MIN_CPU_SHARE} to 1"));
+        }
         match settings.into_iter().find(|(_, value, _)| *value == Some(0)) {
             None => Ok(()),
             Some((name, _, why)) => refused(format!("{name} is 0: {why}; give 1 or more, or leave it out")),
@@ -104,6 +113,10 @@ mod tests {
         let ones = LimitOverrides { fuel: Some(1), memory: Some(1), deadline_ms: Some(1) };
         assert!(Settings { quota: Some(1), ..limits(ones) }.check().is_ok());
         assert!(Settings::default().check().is_ok());
+        for share in [0.0, -1.0, 1.5, f64::NAN] {
+            let said = refused(&Settings { cpu_share: Some(share), ..Settings::default() });
+            assert!(said.starts_with("cpu_share is"), "{said}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use skysieve_avro::alert::Field;
 
+use super::ceilings::CPU_SHARE;
 use super::handover::Offsets;
 use super::lane::Lane;
 use super::origin::Origin;
@@ -85,6 +86,8 @@ impl Status {
             state,
             lane: Lane::Live,
             behind: 0,
+            cpu_share: CPU_SHARE,
+            cpu_used: 0.0,
             origin: Origin::default(),
             kept: Kept::Process,
             registered: None,
@@ -120,6 +123,10 @@ pub struct Status {
     pub lane: Lane,
     /// How many alerts it is behind the live lane.
     pub behind: u64,
+    /// The share of a processor that it may use in the slow lane.
+    pub cpu_share: f64,
+    /// The share of a processor that it has used there in the last ten seconds.
+    pub cpu_used: f64,
     /// Whether it began in the past, or came from another host.
     pub origin: Origin,
     /// Where it is kept.

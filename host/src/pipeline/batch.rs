@@ -1,12 +1,14 @@
 //! One decoded batch, which all shards share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, Projection};
 use skysieve_sandbox::Fault;
 use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
+use super::kept::{Counted, KeptBytes};
 use super::positions::Positions;
 use super::topics::{BatchTopics, Rows};
 
@@ -36,9 +38,23 @@ pub struct Batch {
     pub begin: Arc<Positions>,
     /// Where it is behind it.
     pub end: Arc<Positions>,
+    /// Counts its bytes, once a filter owes it.
+    pub kept: OnceLock<Counted>,
 }
 
 impl Batch {
+    /// The bytes of its messages and columns.
+    pub fn bytes(&self) -> usize {
+        let columns = self.decoded.groups.iter().flat_map(|group| &group.columns);
+        self.messages.iter().map(|message| message.bytes.len()).sum::<usize>()
+            + columns.map(Column::size).sum::<usize>()
+    }
+
+    /// Counts its bytes until it is dropped, once for all filters that owe it.
+    pub fn keep(&self, all: &KeptBytes) {
+        self.kept.get_or_init(|| all.keep(self.bytes()));
+    }
+
     /// The alerts among these rows, in ascending order.
     pub fn alerts_among(&self, rows: &Rows) -> Vec<u32> {
         let all = self.decoded.groups.iter().flat_map(|group| &group.rows).copied();

@@ -9,12 +9,13 @@ use skysieve_avro::Projection;
 
 use super::batch::Batch;
 use super::check_upload::Prepared;
+use super::expected::Expected;
 use super::io::Position;
 use super::moving::{Arrival, Release};
 use super::outcome::{Changes, Outcome};
 use super::positions::Positions;
 use super::running_filter::RunningFilter;
-use crate::filters::{FilterError, Status};
+use crate::filters::{Entry, FilterError, Status};
 
 /// Changes the filters. The loop executes it between two batches, and answers through the sender.
 pub enum Command {
@@ -32,7 +33,10 @@ pub enum Command {
     Left(Box<RunningFilter>),
     /// To the live lane, from a shard: this new version can't begin, because the earlier one has left the shard.
     Returned(Box<RunningFilter>),
-    /// To the live lane, from the slow one: this filter is quick, and has caught up. It comes back if it can't join.
+    /// To the live lane, from the slow one: this filter is quick, and not far behind. The answer is from where on batches are
+    /// kept for it, if they are.
+    Expect(Arc<Entry>, Sender<Option<Arc<Positions>>>),
+    /// To the live lane, from the slow one: this filter, which is expected, has come there. It comes back if it is too late.
     Join(Box<RunningFilter>, Sender<Option<Box<RunningFilter>>>),
     /// To the slow lane: judge this filter from its own position on.
     Take(Box<RunningFilter>),
@@ -47,12 +51,14 @@ pub enum Job {
     /// Adds a filter, or replaces it. It takes over the counters of an earlier filter with the same name on this shard,
     /// even one that was removed. If the earlier one has left the lane, the new one is [returned](Command::Returned).
     Add(Box<RunningFilter>),
-    /// Takes note that a filter that has left the shard is known to have left.
+    /// Takes note that a filter that has left the shard is known to have left, or that one is not expected any more.
     Forget(String),
+    /// Keeps batches for a filter from now on.
+    Expect(Box<Expected>),
+    /// Adds a filter that was expected.
+    Arrive(Box<RunningFilter>),
     /// Forgets how far filters have come in a topic that was created anew.
     BeginAnew(Arc<str>),
-    /// Removes the filters that are quick, and sends them.
-    Release(Sender<Vec<RunningFilter>>),
     /// Removes the filter with that name, and sends it if it is there.
     Withdraw(String, Sender<Box<RunningFilter>>),
     /// Removes the filter with that name.
@@ -68,6 +74,8 @@ pub enum Job {
 pub struct Judged {
     /// What is to be published.
     pub outcome: Outcome,
+    /// The same of earlier batches, which filters have judged only now. It is published before.
+    pub late: Vec<(Arc<Batch>, Outcome)>,
     /// Filters that leave this lane as of the batch's begin, because they took too long. Each is judged from a position
     /// of its own from now on, for which there is a [`LaneChange`](super::lane_record::LaneChange).
     pub leaving: Vec<RunningFilter>,

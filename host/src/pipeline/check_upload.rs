@@ -50,6 +50,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     if !upload.by_operator {
         config.ceilings.check(&upload.settings.limits)?;
     }
+    let cpu_share = config.ceilings.cpu.share(name, &upload.settings, upload.by_operator)?;
     let limits = upload.settings.limits.over(&config.limits);
     // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
     let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
@@ -69,7 +70,9 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
             kept.map_err(|error| FilterError::Memory(error.to_string()))?
         }
     };
-    let entry = Arc::new(Entry::new(name, &filter, upload.settings).with_module(source));
+    let mut entry = Entry::new(name, &filter, upload.settings).with_module(source);
+    entry.cpu_share = cpu_share;
+    let entry = Arc::new(entry);
     entry.set_warnings(warnings);
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })

@@ -1,6 +1,6 @@
 //! Decodes messages into a batch, once for the fields of all filters.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -102,9 +102,8 @@ impl BatchDecoder {
         undecodable.retain(|undecodable| (undecodable.row as usize) < rows);
         undecodable.sort_by_key(|undecodable| undecodable.row);
         let topics = self.topics.lock().of(&messages);
-        let batch =
-            Batch { messages, decoded, undecodable, alerts, topics, begin: Arc::default(), end: Arc::default() };
-        (batch, rest)
+        let (begin, end) = (Arc::default(), Arc::default());
+        (Batch { messages, decoded, undecodable, alerts, topics, begin, end, kept: OnceLock::new() }, rest)
     }
 
     /// Decodes the messages that are not yet among the `undecodable`, and adds those that are not alerts. Returns how

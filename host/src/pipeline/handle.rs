@@ -128,7 +128,7 @@ impl Control for Handle {
     }
 
     fn health(&self) -> Health {
-        self.state.totals.health()
+        self.state.health()
     }
 }
 

@@ -55,6 +55,16 @@ impl Judge {
         Ok(())
     }
 
+    /// The slots of the filter's fields in the batches that come now.
+    pub fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    /// Sets the slots to those of another batch. Returns what they were.
+    pub fn replace_slots(&mut self, slots: Vec<usize>) -> Vec<usize> {
+        std::mem::replace(&mut self.slots, slots)
+    }
+
     /// The filter itself, for changing what it may do.
     pub fn filter_mut(&mut self) -> &mut Filter {
         &mut self.filter

@@ -34,6 +34,20 @@ pub const TELL_AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// How many batches may be between the decoder and the publisher.
 const IN_FLIGHT: usize = 4;
 
+/// How long a lane rests if nobody can take a batch.
+const SHORTLY: Duration = Duration::from_millis(2);
+
+/// What a lane does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It reads a batch.
+    Read,
+    /// It lets filters go on with the batches that they have taken.
+    Work,
+    /// It waits a moment.
+    Rest,
+}
+
 /// What a lane does besides reading.
 pub trait Duties {
     /// Whether the lane reads while it has no filter that is active.
@@ -44,11 +58,18 @@ pub trait Duties {
     /// Executes the commands that have come.
     fn obey(&mut self, lane: &mut Lane);
 
+    /// What to do next.
+    fn next_step(&mut self, _lane: &mut Lane, _stop: &AtomicBool) -> Step {
+        Step::Read
+    }
+
     /// Takes note that a batch was passed to the shards.
     fn has_moved(&mut self, _lane: &mut Lane) {}
 
-    /// Is called when no message has come.
-    fn idle(&mut self, _lane: &mut Lane, _stop: &AtomicBool) {}
+    /// Whether filters have something to do although no message has come.
+    fn has_work(&mut self) -> bool {
+        false
+    }
 }
 
 /// One lane: its filters, and how far it has come.
@@ -71,10 +92,10 @@ pub struct Lane {
     members: BTreeMap<String, Arc<Entry>>,
     /// What is to be published with the next batch about filters that have joined or were removed.
     changes: Changes,
-    /// Whether the source has to go back to `position`.
-    back: bool,
     /// Whether nothing more is to be read.
     ended: bool,
+    /// Whether the source has to go to `position`.
+    moved: bool,
 }
 
 impl Lane {
@@ -98,8 +119,8 @@ impl Lane {
             decoder,
             members: BTreeMap::new(),
             changes: Changes::default(),
-            back: false,
             ended: false,
+            moved: false,
         }
     }
 
@@ -113,6 +134,18 @@ impl Lane {
         }
         let mut projection = self.project();
         filters.into_iter().for_each(|filter| self.shards.add(Box::new(filter), &mut projection));
+    }
+
+    /// Decodes for a filter that is to come, and keeps batches for it from the next one on.
+    pub fn expect(&mut self, entry: Arc<Entry>) {
+        self.members.insert(entry.name.clone(), entry.clone());
+        let mut projection = self.project();
+        self.shards.expect(&entry, &mut projection);
+    }
+
+    /// The record of a filter in this lane.
+    pub fn entry(&self, name: &str) -> Option<Arc<Entry>> {
+        self.members.get(name).cloned()
     }
 
     /// Ends to decode for filters that are no longer on the shards.
@@ -167,9 +200,16 @@ impl Lane {
         self.add(told);
     }
 
-    /// Goes back to these positions where they are earlier.
-    pub fn go_back_to(&mut self, positions: &Positions) {
-        self.back |= Arc::make_mut(&mut self.position).go_back_to(positions);
+    /// Goes to these positions, and reads on from there.
+    pub fn go_to(&mut self, positions: &Positions) {
+        let position = Arc::make_mut(&mut self.position);
+        positions.iter().for_each(|of_partition| position.set(of_partition));
+        self.moved = true;
+    }
+
+    /// Whether the filter of that name is in this lane, and not suspended.
+    pub fn is_active(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|entry| entry.is_active())
     }
 
     /// Reads nothing more. The batches in progress are finished.
@@ -247,24 +287,26 @@ impl Lane {
                 // The publisher has failed, and its error is the one to report.
                 return Ok(());
             }
+            let step = duties.next_step(self, stop);
             let wanted = D::READS_ALWAYS || self.members.values().any(|entry| entry.is_active());
-            if std::mem::take(&mut self.back) || wanted != reads {
+            if std::mem::take(&mut self.moved) || wanted != reads {
                 source.seek(if wanted { self.position.iter().collect() } else { Vec::new() })?;
                 batcher = Batcher::new(&self.state.config.batch);
                 reads = wanted;
             }
             let mut messages = Vec::new();
-            if reads {
-                messages = batcher.next(source, WAIT)?;
-            } else {
-                Arc::make_mut(&mut self.position).clone_from(&Positions::default());
-                std::thread::sleep(WAIT);
-            }
-            if messages.is_empty() {
-                duties.idle(self, stop);
-                if self.changes.is_empty() {
-                    continue;
+            match step {
+                _ if !reads => {
+                    Arc::make_mut(&mut self.position).clone_from(&Positions::default());
+                    std::thread::sleep(WAIT);
                 }
+                Step::Read => messages = batcher.next(source, WAIT)?,
+                Step::Rest => std::thread::sleep(SHORTLY),
+                Step::Work => {}
+            }
+            let has_work = step == Step::Work && reads || messages.is_empty() && duties.has_work();
+            if messages.is_empty() && self.changes.is_empty() && !has_work {
+                continue;
             }
             if !self.await_schemas(duties, &messages, stop) {
                 return Ok(());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use super::positions::Positions;
+use super::standings::Standings;
 
 /// How many alerts a full batch has. The slice of a batch is for so many.
 const FULL_BATCH: u32 = 256;
@@ -23,19 +24,35 @@ pub struct LaneTime {
     pub yields: bool,
     /// How far the live lane has come.
     pub live: Live,
+    /// Whether each filter has a place of its own, and they take turns within their shares.
+    pub takes_turns: bool,
+    /// The CPU time that a filter with a place of its own may take before it is the next one's turn.
+    pub turn: Duration,
+    /// Where such filters are, and what they may use together.
+    pub standings: Standings,
 }
 
 impl LaneTime {
     /// The time in the live lane.
     pub fn live(slice: Option<Duration>, live: &Live) -> LaneTime {
-        LaneTime { slice, live: live.clone(), ..LaneTime::default() }
+        LaneTime { slice, turn: slice.unwrap_or_default(), live: live.clone(), ..LaneTime::default() }
     }
 
-    /// The time in the slow lane: as long as it takes. Half of a slice counts as quick, so that a filter does not go to
-    /// and fro.
-    pub fn slow(slice: Duration, max_lag: Duration, live: &Live) -> LaneTime {
-        let allowance = slice / 2 / FULL_BATCH;
-        LaneTime { slice: None, allowance, max_lag: Some(max_lag), yields: true, live: live.clone() }
+    /// The time in the slow lane: as long as it takes, in turns of two slices. Half of a slice counts as quick, so that a
+    /// filter does not go to and fro. All filters there may use the share `total` of a processor.
+    pub fn slow(slice: Duration, max_lag: Duration, live: &Live, total: f64) -> LaneTime {
+        let (allowance, turn) = (slice / 2 / FULL_BATCH, slice * 2);
+        let (max_lag, standings) = (Some(max_lag), Standings::new(total));
+        LaneTime {
+            slice: None,
+            allowance,
+            max_lag,
+            yields: true,
+            live: live.clone(),
+            takes_turns: true,
+            turn,
+            standings,
+        }
     }
 }
 

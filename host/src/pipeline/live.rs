@@ -7,13 +7,16 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 
+use super::arrivals::ExpectedFilters;
 use super::channels::Command;
 use super::check_upload::Prepared;
 use super::lane::{Duties, Lane, TELL_AGAIN};
 use super::lane_record::{LaneChange, LaneRecord};
 use super::moving::{Departed, Release};
+use super::positions::Positions;
 use super::running_filter::RunningFilter;
-use crate::filters::{self, FilterError, Status};
+use super::standings::Standings;
+use crate::filters::{self, Entry, FilterError, Status};
 
 mod arrive;
 mod release;
@@ -29,6 +32,12 @@ pub struct Live {
     left: HashMap<String, Box<RunningFilter>>,
     /// New versions that can't begin, because the earlier one has left.
     returned: HashMap<String, Box<RunningFilter>>,
+    /// Filters that are on their way from the slow lane.
+    expected: ExpectedFilters,
+    /// Whether one has come since the last batch. In a pause of the stream, too, it has to be known where it is.
+    has_arrival: bool,
+    /// The filters that are some batches behind.
+    pub standings: Standings,
     /// Where filters were judged before a restart, if that was not in step with the live lane.
     restored: HashMap<String, LaneRecord>,
     /// Filters that are to go to another host, and have just left their shards.
@@ -71,6 +80,7 @@ impl Duties for Live {
                 }
                 Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
+                Command::Expect(entry, answer) => drop(answer.send(self.expect(lane, entry))),
                 Command::Join(filter, answer) => drop(answer.send(self.join(lane, filter))),
                 Command::Take(_) | Command::Replace(..) | Command::Remove(_) => {
                     unreachable!("this is for the slow lane")
@@ -87,9 +97,14 @@ impl Duties for Live {
 
     fn has_moved(&mut self, lane: &mut Lane) {
         lane.state.live.set(&lane.position);
+        self.expected.has_moved(lane, &self.standings.kept);
         if self.told.is_none() && !lane.position.is_empty() {
             self.keep_absent(lane);
         }
+    }
+
+    fn has_work(&mut self) -> bool {
+        std::mem::take(&mut self.has_arrival) || self.standings.any_owes()
     }
 }
 
@@ -131,6 +146,7 @@ impl Live {
             // Its first batch will tell if this is not quite right.
             prepared.entry.set_since((*lane.position).clone().into());
             if self.away.contains(&name) {
+                self.expected.give_up(lane, &name);
                 let there = lane.position.clone();
                 self.send(Command::Replace(Box::new(prepared), there));
                 continue;
@@ -169,6 +185,7 @@ impl Live {
         // Its shard may be in the middle of a long evaluation, whose result is of no use any more.
         entry.cancel.cancel();
         if self.away.contains(name) {
+            self.expected.give_up(lane, name);
             self.send(Command::Remove(name.to_owned()));
         } else {
             lane.remove(name);
@@ -214,20 +231,25 @@ impl Live {
         self.send(Command::Take(filter));
     }
 
-    /// Lets a filter join from the slow lane. Returns it if it can't.
-    fn join(&mut self, lane: &mut Lane, mut filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
-        let is_current =
-            lane.state.entries().get(&filter.entry.name).is_some_and(|entry| Arc::ptr_eq(entry, &filter.entry));
-        let has_caught_up = filter.positions().is_some_and(|positions| positions.reach(&lane.position));
-        let goes = lane.state.moves.lock().is_in_transit(&filter.entry.name);
-        if !is_current || !has_caught_up || goes {
+    /// Keeps batches for a filter that is to join from the slow lane. Returns from where on.
+    fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>) -> Option<Arc<Positions>> {
+        let may_join = self.away.contains(&entry.name) && may_join(lane, &entry);
+        may_join.then(|| self.expected.expect(lane, entry)).flatten()
+    }
+
+    /// Lets a filter join from the slow lane. Returns it if it can't, or is too late.
+    fn join(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
+        if !may_join(lane, &filter.entry) {
             return Some(filter);
         }
-        tracing::info!(filter = filter.entry.name, "the filter is quick again: it is judged in the live lane");
-        lane.tell(filter.join(&lane.position));
-        self.away.remove(&filter.entry.name);
-        lane.add(vec![*filter]);
-        None
+        let name = filter.entry.name.clone();
+        let late = self.expected.arrive(lane, filter);
+        if late.is_none() {
+            tracing::info!(filter = name, "the filter is quick again: it is judged in the live lane");
+            self.away.remove(&name);
+            self.has_arrival = true;
+        }
+        late
     }
 
     fn send(&self, command: Command) {
@@ -236,6 +258,12 @@ impl Live {
             let _ = slow.send(command);
         }
     }
+}
+
+/// Whether this is the version of the filter that is to run now, and is not about to go to another host.
+fn may_join(lane: &Lane, entry: &Arc<Entry>) -> bool {
+    let is_current = lane.state.entries().get(&entry.name).is_some_and(|current| Arc::ptr_eq(current, entry));
+    is_current && !lane.state.moves.lock().is_in_transit(&entry.name)
 }
 
 /// Registers an uploaded filter, unless it is on its way, or was moved to another host.

@@ -205,6 +205,7 @@ impl Departed {
         let mut status = self.status.as_deref().cloned().unwrap_or_else(|| Status {
             sha256: gone.map(|gone| gone.sha256.clone()).unwrap_or_default(),
             lane: self.record.lane,
+            cpu_share: gone.and_then(|gone| gone.settings.cpu_share).unwrap_or_default(),
             origin: self.record.origin.clone(),
             settings: gone.map(|gone| gone.settings.clone()).unwrap_or_default(),
             ..Status::new(name, state.clone())

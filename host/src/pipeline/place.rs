@@ -13,7 +13,7 @@ pub enum Place {
     InStep,
     /// In the live lane, from a position that this lane has yet to reach.
     Ahead(Positions),
-    /// In the slow lane, from a position of its own.
+    /// From a position of its own: in the slow lane, or some batches behind the live one.
     Own(Positions),
 }
 
@@ -26,7 +26,7 @@ impl Place {
         }
     }
 
-    /// Whether it is judged in the slow lane.
+    /// Whether it is judged from a position of its own.
     pub fn is_own(&self) -> bool {
         matches!(self, Place::Own(_))
     }
@@ -57,25 +57,12 @@ impl Place {
         from
     }
 
-    /// Comes to the live lane, which is at `lane`. Returns the place if the lane has yet to reach it.
-    pub fn join(&mut self, lane: &Positions) -> Option<Positions> {
-        match std::mem::take(self) {
-            Place::Own(own) | Place::Ahead(own) if !lane.reach(&own) => {
-                *self = Place::Ahead(own.clone());
-                Some(own)
-            }
-            _ => None,
-        }
-    }
-
-    /// Moves on behind a batch. Returns whether that has to be told: the place is one of its own, or was until now.
+    /// Moves on behind a batch of the live lane. Returns whether the lane has reached it with that.
     pub fn advance(&mut self, batch: &Batch) -> bool {
-        match self {
-            Place::InStep => return false,
-            Place::Ahead(own) if !batch.end.reach(own) => return false,
-            Place::Ahead(_) => *self = Place::InStep,
-            Place::Own(own) => own.advance(&batch.messages),
+        let is_reached = matches!(self, Place::Ahead(own) if batch.end.reach(own));
+        if is_reached {
+            *self = Place::InStep;
         }
-        true
+        is_reached
     }
 }

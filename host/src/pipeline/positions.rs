@@ -44,6 +44,15 @@ impl Positions {
         }
     }
 
+    /// Sets the positions of partitions that are not known yet.
+    pub fn learn(&mut self, other: &Positions) {
+        for position in other.iter() {
+            if self.get(&position.topic, position.partition).is_none() {
+                self.set(position);
+            }
+        }
+    }
+
     /// Forgets the partitions of a topic, which was created anew.
     pub fn forget(&mut self, topic: &str) {
         self.0.remove(topic);
@@ -68,24 +77,11 @@ impl Positions {
     }
 
     /// Moves on behind these messages.
-    pub fn advance(&mut self, messages: &[Message]) {
+    pub fn advance<'a>(&mut self, messages: impl IntoIterator<Item = &'a Message>) {
         for message in messages {
             let next = self.partition(message).or_insert(message.offset);
             *next = (*next).max(message.offset + 1);
         }
-    }
-
-    /// Goes back to where `other` is, in the partitions in which that is earlier or in which only `other` knows a place.
-    /// Returns whether that changed anything.
-    pub fn go_back_to(&mut self, other: &Positions) -> bool {
-        let mut changed = false;
-        for position in other.iter() {
-            if self.get(&position.topic, position.partition).is_none_or(|offset| position.offset < offset) {
-                self.set(position);
-                changed = true;
-            }
-        }
-        changed
     }
 
     /// Whether these are as far as `other` in every partition of `other`.
@@ -158,9 +154,8 @@ mod tests {
         assert_eq!(positions, at(&[("a", 0, 8), ("a", 1, 10)]));
         assert!(positions.reach(&begin) && !begin.reach(&positions));
         assert_eq!((begin.behind(&positions), positions.behind(&begin)), (4, 0));
-        assert!(!positions.clone().go_back_to(&positions));
-        assert!(positions.go_back_to(&at(&[("a", 1, 3), ("b", 0, 1)])));
-        assert_eq!(positions, at(&[("a", 0, 8), ("a", 1, 3), ("b", 0, 1)]));
+        positions.learn(&at(&[("a", 1, 3), ("b", 0, 1)]));
+        assert_eq!(positions, at(&[("a", 0, 8), ("a", 1, 10), ("b", 0, 1)]));
     }
 
     #[test]

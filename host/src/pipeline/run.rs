@@ -54,11 +54,15 @@ impl Pipeline {
         let state = Arc::new(PipelineState::new(config, engine, schemas));
         let (mut pipeline, handle) = Pipeline::with_slice(state.clone(), Some(slice))?;
         let (sender, commands) = unbounded();
-        let time = LaneTime::slow(slice, max_lag, &state.live);
+        let time = LaneTime::slow(slice, max_lag, &state.live, state.config.ceilings.cpu.total);
         let shards = Shards::start(state.config.shards, "slow", &time, &sender)?;
         pipeline.live.slow = Some(sender.clone());
-        let lane = Lane::new(state, Arc::new(Totals::default()), shards, (sender, commands));
-        let slow = SlowLane { lane, live: handle.commands() };
+        let totals = Arc::new(Totals::default());
+        totals.set_state(false, "starting");
+        // It is set once.
+        let _ = state.slow.set(totals.clone());
+        let lane = Lane::new(state, totals, shards, (sender, commands));
+        let slow = SlowLane { lane, live: handle.commands(), standings: time.standings };
         Ok((pipeline, slow, handle))
     }
 
@@ -69,7 +73,9 @@ impl Pipeline {
         let time = LaneTime::live(slice, &state.live);
         let shards = Shards::start(state.config.shards, "shard", &time, &sender)?;
         let lane = Lane::new(state.clone(), state.totals.clone(), shards, (sender, commands));
-        Ok((Pipeline { lane, live: Live::default() }, handle))
+        let mut live = Live::default();
+        live.standings = time.standings;
+        Ok((Pipeline { lane, live }, handle))
     }
 
     /// Restores the quotas' counters, and where filters were judged. `records` are the last records for each key of the

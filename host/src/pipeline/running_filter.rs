@@ -1,15 +1,19 @@
 //! A filter on a shard. It judges batches within its quota, and accounts for every alert.
 
+mod behind;
+mod piecewise;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::filters::{Counts, Entry, Lane, Tally};
-use skysieve_sandbox::{CpuTime, Fault, FaultKind, Interrupted, Slice};
+use skysieve_sandbox::{Fault, FaultKind, Interrupted, Slice};
 use skysieve_survey::Visit;
 
 use super::account::{Account, Accountant, recent};
 use super::batch::Batch;
 use super::config::Config;
+use super::cpu_share::CpuShare;
 use super::failing::Failing;
 use super::judge::{Judge, Verdicts};
 use super::lag::Lag;
@@ -17,6 +21,7 @@ use super::lane_record::LaneChange;
 use super::lane_time::LaneTime;
 use super::log_rate::LogRate;
 use super::outcome::{FaultReport, Outcome, QuotaCounter};
+use super::owed::Owed;
 use super::pace::Pace;
 use super::panics::{caught, judge_in_halves};
 use super::place::Place;
@@ -46,6 +51,14 @@ pub struct RunningFilter {
     lag: Lag,
     /// Whether it has met a batch.
     has_begun: bool,
+    owed: Owed,
+    share: CpuShare,
+    /// How many batches it may owe in the live lane.
+    may_owe: usize,
+    /// How many batches it has judged within their slices, one after another.
+    steady: u32,
+    /// When it was last at work.
+    served: Instant,
     /// Whether it has brought counters along, so that those of an earlier filter don't count.
     brings_counters: bool,
 }
@@ -77,6 +90,11 @@ impl RunningFilter {
             pace: Pace::default(),
             lag: Lag::default(),
             has_begun: false,
+            owed: Owed::default(),
+            share: CpuShare::new(Instant::now()),
+            may_owe: 0,
+            steady: 0,
+            served: Instant::now(),
             brings_counters: false,
         }
     }
@@ -100,20 +118,13 @@ impl RunningFilter {
     /// Lets it be judged in the slow lane, from these positions on.
     pub fn judge_from(&mut self, positions: Positions) {
         self.lag = Lag::default();
+        self.owed.clear();
         self.place = Place::Own(positions);
     }
 
     /// Lets it be judged in the live lane once that has come to these positions.
     pub fn skip_to(&mut self, positions: Positions) {
         self.place = Place::Ahead(positions);
-    }
-
-    /// Lets it be judged in the live lane, which is at `lane`, from where it has come to itself. Returns what is to be
-    /// published about that, before anything else of this filter.
-    pub fn join(&mut self, lane: &Positions) -> LaneChange {
-        self.entry.set_lane(Lane::Live, 0);
-        let to = self.place.join(lane).map(|own| (Lane::Live, own));
-        LaneChange::new(&self.entry, to)
     }
 
     /// From where on it is to be judged, unless that is where its lane is.
@@ -135,6 +146,7 @@ impl RunningFilter {
     /// Forgets how far it has come in a topic that was created anew.
     pub fn begin_anew(&mut self, topic: &str) {
         self.place.forget(topic);
+        self.owed.forget(topic);
     }
 
     /// Whether the verdicts on a batch that it could not judge are missing: unless it was deleted, or judges the batch
@@ -145,7 +157,7 @@ impl RunningFilter {
 
     /// Whether it has been quick enough for the live lane for a while.
     pub fn is_quick(&self) -> bool {
-        !self.suspended && self.pace.is_quick()
+        !self.suspended && self.owed.is_empty() && self.pace.is_quick()
     }
 
     /// Restores the counters of the quota after a restart. They must come in the order of their last changes.
@@ -191,14 +203,17 @@ impl RunningFilter {
         if self.suspended {
             return Ok(());
         }
+        self.begin(batch);
         let rows = self.rows(batch);
         let rows = self.place.rows(batch, rows);
-        let judged = if rows == Rows::None { None } else { Some(self.judge_timed(batch, &rows, time)?) };
+        let judged =
+            if rows == Rows::None { None } else { Some(self.judge_timed(batch, &rows, time.slice.map(Slice::of))?) };
+        self.steady = self.steady.saturating_add(1);
         self.give_back(outcome);
         if let Some((verdicts, took)) = judged {
             self.settle(batch, &rows, &verdicts, took, outcome);
         }
-        self.advance(batch, time, outcome);
+        self.advance(batch, outcome);
         Ok(())
     }
 
@@ -207,22 +222,18 @@ impl RunningFilter {
         &mut self,
         batch: &Batch,
         rows: &Rows,
-        time: &LaneTime,
+        slice: Option<Slice>,
     ) -> Result<(Verdicts, Duration), Interrupted> {
         let started = Instant::now();
-        // Only the slow lane has to know, and reading the clock is a system call.
-        let cpu = (!time.allowance.is_zero()).then(CpuTime::now);
         self.judge.filter_mut().limit_logs(self.log_rate.room(started));
-        let verdicts = self.judge_all(batch, rows, time.slice.map(Slice::of))?;
-        if let Some(cpu) = cpu {
-            self.pace.add(verdicts.seen, cpu.elapsed(), time.allowance);
-        }
+        let verdicts = self.judge_all(batch, rows, slice)?;
         self.log_rate.take(verdicts.logs.len());
         Ok((verdicts, started.elapsed()))
     }
 
     /// Accounts for the verdicts. Nothing of the filter is changed before it is known what to publish.
     pub fn settle(&mut self, batch: &Batch, rows: &Rows, verdicts: &Verdicts, time: Duration, outcome: &mut Outcome) {
+        self.begin(batch);
         let accountant = Accountant {
             entry: &self.entry,
             topic: &self.topic,
@@ -278,7 +289,7 @@ impl RunningFilter {
 
     /// Suspends the filter after the host has panicked over it, but not over an alert. Nothing is known of the batch, so
     /// each of its alerts is a fault.
-    pub fn fail(&mut self, batch: &Batch, time: &LaneTime, message: String, outcome: &mut Outcome) {
+    pub fn fail(&mut self, batch: &Batch, message: String, outcome: &mut Outcome) {
         let rows = batch.alerts_among(&self.place.rows(batch, Rows::All));
         let count = rows.len() as u64;
         self.entry
@@ -288,7 +299,7 @@ impl RunningFilter {
             FaultReport { entry: self.entry.clone(), fault }
         }));
         self.suspend(message);
-        self.advance(batch, time, outcome);
+        self.advance(batch, outcome);
     }
 
     /// Suspends the filter if it fails on nearly all alerts, or takes memory that the host does not have.
@@ -307,25 +318,18 @@ impl RunningFilter {
         }
     }
 
-    /// Takes note that it has judged the batch, if it is not simply where its lane is.
-    fn advance(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) {
+    /// Takes note of where it begins, with its first batch.
+    fn begin(&mut self, batch: &Batch) {
         if !std::mem::replace(&mut self.has_begun, true) {
             self.entry.set_since(self.place.before(batch).into());
         }
-        let is_passed = self.place.positions().is_some_and(|own| own.reach(&batch.end));
-        if !self.place.advance(batch) {
-            return;
+    }
+
+    /// Takes note that it has judged the batch, if it is not simply where its lane is.
+    fn advance(&mut self, batch: &Batch, outcome: &mut Outcome) {
+        if self.place.advance(batch) {
+            outcome.lanes.push(LaneChange::new(&self.entry, None));
         }
-        let own = self.place.positions().cloned();
-        if let Some(own) = &own {
-            let live = time.live.positions();
-            self.entry.set_lane(Lane::Slow, own.behind(&live));
-            if !is_passed && let Some(longest) = time.max_lag {
-                self.check_lag(own, &live, longest);
-            }
-        }
-        let to = own.map(|own| (Lane::Slow, own));
-        outcome.lanes.push(LaneChange::new(&self.entry, to));
     }
 
     /// Suspends a filter that can't keep up with the stream.
@@ -333,12 +337,15 @@ impl RunningFilter {
         if !self.suspended && self.lag.add(Instant::now(), own, live, longest) {
             let status = self.entry.status();
             let each = status.seconds * 1e6 / status.counts.seen.max(1) as f64;
+            let share = self.entry.cpu_share;
             self.suspend(format!(
                 "it is {} alerts behind the live ones, which is more than {} s (--max-lag): it takes {each:.0} us for an \
-                 alert; it helps to reject most alerts by a field of the newest detection, and to read fewer fields of \
-                 histories and no cutouts. A new version goes on where this one stopped",
+                 alert, and may use {share} of a processor (--cpu-share), so it judges at most {:.0} alerts a second; it \
+                 helps to reject most alerts by a field of the newest detection, and to read fewer fields of histories and \
+                 no cutouts, or to ask the operator for a larger share. A new version goes on where this one stopped",
                 own.behind(live),
-                longest.as_secs()
+                longest.as_secs(),
+                share * 1e6 / each.max(1.0)
             ));
         }
     }

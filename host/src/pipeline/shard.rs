@@ -2,6 +2,7 @@
 //! judged.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, unbounded};
@@ -10,8 +11,10 @@ use skysieve_sandbox::{Interrupted, spawn, yield_to_others};
 use super::batch::Batch;
 use super::channels::{Command, Job, Judged};
 use super::config::PipelineError;
+use super::expected::Expected;
 use super::lane_time::LaneTime;
 use super::outcome::Outcome;
+use super::owed;
 use super::panics::caught;
 use super::quota::Quota;
 use super::running_filter::RunningFilter;
@@ -68,13 +71,16 @@ struct Worker {
     quotas: VecDeque<(String, Quota)>,
     /// The filters that have left the lane, until the loop knows.
     left: HashSet<String>,
+    /// The filters that are on their way here, and the batches that are kept for them.
+    expected: Vec<Expected>,
     time: LaneTime,
     back: Sender<Command>,
 }
 
 impl Worker {
     fn new(time: LaneTime, back: Sender<Command>) -> Worker {
-        Worker { filters: Vec::new(), quotas: VecDeque::new(), left: HashSet::new(), time, back }
+        let (quotas, left, expected) = (VecDeque::new(), HashSet::new(), Vec::new());
+        Worker { filters: Vec::new(), quotas, left, expected, time, back }
     }
 
     fn work(&mut self, job: Job) {
@@ -91,19 +97,24 @@ impl Worker {
                     let _ = withdrawn.send(Box::new(filter));
                 }
             }
-            Job::Forget(name) => drop(self.left.remove(&name)),
+            Job::Forget(name) => {
+                self.left.remove(&name);
+                self.expected.retain(|expected| expected.name != name);
+            }
             Job::Bind(mut projection) => {
+                self.expected.iter_mut().for_each(|expected| expected.bind(&mut projection));
                 for filter in &mut self.filters {
                     filter.judge_mut().bind(&mut projection).expect("the fields were bound before");
                 }
             }
-            Job::BeginAnew(topic) => self.filters.iter_mut().for_each(|filter| filter.begin_anew(&topic)),
-            Job::Release(released) => {
-                let quick = self.filters.extract_if(.., |filter| filter.is_quick());
-                // Sending fails if the loop has ended.
-                let _ = released.send(quick.collect());
+            Job::BeginAnew(topic) => {
+                self.filters.iter_mut().for_each(|filter| filter.begin_anew(&topic));
+                self.expected.iter_mut().for_each(|expected| expected.begin_anew(&topic));
             }
+            Job::Expect(expected) => self.expected.push(*expected),
+            Job::Arrive(filter) => self.arrive(filter),
             Job::Judge(batch, done) => {
+                self.expected.iter_mut().for_each(|expected| expected.keep(&batch, &self.time.standings.kept));
                 let judged = self.judge(&batch);
                 drop(batch);
                 // Sending fails if the publishers have failed.
@@ -128,8 +139,19 @@ impl Worker {
         self.filters.push(*filter);
     }
 
+    /// Adds a filter that was expected.
+    fn arrive(&mut self, mut filter: Box<RunningFilter>) {
+        if let Some(at) = self.expected.iter().position(|expected| expected.name == filter.entry.name) {
+            self.expected.swap_remove(at).hand_over(&mut filter);
+        }
+        self.filters.push(*filter);
+    }
+
     fn take(&mut self, name: &str) -> Option<RunningFilter> {
         let at = self.filters.iter().position(|filter| filter.entry.name == name)?;
+        if !self.time.takes_turns {
+            self.time.standings.remove(name);
+        }
         Some(self.filters.remove(at))
     }
 
@@ -139,27 +161,84 @@ impl Worker {
     }
 
     /// Judges a batch with every filter. Filters that take too long leave.
-    fn judge(&mut self, batch: &Batch) -> Judged {
-        let Judged { mut outcome, mut leaving } = Judged::default();
+    fn judge(&mut self, batch: &Arc<Batch>) -> Judged {
+        if self.time.takes_turns {
+            return self.judge_in_turns(batch);
+        }
+        let mut judged = Judged::default();
         let mut at = 0;
         while at < self.filters.len() {
-            match process(&mut self.filters[at], batch, &self.time, &mut outcome) {
+            let filter = &mut self.filters[at];
+            if filter.is_behind() {
+                at += usize::from(self.judge_behind(at, batch, &mut judged));
+                continue;
+            }
+            match process(filter, batch, &self.time, &mut judged.outcome) {
                 Ok(()) => at += 1,
+                Err(Interrupted::Slice) if filter.owe(batch, &self.time, &mut judged) => at += 1,
                 Err(Interrupted::Slice) => {
                     let mut filter = self.filters.remove(at);
                     self.left.insert(filter.entry.name.clone());
-                    outcome.lanes.push(filter.leave(batch));
-                    leaving.push(filter);
+                    judged.outcome.lanes.push(filter.leave(batch));
+                    judged.leaving.push(filter);
                 }
                 // It is being removed, or the host is stopping.
                 Err(Interrupted::Cancelled) => {
                     let filter = self.filters.remove(at);
-                    outcome.is_incomplete |= filter.is_missed();
+                    judged.outcome.is_incomplete |= filter.is_missed();
                     self.keep_quota(filter);
                 }
             }
         }
-        Judged { outcome, leaving }
+        judged
+    }
+
+    /// Lets a filter catch up that is behind the live lane. Returns whether it stays.
+    fn judge_behind(&mut self, at: usize, batch: &Arc<Batch>, judged: &mut Judged) -> bool {
+        let filter = &mut self.filters[at];
+        match caught(|| filter.catch_up(batch, &self.time, judged)) {
+            Ok(Ok(true)) => true,
+            Ok(Ok(false)) => {
+                let mut filter = self.filters.remove(at);
+                filter.leave_behind(&self.time);
+                self.left.insert(filter.entry.name.clone());
+                judged.leaving.push(filter);
+                false
+            }
+            Ok(Err(_)) => {
+                let filter = self.filters.remove(at);
+                self.time.standings.remove(&filter.entry.name);
+                self.keep_quota(filter);
+                false
+            }
+            Err(message) => {
+                filter.suspend(message);
+                true
+            }
+        }
+    }
+
+    /// Gives a batch to every filter that can take it, and lets each judge for a turn.
+    fn judge_in_turns(&mut self, batch: &Arc<Batch>) -> Judged {
+        let mut judged = Judged::default();
+        let mut at = 0;
+        while at < self.filters.len() {
+            let filter = &mut self.filters[at];
+            filter.take(batch, owed::MOST, &self.time.standings.kept);
+            match caught(|| filter.work(&self.time, &mut judged)) {
+                Ok(Ok(())) => at += 1,
+                // It is being removed, or the host is stopping. It is judged from its own position if it comes back.
+                Ok(Err(_)) => {
+                    let filter = self.filters.remove(at);
+                    self.keep_quota(filter);
+                }
+                Err(message) => {
+                    filter.suspend(message);
+                    at += 1;
+                }
+            }
+        }
+        judged
     }
 }
 
@@ -172,7 +251,7 @@ fn process(
 ) -> Result<(), Interrupted> {
     let mut part = Outcome::default();
     let judged = caught(|| filter.process(batch, time, &mut part)).unwrap_or_else(|message| {
-        filter.fail(batch, time, message, &mut part);
+        filter.fail(batch, message, &mut part);
         Ok(())
     });
     outcome.append(part);

@@ -11,10 +11,12 @@ use super::batch::Batch;
 use super::channels::{Command, Job, Judged};
 use super::check_upload::Prepared;
 use super::config::{Config, PipelineError};
+use super::expected::Expected;
 use super::lane_time::LaneTime;
 use super::records;
 use super::running_filter::RunningFilter;
 use super::shard::{QUOTAS_KEPT, Shard};
+use crate::filters::Entry;
 
 /// The threads of the shards, and the filters on them.
 pub struct Shards {
@@ -93,7 +95,7 @@ impl Shards {
         }
     }
 
-    /// Takes note that a filter has left its shard. Its counters have left with it.
+    /// Takes note that a filter has left its shard, with its counters, or does not come any more.
     pub fn has_left(&mut self, name: &str) {
         self.end(name);
         // It may have been removed or withdrawn in the meantime, and its shard has to know all the same.
@@ -102,16 +104,16 @@ impl Shards {
         }
     }
 
-    /// Removes the filters that are quick, and returns them.
-    pub fn release(&mut self) -> Vec<RunningFilter> {
-        let (released, quick) = bounded(self.shards.len());
-        self.shards.iter().for_each(|shard| shard.give(Job::Release(released.clone())));
-        drop(released);
-        let quick: Vec<RunningFilter> = quick.iter().flatten().collect();
-        for filter in &quick {
-            self.end(&filter.entry.name);
-        }
-        quick
+    /// Keeps batches for a filter that is to come. Its fields are bound to `projection`.
+    pub fn expect(&mut self, entry: &Entry, projection: &mut Projection) {
+        let shard = self.assign(entry.name.clone());
+        self.shards[shard].give(Job::Expect(Box::new(Expected::new(entry, projection))));
+    }
+
+    /// Adds a filter that was expected. It begins with the batches that were kept for it.
+    pub fn arrive(&mut self, filter: Box<RunningFilter>) {
+        let shard = self.assign(filter.entry.name.clone());
+        self.shards[shard].give(Job::Arrive(filter));
     }
 
     /// Removes a filter, after the batches that it still has to judge, and returns it. `None` if it does not run here.

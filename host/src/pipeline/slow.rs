@@ -1,26 +1,33 @@
-//! The slow lane: it judges the filters that take too long for the live lane, each from a position of its own. It goes
-//! back whenever a filter comes that is behind; the others skip what they have judged. A filter that is quick and has
-//! caught up goes back to the live lane.
+//! The slow lane: it judges the filters that take too long for the live lane, each from a position of its own, in turns and
+//! within their shares of a processor. A filter that can't take a batch any more is left behind, and the lane comes back
+//! for it (`rounds`). A filter that is quick and has caught up goes back to the live lane.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::Sender;
 use skysieve_sandbox::yield_to_others;
 
 use super::channels::Command;
 use super::config::PipelineError;
 use super::io::{Sink, Source};
-use super::lane::{Duties, Lane, TELL_AGAIN, WAIT};
+use super::lane::{Duties, Lane, Step, TELL_AGAIN};
 use super::lane_record::LaneChange;
+use super::meetings::Meetings;
 use super::moving::Release;
+use super::rounds;
 use super::running_filter::RunningFilter;
+use super::standings::{Standing, Standings};
 use crate::filters::{self, FilterError};
+
+/// How often filters that have used their shares are looked at, whether they have fallen too far behind meanwhile.
+const TICK: Duration = Duration::from_millis(250);
 
 /// The lane of slow filters. It publishes through sinks of its own.
 pub struct SlowLane {
     pub(super) lane: Lane,
     pub(super) live: Sender<Command>,
+    pub(super) standings: Standings,
 }
 
 impl SlowLane {
@@ -36,12 +43,21 @@ impl SlowLane {
         stop: &AtomicBool,
     ) -> Result<(), PipelineError> {
         yield_to_others();
-        self.lane.run(&mut Slow { live: self.live, told: Instant::now() }, source, sinks, stop)
+        let (meetings, now) = (Meetings::new(self.live), Instant::now());
+        let slow = &mut Slow { meetings, standings: self.standings, since: now, worked: now, told: now };
+        self.lane.run(slow, source, sinks, stop)
     }
 }
 
 struct Slow {
-    live: Sender<Command>,
+    /// The filters that are on their way to the live lane.
+    meetings: Meetings,
+    /// Where the filters are.
+    standings: Standings,
+    /// Since when the lane reads where it is.
+    since: Instant,
+    /// When filters were last let go on without a batch.
+    worked: Instant,
     /// When it was last published where all filters are.
     told: Instant,
 }
@@ -73,6 +89,8 @@ impl Duties for Slow {
                 }
                 Command::Remove(name) => {
                     lane.remove(&name);
+                    self.meetings.forget(&name);
+                    self.standings.remove(&name);
                     lane.tell(LaneChange::forget(&name));
                 }
                 Command::Release(release) => self.release(lane, *release),
@@ -80,6 +98,7 @@ impl Duties for Slow {
                 | Command::Delete(..)
                 | Command::Arrive(..)
                 | Command::Arrived(..)
+                | Command::Expect(..)
                 | Command::Join(..) => {
                     unreachable!("this is for the live lane")
                 }
@@ -89,58 +108,57 @@ impl Duties for Slow {
         }
     }
 
-    /// Offers filters to the live lane, once everything that they have said is published.
-    fn idle(&mut self, lane: &mut Lane, stop: &AtomicBool) {
-        if lane.in_flight > 0 || !lane.position.reach(&lane.state.live.positions()) {
-            return;
+    /// Nothing is decided before all that was read is judged or taken, and that is committed.
+    fn next_step(&mut self, lane: &mut Lane, stop: &AtomicBool) -> Step {
+        if lane.in_flight > 0 {
+            return Step::Rest;
         }
-        let mut kept = Vec::new();
-        let mut gone = Vec::new();
-        for filter in lane.shards.release() {
-            let name = filter.entry.name.clone();
-            match self.offer(Box::new(filter), stop) {
-                Some(filter) => kept.push(*filter),
-                None => gone.push(name),
+        self.meetings.go_on(lane, &self.standings, stop);
+        let (live, now) = (lane.state.live.positions(), Instant::now());
+        let filters = self.standings.of(|name| lane.is_active(name));
+        let filters: Vec<Standing> = filters.into_iter().map(|(_, standing)| standing).collect();
+        self.standings.divide_among(filters.iter().filter(|filter| filter.owes || !filter.next.reach(&live)).count());
+        match rounds::next_step(&filters, &lane.position, &live, self.since, now) {
+            rounds::Step::Read => Step::Read,
+            rounds::Step::Rest if now.duration_since(self.worked) < TICK => Step::Rest,
+            rounds::Step::Work | rounds::Step::Rest => {
+                self.worked = now;
+                Step::Work
+            }
+            rounds::Step::Go(to) => {
+                self.since = now;
+                lane.go_to(&to);
+                Step::Read
             }
         }
-        lane.add(kept);
-        lane.leave_out(gone.iter().map(String::as_str));
     }
 }
 
 impl Slow {
-    fn take(&self, lane: &mut Lane, filter: Box<RunningFilter>) {
+    fn take(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) {
+        self.meetings.forget(&filter.entry.name);
         if let Some(positions) = filter.positions() {
             filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.positions()));
-            lane.go_back_to(positions);
+            self.standings.set(&filter.entry.name, Standing::at(positions.clone()));
+            if lane.position.is_empty() {
+                lane.go_to(positions);
+            }
         }
         lane.add(vec![*filter]);
     }
 
     /// Lets a filter go to another host.
-    fn release(&self, lane: &mut Lane, release: Release) {
+    fn release(&mut self, lane: &mut Lane, release: Release) {
         let withdrawn = lane.shards.withdraw(&release.name).and_then(|filter| {
             let from = filter.positions().cloned()?;
             Some((filter, from))
         });
+        self.meetings.forget(&release.name);
+        self.standings.remove(&release.name);
         match withdrawn {
             Some((filter, from)) => lane.let_go(*filter, from, release),
             // The host is stopping, and has cancelled the filter.
             None => drop(release.answer.send(Err(FilterError::Stopping))),
         }
-    }
-
-    /// Offers a filter to the live lane. Returns it if it can't join.
-    fn offer(&self, filter: Box<RunningFilter>, stop: &AtomicBool) -> Option<Box<RunningFilter>> {
-        let (answer, answered) = bounded(1);
-        self.live.send(Command::Join(filter, answer)).ok()?;
-        while !stop.load(Ordering::Relaxed) {
-            match answered.recv_timeout(WAIT) {
-                Ok(answer) => return answer,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return None,
-            }
-        }
-        None
     }
 }

@@ -14,6 +14,7 @@ use super::past::Past;
 use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, Modules, StreamSchemas};
+use crate::health::Health;
 use crate::jobs::Jobs;
 
 /// The parts of a pipeline that its threads and its handles share.
@@ -26,6 +27,8 @@ pub struct PipelineState {
     pub config: Config,
     /// The counts of the live lane.
     pub totals: Arc<Totals>,
+    /// The counts of the slow lane, if there is one.
+    pub slow: OnceLock<Arc<Totals>>,
     /// Ends the evaluations and the starts of all filters, when the host has to stop.
     pub cancel: Cancel,
     /// How far the live lane has come.
@@ -56,6 +59,7 @@ impl PipelineState {
             schemas,
             config,
             totals,
+            slow: OnceLock::new(),
             cancel,
             live,
             moves,
@@ -73,6 +77,15 @@ impl PipelineState {
     pub fn aside(&self, config: Config, cancel: Cancel) -> PipelineState {
         let topics = Arc::new(Mutex::new(self.topics.lock().clone()));
         PipelineState { topics, cancel, ..PipelineState::new(config, self.engine.clone(), self.schemas.clone()) }
+    }
+
+    /// The health of both lanes.
+    pub fn health(&self) -> Health {
+        let live = self.totals.health();
+        match self.slow.get() {
+            Some(slow) => live.beside(slow.health()),
+            None => live,
+        }
     }
 
     /// The past of the stream, once it can be read.

@@ -76,7 +76,8 @@ impl TransactionBatch {
             self.records.push(records::undecodable(&topics.dead_letters, &batch, undecodable));
         }
         self.dead_letters += batch.undecodable.len();
-        for Judged { outcome, leaving } in judged {
+        for Judged { outcome, late, leaving } in judged {
+            late.iter().for_each(|(batch, outcome)| self.append(topics, batch, outcome));
             self.append(topics, &batch, &outcome);
             self.leaving.extend(leaving);
         }

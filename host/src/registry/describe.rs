@@ -21,8 +21,8 @@ impl FilterRecord {
     /// The status of a filter that does not run here.
     pub(super) fn status(&self, state: State) -> Status {
         let mut status = Status::new(&self.name, state);
-        let Settings { quota, limits, from, .. } = &mut status.settings;
-        (*quota, *limits, *from) = (self.quota, self.limits, self.from.clone());
+        let Settings { quota, cpu_share, limits, from, .. } = &mut status.settings;
+        (*quota, *cpu_share, *limits, *from) = (self.quota, self.cpu_share, self.limits, self.from.clone());
         if let Some(Version { module, config, topics, description, .. }) = self.active_version() {
             status.sha256.clone_from(&module.sha256);
             status.description.clone_from(description);

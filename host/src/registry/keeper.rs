@@ -262,17 +262,10 @@ impl<R: Runner> Keeper<R> {
         }
         let changed = self.registry.change(name, rule)?;
         let offered = judged.as_ref().and_then(|offer| {
-            let rules::Apart { quota, limits, .. } = offer.apart;
-            let record = changed.now.as_deref()?;
-            let runs = FilterRecord {
-                quota,
-                limits,
-                paused: false,
-                versions: vec![offer.version.clone()],
-                active: Some(0),
-                ..record.clone()
-            };
-            Judged::of(&runs)
+            let rules::Apart { quota, cpu_share, limits, .. } = offer.apart;
+            let (versions, active) = (vec![offer.version.clone()], Some(offer.version.number));
+            let record = (**changed.now.as_ref()?).clone();
+            Judged::of(&FilterRecord { quota, cpu_share, limits, paused: false, versions, active, ..record })
         });
         if let Some(judged) = offered {
             self.told.lock().insert(name.to_owned(), Told { judged, outcome: Outcome::Runs });

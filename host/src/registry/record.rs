@@ -24,7 +24,7 @@ pub const INLINE: usize = 4 << 10;
 const FIELDS: usize = 16 << 10;
 
 /// A filter: its settings, and its versions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FilterRecord {
     /// See [`FORMAT`].
     pub format: u32,
@@ -44,6 +44,9 @@ pub struct FilterRecord {
     /// Accepted alerts for each visit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<u32>,
+    /// The share of a processor in the slow lane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_share: Option<f64>,
     /// The limits that differ from the host's.
     #[serde(default)]
     pub limits: LimitOverrides,

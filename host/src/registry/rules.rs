@@ -12,9 +12,10 @@ use crate::filters::{Checked, Expected, FilterError, LimitOverrides, Settings, S
 pub const ANYONE: &str = "anyone";
 
 /// The settings that are not a version's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Apart {
     pub quota: Option<u32>,
+    pub cpu_share: Option<f64>,
     pub limits: LimitOverrides,
     pub from: Option<String>,
 }
@@ -55,8 +56,8 @@ impl Offer {
             fields: Vec::new(),
         };
         version.set_fields(&checked.fields);
-        let Settings { quota, limits, from, .. } = settings.clone();
-        Ok(Offer { version, apart: Apart { quota, limits, from }, content })
+        let Settings { quota, cpu_share, limits, from, .. } = settings.clone();
+        Ok(Offer { version, apart: Apart { quota, cpu_share, limits, from }, content })
     }
 
     /// Adds it to a record. Returns its number.
@@ -69,7 +70,7 @@ impl Offer {
 
     /// A new filter of this host, in which it is not active.
     fn create(&self, name: &str, host: &str, created: &str) -> FilterRecord {
-        let Apart { quota, limits, from } = self.apart.clone();
+        let Apart { quota, cpu_share, limits, from } = self.apart.clone();
         let mut record = FilterRecord {
             format: FORMAT,
             name: name.to_owned(),
@@ -79,6 +80,7 @@ impl Offer {
             revision: 1,
             change: String::new(),
             quota,
+            cpu_share,
             limits,
             from,
             paused: false,
@@ -122,8 +124,8 @@ pub fn put(name: &str, record: Option<&FilterRecord>, offer: &Offer, host: &str,
     if !before.active_version().is_some_and(|active| active.is_like(&offer.version)) {
         new.active = Some(offer.add_to(&mut new));
     }
-    let Apart { quota, limits, from } = offer.apart.clone();
-    (new.quota, new.limits, new.from) = (quota, limits, from);
+    let Apart { quota, cpu_share, limits, from } = offer.apart.clone();
+    (new.quota, new.cpu_share, new.limits, new.from) = (quota, cpu_share, limits, from);
     revise(before, new, offer.content.clone())
 }
 
@@ -156,8 +158,9 @@ pub fn edit(name: &str, record: Option<&FilterRecord>, edit: &Edit) -> Result<De
             return Err(FilterError::NoVersion(name.to_owned(), *number));
         }
         Edit::Activate(number) => new.active = Some(*number),
-        Edit::Set(SettingsPatch { quota, limits, paused }) => {
+        Edit::Set(SettingsPatch { quota, cpu_share, limits, paused }) => {
             new.quota = quota.unwrap_or(new.quota);
+            new.cpu_share = cpu_share.unwrap_or(new.cpu_share);
             new.limits = limits.unwrap_or(new.limits);
             new.paused = paused.unwrap_or(new.paused);
         }
@@ -201,7 +204,8 @@ pub fn take_back(record: Option<&FilterRecord>, now: &FilterRecord, before: Opti
     let mut new = newest.clone();
     new.versions.retain(|version| before.version(version.number).is_some());
     (new.active, new.paused) = (before.active, before.paused);
-    (new.quota, new.limits, new.from) = (before.quota, before.limits, before.from.clone());
+    (new.quota, new.cpu_share, new.limits) = (before.quota, before.cpu_share, before.limits);
+    new.from.clone_from(&before.from);
     revise(newest, new, Vec::new())
 }
 

@@ -49,7 +49,7 @@ impl Changes<'_> {
             let choice = seed >> 33;
             let (wanted, answer) = self.one(choice);
             match answer {
-                Some(status) if matches!(status, 200 | 201) => {
+                Some(200 | 201) => {
                     if wanted.kept != self.state.kept {
                         self.history.push(wanted.kept.clone());
                     }

@@ -83,6 +83,8 @@ pub(super) fn status(name: &str) -> Status {
         state: State::Active,
         lane: Lane::Live,
         behind: 0,
+        cpu_share: 0.25,
+        cpu_used: 0.125,
         origin: Origin::default(),
         kept: Kept::Process,
         registered: None,

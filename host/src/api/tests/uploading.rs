@@ -169,6 +169,8 @@ fn wrong_queries_name_the_parameter() {
         ("quota=0", r#"query parameter "quota": it must be 1 or more"#),
         ("fuel=0", r#"query parameter "fuel": it must be 1 or more"#),
         ("memory=00", r#"query parameter "memory": it must be 1 or more"#),
+        ("cpu_share=1.5", r#"query parameter "cpu_share": it is not a number from 0.001 to 1"#),
+        ("cpu_share=NaN", r#"query parameter "cpu_share": it is not a number from 0.001 to 1"#),
         ("deadline_ms=0", r#"query parameter "deadline_ms": it must be 1 or more"#),
         ("strict=perhaps", r#"query parameter "strict": "perhaps" is neither true nor false"#),
         ("quota=1&quota=2", r#"query parameter "quota": it is given twice"#),

@@ -65,7 +65,7 @@ fn settings_are_patched() {
     assert_eq!(sent(r#"{"quota": null}"#).quota, Some(None));
     assert_eq!(
         sent(r#"{"quota": 5, "paused": true}"#),
-        SettingsPatch { quota: Some(Some(5)), paused: Some(true), limits: None }
+        SettingsPatch { quota: Some(Some(5)), paused: Some(true), ..SettingsPatch::default() }
     );
     assert_eq!(sent(r#"{"limits": {"fuel": 9}}"#).limits.unwrap().fuel, Some(9));
     for body in [r#"{"quota": -1}"#, r#"{"qouta": 1}"#, "[]", &" ".repeat(5000)] {

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, Settings, Upload};
+use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Upload};
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
@@ -72,6 +72,8 @@ pub(super) struct UploadForm {
     topics: Option<String>,
     /// How many accepted alerts are published for each visit.
     quota: Option<u32>,
+    /// The share of a processor that the filter may use in the slow lane.
+    cpu_share: Option<f64>,
     /// Where a new filter begins: earliest, latest, -N, or a time. It catches up from there.
     from: Option<String>,
     /// Fuel per alert.
@@ -95,6 +97,7 @@ pub(super) struct Form {
     config: Option<String>,
     topics: Vec<String>,
     quota: Option<u32>,
+    cpu_share: Option<f64>,
     from: Option<String>,
     fuel: Option<u64>,
     memory: Option<usize>,
@@ -157,6 +160,7 @@ impl Form {
                 Ok(())
             }
             "quota" => number(&mut self.quota, &value),
+            "cpu_share" => fill(&mut self.cpu_share, share(&value)?),
             "from" => fill(&mut self.from, value),
             "handover" => {
                 let handover = serde_json::from_str(&value).map_err(|error| error.to_string())?;
@@ -180,6 +184,7 @@ impl Form {
         }
         self.topics.extend(settings.topics);
         fill_some(&mut self.quota, settings.quota)?;
+        fill_some(&mut self.cpu_share, settings.cpu_share)?;
         fill_some(&mut self.from, settings.from)?;
         fill_some(&mut self.fuel, settings.limits.fuel)?;
         fill_some(&mut self.memory, settings.limits.memory)?;
@@ -193,6 +198,7 @@ impl Form {
             config: self.config.unwrap_or_default(),
             topics: self.topics,
             quota: self.quota,
+            cpu_share: self.cpu_share,
             from: self.from,
             ..Settings::default()
         };
@@ -209,8 +215,8 @@ impl Form {
     }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, from, fuel, memory, deadline_ms, \
-                          note and strict, or settings with a file of these";
+const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
+                          deadline_ms, note and strict, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
@@ -227,6 +233,12 @@ fn truth(value: &str) -> Result<bool, String> {
         "false" | "0" => Ok(false),
         other => Err(format!("{:?} is neither true nor false", other.chars().take(40).collect::<String>())),
     }
+}
+
+/// A share of a processor.
+fn share(value: &str) -> Result<f64, String> {
+    let share = value.trim().parse().ok().filter(|share| (MIN_CPU_SHARE..=1.0).contains(share));
+    share.ok_or_else(|| format!("it is not a number from {MIN_CPU_SHARE} to 1"))
 }
 
 /// Sets a number, unless it has been set before. None of them may be 0, which would let nothing through.

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
+use super::cpu::CpuArgs;
 use super::registry::RegistryArgs;
 use crate::commands::common::{LimitArgs, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
+use crate::filters::Ceilings;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics};
 use skysieve_sandbox::limits::COMPILE_TIME;
@@ -24,7 +27,8 @@ pub const REPLAYS: usize = 2;
 
 /// Run users' filters over a Kafka topic of alerts.
 ///
-/// Every flag can also be set in the environment, as SKYSIEVE_ and its name. Alerts that a filter accepts are published
+/// Every flag can also be set in the environment, as SKYSIEVE_ and its name, or as SKYSIEVE_NAME_FILE by a file whose
+/// content is the value (for secrets), or in a file (--config). Alerts that a filter accepts are published
 /// on the topic of its name; messages that are not alerts, and filters' faults, go to the dead-letter topic. For
 /// subscribers that read committed messages (isolation.level=read_committed, the default of librdkafka but not of
 /// Java), every alert is judged exactly once. SIGTERM or Ctrl-C finishes and commits what was read. A host that is
@@ -36,6 +40,10 @@ Examples:
   skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
   curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
 pub struct HostArgs {
+    /// A TOML file of settings: the flags' names, each with its value, and a table [kafka] of properties for librdkafka. The
+    /// command line and the environment take precedence
+    #[arg(long, value_name = "FILE", env = "SKYSIEVE_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Kafka brokers to connect to first, host:port, separated by commas
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
     pub brokers: String,
@@ -58,9 +66,9 @@ pub struct HostArgs {
     /// A folder of filters to start with: NAME.wasm and, beside it, NAME.toml with config, quota, from and [limits]
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
     pub filters: Option<PathBuf>,
-    /// Address of the HTTP API
-    #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: String,
+    /// The HTTP API.
+    #[command(flatten)]
+    pub api: ApiArgs,
     /// Properties for librdkafka.
     #[command(flatten)]
     pub properties: PropertyArgs,
@@ -113,6 +121,8 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_REPLAYS", default_value_t = REPLAYS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=64))]
     pub replays: usize,
+    #[command(flatten)]
+    cpu: CpuArgs,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
     output_prefix: String,
@@ -232,7 +242,7 @@ impl HostArgs {
             shards: self.threads.map_or_else(cores, usize::from),
             batch: BatchLimits { columns: self.batch_memory << 20, ..BatchLimits::default() },
             quota: self.quota,
-            ceilings: self.ceilings.over(&self.limits.limits()),
+            ceilings: Ceilings { cpu: self.cpu.shares(), ..self.ceilings.over(&self.limits.limits()) },
             memory: self.ceilings.budget(),
             limits: self.limits.limits(),
             max_filters: self.max_filters,

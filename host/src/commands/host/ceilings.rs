@@ -42,6 +42,7 @@ impl CeilingArgs {
             fuel: self.max_fuel.unwrap_or(usual.fuel),
             memory: self.max_memory << 20,
             deadline: self.max_deadline.map_or(usual.deadline, Duration::from_millis),
+            cpu: usual.cpu,
         }
     }
 

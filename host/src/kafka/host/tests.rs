@@ -250,6 +250,23 @@ fn what_may_pass_is_tried_again() {
 }
 
 #[test]
+fn an_epoch_that_was_given_but_not_told_is_no_other_host() {
+    let broker = broker(&[("alerts", 1), ("bright", 1)]);
+    let (source, mut sink) = open(&broker.options(), &["alerts"]);
+    // The batch has to be sent again, the connection ends before the answer with the new epoch, and the brokers don't
+    // take the old one any more.
+    let again = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID;
+    broker.cluster().request_errors(RDKafkaApiKey::TxnOffsetCommit, &[again]);
+    let lost = RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT;
+    let outdated = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+    broker.cluster().request_errors(RDKafkaApiKey::InitProducerId, &[lost, outdated]);
+    commit(&mut sink, vec![record("bright", "", "one")], &[position("alerts", 1)]).unwrap();
+    commit(&mut sink, vec![record("bright", "", "two")], &[position("alerts", 2)]).unwrap();
+    assert_eq!(source.watch().committed("alerts", 0), Some(2));
+    assert_eq!(source.watch().condition().retries, 2);
+}
+
+#[test]
 fn a_batch_that_is_sent_again_stays_in_front_of_later_ones() {
     let broker = broker(&[("alerts", 1), ("bright", 1)]);
     let [mut first, mut second] = sinks(&broker.options());

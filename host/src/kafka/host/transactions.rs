@@ -47,6 +47,8 @@ pub(super) struct Transactions {
     open: Option<Instant>,
     /// Why it is not known whether the last transaction was committed.
     unsure: Option<String>,
+    /// Whether the brokers may have given the producer an epoch that it was not told.
+    untold: bool,
 }
 
 impl Transactions {
@@ -61,6 +63,7 @@ impl Transactions {
                 options: options.clone(),
                 open: None,
                 unsure: None,
+                untold: false,
             })
         };
         Ok([one(name)?, one(&format!("{name}{SECOND}"))?])
@@ -269,9 +272,14 @@ impl Transactions {
             .with_transaction_timeout_ms(self.options.transaction_timeout.as_millis() as i32)
             .with_producer_id(ProducerId(self.producer.id))
             .with_producer_epoch(self.producer.epoch);
-        let answer = self.cluster.coordinate(Coordinates::Transactions, &request, |answer| answer.error_code)?;
+        let before = self.cluster.unanswered();
+        let asked = self.cluster.coordinate(Coordinates::Transactions, &request, |answer| answer.error_code);
+        // If an answer was lost, the epoch may be another one all the same, and the next answer says that this one is old.
+        self.untold |= self.cluster.unanswered() != before;
+        let answer = asked?;
         (self.producer.id, self.producer.epoch) = (answer.producer_id.0, answer.producer_epoch);
         self.producer.sequences.clear();
+        self.untold = false;
         Ok(())
     }
 

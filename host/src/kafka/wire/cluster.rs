@@ -69,6 +69,8 @@ pub(in crate::kafka) struct Cluster {
     absent: Option<Instant>,
     coordinators: HashMap<Coordinates, i32>,
     connections: HashMap<(Purpose, i32), Broker>,
+    /// How many times a coordinator was asked and gave no answer.
+    unanswered: u64,
 }
 
 impl Cluster {
@@ -89,6 +91,7 @@ impl Cluster {
             absent: None,
             coordinators: HashMap::new(),
             connections: HashMap::new(),
+            unanswered: 0,
         })
     }
 
@@ -103,6 +106,11 @@ impl Cluster {
     /// What ends waits for these brokers.
     pub(in crate::kafka) fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// How many times a coordinator was asked and gave no answer. What it was asked for may have been done all the same.
+    pub(in crate::kafka) fn unanswered(&self) -> u64 {
+        self.unanswered
     }
 
     /// Forgets connections, leaders and coordinators after something went wrong.
@@ -135,6 +143,7 @@ impl Cluster {
                 Err(error) => error,
             };
             let answered = if let Error::Answer { code, .. } = error { Some(code) } else { None };
+            self.unanswered += u64::from(answered.is_none());
             let paused = match (answered, error.remedy()) {
                 (Some(ConcurrentTransactions), _) => soon.pause(),
                 (Some(CoordinatorLoadInProgress | UnstableOffsetCommit), _) => later.pause(),

@@ -19,6 +19,7 @@ impl Live {
         if let Err(error) = checked {
             let _ = release.answer.send(Err(error));
         } else if self.away.remove(&name) {
+            self.expected.give_up(lane, &name);
             self.send(Command::Release(release));
         } else {
             match lane.shards.withdraw(&name) {

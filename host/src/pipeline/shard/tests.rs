@@ -12,6 +12,8 @@ use super::super::config::{Config, FaultLimits, Topics};
 use super::super::decode::BatchDecoder;
 use super::super::io::{BatchLimits, Message};
 use super::super::judge::{Judge, Verdicts};
+use super::super::kept::KeptBytes;
+use super::super::positions::Positions;
 use super::super::topics::{FilterTopics, Rows};
 use super::*;
 use crate::filters::{Ceilings, Counts, Entry, Settings, State};
@@ -177,4 +179,26 @@ fn a_panic_over_a_filter_fails_that_filter_alone() {
     assert!(status.counts.adds_up() && status.counts.faulted == ALERTS as u64);
     let State::Suspended(reason) = status.state else { panic!("it is not suspended") };
     assert!(reason.contains("the host panicked"), "{reason}");
+}
+
+#[test]
+fn batches_that_are_owed_are_counted_once_until_the_last_filter_has_judged_them() {
+    let mut stream = Stream::new();
+    let kept = KeptBytes::default();
+    let mut filters = [stream.filter("a"), stream.filter("b")];
+    let mut batch = stream.batch(0..ALERTS);
+    Arc::make_mut(&mut batch.end).advance(&batch.messages);
+    let batch = Arc::new(batch);
+    for filter in &mut filters {
+        filter.judge_from(Positions::default());
+        filter.take(&batch, 1, &kept);
+    }
+    assert_eq!(kept.bytes(), batch.bytes());
+    assert!(batch.bytes() > batch.messages.iter().map(|message| message.bytes.len()).sum());
+    drop(batch);
+    let [first, second] = filters;
+    drop(first);
+    assert!(kept.bytes() > 0);
+    drop(second);
+    assert_eq!(kept.bytes(), 0);
 }

@@ -33,8 +33,8 @@ impl<R: Runner> Keeper<R> {
     /// A version of a filter that is there has that filter's settings.
     fn as_new_version(&self, name: &str, upload: Upload) -> Upload {
         let Some(record) = self.registry.records().get(name).cloned() else { return upload };
-        let FilterRecord { quota, limits, from, .. } = (*record).clone();
-        Upload { settings: Settings { quota, limits, from, ..upload.settings }, ..upload }
+        let FilterRecord { quota, cpu_share, limits, from, .. } = (*record).clone();
+        Upload { settings: Settings { quota, cpu_share, limits, from, ..upload.settings }, ..upload }
     }
 
     /// Makes another version the active one, or changes settings. What is to run then is checked first.
@@ -75,7 +75,8 @@ impl<R: Runner> Keeper<R> {
 
     /// Checks a filter as it is to run, unless it runs so already.
     fn check_planned(&self, record: &FilterRecord) -> Result<Option<(Judged, R::Ready)>, FilterError> {
-        let settings = Settings { quota: record.quota, limits: record.limits, ..Settings::default() };
+        let FilterRecord { quota, cpu_share, limits, .. } = *record;
+        let settings = Settings { quota, cpu_share, limits, ..Settings::default() };
         settings.check()?;
         let Some(judged) = Judged::of(record).filter(|judged| !self.is_told(&record.name, judged)) else {
             return Ok(None);

@@ -9,12 +9,13 @@ use crate::registry::record::{Blob, Config, FilterRecord, Version};
 use crate::registry::store::Blobs;
 
 /// What a filter is judged by.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     module: Blob,
     config: Config,
     topics: Vec<String>,
     quota: Option<u32>,
+    cpu_share: Option<f64>,
     limits: LimitOverrides,
 }
 
@@ -22,7 +23,8 @@ impl Judged {
     /// What a filter is to be judged by, if it is.
     pub fn of(record: &FilterRecord) -> Option<Judged> {
         let Version { module, config, topics, .. } = record.running()?.clone();
-        Some(Judged { module, config, topics, quota: record.quota, limits: record.limits })
+        let FilterRecord { quota, cpu_share, limits, .. } = *record;
+        Some(Judged { module, config, topics, quota, cpu_share, limits })
     }
 }
 
@@ -149,6 +151,7 @@ pub fn upload(record: &FilterRecord, version: &Version, found: &Blobs) -> Result
         config: config(record, version, found)?,
         topics: version.topics.clone(),
         quota: record.quota,
+        cpu_share: record.cpu_share,
         from: record.from.clone(),
         limits: record.limits,
     };

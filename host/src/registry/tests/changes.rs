@@ -106,7 +106,7 @@ fn settings_are_changed_and_filters_paused() {
     let from = Settings { from: Some("earliest".into()), ..Settings::default() };
     host.keeper.put("bright", with_settings("one", from)).unwrap();
     let limits = LimitOverrides { fuel: Some(9), ..LimitOverrides::default() };
-    let patch = SettingsPatch { quota: Some(Some(5)), limits: Some(limits), paused: None };
+    let patch = SettingsPatch { quota: Some(Some(5)), limits: Some(limits), ..SettingsPatch::default() };
     host.keeper.change("bright", set(patch), &any).unwrap();
     let now = || host.fake.running.lock()["bright"].settings.clone();
     assert_eq!((now().quota, now().limits.fuel, now().from.as_deref()), (Some(5), Some(9), Some("earliest")));

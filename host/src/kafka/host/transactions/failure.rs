@@ -35,7 +35,9 @@ impl Transactions {
         let transactional_id = self.producer.transactional_id.clone();
         match code {
             // The brokers take the epoch away from a transaction that took too long, too.
-            InvalidProducerEpoch | ProducerFenced if self.is_in_time() => Error::Fenced { name: self.group.clone() },
+            InvalidProducerEpoch | ProducerFenced if self.is_in_time() && !self.untold => {
+                Error::Fenced { name: self.group.clone() }
+            }
             InvalidProducerEpoch | ProducerFenced | InvalidProducerIdMapping | InvalidTxnState => {
                 Error::InDoubt { transactional_id, reason: Code(code).to_string() }
             }
