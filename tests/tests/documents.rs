@@ -119,7 +119,7 @@ fn the_version_is_shown() {
 /// A host on a broker of its own. Both have to be kept.
 fn host() -> (EmbeddedBroker, Host) {
     let broker = EmbeddedBroker::start().unwrap();
-    for topic in ["alerts", "lsst-alerts", "my-filter", "x", "t-dead-letters", "t-quotas"] {
+    for topic in ["alerts", "lsst-alerts", "my-filter", "x", "t-dead-letters", "t-quotas", "t-filters", "t-modules"] {
         broker.create_topic(topic, 1).unwrap();
     }
     let host = Host::start(broker.brokers(), "lsst-alerts", &["--name", "t"]);
