@@ -32,7 +32,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     operation_id = "get_filter",
     tag = "filters",
     params(("name" = String, Path, description = "The filter's name")),
-    responses((status = 200, body = Status), (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"))
+    responses((status = 200, body = Status), (status = 404, body = ErrorBody, description = "There is no such filter"))
 )]
 pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
     api.ask(move |control| Ok(tagged(StatusCode::OK, control.get(&name)?))).await
@@ -50,11 +50,11 @@ pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Res
     ),
     responses(
         (status = 200, body = Status),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The name or a header is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"),
-        (status = 409, body = ErrorBody, content_type = "application/problem+json", description = "It is in the folder that the host was started with"),
-        (status = 412, body = ErrorBody, content_type = "application/problem+json", description = "It was changed in the meantime"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping, or the registry does not answer")
+        (status = 400, body = ErrorBody, description = "The name or a header is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter"),
+        (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with"),
+        (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or the registry does not answer")
     )
 )]
 pub(super) async fn delete(

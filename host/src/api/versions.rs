@@ -34,9 +34,9 @@ pub(super) struct Activation {
     params(("name" = String, Path, description = "The filter's name")),
     responses(
         (status = 200, body = Vec<VersionInfo>),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The name is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"),
-        (status = 501, body = ErrorBody, content_type = "application/problem+json", description = "No versions of this filter are kept")
+        (status = 400, body = ErrorBody, description = "The name is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter"),
+        (status = 501, body = ErrorBody, description = "No versions of this filter are kept")
     )
 )]
 pub(super) async fn list(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
@@ -52,10 +52,10 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Name(name): Name) -> Resul
     params(("name" = String, Path, description = "The filter's name"), ("number" = u32, Path, description = "The version's")),
     responses(
         (status = 200, body = VersionInfo),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The name or the number is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter or version, or its config is missing"),
-        (status = 501, body = ErrorBody, content_type = "application/problem+json", description = "No versions of this filter are kept"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The registry does not answer")
+        (status = 400, body = ErrorBody, description = "The name or the number is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter or version, or its config is missing"),
+        (status = 501, body = ErrorBody, description = "No versions of this filter are kept"),
+        (status = 503, body = ErrorBody, description = "The registry does not answer")
     )
 )]
 pub(super) async fn show(State(api): State<Arc<Api>>, Numbered(name, number): Numbered) -> Result<Response, Problem> {
@@ -71,10 +71,10 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Numbered(name, number): Nu
     params(("name" = String, Path, description = "The filter's name"), ("number" = u32, Path, description = "The version's")),
     responses(
         (status = 200, content_type = "application/wasm"),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The name or the number is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter or version, or its module is missing"),
-        (status = 501, body = ErrorBody, content_type = "application/problem+json", description = "No versions of this filter are kept"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The registry does not answer")
+        (status = 400, body = ErrorBody, description = "The name or the number is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter or version, or its module is missing"),
+        (status = 501, body = ErrorBody, description = "No versions of this filter are kept"),
+        (status = 503, body = ErrorBody, description = "The registry does not answer")
     )
 )]
 pub(super) async fn module(State(api): State<Arc<Api>>, Numbered(name, number): Numbered) -> Result<Response, Problem> {
@@ -95,14 +95,14 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Numbered(name, number): 
     request_body = Activation,
     responses(
         (status = 200, body = Status),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The request is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter or version"),
-        (status = 409, body = ErrorBody, content_type = "application/problem+json", description = "It is in the host's folder, or was moved to another host"),
-        (status = 412, body = ErrorBody, content_type = "application/problem+json", description = "It was changed in the meantime"),
-        (status = 422, body = ErrorBody, content_type = "application/problem+json", description = "The version is refused by now: limits or the stream have changed"),
-        (status = 501, body = ErrorBody, content_type = "application/problem+json", description = "This host keeps no versions"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping, or the registry does not answer"),
-        (status = 507, body = ErrorBody, content_type = "application/problem+json", description = "There is no room or no memory for it")
+        (status = 400, body = ErrorBody, description = "The request is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter or version"),
+        (status = 409, body = ErrorBody, description = "It is in the host's folder, or was moved to another host"),
+        (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
+        (status = 422, body = ErrorBody, description = "The version is refused by now: limits or the stream have changed"),
+        (status = 501, body = ErrorBody, description = "This host keeps no versions"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or the registry does not answer"),
+        (status = 507, body = ErrorBody, description = "There is no room or no memory for it")
     )
 )]
 pub(super) async fn activate(
@@ -127,8 +127,8 @@ pub(super) async fn activate(
     ),
     responses(
         (status = 200, body = Status),
-        (status = "4XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate"),
-        (status = "5XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate")
+        (status = "4XX", body = ErrorBody, description = "As for activate"),
+        (status = "5XX", body = ErrorBody, description = "As for activate")
     )
 )]
 pub(super) async fn pause(
@@ -151,8 +151,8 @@ pub(super) async fn pause(
     ),
     responses(
         (status = 200, body = Status),
-        (status = "4XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate"),
-        (status = "5XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate")
+        (status = "4XX", body = ErrorBody, description = "As for activate"),
+        (status = "5XX", body = ErrorBody, description = "As for activate")
     )
 )]
 pub(super) async fn resume(
@@ -176,8 +176,8 @@ pub(super) async fn resume(
     request_body = SettingsPatch,
     responses(
         (status = 200, body = Status),
-        (status = "4XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate"),
-        (status = "5XX", body = ErrorBody, content_type = "application/problem+json", description = "As for activate")
+        (status = "4XX", body = ErrorBody, description = "As for activate"),
+        (status = "5XX", body = ErrorBody, description = "As for activate")
     )
 )]
 pub(super) async fn patch(
