@@ -27,7 +27,9 @@ fn filters(folder: &Path, count: u8) {
 fn broker(filters: u8) -> EmbeddedBroker {
     let broker = EmbeddedBroker::start().unwrap();
     let outputs = (0..filters).map(|number| format!("filter-{number}"));
-    for topic in outputs.chain(["alerts", "upload", "t-dead-letters", "t-quotas"].map(str::to_owned)) {
+    for topic in
+        outputs.chain(["alerts", "upload", "t-dead-letters", "t-quotas", "t-filters", "t-modules"].map(str::to_owned))
+    {
         broker.create_topic(&topic, 1).unwrap();
     }
     broker

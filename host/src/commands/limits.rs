@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 
 use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
-use crate::filters::{CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, RECENT, RECENT_VISITS, STREAM_SCHEMAS};
+use crate::filters::{
+    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, STREAM_SCHEMAS,
+};
 use crate::jobs::{IDS_KEPT, JOBS_KEPT};
 use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
     BATCHES_OWED, BYTES_OWED, BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST,
     LOGS_A_SECOND, MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
 };
+use crate::registry::{CHANGE_TIME, RECORD_BYTES, VERSIONS};
 use skysieve_sandbox::Limits;
 use skysieve_sandbox::limits::*;
 
@@ -96,6 +99,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("description", bytes(DESCRIPTION_BYTES)),
         ("config", bytes(CONFIG_BYTES)),
         ("name", format!("{NAME_LETTERS} letters")),
+        ("versions that are kept of a filter", count(VERSIONS)),
+        ("a filter's record in the registry", format!("{} bytes", count(RECORD_BYTES))),
+        ("note on a version", format!("{} bytes", count(NOTE_BYTES))),
+        ("time for a change of the registry", format!("{} s", CHANGE_TIME.as_secs())),
         ("a module", bytes(MODULE_BYTES)),
         ("functions", count(FUNCTIONS)),
         ("a function", bytes(FUNCTION_BYTES)),

@@ -68,9 +68,13 @@ impl KafkaRegistry {
             if self.topics.is_compacted(topic) == Some(false) {
                 return Err(Error::topic(topic, "its cleanup.policy has to be compact, so that filters are not lost"));
             }
-            let count = self.reader.lock().partitions(topic)?;
-            if count != 1 {
-                return Err(Error::topic(topic, format!("it has {count} partitions, and has to have 1")));
+            match self.reader.lock().partitions(topic)? {
+                1 => {}
+                0 => {
+                    let reason = "not every broker knows it yet".to_owned();
+                    return Err(Error::NotReady { topic: topic.to_string(), reason });
+                }
+                count => return Err(Error::topic(topic, format!("it has {count} partitions, and has to have 1"))),
             }
         }
         *is_checked = true;

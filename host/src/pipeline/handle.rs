@@ -71,11 +71,20 @@ impl Handle {
         Ok(prepared)
     }
 
+    /// Checks and compiles a filter, however it is to begin.
+    fn ready(&self, name: &str, mut upload: Upload) -> Result<Ready, FilterError> {
+        match (upload.handover.take(), upload.settings.from.clone()) {
+            (Some(handover), _) if handover.name != name => {
+                Err(FilterError::Refused(format!("the hand-over is of filter {:?}", handover.name)))
+            }
+            (Some(handover), _) => self.take(upload, *handover),
+            (None, Some(from)) => self.begin(name, upload, &from),
+            (None, None) => self.replace(name, upload),
+        }
+    }
+
     /// Checks a filter that begins with the live alerts, or replaces an earlier one of its name.
     pub(super) fn replace(&self, name: &str, upload: Upload) -> Result<Ready, FilterError> {
-        check_name(name)?;
-        self.state.moves.lock().check_upload(name)?;
-        self.state.check_room(&self.state.entries(), name)?;
         let prepared = self.prepare_with_topic(name, upload)?;
         Ok(Ready { entry: prepared.entry.clone(), begins: Begins::Now(Box::new(prepared)) })
     }
@@ -103,7 +112,7 @@ impl Control for Handle {
     }
 
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
-        self.run(self.check(name, upload)?)
+        self.run(self.ready(name, upload)?)
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
@@ -135,15 +144,14 @@ impl Control for Handle {
 impl Runner for Handle {
     type Ready = Ready;
 
-    fn check(&self, name: &str, mut upload: Upload) -> Result<Ready, FilterError> {
-        match (upload.handover.take(), upload.settings.from.clone()) {
-            (Some(handover), _) if handover.name != name => {
-                Err(FilterError::Refused(format!("the hand-over is of filter {:?}", handover.name)))
-            }
-            (Some(handover), _) => self.take(upload, *handover),
-            (None, Some(from)) => self.begin(name, upload, &from),
-            (None, None) => self.replace(name, upload),
+    fn check(&self, name: &str, upload: Upload) -> Result<Ready, FilterError> {
+        check_name(name)?;
+        if upload.handover.is_none() {
+            // What the live lane would find out, too, is better known before the filter is kept.
+            self.state.moves.lock().check_upload(name)?;
         }
+        self.state.check_room(&self.state.entries(), name)?;
+        self.ready(name, upload)
     }
 
     fn describe(&self, Ready { entry, .. }: &Ready) -> Checked {

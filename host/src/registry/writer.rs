@@ -20,7 +20,7 @@ use super::store::{Blobs, Store, StoreError, Write};
 use crate::filters::FilterError;
 
 /// How long a change is tried.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const CHANGE_TIME: Duration = Duration::from_secs(20);
 
 /// The first and the longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -274,7 +274,7 @@ struct Attempts {
 
 impl Attempts {
     fn new() -> Attempts {
-        Attempts { deadline: Instant::now() + PATIENCE, next: PAUSES.0 }
+        Attempts { deadline: Instant::now() + CHANGE_TIME, next: PAUSES.0 }
     }
 
     /// Waits before the next attempt. The pauses are of random lengths, so that two hosts do not go on in step.

@@ -68,7 +68,7 @@ fn settings_are_patched() {
         SettingsPatch { quota: Some(Some(5)), paused: Some(true), ..SettingsPatch::default() }
     );
     assert_eq!(sent(r#"{"limits": {"fuel": 9}}"#).limits.unwrap().fuel, Some(9));
-    for body in [r#"{"quota": -1}"#, r#"{"qouta": 1}"#, "[]", &" ".repeat(5000)] {
+    for body in [r#"{"quota": -1}"#, r#"{"qouta": 1}"#, "7", &" ".repeat(5000)] {
         patch(body).error(400, "bad_body");
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the registry's topics, as far as they are committed.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::registry::{Blob, Blobs, Pieces, Raw};
 pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// How often to look whether the topic is there while it is absent.
-const ABSENT: Duration = Duration::from_secs(1);
+const ABSENT: Duration = Duration::from_secs(2);
 
 /// How long brokers may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ pub(super) struct Reader {
     /// The offset behind the last record that was read.
     next: Option<i64>,
     is_assigned: bool,
+    /// Whether a broker has answered.
+    is_connected: Cell<bool>,
     /// When the topic was last looked for, while it is absent.
     looked: Option<Instant>,
 }
@@ -67,12 +70,23 @@ impl Reader {
     pub(super) fn new(options: &Options, topic: &Arc<str>) -> Result<Reader, Error> {
         let consumer = consumer(options)?;
         let (options, topic) = (options.clone(), topic.clone());
-        Ok(Reader { consumer, options, topic, next: None, is_assigned: false, looked: None })
+        Ok(Reader {
+            consumer,
+            options,
+            topic,
+            next: None,
+            is_assigned: false,
+            is_connected: Cell::new(false),
+            looked: None,
+        })
     }
 
     /// How many partitions a topic has.
     pub(super) fn partitions(&self, topic: &Arc<str>) -> Result<usize, Error> {
-        connect(&self.consumer, &self.options)?;
+        if !self.is_connected.get() {
+            connect(&self.consumer, &self.options)?;
+            self.is_connected.set(true);
+        }
         Ok(partitions(&self.consumer, std::slice::from_ref(topic), ASK)?.len())
     }
 
@@ -123,7 +137,19 @@ impl Reader {
             }
             wait = Duration::ZERO;
         }
+        self.check_connection()?;
         Ok(true)
+    }
+
+    /// Returns an error while no broker answers.
+    fn check_connection(&self) -> Result<(), Error> {
+        let connection = &self.consumer.context().connection;
+        let Some(reason) = connection.trouble() else { return Ok(()) };
+        match self.consumer.fetch_metadata(Some(&self.topic), TICK) {
+            Ok(_) => connection.works(),
+            Err(_) => return Err(self.options.unreachable(reason)),
+        }
+        Ok(())
     }
 
     fn assign(&mut self) -> Result<(), Error> {
