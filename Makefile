@@ -62,7 +62,7 @@ unit: filters
 	@$(RUN_TESTS) $(WAITING:%=--beside %) $(TESTED)
 
 soak: filters
-	@SKYSIEVE_TEST_KILLS=100 scripts/run-tests $(TESTED) --test exactly_once --test changing_lanes a_host_that_is_killed -- --nocapture
+	@SKYSIEVE_TEST_KILLS=100 scripts/run-tests $(TESTED) --test exactly_once --test changing_lanes --test uploads a_host_that_is_killed -- --nocapture
 
 test: lint filters
 	@scripts/setup tests

@@ -88,6 +88,8 @@ impl<R: Runner> Keeper<R> {
                 "the folder has a filter of that name: that in the registry is not run"
             );
         }
+        // They are not brought in step once more: they are about to be started.
+        self.registry.records().take_changed();
         self.load_all(&records)
     }
 
