@@ -1,11 +1,12 @@
 //! The HTTP API: uploads, status, metrics, health, and a page to look at.
 //!
 //! Clients may be hostile, so every wait and every buffer has a limit ([`ApiConfig`]). Errors are answered with
-//! `{"error": {"code", "message"}}`.
+//! problem documents (RFC 9457), which have a `code` for programs.
 
 mod config;
 mod error;
 mod filters;
+mod guard;
 mod health;
 mod jobs;
 mod metrics;
@@ -18,7 +19,9 @@ mod server;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upload;
 
 pub use config::ApiConfig;
 pub use server::{ApiError, serve};
+pub use tls::{Tls, TlsError};

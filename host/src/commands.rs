@@ -5,9 +5,10 @@
     reason = "doc comments of arguments are what --help shows: brackets are no links"
 )]
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::heap;
 
@@ -16,6 +17,7 @@ pub mod check;
 mod common;
 pub mod compile_module;
 pub mod consume;
+mod defaults;
 pub mod demo;
 mod fields;
 pub mod host;
@@ -72,6 +74,17 @@ enum Command {
 }
 
 impl Cli {
+    /// Parses the command line. What is wrong with it is printed, and the process ends.
+    pub fn of_process() -> Result<Cli, ExitCode> {
+        let line: Vec<OsString> = std::env::args_os().collect();
+        let command = defaults::with_files(Cli::command(), &line).map_err(|error| {
+            output::tell(format_args!("error: {error}"));
+            ExitCode::from(2)
+        })?;
+        let parsed = Cli::from_arg_matches(&command.get_matches_from(line));
+        Ok(parsed.unwrap_or_else(|error| error.exit()))
+    }
+
     /// Runs the subcommand. Errors are printed on stderr. The exit code is 2 for wrong usage and 1 for other failures.
     pub fn run(self) -> ExitCode {
         // It has little memory, and what it says goes to the host that started it.
@@ -101,10 +114,10 @@ impl Cli {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
     }
 }

@@ -2,9 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use skysieve::commands::Cli;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    Cli::of_process().map_or_else(|code| code, Cli::run)
 }

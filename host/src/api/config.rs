@@ -1,12 +1,19 @@
 //! The limits of the API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::tls::Tls;
 use skysieve_sandbox::limits::MODULE_BYTES;
 
 /// The limits of the API.
 #[derive(Clone, Debug)]
 pub struct ApiConfig {
+    /// Names under which clients reach this host, beside addresses and names without a dot. Others are refused, because a
+    /// foreign page could have them.
+    pub names: Vec<String>,
+    /// The certificate; without one, connections are not encrypted.
+    pub tls: Option<Arc<Tls>>,
     /// The size of one module in bytes.
     pub max_module: usize,
     /// The number of concurrent uploads. Each of them may take twice [`ApiConfig::max_module`] of memory. Further
@@ -29,6 +36,8 @@ pub struct ApiConfig {
 impl Default for ApiConfig {
     fn default() -> ApiConfig {
         ApiConfig {
+            names: Vec::new(),
+            tls: None,
             max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,

@@ -14,6 +14,8 @@ use crate::jobs::JobError;
 
 /// The seconds after which a client that was sent away may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// The media type of problem documents.
+const PROBLEM: &str = "application/problem+json";
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,10 @@ pub(super) enum Problem {
     Slow(Duration),
     #[error("{0} uploads are under way, as many as this host takes at a time; try again")]
     Busy(usize),
+    #[error("{0:?} is not known as a name of this host: use its address, or start it with --allow-host NAME")]
+    Host(String),
+    #[error("the page of {0:?} may not change anything here")]
+    Origin(String),
     #[error("there is nothing at this path; /api/v1/openapi.json says what there is")]
     Route,
     #[error("this path does not take this method; /api/v1/openapi.json says which it takes")]
@@ -76,6 +82,8 @@ impl Problem {
             Problem::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Problem::Stalled(_) | Problem::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Problem::Busy(_) => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Problem::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "unknown_host"),
+            Problem::Origin(_) => (StatusCode::FORBIDDEN, "foreign_page"),
             Problem::Route => (StatusCode::NOT_FOUND, "no_such_path"),
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -108,8 +116,8 @@ fn job_status(error: &JobError) -> (StatusCode, &'static str) {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code) = self.status();
-        let body = ErrorBody { error: ErrorDetail { code, message: self.to_string() } };
-        let mut response = (status, Json(body)).into_response();
+        let body = ErrorBody::new(status, code, self.to_string());
+        let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], Json(body)).into_response();
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -125,17 +133,26 @@ pub(super) fn panicked(payload: Box<dyn Any + Send>) -> Problem {
     Problem::Internal
 }
 
-/// The answer to a request that failed.
+/// The answer to a request that failed: a problem document
+/// ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct ErrorBody {
-    error: ErrorDetail,
+    /// The type of the problem, which stays the same when texts change: `urn:skysieve:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What the HTTP status means.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What went wrong with this request, and what to do.
+    detail: String,
+    /// The end of the type, for programs.
+    code: &'static str,
 }
 
-/// What went wrong.
-#[derive(Serialize, utoipa::ToSchema)]
-struct ErrorDetail {
-    /// A code for programs, which stays the same when messages change.
-    code: &'static str,
-    /// A message for people.
-    message: String,
+impl ErrorBody {
+    fn new(status: StatusCode, code: &'static str, detail: String) -> ErrorBody {
+        let title = status.canonical_reason().unwrap_or_default();
+        ErrorBody { kind: format!("urn:skysieve:problem:{code}"), title, status: status.as_u16(), detail, code }
+    }
 }

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, health, jobs, metrics, moving, openapi, page, upload};
+use super::{filters, guard, health, jobs, metrics, moving, openapi, page, upload};
 use crate::jobs::HostControl;
 
 pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router {
@@ -40,14 +40,16 @@ pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router
         .routes(routes!(metrics::show))
         .split_for_parts();
     let document = document.to_json().expect("a description made at compile time is JSON");
+    let api = Arc::new(Api::new(control, config, document));
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)
         // Uploads have their own limit, which is checked as they arrive.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|payload| panicked(payload).into_response()))
+        .layer(middleware::from_fn_with_state(api.clone(), guard::check))
         .layer(middleware::from_fn(observe))
-        .with_state(Arc::new(Api::new(control, config, document)))
+        .with_state(api)
 }
 
 /// Logs the request, and sets the headers that every answer has.

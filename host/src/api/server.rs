@@ -10,6 +10,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -97,6 +98,21 @@ async fn connection(
     _permit: OwnedSemaphorePermit,
     app: Router,
     config: ApiConfig,
+    stopped: watch::Receiver<bool>,
+) {
+    let Some(tls) = &config.tls else { return answer(stream, app, &config, stopped).await };
+    match timeout(config.header_time, tls.accept(stream)).await {
+        Ok(Ok(stream)) => answer(stream, app, &config, stopped).await,
+        Ok(Err(error)) => debug!(%error, "a client without TLS, or one that does not trust the certificate"),
+        Err(_) => debug!("a client took too long to begin TLS"),
+    }
+}
+
+/// Answers the requests that come on a connection.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    app: Router,
+    config: &ApiConfig,
     mut stopped: watch::Receiver<bool>,
 ) {
     let connection = http1::Builder::new()

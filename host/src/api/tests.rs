@@ -2,9 +2,11 @@
 
 mod connections;
 mod fake;
+mod foreign;
 mod jobs;
 mod moving;
 mod reading;
+mod tls;
 mod uploading;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -135,10 +137,11 @@ impl Reply {
     #[track_caller]
     fn error(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status, status, "{}", self.body);
-        assert_eq!(self.header("content-type"), "application/json");
+        assert_eq!(self.header("content-type"), "application/problem+json");
         let json = self.json();
-        assert_eq!(json["error"]["code"], code, "{json}");
-        assert_eq!(json["error"].as_object().unwrap().len(), 2, "{json}");
-        json["error"]["message"].as_str().unwrap().to_owned()
+        assert_eq!((&json["code"], &json["status"]), (&code.into(), &status.into()), "{json}");
+        assert_eq!(json["type"], format!("urn:skysieve:problem:{code}"), "{json}");
+        assert!(json["title"].as_str().is_some_and(|title| !title.is_empty()), "{json}");
+        json["detail"].as_str().unwrap().to_owned()
     }
 }

@@ -13,6 +13,7 @@ use super::common::{SchemaArgs, parse_seconds};
 use super::fields::FieldArgs;
 use super::host::prepare;
 use super::serve::{Api, stop_on_signal};
+use crate::api::ApiConfig;
 use crate::commands::output::print_line;
 use crate::filters::{Ceilings, Control};
 use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
@@ -107,7 +108,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let broker = start_broker(&names)?;
     let options = Options { stop: stop.clone(), ..broker.options() };
     let api = match args.keep_running {
-        true => Some(Api::start(&args.listen, Arc::new(handle.clone()))?),
+        true => Some(Api::start(&args.listen, ApiConfig::default(), Arc::new(handle.clone()))?),
         false => None,
     };
     print_line(format_args!(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+mod api;
 mod args;
 mod ceilings;
 mod compile;
@@ -58,7 +59,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let (pipeline, slow, handle) = Pipeline::with_slow_lane(config, args.slice(), args.max_lag(), engine, schemas)?;
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
-    let api = Api::start(&args.listen, Arc::new(handle.clone()))?;
+    let api = Api::start(&args.api.listen, args.api.config()?, Arc::new(handle.clone()))?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
     let ended = start_and_read(args, &options, topics, (pipeline, slow), handle.clone(), uploads);

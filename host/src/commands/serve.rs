@@ -33,7 +33,7 @@ impl Api {
     ///
     /// # Errors
     /// Returns an error if the address is malformed or in use.
-    pub fn start(listen: &str, control: Arc<dyn HostControl>) -> anyhow::Result<Api> {
+    pub fn start(listen: &str, config: ApiConfig, control: Arc<dyn HostControl>) -> anyhow::Result<Api> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("api")
@@ -46,7 +46,7 @@ impl Api {
         let thread = std::thread::spawn(move || {
             // An error means that the sender is gone, which is a reason to stop as well.
             let shutdown = async move { drop(stopped.await) };
-            if let Err(error) = runtime.block_on(serve(listener, control, ApiConfig::default(), shutdown)) {
+            if let Err(error) = runtime.block_on(serve(listener, control, config, shutdown)) {
                 tracing::error!(%error, "the API has ended");
             }
             // A module that is being compiled for an upload must not delay the end.

@@ -60,16 +60,11 @@ pub enum ClientError {
     },
 }
 
-/// The body of a host's refusal.
+/// What counts of a host's refusal, a problem document.
 #[derive(Deserialize)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-#[derive(Deserialize)]
-struct ErrorDetail {
+struct Problem {
     code: String,
-    message: String,
+    detail: String,
 }
 
 impl ApiClient {
@@ -146,9 +141,7 @@ impl ApiClient {
             return Ok(answer);
         }
         match serde_json::from_slice(&answer) {
-            Ok(ErrorBody { error: ErrorDetail { code, message } }) => {
-                Err(ClientError::Refused { status, code, message })
-            }
+            Ok(Problem { code, detail: message }) => Err(ClientError::Refused { status, code, message }),
             Err(_) => Err(ClientError::NotAHost { url, status }),
         }
     }
@@ -257,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_the_hosts_own_and_another_server_is_recognised() {
-        let (client, _) = server(404, r#"{"error": {"code": "unknown_filter", "message": "there is no filter"}}"#);
+        let (client, _) = server(404, r#"{"code": "unknown_filter", "detail": "there is no filter"}"#);
         let refused = client.get::<Value>("/x").unwrap_err();
         assert!(matches!(&refused, ClientError::Refused { status: 404, code, .. } if code == "unknown_filter"));
         assert_eq!(refused.to_string(), "there is no filter");

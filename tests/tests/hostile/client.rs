@@ -21,7 +21,7 @@ impl Reply {
     /// Why the upload was refused.
     pub fn message(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
-        body["error"]["message"].as_str().unwrap_or_default().to_owned()
+        body["detail"].as_str().unwrap_or_default().to_owned()
     }
 }
 

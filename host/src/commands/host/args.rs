@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
 use super::cpu::CpuArgs;
@@ -25,7 +26,8 @@ pub const REPLAYS: usize = 2;
 
 /// Run users' filters over a Kafka topic of alerts.
 ///
-/// Every flag can also be set in the environment, as SKYSIEVE_ and its name. Alerts that a filter accepts are published
+/// Every flag can also be set in the environment, as SKYSIEVE_ and its name, or as SKYSIEVE_NAME_FILE by a file whose
+/// content is the value (for secrets), or in a file (--config). Alerts that a filter accepts are published
 /// on the topic of its name; messages that are not alerts, and filters' faults, go to the dead-letter topic. For
 /// subscribers that read committed messages (isolation.level=read_committed, the default of librdkafka but not of
 /// Java), every alert is judged exactly once. SIGTERM or Ctrl-C finishes and commits what was read. A host that is
@@ -37,6 +39,10 @@ Examples:
   skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
   curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
 pub struct HostArgs {
+    /// A TOML file of settings: the flags' names, each with its value, and a table [kafka] of properties for librdkafka. The
+    /// command line and the environment take precedence
+    #[arg(long, value_name = "FILE", env = "SKYSIEVE_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Kafka brokers to connect to first, host:port, separated by commas
     #[arg(long, value_name = "HOST:PORT", env = "SKYSIEVE_BROKERS")]
     pub brokers: String,
@@ -59,9 +65,9 @@ pub struct HostArgs {
     /// A folder of filters to start with: NAME.wasm and, beside it, NAME.toml with config, quota, from and [limits]
     #[arg(long, value_name = "DIR", env = "SKYSIEVE_FILTERS")]
     pub filters: Option<PathBuf>,
-    /// Address of the HTTP API
-    #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: String,
+    /// The HTTP API.
+    #[command(flatten)]
+    pub api: ApiArgs,
     /// Properties for librdkafka.
     #[command(flatten)]
     pub properties: PropertyArgs,

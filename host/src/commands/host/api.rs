@@ -1,0 +1,41 @@
+//! How the host's HTTP API is reached.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::api::{ApiConfig, Tls};
+
+/// How the host's HTTP API is reached.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// Address of the HTTP API
+    #[arg(long, value_name = "ADDR", env = "SKYSIEVE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// A name under which clients reach the HTTP API; may be given several times. Addresses and names without a dot need
+    /// not be given. Requests to other names are refused, because a page that somebody is looking at could have sent them
+    #[arg(long, value_name = "NAME", env = "SKYSIEVE_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
+    /// A certificate (PEM) for the HTTP API, followed by those that vouch for it. It is read again when the file changes
+    #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM, without a password)
+    #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+}
+
+impl ApiArgs {
+    /// The settings of the API.
+    ///
+    /// # Errors
+    /// Returns an error if the certificate or its key can't be used.
+    pub fn config(&self) -> anyhow::Result<ApiConfig> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Arc::new(Tls::load(certificate, key).context("--tls-cert")?)),
+            _ => None,
+        };
+        Ok(ApiConfig { names: self.allow_host.clone(), tls, ..ApiConfig::default() })
+    }
+}
