@@ -15,7 +15,7 @@ use crate::jobs::JobError;
 /// The seconds after which a client that was sent away may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 /// The media type of problem documents.
-const PROBLEM: &str = "application/problem+json";
+pub(super) const PROBLEM: &str = "application/problem+json";
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]

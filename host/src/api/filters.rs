@@ -30,7 +30,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     operation_id = "get_filter",
     tag = "filters",
     params(("name" = String, Path, description = "The filter's name")),
-    responses((status = 200, body = Status), (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"))
+    responses((status = 200, body = Status), (status = 404, body = ErrorBody, description = "There is no such filter"))
 )]
 pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
     api.ask(move |control| Ok(Json(control.get(&name)?).into_response())).await
@@ -45,8 +45,8 @@ pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Res
     params(("name" = String, Path, description = "The filter's name")),
     responses(
         (status = 200, body = Status),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping")
+        (status = 404, body = ErrorBody, description = "There is no such filter"),
+        (status = 503, body = ErrorBody, description = "The host is stopping")
     )
 )]
 pub(super) async fn delete(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {

@@ -33,13 +33,13 @@ use crate::jobs::{JobIds, JobStatus, ReplayRequest};
     ),
     responses(
         (status = 202, body = JobStatus, description = "It has begun; `Location` says where it can be asked about"),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The query is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter, or Kafka has no alerts of that time"),
-        (status = 422, body = ErrorBody, content_type = "application/problem+json", description = "Replays can't publish on that topic"),
-        (status = 429, body = ErrorBody, content_type = "application/problem+json", description = "Too many replays are running"),
-        (status = 502, body = ErrorBody, content_type = "application/problem+json", description = "Kafka does not answer, or refuses"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping"),
-        (status = 507, body = ErrorBody, content_type = "application/problem+json", description = "There is no memory for another instance of the filter")
+        (status = 400, body = ErrorBody, description = "The query is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter, or Kafka has no alerts of that time"),
+        (status = 422, body = ErrorBody, description = "Replays can't publish on that topic"),
+        (status = 429, body = ErrorBody, description = "Too many replays are running"),
+        (status = 502, body = ErrorBody, description = "Kafka does not answer, or refuses"),
+        (status = 503, body = ErrorBody, description = "The host is stopping"),
+        (status = 507, body = ErrorBody, description = "There is no memory for another instance of the filter")
     )
 )]
 pub(super) async fn replay(
@@ -75,7 +75,7 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     operation_id = "get_job",
     tag = "jobs",
     params(("id" = u64, Path, description = "The job's number")),
-    responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such job"))
+    responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn status(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Response, Problem> {
     api.ask(move |control| Ok(Json(control.jobs().get(id)?).into_response())).await
@@ -91,7 +91,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Re
         ("id" = u64, Path, description = "The job's number"),
         ("from" = Option<u64>, Query, description = "How many ids to leave out: `next` of the answer before")
     ),
-    responses((status = 200, body = JobIds), (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such job"))
+    responses((status = 200, body = JobIds), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn ids(
     State(api): State<Arc<Api>>,
@@ -113,7 +113,7 @@ pub(super) async fn ids(
     operation_id = "cancel_job",
     tag = "jobs",
     params(("id" = u64, Path, description = "The job's number")),
-    responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such job"))
+    responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn cancel(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Response, Problem> {
     api.ask(move |control| {

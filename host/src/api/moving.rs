@@ -49,11 +49,11 @@ pub(super) struct Confirmation {
     request_body = Release,
     responses(
         (status = 200, body = HandOver),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The request is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter"),
-        (status = 409, body = ErrorBody, content_type = "application/problem+json", description = "It was moved to another host already"),
-        (status = 422, body = ErrorBody, content_type = "application/problem+json", description = "This host keeps no positions, or is itself the one named"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping, or Kafka does not answer")
+        (status = 400, body = ErrorBody, description = "The request is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such filter"),
+        (status = 409, body = ErrorBody, description = "It was moved to another host already"),
+        (status = 422, body = ErrorBody, description = "This host keeps no positions, or is itself the one named"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or Kafka does not answer")
     )
 )]
 pub(super) async fn release(
@@ -80,9 +80,9 @@ pub(super) async fn release(
     request_body = Confirmation,
     responses(
         (status = 200, body = Status),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The request is malformed"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "No such filter was moved"),
-        (status = 409, body = ErrorBody, content_type = "application/problem+json", description = "That was not its last move")
+        (status = 400, body = ErrorBody, description = "The request is malformed"),
+        (status = 404, body = ErrorBody, description = "No such filter was moved"),
+        (status = 409, body = ErrorBody, description = "That was not its last move")
     )
 )]
 pub(super) async fn confirm(
@@ -103,7 +103,7 @@ pub(super) async fn confirm(
     params(("name" = String, Path, description = "The filter's name")),
     responses(
         (status = 200, content_type = "application/wasm"),
-        (status = 404, body = ErrorBody, content_type = "application/problem+json", description = "There is no such filter, or its module is not kept")
+        (status = 404, body = ErrorBody, description = "There is no such filter, or its module is not kept")
     )
 )]
 pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
@@ -119,8 +119,8 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Res
     tag = "moving",
     responses(
         (status = 200, body = HostInfo),
-        (status = 422, body = ErrorBody, content_type = "application/problem+json", description = "This host keeps no positions"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "Kafka does not answer")
+        (status = 422, body = ErrorBody, description = "This host keeps no positions"),
+        (status = 503, body = ErrorBody, description = "Kafka does not answer")
     )
 )]
 pub(super) async fn host(State(api): State<Arc<Api>>) -> Result<Response, Problem> {

@@ -39,8 +39,7 @@ pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router
         .routes(routes!(health::ready))
         .routes(routes!(metrics::show))
         .split_for_parts();
-    let document = document.to_json().expect("a description made at compile time is JSON");
-    let api = Arc::new(Api::new(control, config, document));
+    let api = Arc::new(Api::new(control, config, openapi::written(&document)));
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)

@@ -41,16 +41,16 @@ use form::{Form, Layout};
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
-        (status = 400, body = ErrorBody, content_type = "application/problem+json", description = "The name, the query or the body is malformed"),
-        (status = 408, body = ErrorBody, content_type = "application/problem+json", description = "The body came too slowly"),
-        (status = 409, body = ErrorBody, content_type = "application/problem+json", description = "It was moved to another host, or can't begin in the past or be taken over because there is one already"),
-        (status = 410, body = ErrorBody, content_type = "application/problem+json", description = "It has come by this move, and has gone on to another host since"),
-        (status = 413, body = ErrorBody, content_type = "application/problem+json", description = "The module is too large"),
-        (status = 415, body = ErrorBody, content_type = "application/problem+json", description = "The body is neither a module nor a form"),
-        (status = 422, body = ErrorBody, content_type = "application/problem+json", description = "The module, its manifest or its settings were refused"),
-        (status = 429, body = ErrorBody, content_type = "application/problem+json", description = "Too many uploads are under way"),
-        (status = 503, body = ErrorBody, content_type = "application/problem+json", description = "The host is stopping, or has no time to compile the module"),
-        (status = 507, body = ErrorBody, content_type = "application/problem+json", description = "There is no room or no memory for another filter")
+        (status = 400, body = ErrorBody, description = "The name, the query or the body is malformed"),
+        (status = 408, body = ErrorBody, description = "The body came too slowly"),
+        (status = 409, body = ErrorBody, description = "It was moved to another host, or can't begin in the past or be taken over because there is one already"),
+        (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
+        (status = 413, body = ErrorBody, description = "The module is too large"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
+        (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
+        (status = 503, body = ErrorBody, description = "The host is stopping, or has no time to compile the module"),
+        (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter")
     )
 )]
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -68,8 +68,8 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
-        (status = "4XX", body = ErrorBody, content_type = "application/problem+json", description = "As for PUT"),
-        (status = "5XX", body = ErrorBody, content_type = "application/problem+json", description = "As for PUT")
+        (status = "4XX", body = ErrorBody, description = "As for PUT"),
+        (status = "5XX", body = ErrorBody, description = "As for PUT")
     )
 )]
 pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Response {

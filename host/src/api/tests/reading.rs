@@ -249,6 +249,14 @@ fn openapi_has_every_route_and_every_schema() {
     let operations = || paths.values().flat_map(|path| path.as_object().unwrap().values());
     let ids: BTreeSet<&str> = operations().map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), operations().count(), "{ids:?}");
+    for operation in operations() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let is_problem = response["content"].get("application/problem+json").is_some();
+            // A host that is not ready says so with its whole state.
+            let is_state = response.to_string().contains("schemas/Health");
+            assert_eq!(is_problem, status.starts_with(['4', '5']) && !is_state, "{status}: {operation}");
+        }
+    }
     for reference in references {
         assert!(schemas.contains_key(reference.strip_prefix("#/components/schemas/").unwrap()), "{reference}");
     }
