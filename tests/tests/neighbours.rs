@@ -213,8 +213,8 @@ fn stop_in_visit(stage: &mut Stage, running: Running, alerts: usize) -> Duration
     took
 }
 
-/// Many filters take long for each alert, and together far longer than a slice. They publish all alerts in their order, and the
-/// others hardly notice them once it is known who takes long.
+/// Many filters take long for each alert, and together far longer than a slice. They publish all alerts in their order. The
+/// others hardly notice them once it is known who takes long; what the visits cost in which that is found out is only printed.
 fn heavy_filters_are_exact(stage: &mut Stage, running: &Running, size: Size) {
     let mut send = |count| (0..count).map(|_| Pair::send(stage, running, size)).collect::<Vec<Pair>>();
     let alone = send(PAIRS);
@@ -238,7 +238,6 @@ fn heavy_filters_are_exact(stage: &mut Stage, running: &Running, size: Size) {
     for (what, at) in [("spread", 0), ("burst", 1)] {
         print_row("heavy, first", what, &first[at], &alone[at]);
         print_row(heavy.name, what, &pairs[at], &alone[at]);
-        assert_not_held_up("heavy, first", size.0, &first[at], &alone[at]);
         assert_not_held_up(heavy.name, size.0, &pairs[at], &alone[at]);
     }
     let (beside, alone) = (pairs[1].rate, alone[1].rate);
