@@ -75,12 +75,15 @@ fn upload(running: &Running, filters: &[Upload], end: End) {
     });
 }
 
-/// Uploads a villain at the beginning of a visit. Returns this pair of visits and, until all is uploaded, further ones.
+/// Uploads a villain at the beginning of a visit. Returns this pair of visits and, until one began with all uploaded, further ones.
 fn beside(stage: &mut Stage, running: &Running, villain: &Villain, (alerts, spread): Size, pairs: usize) -> Vec<Pair> {
     std::thread::scope(|scope| {
         let uploaded = scope.spawn(|| upload(running, &villain.filters, villain.end));
         let mut all = vec![Pair::send(stage, running, (alerts, spread))];
-        while all.len() < pairs || !uploaded.is_finished() {
+        // The last pair begins once all is uploaded, so that every filter is shown alerts.
+        let mut was_uploaded = false;
+        while all.len() < pairs || !was_uploaded {
+            was_uploaded = uploaded.is_finished();
             all.push(Pair::send(stage, running, (alerts, spread)));
         }
         all
