@@ -54,6 +54,7 @@
 //! | `alert_topics` | what is asked about the topics of alerts, beyond reading them |
 //! | `lane_time`, `pace`, `lag` | the time that filters have in a lane, how quick one is, whether it falls behind |
 //! | `owed`, `kept`, `cpu_share` | the batches that a slow filter has taken, their bytes, and how much of a processor it may use |
+//! | `costly` | which filters have to leave the live lane because they take too long together |
 //! | `rounds`, `standings` | which filters the slow lane reads for, and where they are |
 //! | `meetings`, `arrivals`, `expected` | how a filter joins the live lane while the stream goes on |
 //! | `batcher`, `batch_size` | decide which messages are in the next batch, and how many |
@@ -83,6 +84,7 @@ mod channels;
 mod check_upload;
 mod commit_order;
 mod config;
+mod costly;
 mod cpu_share;
 mod decode;
 mod expected;
@@ -134,6 +136,7 @@ pub use config::{
     Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic, PipelineError, SLICE,
     STRIKE_TIME, TopicOpener, Topics,
 };
+pub use costly::CHEAP as CHEAP_ALERT;
 pub use handle::Handle;
 pub use io::{
     BatchLimits, Condition, Header, Message, Monitor, Position, Published, Record, Sink, SinkError, Source,

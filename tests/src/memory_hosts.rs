@@ -105,6 +105,15 @@ impl Stream {
         on.map(|record| std::str::from_utf8(&record.key).unwrap().parse().unwrap()).collect()
     }
 
+    /// How often it was published that a filter of the host `host` is judged in the slow lane from now on.
+    pub fn departures(&self, host: &str, filter: &str) -> usize {
+        let (topic, key) = (format!("quotas-{host}"), format!("{filter}/@lane"));
+        let published = self.published.lock();
+        let records = published.iter().filter(|record| *record.topic == *topic && record.key == key.as_bytes());
+        let in_slow_lane: Vec<bool> = records.map(|record| record.payload.starts_with(br#"{"lane":"slow""#)).collect();
+        in_slow_lane.chunk_by(|one, next| one == next).filter(|same| same[0]).count()
+    }
+
     /// The last record of each key of a topic, by the time of its last change.
     pub fn table(&self, topic: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
         let published = self.published.lock();
@@ -245,11 +254,12 @@ impl MemoryHost {
         filters: &[(&str, Upload)],
     ) -> MemoryHost {
         static ENGINE: OnceLock<Engine> = OnceLock::new();
-        let engine = ENGINE.get_or_init(|| Engine::new(&PoolConfig { filters: 30, ..PoolConfig::default() }).unwrap());
+        let engine = ENGINE.get_or_init(|| Engine::new(&PoolConfig { filters: 80, ..PoolConfig::default() }).unwrap());
         let quotas = format!("quotas-{name}");
         let lookup = LogTopics { stream: stream.clone(), host: name.to_owned() };
         let config = Config {
             ceilings: Ceilings { cpu, ..config().ceilings },
+            max_filters: 20,
             topics: Topics { quotas: Some(quotas.as_str().into()), ..config().topics },
             batch: BatchLimits { count: 100, linger: Duration::from_millis(1), ..BatchLimits::default() },
             alert_topics: Some(TopicLookup(Arc::new(lookup))),

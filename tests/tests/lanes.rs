@@ -277,3 +277,45 @@ fn a_panic_in_the_slow_lane_is_seen_in_the_health_and_ends_it_with_an_error() {
     live.unwrap();
     assert!(matches!(slow, Err(PipelineError::ThreadLost)), "{slow:?}");
 }
+
+#[test]
+fn filters_that_take_too_long_together_leave_the_live_lane_and_the_cheap_ones_stay() {
+    let slice = Duration::from_millis(20);
+    let stream = Arc::new(Stream::default());
+    let all = alerts(6, 1000);
+    stream.append(&all);
+    let name = |kind: &str, number: usize| format!("{kind}-{number}");
+    let heavy = with_quota(1_000_000, "mode = 'heavy'\nrounds = 20000");
+    let cheap: Vec<String> = (0..6).map(|number| name("cheap", number)).collect();
+    let costly: Vec<String> = (0..8).map(|number| name("costly", number)).collect();
+    let mut filters: Vec<(&str, Upload)> =
+        cheap.iter().map(|name| (&**name, with_quota(1_000_000, "mode = 'accept'"))).collect();
+    filters.extend(costly.iter().map(|name| (&**name, heavy.clone())));
+    let host = MemoryHost::start(&stream, "host", slice, &filters);
+    let most = |handle: &Handle| {
+        let is_slow = |name: &&String| handle.get(name).unwrap().lane == Lane::Slow;
+        costly.iter().filter(is_slow).count()
+    };
+    let mut slow = 0;
+    wait_until("all of it", || {
+        slow = slow.max(most(&host.handle));
+        filters.iter().all(|(name, _)| stream.ids(name).len() >= all.len())
+    });
+    let took = |name: &str| {
+        let status = host.handle.get(name).unwrap();
+        status.seconds * 1e6 / status.counts.seen as f64
+    };
+    println!("{:.0} us for an alert, {:.0} us if cheap; {slow} in the slow lane", took(&costly[0]), took(&cheap[0]));
+    host.stop();
+    // Each is within its slice. On each of the two shards, one of four may stay, or two if the machine is quick.
+    assert!(slow >= 4, "{slow} of {}", costly.len());
+    for (name, _) in &filters {
+        assert_eq!(sorted(stream.ids(name)), ids_of(&all), "{name}");
+    }
+    for name in &cheap {
+        assert_eq!(stream.departures("host", name), 0, "{name}");
+    }
+    for name in &costly {
+        assert!(stream.departures("host", name) <= 1, "{name} went to and fro");
+    }
+}

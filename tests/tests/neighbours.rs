@@ -25,6 +25,11 @@ const SMALL: usize = 300;
 /// many times as long, and some seconds. `make bench-hostile` has the bounds of a quiet machine.
 const SLOWDOWN: f64 = 4.0;
 const SLACK: f64 = 2.0;
+/// The throughput of bursts beside heavy filters in `make test`, as a part of that without them. It would be less than 0.05 with
+/// all in one lane. The slow lane works all the time then, and other programs do as well.
+const HEAVY_RATE: f64 = 0.15;
+/// Alerts of such a burst in `make test`.
+const HEAVY: usize = 600;
 /// How many visits of each kind are measured with a villain, and without it.
 const PAIRS: usize = 3;
 /// SIGTERM ends a host within 5 s; the rest is for the machine.
@@ -70,12 +75,15 @@ fn upload(running: &Running, filters: &[Upload], end: End) {
     });
 }
 
-/// Uploads a villain at the beginning of a visit. Returns this pair of visits and, until all is uploaded, further ones.
+/// Uploads a villain at the beginning of a visit. Returns this pair of visits and, until one began with all uploaded, further ones.
 fn beside(stage: &mut Stage, running: &Running, villain: &Villain, (alerts, spread): Size, pairs: usize) -> Vec<Pair> {
     std::thread::scope(|scope| {
         let uploaded = scope.spawn(|| upload(running, &villain.filters, villain.end));
         let mut all = vec![Pair::send(stage, running, (alerts, spread))];
-        while all.len() < pairs || !uploaded.is_finished() {
+        // The last pair begins once all is uploaded, so that every filter is shown alerts.
+        let mut was_uploaded = false;
+        while all.len() < pairs || !was_uploaded {
+            was_uploaded = uploaded.is_finished();
             all.push(Pair::send(stage, running, (alerts, spread)));
         }
         all
@@ -131,11 +139,11 @@ fn print_row(name: &str, what: &str, beside: &Figures, alone: &Figures) {
 
 const HEADER: &str = "villain              visit  rate  | median 20th      | last 20th        | lag              | p99              | memory";
 
-/// Whether visits beside a villain lasted about as long as without one, by the bounds of `make test`.
-fn assert_not_held_up(name: &str, beside: &Figures, alone: &Figures) {
-    let took = SMALL as f64 / beside.rate;
-    let bound = SLOWDOWN * SMALL as f64 / alone.rate + SLACK;
-    assert!(took < bound, "{name}: a visit of {SMALL} alerts took {took:.1} s, {alone:?}");
+/// Whether visits of so many alerts beside a villain lasted about as long as without one, by the bounds of `make test`.
+fn assert_not_held_up(name: &str, alerts: usize, beside: &Figures, alone: &Figures) {
+    let took = alerts as f64 / beside.rate;
+    let bound = SLOWDOWN * alerts as f64 / alone.rate + SLACK;
+    assert!(took < bound, "{name}: a visit of {alerts} alerts took {took:.1} s, {alone:?}");
     for (beside, alone) in [(beside.twentieth[1], alone.twentieth[1]), (beside.lag, alone.lag)] {
         assert!(beside < SLOWDOWN * alone + SLACK, "{name}: {beside:.2} s, {alone:.2} s without");
     }
@@ -170,7 +178,7 @@ fn villains_cost_their_neighbours_nothing() {
         measured.push((villain.name, pairs, await_end(&running, villain)));
         delete(&running, villain);
     }
-    heavy_filters_are_exact(&mut stage, &running, size);
+    heavy_filters_are_exact(&mut stage, &running, (HEAVY, size.1));
     let after = running.host.memory();
     let ten = ten(&all);
     measured.push((ten.name, beside(&mut stage, &running, &ten, size, 1), String::new()));
@@ -182,7 +190,7 @@ fn villains_cost_their_neighbours_nothing() {
         let figures = medians(&stage, pairs);
         for ((what, beside), alone) in ["spread", "burst"].iter().zip(figures).zip(alone) {
             print_row(name, what, &beside, &alone);
-            assert_not_held_up(name, &beside, &alone);
+            assert_not_held_up(name, SMALL, &beside, &alone);
         }
         println!("{:20} {end}", "");
     }
@@ -208,15 +216,17 @@ fn stop_in_visit(stage: &mut Stage, running: Running, alerts: usize) -> Duration
     took
 }
 
-/// Many filters take long for each alert. They publish all alerts in their order. What that costs the others is only
-/// printed: while each is within its slice of a batch, all wait for their sum.
+/// Many filters take long for each alert, and together far longer than a slice. They publish all alerts in their order. The
+/// others hardly notice them once it is known who takes long; what the visits cost in which that is found out is only printed.
 fn heavy_filters_are_exact(stage: &mut Stage, running: &Running, size: Size) {
-    let alone: Vec<Pair> = (0..2).map(|_| Pair::send(stage, running, size)).collect();
+    let mut send = |count| (0..count).map(|_| Pair::send(stage, running, size)).collect::<Vec<Pair>>();
+    let alone = send(PAIRS);
     let before = running.host.memory();
     let heavy = villains::heavy(50);
     upload(running, &heavy.filters, heavy.end);
     let begun = stage.sent().len();
-    let pairs: Vec<Pair> = (0..2).map(|_| Pair::send(stage, running, size)).collect();
+    let mut send = |count| (0..count).map(|_| Pair::send(stage, running, size)).collect::<Vec<Pair>>();
+    let (first, pairs) = (send(1), send(PAIRS));
     let names: Vec<String> = heavy.filters.iter().map(|filter| filter.name.clone()).collect();
     let status = || names.iter().map(|name| running.host.filter(name)).collect::<Vec<_>>();
     let slow = status().iter().filter(|status| status["lane"] == "slow").count();
@@ -227,10 +237,14 @@ fn heavy_filters_are_exact(stage: &mut Stage, running: &Running, size: Size) {
     for (name, ids) in stage.ids(&names) {
         assert!(ids == sent, "{name} published {} of {} alerts, or not in their order", ids.len(), sent.len());
     }
-    let (pairs, alone) = (medians(stage, &pairs), medians(stage, &alone));
-    for ((what, beside), alone) in ["spread", "burst"].iter().zip(pairs).zip(alone) {
-        print_row(heavy.name, what, &beside, &alone);
+    let [first, pairs, alone] = [first, pairs, alone].map(|pairs| medians(stage, &pairs));
+    for (what, at) in [("spread", 0), ("burst", 1)] {
+        print_row("heavy, first", what, &first[at], &alone[at]);
+        print_row(heavy.name, what, &pairs[at], &alone[at]);
+        assert_not_held_up(heavy.name, size.0, &pairs[at], &alone[at]);
     }
+    let (beside, alone) = (pairs[1].rate, alone[1].rate);
+    assert!(beside > HEAVY_RATE * alone, "beside heavy filters {beside:.0} alerts/s, {alone:.0} without");
     println!("memory without the heavy filters {} MiB, with them {} MiB", before >> 20, after >> 20);
     assert!(after < before + (300 << 20), "memory went from {before} to {after} bytes");
     delete(running, &heavy);

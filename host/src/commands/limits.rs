@@ -11,8 +11,8 @@ use crate::filters::{
 use crate::jobs::{IDS_KEPT, JOBS_KEPT};
 use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
-    BATCHES_OWED, BYTES_OWED, BatchLimits, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST,
-    LOGS_A_SECOND, MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
+    BATCHES_OWED, BYTES_OWED, BatchLimits, CHEAP_ALERT, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits,
+    LOG_BURST, LOGS_A_SECOND, MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
 };
 use crate::registry::{CHANGE_TIME, RECORD_BYTES, VERSIONS};
 use skysieve_sandbox::Limits;
@@ -72,6 +72,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("faults and log messages kept in a filter's status", count(RECENT)),
         ("visits kept in a filter's status", count(RECENT_VISITS)),
         ("CPU time for a batch in the live lane", format!("{} ms", SLICE.as_millis())),
+        ("CPU time for an alert above which filters share a slice", format!("{} µs", CHEAP_ALERT.as_micros())),
         ("batches that a filter may judge later in the live lane", count(BATCHES_OWED)),
         ("bytes of the batches that filters of a lane owe", bytes(BYTES_OWED)),
         ("share of a processor there", CPU_SHARE.to_string()),

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::costly::CostlyFilters;
 use super::kept::KeptBytes;
 use super::lane::Lane;
 use super::positions::Positions;
@@ -15,7 +17,11 @@ const LONGEST: usize = 12;
 
 /// The filters that the live lane's loop expects from the slow lane.
 #[derive(Default)]
-pub struct ExpectedFilters(HashMap<String, Arrival>);
+pub struct ExpectedFilters {
+    all: HashMap<String, Arrival>,
+    /// The costly filters of the live lane, and those that are expected.
+    costly: CostlyFilters,
+}
 
 struct Arrival {
     entry: Arc<Entry>,
@@ -26,20 +32,32 @@ struct Arrival {
 }
 
 impl ExpectedFilters {
-    /// Keeps all batches for a filter from now on. Returns where the first of them begins.
-    pub fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>) -> Option<Arc<Positions>> {
-        if lane.position.is_empty() || self.0.contains_key(&entry.name) {
+    /// Expects nobody yet.
+    pub fn new(costly: CostlyFilters) -> ExpectedFilters {
+        ExpectedFilters { all: HashMap::new(), costly }
+    }
+
+    /// Keeps all batches for a filter from now on that takes so long for each alert, if there is room for it. Returns where the
+    /// first of them begins.
+    pub fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>, each: Duration) -> Option<Arc<Positions>> {
+        if lane.position.is_empty() || self.all.contains_key(&entry.name) {
             return None;
         }
         let (name, from) = (entry.name.clone(), lane.position.clone());
+        if !self.costly.have_room(&name, each, |other| lane.shards.are_together(&name, other)) {
+            return None;
+        }
+        // Until its shard knows better, it counts with what it took in the slow lane.
+        self.costly.set(&name, Some(each));
         lane.expect(entry.clone());
-        self.0.insert(name, Arrival { entry, from: from.clone(), batches: 0 });
+        self.all.insert(name, Arrival { entry, from: from.clone(), batches: 0 });
         Some(from)
     }
 
     /// Ends to keep batches for a filter.
     pub fn give_up(&mut self, lane: &mut Lane, name: &str) {
-        if self.0.remove(name).is_some() {
+        if self.all.remove(name).is_some() {
+            self.costly.set(name, None);
             lane.shards.has_left(name);
             lane.leave_out([name]);
         }
@@ -47,9 +65,9 @@ impl ExpectedFilters {
 
     /// Takes note that one more batch was read, and gives up those that have not come in time.
     pub fn has_moved(&mut self, lane: &mut Lane, kept: &KeptBytes) {
-        self.0.values_mut().for_each(|arrival| arrival.batches += 1);
+        self.all.values_mut().for_each(|arrival| arrival.batches += 1);
         let longest = if kept.has_room(false) { LONGEST } else { 0 };
-        let late = self.0.iter().filter(|(_, arrival)| arrival.batches > longest);
+        let late = self.all.iter().filter(|(_, arrival)| arrival.batches > longest);
         for name in late.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.give_up(lane, &name);
         }
@@ -58,14 +76,14 @@ impl ExpectedFilters {
     /// Lets a filter begin with the batches that were kept for it. Returns it if it has not come in time.
     pub fn arrive(&mut self, lane: &mut Lane, filter: Box<RunningFilter>) -> Option<Box<RunningFilter>> {
         let name = filter.entry.name.clone();
-        let is_in_time = self.0.get(&name).is_some_and(|arrival| {
+        let is_in_time = self.all.get(&name).is_some_and(|arrival| {
             Arc::ptr_eq(&arrival.entry, &filter.entry) && filter.positions().is_some_and(|own| own.reach(&arrival.from))
         });
         if !is_in_time {
             self.give_up(lane, &name);
             return Some(filter);
         }
-        self.0.remove(&name);
+        self.all.remove(&name);
         lane.shards.arrive(filter);
         None
     }

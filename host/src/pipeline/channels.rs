@@ -3,6 +3,7 @@
 //! publishers. There is a picture at the top of `pipeline.rs`. Filters change lanes by commands, too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 use skysieve_avro::Projection;
@@ -33,9 +34,9 @@ pub enum Command {
     Left(Box<RunningFilter>),
     /// To the live lane, from a shard: this new version can't begin, because the earlier one has left the shard.
     Returned(Box<RunningFilter>),
-    /// To the live lane, from the slow one: this filter is quick, and not far behind. The answer is from where on batches are
-    /// kept for it, if they are.
-    Expect(Arc<Entry>, Sender<Option<Arc<Positions>>>),
+    /// To the live lane, from the slow one: this filter is quick, takes so long for each alert, and is not far behind. The answer
+    /// is from where on batches are kept for it, if they are.
+    Expect(Arc<Entry>, Duration, Sender<Option<Arc<Positions>>>),
     /// To the live lane, from the slow one: this filter, which is expected, has come there. It comes back if it is too late.
     Join(Box<RunningFilter>, Sender<Option<Box<RunningFilter>>>),
     /// To the slow lane: judge this filter from its own position on.

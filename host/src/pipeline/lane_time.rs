@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
+use super::costly::{CostlyFilters, FULL_BATCH};
 use super::positions::Positions;
 use super::standings::Standings;
-
-/// How many alerts a full batch has. The slice of a batch is for so many.
-const FULL_BATCH: u32 = 256;
 
 /// The time that filters have in a lane.
 #[derive(Clone, Default)]
@@ -30,12 +28,15 @@ pub struct LaneTime {
     pub turn: Duration,
     /// Where such filters are, and what they may use together.
     pub standings: Standings,
+    /// What those filters take together that take long for each alert.
+    pub costly: CostlyFilters,
 }
 
 impl LaneTime {
     /// The time in the live lane.
     pub fn live(slice: Option<Duration>, live: &Live) -> LaneTime {
-        LaneTime { slice, turn: slice.unwrap_or_default(), live: live.clone(), ..LaneTime::default() }
+        let (turn, costly) = (slice.unwrap_or_default(), CostlyFilters::within(slice));
+        LaneTime { slice, turn, live: live.clone(), costly, ..LaneTime::default() }
     }
 
     /// The time in the slow lane: as long as it takes, in turns of two slices. Half of a slice counts as quick, so that a
@@ -52,6 +53,7 @@ impl LaneTime {
             takes_turns: true,
             turn,
             standings,
+            costly: CostlyFilters::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
@@ -33,7 +33,7 @@ pub struct Live {
     /// New versions that can't begin, because the earlier one has left.
     returned: HashMap<String, Box<RunningFilter>>,
     /// Filters that are on their way from the slow lane.
-    expected: ExpectedFilters,
+    pub expected: ExpectedFilters,
     /// Whether one has come since the last batch. In a pause of the stream, too, it has to be known where it is.
     has_arrival: bool,
     /// The filters that are some batches behind.
@@ -80,7 +80,7 @@ impl Duties for Live {
                 }
                 Command::Left(filter) => drop(self.left.insert(filter.entry.name.clone(), filter)),
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
-                Command::Expect(entry, answer) => drop(answer.send(self.expect(lane, entry))),
+                Command::Expect(entry, each, answer) => drop(answer.send(self.expect(lane, entry, each))),
                 Command::Join(filter, answer) => drop(answer.send(self.join(lane, filter))),
                 Command::Take(_) | Command::Replace(..) | Command::Remove(_) => {
                     unreachable!("this is for the slow lane")
@@ -231,10 +231,10 @@ impl Live {
         self.send(Command::Take(filter));
     }
 
-    /// Keeps batches for a filter that is to join from the slow lane. Returns from where on.
-    fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>) -> Option<Arc<Positions>> {
+    /// Keeps batches for a filter that is to join from the slow lane, and takes so long for each alert. Returns from where on.
+    fn expect(&mut self, lane: &mut Lane, entry: Arc<Entry>, each: Duration) -> Option<Arc<Positions>> {
         let may_join = self.away.contains(&entry.name) && may_join(lane, &entry);
-        may_join.then(|| self.expected.expect(lane, entry)).flatten()
+        may_join.then(|| self.expected.expect(lane, entry, each)).flatten()
     }
 
     /// Lets a filter join from the slow lane. Returns it if it can't, or is too late.

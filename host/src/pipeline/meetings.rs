@@ -65,7 +65,7 @@ impl Meetings {
 
     fn bring(&mut self, lane: &mut Lane, standings: &Standings, name: &str, standing: &Standing, stop: &AtomicBool) {
         let Some(meeting) = self.all.get_mut(name) else {
-            return self.ask(lane, name, FIRST_PAUSE);
+            return self.ask(lane, name, standing.each, FIRST_PAUSE);
         };
         let pause = meeting.pause;
         match &meeting.progress {
@@ -96,17 +96,17 @@ impl Meetings {
                     }
                 }
             }
-            Progress::NotBefore(time) if *time <= Instant::now() => self.ask(lane, name, pause),
+            Progress::NotBefore(time) if *time <= Instant::now() => self.ask(lane, name, standing.each, pause),
             Progress::NotBefore(_) => {}
         }
     }
 
     /// Asks the live lane to keep batches for a filter.
-    fn ask(&mut self, lane: &Lane, name: &str, pause: Duration) {
+    fn ask(&mut self, lane: &Lane, name: &str, each: Duration, pause: Duration) {
         let Some(entry) = lane.entry(name) else { return };
         let (sender, answer) = bounded(1);
         // Sending fails if the live lane has ended, and then this one will end, too.
-        let _ = self.live.send(Command::Expect(entry, sender));
+        let _ = self.live.send(Command::Expect(entry, each, sender));
         self.all.insert(name.to_owned(), Meeting { progress: Progress::Asked(answer), pause });
     }
 

@@ -13,6 +13,8 @@ const DOUBLINGS: u32 = 6;
 pub struct Pace {
     /// The alerts since it was last too slow.
     quick: u64,
+    /// The time that these took.
+    spent: Duration,
     /// How often it has left the live lane.
     left: u32,
 }
@@ -20,18 +22,23 @@ pub struct Pace {
 impl Pace {
     /// It has left the live lane.
     pub fn leave(&mut self) {
-        *self = Pace { quick: 0, left: self.left + 1 };
+        *self = Pace { left: self.left + 1, ..Pace::default() };
     }
 
     /// It has judged so many alerts in that time. `allowance` is what it may take for each of them.
     pub fn add(&mut self, alerts: u64, time: Duration, allowance: Duration) {
         let quick = time.as_nanos() <= allowance.as_nanos() * u128::from(alerts.max(1));
-        self.quick = if quick { self.quick + alerts } else { 0 };
+        (self.quick, self.spent) = if quick { (self.quick + alerts, self.spent + time) } else { Default::default() };
     }
 
     /// It was quick enough for another host's live lane.
     pub fn trust(&mut self) {
         self.quick = QUICK;
+    }
+
+    /// What it took for each of these alerts.
+    pub fn each(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.spent.as_nanos() / u128::from(self.quick.max(1))).unwrap_or(u64::MAX))
     }
 
     /// Whether it may go back.
@@ -55,7 +62,7 @@ mod tests {
                 pace.add(100, Duration::from_millis(3), allowance);
                 alerts += 100;
             }
-            assert_eq!(alerts, 1000 << left.min(6));
+            assert_eq!((alerts, pace.each()), (1000 << left.min(6), Duration::from_micros(30)));
         }
         pace.add(100, Duration::from_millis(5), allowance);
         assert!(!pace.is_quick());

@@ -49,10 +49,9 @@ impl Place {
         if kept.iter().any(|kept| *kept) { Rows::Some(kept) } else { Rows::None }
     }
 
-    /// Where a filter goes on that was not judged on a batch: at the batch's begin, or where it was to begin if that is
-    /// later.
-    pub fn before(&self, batch: &Batch) -> Positions {
-        let mut from = (*batch.begin).clone();
+    /// Where a filter goes on elsewhere: at these positions of its lane, or where it was to begin if that is later.
+    pub fn not_before(&self, positions: &Positions) -> Positions {
+        let mut from = positions.clone();
         self.positions().into_iter().flat_map(Positions::iter).for_each(|position| from.set_at_least(position));
         from
     }

@@ -8,6 +8,7 @@ use crossbeam_channel::unbounded;
 use skysieve_avro::Schemas;
 use skysieve_sandbox::Engine;
 
+use super::arrivals::ExpectedFilters;
 use super::channels::Command;
 use super::check_upload::Prepared;
 use super::config::{Config, PipelineError};
@@ -75,6 +76,7 @@ impl Pipeline {
         let lane = Lane::new(state.clone(), state.totals.clone(), shards, (sender, commands));
         let mut live = Live::default();
         live.standings = time.standings;
+        live.expected = ExpectedFilters::new(time.costly);
         Ok((Pipeline { lane, live }, handle))
     }
 

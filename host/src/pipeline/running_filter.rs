@@ -13,6 +13,7 @@ use skysieve_survey::Visit;
 use super::account::{Account, Accountant, recent};
 use super::batch::Batch;
 use super::config::Config;
+use super::costly::Cost;
 use super::cpu_share::CpuShare;
 use super::failing::Failing;
 use super::judge::{Judge, Verdicts};
@@ -48,6 +49,8 @@ pub struct RunningFilter {
     suspended: bool,
     place: Place,
     pace: Pace,
+    /// What it takes for each alert of the live lane.
+    cost: Cost,
     lag: Lag,
     /// Whether it has met a batch.
     has_begun: bool,
@@ -88,6 +91,7 @@ impl RunningFilter {
             suspended: false,
             place: Place::InStep,
             pace: Pace::default(),
+            cost: Cost::default(),
             lag: Lag::default(),
             has_begun: false,
             owed: Owed::default(),
@@ -105,19 +109,31 @@ impl RunningFilter {
         self.quota.inherit(earlier.quota);
     }
 
-    /// Lets it be judged in the slow lane from now on, and from the begin of this batch, or from where it was to join
-    /// the live lane if that is later. Returns what is to be published about that.
-    pub fn leave(&mut self, batch: &Batch) -> LaneChange {
+    /// Lets it be judged in the slow lane from now on, and from the batch's `begin` or `end`, or from where it was to join the
+    /// live lane if that is later. Returns what is to be published about that.
+    pub fn leave(&mut self, from: &Positions, batch: &Batch) -> LaneChange {
         self.pace.leave();
-        let from = self.place.before(batch);
+        let from = self.place.not_before(from);
         self.judge_from(from.clone());
         self.entry.set_lane(Lane::Slow, from.behind(&batch.end));
         LaneChange::new(&self.entry, Some((Lane::Slow, from)))
     }
 
+    /// Takes note that the live lane has judged a batch of so many messages. Returns whether it is now known anew what the
+    /// filter takes.
+    pub fn end_batch(&mut self, messages: usize) -> bool {
+        self.cost.end_batch(messages)
+    }
+
+    /// What it takes for each alert of the live lane, if it is costly.
+    pub fn cost(&self) -> Option<Duration> {
+        self.cost.each().filter(|_| !self.suspended)
+    }
+
     /// Lets it be judged in the slow lane, from these positions on.
     pub fn judge_from(&mut self, positions: Positions) {
         self.lag = Lag::default();
+        self.cost = Cost::default();
         self.owed.clear();
         self.place = Place::Own(positions);
     }
@@ -226,9 +242,13 @@ impl RunningFilter {
     ) -> Result<(Verdicts, Duration), Interrupted> {
         let started = Instant::now();
         self.judge.filter_mut().limit_logs(self.log_rate.room(started));
-        let verdicts = self.judge_all(batch, rows, slice)?;
+        let cpu = self.cost.clock();
+        let judged = self.judge_all(batch, rows, slice);
+        let took = started.elapsed();
+        self.cost.add(cpu.map_or(took, |cpu| cpu.elapsed()));
+        let verdicts = judged?;
         self.log_rate.take(verdicts.logs.len());
-        Ok((verdicts, started.elapsed()))
+        Ok((verdicts, took))
     }
 
     /// Accounts for the verdicts. Nothing of the filter is changed before it is known what to publish.

@@ -149,10 +149,16 @@ impl Worker {
 
     fn take(&mut self, name: &str) -> Option<RunningFilter> {
         let at = self.filters.iter().position(|filter| filter.entry.name == name)?;
+        Some(self.take_at(at))
+    }
+
+    fn take_at(&mut self, at: usize) -> RunningFilter {
+        let filter = self.filters.remove(at);
         if !self.time.takes_turns {
-            self.time.standings.remove(name);
+            self.time.standings.remove(&filter.entry.name);
+            self.time.costly.set(&filter.entry.name, None);
         }
-        Some(self.filters.remove(at))
+        filter
     }
 
     fn keep_quota(&mut self, filter: RunningFilter) {
@@ -177,20 +183,43 @@ impl Worker {
                 Ok(()) => at += 1,
                 Err(Interrupted::Slice) if filter.owe(batch, &self.time, &mut judged) => at += 1,
                 Err(Interrupted::Slice) => {
-                    let mut filter = self.filters.remove(at);
+                    let mut filter = self.take_at(at);
                     self.left.insert(filter.entry.name.clone());
-                    judged.outcome.lanes.push(filter.leave(batch));
+                    judged.outcome.lanes.push(filter.leave(&batch.begin, batch));
                     judged.leaving.push(filter);
                 }
                 // It is being removed, or the host is stopping.
                 Err(Interrupted::Cancelled) => {
-                    let filter = self.filters.remove(at);
+                    let filter = self.take_at(at);
                     judged.outcome.is_incomplete |= filter.is_missed();
                     self.keep_quota(filter);
                 }
             }
         }
+        self.end_batch(batch, &mut judged);
         judged
+    }
+
+    /// Lets filters leave that have judged the batch, but take too long together with others.
+    fn end_batch(&mut self, batch: &Arc<Batch>, judged: &mut Judged) {
+        let mut costly = Vec::new();
+        for filter in &mut self.filters {
+            if filter.end_batch(batch.messages.len()) {
+                self.time.costly.set(&filter.entry.name, filter.cost());
+            }
+            costly.extend(filter.cost().map(|each| (filter.entry.name.clone(), each)));
+        }
+        for name in self.time.costly.too_many(costly) {
+            let Some(mut filter) = self.take(&name) else { continue };
+            tracing::info!(filter = name, "filters take long together, and this one is among those that take longest");
+            if filter.is_behind() {
+                filter.leave_behind(&self.time);
+            } else {
+                judged.outcome.lanes.push(filter.leave(&batch.end, batch));
+            }
+            self.left.insert(name);
+            judged.leaving.push(filter);
+        }
     }
 
     /// Lets a filter catch up that is behind the live lane. Returns whether it stays.
@@ -199,15 +228,14 @@ impl Worker {
         match caught(|| filter.catch_up(batch, &self.time, judged)) {
             Ok(Ok(true)) => true,
             Ok(Ok(false)) => {
-                let mut filter = self.filters.remove(at);
+                let mut filter = self.take_at(at);
                 filter.leave_behind(&self.time);
                 self.left.insert(filter.entry.name.clone());
                 judged.leaving.push(filter);
                 false
             }
             Ok(Err(_)) => {
-                let filter = self.filters.remove(at);
-                self.time.standings.remove(&filter.entry.name);
+                let filter = self.take_at(at);
                 self.keep_quota(filter);
                 false
             }

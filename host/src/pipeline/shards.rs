@@ -150,11 +150,22 @@ impl Shards {
         outcomes
     }
 
+    /// Whether a filter that is to come would be on the shard of another one, which is there.
+    pub fn are_together(&self, name: &str, other: &str) -> bool {
+        let shard = self.shard_for(name);
+        self.assignments.get(other).is_some_and(|assignment| assignment.runs && assignment.shard == shard)
+    }
+
+    fn shard_for(&self, name: &str) -> usize {
+        let fewest = || (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
+        self.assignments.get(name).map_or_else(fewest, |assignment| assignment.shard)
+    }
+
     /// Chooses the shard for a filter: that of an earlier filter with the same name, or else the one with the fewest
     /// filters.
     fn assign(&mut self, name: String) -> usize {
-        let fewest = (0..self.shards.len()).min_by_key(|&shard| self.shards[shard].filters).unwrap_or(0);
-        let assignment = self.assignments.entry(name).or_insert(Assignment { shard: fewest, runs: false });
+        let shard = self.shard_for(&name);
+        let assignment = self.assignments.entry(name).or_insert(Assignment { shard, runs: false });
         if !std::mem::replace(&mut assignment.runs, true) {
             self.shards[assignment.shard].filters += 1;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -20,6 +20,8 @@ pub struct Standing {
     pub has_room: bool,
     /// Whether it has been quick enough for the live lane for a while.
     pub is_quick: bool,
+    /// What it took for each alert while it was quick.
+    pub each: Duration,
     /// When it may use the processor again.
     pub due: Instant,
     /// When it was last at work.
@@ -30,7 +32,7 @@ impl Standing {
     /// That of a filter which has come to the lane, and is to be judged from there.
     pub fn at(next: Positions) -> Standing {
         let now = Instant::now();
-        Standing { next, owes: false, has_room: true, is_quick: false, due: now, served: now }
+        Standing { next, owes: false, has_room: true, is_quick: false, each: Duration::ZERO, due: now, served: now }
     }
 }
 

@@ -10,6 +10,7 @@ use super::RunningFilter;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
+use crate::pipeline::costly::Cost;
 use crate::pipeline::lane_record::LaneChange;
 use crate::pipeline::lane_time::LaneTime;
 use crate::pipeline::owed;
@@ -27,6 +28,7 @@ impl RunningFilter {
     /// Takes note that it has come to the live lane, with the batches that were kept for it.
     pub fn has_arrived(&mut self) {
         self.may_owe = self.owed.len().max(owed::MOST);
+        self.cost = Cost::default();
     }
 
     /// Lets it owe a batch that it could not judge within its slice. Returns whether it may: it has to have judged others in
@@ -35,7 +37,7 @@ impl RunningFilter {
         if std::mem::take(&mut self.steady) < STEADY || !time.standings.kept.has_room(false) {
             return false;
         }
-        let from = self.place.before(batch);
+        let from = self.place.not_before(&batch.begin);
         judged.outcome.lanes.push(LaneChange::new(&self.entry, Some((Lane::Slow, from.clone()))));
         self.owed.clear();
         self.place = Place::Own(from);

@@ -124,6 +124,7 @@ impl RunningFilter {
             owes: !self.owed.is_empty(),
             has_room: self.has_room(owed::MOST, &time.standings.kept),
             is_quick: self.is_quick(),
+            each: self.pace.each(),
             due: now.checked_add(self.share.wait(now, rate)).unwrap_or(now + Duration::from_secs(3600)),
             served: self.served,
         };
