@@ -341,7 +341,7 @@ impl RunningFilter {
     /// Takes note of where it begins, with its first batch.
     fn begin(&mut self, batch: &Batch) {
         if !std::mem::replace(&mut self.has_begun, true) {
-            self.entry.set_since(self.place.before(batch).into());
+            self.entry.set_since(self.place.not_before(&batch.begin).into());
         }
     }
 
