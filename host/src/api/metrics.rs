@@ -73,6 +73,8 @@ impl Collector for Snapshot {
 impl Snapshot {
     fn host(&self, out: &mut Writer) -> fmt::Result {
         let health = &self.health;
+        let build = [([("version", env!("CARGO_PKG_VERSION"))], ConstGauge::new(1i64))];
+        out.family("build_info", "The program's version, as a label.", None, build.into_iter())?;
         out.gauge("ready", "Whether the host reads the stream and publishes.", i64::from(health.ready))?;
         let waiting = i64::from(health.waiting_for_schema);
         out.gauge("waiting_for_schema", "Whether the stream is waiting for an unknown schema.", waiting)?;

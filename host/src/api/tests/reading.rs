@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::fake::status;
 use super::{Reply, Server};
 use crate::filters::{State, Status};
-use crate::health::Health;
+use crate::health::{Health, PartitionLag};
 
 #[test]
 fn filters_are_listed_shown_and_deleted() {
@@ -277,4 +277,26 @@ fn find_references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
         Value::Array(items) => items.iter().for_each(|value| find_references(value, found)),
         _ => {}
     }
+}
+
+#[test]
+fn every_metric_is_explained() {
+    let server = Server::start();
+    server.control.add(status("bright"));
+    let lag = PartitionLag {
+        topic: "a".to_owned(),
+        partition: 0,
+        position: Some(1),
+        committed: Some(1),
+        high: Some(2),
+        lost: 1,
+    };
+    server.control.health.lock().partitions.push(lag);
+    let metrics = server.get("/metrics").body;
+    let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+    let written: BTreeSet<&str> = samples.map(|line| line.split(['{', ' ']).next().unwrap()).collect();
+    let document = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations/metrics.md"));
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let explained: BTreeSet<&str> = rows.map(|(name, _)| name).collect();
+    assert_eq!(written, explained);
 }
