@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::heap;
+use common::LogFormat;
 
 pub mod build;
 pub mod check;
@@ -19,7 +20,9 @@ pub mod compile_module;
 pub mod consume;
 mod defaults;
 pub mod demo;
+pub mod documents;
 mod fields;
+pub mod filters;
 pub mod host;
 #[cfg(test)]
 mod limits;
@@ -32,6 +35,7 @@ mod properties;
 pub mod remote;
 pub mod replay;
 mod serve;
+pub mod upload;
 
 pub use common::UsageError;
 
@@ -48,6 +52,8 @@ Examples:
   skysieve build my-filter                          compile it to my-filter/target/filters/my-filter.wasm
   skysieve check my-filter.wasm alerts/             run it over archived alerts
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
+  skysieve upload my-filter.wasm --activate         give it to a running host
+  skysieve filters list                             the filters of a running host
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
   skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line
   skysieve move my-filter --from http://node1:8080 --to http://node2:8080   another host goes on with a filter
@@ -69,6 +75,10 @@ enum Command {
     Consume(consume::ConsumeArgs),
     Move(move_filter::MoveArgs),
     Replay(replay::ReplayArgs),
+    Upload(upload::UploadArgs),
+    Filters(filters::FiltersArgs),
+    Completions(documents::CompletionsArgs),
+    Man(documents::ManArgs),
     #[command(hide = true)]
     CompileModule(compile_module::CompileArgs),
 }
@@ -92,7 +102,10 @@ impl Cli {
             return compile_module::run(args);
         }
         heap::keep();
-        common::start_log();
+        common::start_log(match &self.command {
+            Command::Host(args) => args.log_format,
+            _ => LogFormat::Text,
+        });
         let result = match self.command {
             Command::Demo(args) => demo::run(args),
             Command::New(args) => new::run(args),
@@ -103,6 +116,10 @@ impl Cli {
             Command::Consume(args) => consume::run(args),
             Command::Move(args) => move_filter::run(args),
             Command::Replay(args) => replay::run(args),
+            Command::Upload(args) => upload::run(&args),
+            Command::Filters(args) => filters::run(args),
+            Command::Completions(args) => Ok(documents::completions(&args, Cli::command())),
+            Command::Man(args) => documents::man(&args, Cli::command()),
             Command::CompileModule(args) => Ok(compile_module::run(&args)),
         };
         result.unwrap_or_else(|error| {

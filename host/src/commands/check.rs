@@ -25,7 +25,7 @@ mod findings;
 mod groups;
 mod input;
 mod report;
-mod settings;
+pub(super) mod settings;
 
 /// Run a filter over archived alerts, with the production engine and limits.
 ///

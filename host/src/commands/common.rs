@@ -130,14 +130,27 @@ pub fn parse_seconds(text: &str) -> Result<f64, String> {
     if (0.0..=86_400.0).contains(&seconds) { Ok(seconds) } else { Err("0 to 86400 seconds".to_owned()) }
 }
 
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on each line
+    Json,
+}
+
 /// Sends log lines to stderr. `RUST_LOG` selects which ones; by default, these are warnings and errors.
-pub fn start_log() {
+pub fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,skysieve=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // If stderr is closed, nobody can be told about it: the logger's own complaint would be a panic.
-    let log = log.log_internal_errors(false);
+    let log = log.log_internal_errors(false).with_target(false);
     // A second call (in tests) leaves the first logger in place.
-    let _ = log.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init();
+    let _ = match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }
 
 /// Reads a file. An error contains its name.

@@ -11,12 +11,13 @@ pub struct RemoteArgs {
     /// Address of the host's HTTP API, http[s]://[USER:PASSWORD@]HOST[:PORT][/PATH]
     #[arg(
         long,
+        visible_alias = "host",
         value_name = "URL",
-        env = "SKYSIEVE_HOST",
+        env = "SKYSIEVE_SERVER",
         default_value = "http://127.0.0.1:8080",
         hide_env_values = true
     )]
-    host: String,
+    server: String,
 }
 
 impl RemoteArgs {
@@ -25,7 +26,7 @@ impl RemoteArgs {
     /// # Errors
     /// Returns a [`UsageError`] if the address is malformed.
     pub fn client(&self) -> Result<ApiClient, UsageError> {
-        let address = Address::parse(&self.host, None).map_err(|error| UsageError(format!("--host: {error}")))?;
+        let address = Address::parse(&self.server, None).map_err(|error| UsageError(format!("--server: {error}")))?;
         Ok(ApiClient::new(address))
     }
 }

@@ -39,7 +39,7 @@ Examples:
   skysieve replay bright --from 2026-05-08 --to 2026-05-09       what would it have accepted that day?
   skysieve replay bright --from 2026-05-08T22:00:00Z --ids ids.txt
   skysieve replay bright --from earliest --into bright.replay    publish that on a topic
-  skysieve replay bright --from 2026-05-08 --json --host http://mirror-3:8080 | jq .counts")]
+  skysieve replay bright --from 2026-05-08 --json --server http://mirror-3:8080 | jq .counts")]
 pub struct ReplayArgs {
     /// The filter's name
     #[arg(value_name = "NAME")]

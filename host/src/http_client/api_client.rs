@@ -114,6 +114,15 @@ impl ApiClient {
         self.parse(path, self.send_body(Method::PUT, path, &body, &kind)?)
     }
 
+    /// Posts a form of parts, each with its name.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn post_form<T: DeserializeOwned>(&self, path: &str, parts: &[(&str, &[u8])]) -> Result<T, ClientError> {
+        let (body, kind) = form(parts);
+        self.parse(path, self.send_body(Method::POST, path, &body, &kind)?)
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors

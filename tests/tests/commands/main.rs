@@ -10,3 +10,4 @@ mod offsets;
 mod pipes;
 mod produce;
 mod subscribers;
+mod terminal;

@@ -10,7 +10,7 @@ use super::ceilings::CeilingArgs;
 use super::cores;
 use super::cpu::CpuArgs;
 use super::registry::RegistryArgs;
-use crate::commands::common::{LimitArgs, SchemaArgs};
+use crate::commands::common::{LimitArgs, LogFormat, SchemaArgs};
 use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
 use crate::filters::Ceilings;
@@ -145,6 +145,9 @@ pub struct HostArgs {
     /// for their topic are compressed with zstd in any case
     #[arg(long, value_name = "CODEC", env = "SKYSIEVE_COMPRESSION", default_value_t = Compression::None)]
     pub compression: Compression,
+    /// Form of the log on stderr
+    #[arg(long, value_name = "FORM", env = "SKYSIEVE_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
     /// Number of threads that run filters [default: one for each core]
     #[arg(long, value_name = "N", env = "SKYSIEVE_THREADS", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,

@@ -1,0 +1,241 @@
+//! `skysieve filters`: the filters of a running host.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::common::UsageError;
+use super::output::{print, print_line};
+use super::remote::RemoteArgs;
+use super::serve::stop_on_signal;
+use crate::filters::check_name;
+use crate::http_client::{ApiClient, ClientError, segment};
+
+pub mod show;
+
+/// How often the host is asked for new messages.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// List, show and change the filters of a running host.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve filters list
+  skysieve filters show bright
+  skysieve filters versions bright --server http://node1:8080
+  skysieve filters rollback bright             the version before the active one
+  skysieve filters logs bright --follow
+  skysieve filters list --json | jq '.[] | select(.state != \"active\") | .name'")]
+pub struct FiltersArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List all filters, a line each
+    List(ListArgs),
+    /// Show one filter: its state, its settings, and where its alerts went
+    Show(OneArgs),
+    /// List the versions of a filter
+    Versions(OneArgs),
+    /// Make a version of a filter the active one
+    Activate(ActivateArgs),
+    /// Make the version before the active one the active one
+    Rollback(OneArgs),
+    /// Let a filter judge nothing until it is resumed
+    Pause(OneArgs),
+    /// Let a filter judge again that was paused, or suspended because it failed
+    Resume(OneArgs),
+    /// Remove a filter with all of its versions
+    Delete(OneArgs),
+    /// Show the newest faults of a filter
+    Faults(NewestArgs),
+    /// Show the newest log messages of a filter
+    Logs(NewestArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// Print the host's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct OneArgs {
+    /// The filter's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// Print the host's answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ActivateArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// The version's number
+    #[arg(value_name = "VERSION")]
+    version: u32,
+}
+
+#[derive(Debug, Args)]
+struct NewestArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Wait for more, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    follow: bool,
+}
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Returns an error if the host refuses it or gives no answer.
+pub fn run(args: FiltersArgs) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::List(ListArgs { remote, json }) => {
+            let filters: Value = remote.client()?.get("/api/v1/filters").map_err(refused)?;
+            output(json, &filters, show::list);
+        }
+        Action::Show(one) => one.ask("", |client, path| client.get(path), show::filter)?,
+        Action::Versions(one) => one.ask("/versions", |client, path| client.get(path), show::versions)?,
+        Action::Activate(ActivateArgs { one, version }) => one.activate(version)?,
+        Action::Rollback(one) => {
+            let version = one.version_before()?;
+            one.activate(version)?;
+        }
+        Action::Pause(one) => one.ask("/pause", |client, path| client.post(path, b""), show::change)?,
+        Action::Resume(one) => one.ask("/resume", |client, path| client.post(path, b""), show::change)?,
+        Action::Delete(one) => {
+            one.ask("", ApiClient::delete, |status| format!("{}: deleted\n", show::text_of(&status["name"])))?
+        }
+        Action::Faults(newest) => newest.print("recent_faults")?,
+        Action::Logs(newest) => newest.print("recent_logs")?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl OneArgs {
+    /// Asks about the filter, and prints the answer.
+    fn ask(
+        &self,
+        path: &str,
+        ask: impl FnOnce(&ApiClient, &str) -> Result<Value, ClientError>,
+        shown: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        let answer = ask(&self.remote.client()?, &self.path(path)?).map_err(refused)?;
+        output(self.json, &answer, shown);
+        Ok(())
+    }
+
+    fn path(&self, path: &str) -> Result<String, UsageError> {
+        name_of(&self.name)?;
+        Ok(format!("/api/v1/filters/{}{path}", segment(&self.name)))
+    }
+
+    fn activate(&self, version: u32) -> anyhow::Result<()> {
+        let body = json!({"version": version}).to_string();
+        self.ask("/activate", |client, path| client.post(path, body.as_bytes()), show::change)
+    }
+
+    /// The number of the version that was uploaded before the active one.
+    fn version_before(&self) -> anyhow::Result<u32> {
+        let versions: Value = self.remote.client()?.get(&self.path("/versions")?).map_err(refused)?;
+        let versions: Vec<&Value> = versions.as_array().into_iter().flatten().collect();
+        let active = versions.iter().position(|version| version["active"] == true);
+        let before =
+            active.and_then(|active| active.checked_sub(1)).and_then(|before| versions[before]["number"].as_u64());
+        let before = before.and_then(|number| u32::try_from(number).ok());
+        before.ok_or_else(|| anyhow::anyhow!("{}: there is no version before the active one", self.name))
+    }
+}
+
+impl NewestArgs {
+    /// Prints the newest texts of a list in the filter's status, and then those that come.
+    fn print(&self, list: &str) -> anyhow::Result<()> {
+        let (client, path) = (self.one.remote.client()?, self.one.path("")?);
+        let newest = || -> anyhow::Result<Vec<String>> {
+            let status: Value = client.get(&path).map_err(refused)?;
+            Ok(status[list].as_array().into_iter().flatten().map(show::text_of).collect())
+        };
+        let mut shown = newest()?;
+        if self.one.json {
+            print_line(json!(shown));
+            return Ok(());
+        }
+        shown.iter().for_each(|text| print_line(show::one_line(text)));
+        let stop = if self.follow { Some(stop_on_signal()?) } else { None };
+        while stop.as_ref().is_some_and(|stop| waited(stop)) {
+            let now = newest()?;
+            now[common(&shown, &now)..].iter().for_each(|text| print_line(show::one_line(text)));
+            shown = now;
+        }
+        Ok(())
+    }
+}
+
+/// Waits a moment. Returns whether the process goes on.
+fn waited(stop: &AtomicBool) -> bool {
+    std::thread::sleep(EVERY);
+    !stop.load(Ordering::Relaxed)
+}
+
+/// How many texts at the beginning of `now` were at the end of `before` already. A list has the newest texts only.
+fn common(before: &[String], now: &[String]) -> usize {
+    let most = before.len().min(now.len());
+    (0..=most).rev().find(|count| before[before.len() - count..] == now[..*count]).unwrap_or(0)
+}
+
+fn output(json: bool, answer: &Value, shown: impl FnOnce(&Value) -> String) {
+    match json {
+        true => print_line(answer),
+        false => print(shown(answer)),
+    }
+}
+
+/// Refuses what can't be a filter's name, without asking a host.
+///
+/// # Errors
+/// Returns a [`UsageError`].
+pub fn name_of(name: &str) -> Result<(), UsageError> {
+    check_name(name).map_err(|error| UsageError(error.to_string()))
+}
+
+/// A host's refusal. What is wrong with the request itself is wrong usage.
+pub fn refused(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Refused { status: 400, message, .. } => UsageError(message).into(),
+        error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_new_is_printed() {
+        let texts = |letters: &str| letters.chars().map(String::from).collect::<Vec<_>>();
+        for (before, now, new) in [
+            ("", "ab", "ab"),
+            ("ab", "ab", ""),
+            ("ab", "abc", "c"),
+            ("abc", "bcd", "d"),
+            ("abc", "def", "def"),
+            ("aa", "aaa", "a"),
+        ] {
+            let now = texts(now);
+            assert_eq!(now[common(&texts(before), &now)..].concat(), new);
+        }
+    }
+}

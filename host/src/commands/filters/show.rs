@@ -1,0 +1,145 @@
+//! Filters and versions in the form of tables, for people.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// How many hexadecimal digits of a hash are shown.
+const HASH: usize = 12;
+
+/// A JSON text as it is, and anything else as JSON.
+pub fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Text in one line and without anything that a terminal would obey: authors of filters have written it.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+fn field(value: &Value) -> String {
+    one_line(&text_of(value))
+}
+
+/// A line for each filter.
+pub fn list(filters: &Value) -> String {
+    let mut rows =
+        vec![["NAME", "STATE", "VERSION", "OWNER", "SEEN", "ACCEPTED", "FAULTED", "BEHIND"].map(String::from)];
+    for filter in filters.as_array().into_iter().flatten() {
+        let (registered, counts) = (&filter["registered"], &filter["counts"]);
+        let version = [&registered["version"], &filter["sha256"]].into_iter().find(|version| !version.is_null());
+        rows.push([
+            field(&filter["name"]),
+            field(&filter["state"]),
+            version.map(field).unwrap_or_default().chars().take(HASH).collect(),
+            field(&registered["owner"]),
+            field(&counts["seen"]),
+            field(&counts["accepted"]),
+            field(&counts["faulted"]),
+            field(&filter["behind"]),
+        ]);
+    }
+    table(&rows)
+}
+
+/// Everything about one filter that fits on a page.
+pub fn filter(filter: &Value) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{name:<12} {value}");
+        }
+    };
+    let reason = field(&filter["reason"]);
+    let state =
+        if reason.is_empty() { field(&filter["state"]) } else { format!("{}: {reason}", field(&filter["state"])) };
+    line("filter", format!("{}: {}", field(&filter["name"]), field(&filter["description"])));
+    line("state", state);
+    let registered = &filter["registered"];
+    if registered.is_object() {
+        line("version", format!("{} of {}", field(&registered["version"]), field(&registered["versions"])));
+        line("owner", field(&registered["owner"]));
+        line("host", field(&registered["host"]));
+        line("note", field(&registered["note"]));
+    }
+    line("module", field(&filter["sha256"]));
+    line("lane", format!("{}, {} alerts behind", field(&filter["lane"]), field(&filter["behind"])));
+    let topics: Vec<String> = filter["topics"].as_array().into_iter().flatten().map(field).collect();
+    line("topics", topics.join(", "));
+    let counts = &filter["counts"];
+    let counted = ["seen", "accepted", "rejected", "over_quota", "faulted", "too_large"];
+    line("alerts", counted.map(|name| format!("{} {}", field(&counts[name]), name.replace('_', " "))).join(", "));
+    line("quota", field(&filter["settings"]["quota"]));
+    for (name, list) in [("warning", "warnings"), ("fault", "recent_faults"), ("log", "recent_logs")] {
+        for value in filter[list].as_array().into_iter().flatten() {
+            line(name, field(value));
+        }
+    }
+    text
+}
+
+/// A line for each version.
+pub fn versions(versions: &Value) -> String {
+    let mut rows = vec![["VERSION", "", "MODULE", "UPLOADED", "BY", "NOTE"].map(String::from)];
+    for version in versions.as_array().into_iter().flatten() {
+        rows.push([
+            field(&version["number"]),
+            if version["active"] == true { "active".to_owned() } else { String::new() },
+            field(&version["sha256"]).chars().take(HASH).collect(),
+            field(&version["at"]),
+            field(&version["by"]),
+            field(&version["note"]),
+        ]);
+    }
+    table(&rows)
+}
+
+/// What a filter is after a change.
+pub fn change(filter: &Value) -> String {
+    let version = &filter["registered"]["version"];
+    let version = if version.is_null() { String::new() } else { format!(", version {version}") };
+    format!("{}: {}{version}\n", field(&filter["name"]), field(&filter["state"]))
+}
+
+/// Columns that are as wide as their widest text; the last one has no end.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tables_have_a_line_for_each() {
+        let filters = json!([
+            {"name": "bright", "state": "active", "sha256": "0123456789abcdef", "behind": 0,
+             "counts": {"seen": 10_000, "accepted": 20, "faulted": 0},
+             "registered": {"version": 3, "owner": "ada"}},
+            {"name": "odd", "state": "suspended", "sha256": "0123456789abcdef", "behind": 7,
+             "counts": {"seen": 5, "accepted": 1, "faulted": 4}},
+        ]);
+        let expected = "\
+NAME    STATE      VERSION       OWNER  SEEN   ACCEPTED  FAULTED  BEHIND
+bright  active     3             ada    10000  20        0        0
+odd     suspended  0123456789ab         5      1         4        7
+";
+        assert_eq!(list(&filters), expected);
+        let versions_of = json!([{"number": 1, "active": true, "sha256": "0123456789abcdef", "at": "2026-05-09T03:00:00Z",
+             "by": "ada", "note": "a\u{1b}[2Jb"}]);
+        assert!(versions(&versions_of).ends_with("1        active  0123456789ab  2026-05-09T03:00:00Z  ada  a [2Jb\n"));
+    }
+}

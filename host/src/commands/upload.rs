@@ -1,0 +1,160 @@
+//! `skysieve upload`: gives a filter to a running host.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::Value;
+use toml::Table;
+
+use super::check::settings::choose;
+use super::common::{UsageError, read_file};
+use super::filters::show::{one_line, text_of};
+use super::filters::{name_of, refused};
+use super::output::{print_line, tell};
+use super::remote::RemoteArgs;
+use crate::filters::{LimitOverrides, Settings};
+use crate::http_client::segment;
+
+/// Upload a filter to a running host, which checks and compiles it.
+///
+/// Without --activate, it becomes a version that is kept beside the active one, and `skysieve filters activate` makes it
+/// active. A module of the same content, config and topics as the active version's changes nothing. Settings are those of
+/// --config-file, --config and --set, in this order.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  skysieve upload target/filters/bright.wasm --activate                        it is called bright
+  skysieve upload bright.wasm --name bright-20 --set magnitude=20 --activate   the same code, another config
+  skysieve upload bright.wasm --config-file bright.toml --note 'fewer stars'   a version, not yet active
+  skysieve filters activate bright 3 --server http://node1:8080                make it active")]
+pub struct UploadArgs {
+    /// The module
+    #[arg(value_name = "FILTER.wasm")]
+    module: PathBuf,
+    /// The filter's name, and its topic's [default: the file's name without .wasm]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// A file with the filter's config, or one like those that hosts read beside a module (config, quota, topics, limits)
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// The filter's config, as text
+    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
+    config: Option<String>,
+    /// Set one parameter of a config in TOML; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// What is to be known of this version
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Make it the active version
+    #[arg(long)]
+    activate: bool,
+    /// Refuse a filter that asks for fields that no alert of the stream has
+    #[arg(long)]
+    strict: bool,
+    /// Print the filter's status as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Uploads the filter.
+///
+/// # Errors
+/// Returns an error if a file can't be read, or if the host refuses the filter or gives no answer.
+pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
+    let client = args.remote.client()?;
+    let name = args.name.clone().map_or_else(|| name_of_file(args), Ok)?;
+    name_of(&name)?;
+    let module = read_file(&args.module)?;
+    let Settings { config, topics, quota, from, limits, .. } = &settings(args)?;
+    let LimitOverrides { fuel, memory, deadline_ms } = limits;
+    let mut parts = vec![("module", module)];
+    let mut add = |name, value: Option<String>| parts.extend(value.map(|value| (name, value.into_bytes())));
+    add("config", Some(config.clone()).filter(|config| !config.is_empty()));
+    add("topics", Some(topics.join(",")).filter(|topics| !topics.is_empty()));
+    add("quota", quota.map(|quota| quota.to_string()));
+    add("from", from.clone());
+    add("fuel", fuel.map(|fuel| fuel.to_string()));
+    add("memory", memory.map(|memory| memory.to_string()));
+    add("deadline_ms", deadline_ms.map(|deadline| deadline.to_string()));
+    add("note", args.note.clone());
+    add("strict", args.strict.then(|| "true".to_owned()));
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, value)| (*name, &value[..])).collect();
+    let path = format!("/api/v1/filters/{}", segment(&name));
+    let status: Value = match args.activate {
+        true => client.put_form(&path, &parts),
+        false => client.post_form(&format!("{path}/versions"), &parts),
+    }
+    .map_err(refused)?;
+    report(args, &name, &status);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn name_of_file(args: &UploadArgs) -> Result<String, UsageError> {
+    let stem = args.module.file_stem().and_then(|stem| stem.to_str());
+    stem.map(str::to_owned).ok_or_else(|| UsageError("the file's name is no filter's name; give --name".to_owned()))
+}
+
+/// The settings that the command line asks for.
+fn settings(args: &UploadArgs) -> anyhow::Result<Settings> {
+    let mut settings = choose(args.config.as_deref(), args.config_file.as_deref())?.settings;
+    if args.set.is_empty() {
+        return Ok(settings);
+    }
+    let table = settings.config.parse::<Table>();
+    let mut table = table.map_err(|_| UsageError("--set: the config is not TOML; change it in its file".to_owned()))?;
+    for pair in &args.set {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| !key.trim().is_empty())
+            .ok_or_else(|| UsageError(format!("--set {pair:?} is not KEY=VALUE")))?;
+        table.insert(key.trim().to_owned(), value_of(value));
+    }
+    settings.config = toml::to_string(&table).context("--set")?;
+    Ok(settings)
+}
+
+/// A number, a truth value or an array as TOML writes it; anything else is a text.
+fn value_of(text: &str) -> toml::Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
+
+fn report(args: &UploadArgs, name: &str, status: &Value) {
+    for warning in status["warnings"].as_array().into_iter().flatten() {
+        tell(format_args!("warning: {}", one_line(&text_of(warning))));
+    }
+    if args.json {
+        print_line(status);
+        return;
+    }
+    let registered = &status["registered"];
+    let what = match (args.activate, registered["version"].as_u64()) {
+        (true, Some(version)) => format!("version {version} is active"),
+        (true, None) => "it is active".to_owned(),
+        (false, _) => {
+            format!("{} versions are kept; `skysieve filters activate {name} N` activates one", registered["versions"])
+        }
+    };
+    print_line(format_args!("{name}: {what}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_what_toml_takes_them_for() {
+        for (text, value) in [("20.5", toml::Value::Float(20.5)), ("3", 3.into()), ("true", true.into())] {
+            assert_eq!(value_of(text), value);
+        }
+        assert_eq!(value_of("[1, 2]"), toml::Value::Array(vec![1.into(), 2.into()]));
+        for text in ["SN Ia", "g", "1.2.3", "a\nb = 3", ""] {
+            assert_eq!(value_of(text), toml::Value::String(text.to_owned()));
+        }
+    }
+}
