@@ -13,7 +13,7 @@ pub struct Upload {
     pub module: Vec<u8>,
     /// Its config, quota and limits.
     pub settings: Settings,
-    /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`].
+    /// Whether the filter is refused for reasons that would otherwise only be warnings in its [`Status`](super::Status).
     pub strict: bool,
     /// Whether it comes from the host's operator, so that the host's [`Ceilings`](super::Ceilings) do not apply.
     pub by_operator: bool,
