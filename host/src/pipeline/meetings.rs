@@ -87,7 +87,7 @@ impl Meetings {
                 match self.pass_on(filter, stop) {
                     Some(filter) => {
                         meeting_of(&mut self.all, name).put_off();
-                        filter.positions().into_iter().for_each(|own| standings.set(name, Standing::at(own.clone())));
+                        filter.standing().into_iter().for_each(|standing| standings.set(name, standing));
                         lane.add(vec![*filter]);
                     }
                     None => {

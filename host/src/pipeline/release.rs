@@ -16,7 +16,7 @@ impl Lane {
         tracing::info!(filter = name, to, id, "the filter goes to another host");
         let gone = Departure { id, to, sha256: entry.sha256.clone(), settings: entry.settings.clone(), stream };
         // What counts on the other host is whether it is quick, rather than whether it has caught up here.
-        let is_quick = !filter.is_in_slow_lane() || filter.is_quick();
+        let is_quick = !filter.is_in_slow_lane() || filter.has_been_quick();
         let lane = if is_quick { filters::Lane::Live } else { filters::Lane::Slow };
         let record = LaneRecord { lane, from: Some(from), origin: entry.origin(), gone: Some(gone) };
         let departed = Departed::new(&entry, record.clone(), filter.into_quota().counters());

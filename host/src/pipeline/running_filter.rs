@@ -173,7 +173,12 @@ impl RunningFilter {
 
     /// Whether it has been quick enough for the live lane for a while.
     pub fn is_quick(&self) -> bool {
-        !self.suspended && self.owed.is_empty() && self.pace.is_quick()
+        self.owed.is_empty() && self.has_been_quick()
+    }
+
+    /// The same, although it may owe batches, which it leaves to the host that it goes to.
+    pub fn has_been_quick(&self) -> bool {
+        !self.suspended && self.pace.is_quick()
     }
 
     /// Restores the counters of the quota after a restart. They must come in the order of their last changes.

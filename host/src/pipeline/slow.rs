@@ -139,7 +139,7 @@ impl Slow {
         self.meetings.forget(&filter.entry.name);
         if let Some(positions) = filter.positions() {
             filter.entry.set_lane(filters::Lane::Slow, positions.behind(&lane.state.live.positions()));
-            self.standings.set(&filter.entry.name, Standing::at(positions.clone()));
+            filter.standing().into_iter().for_each(|standing| self.standings.set(&filter.entry.name, standing));
             if lane.position.is_empty() {
                 lane.go_to(positions);
             }

@@ -27,7 +27,7 @@ impl RunningFilter {
 
     /// Takes note that it has come to the live lane, with the batches that were kept for it.
     pub fn has_arrived(&mut self) {
-        self.may_owe = self.owed.len().max(owed::MOST);
+        self.may_owe = owed::MOST.max(self.owed.len() + 1);
         self.cost = Cost::default();
     }
 
@@ -52,7 +52,8 @@ impl RunningFilter {
     /// # Errors
     /// Returns [`Interrupted::Cancelled`] if it was cancelled.
     pub fn catch_up(&mut self, batch: &Arc<Batch>, time: &LaneTime, judged: &mut Judged) -> Result<bool, Interrupted> {
-        self.may_owe = self.may_owe.min(self.owed.len().max(owed::MOST));
+        // It takes this one before it goes on with the others, and has to owe no more than before when the next one comes.
+        self.may_owe = self.may_owe.min(owed::MOST.max(self.owed.len() + 1));
         self.take(batch, self.may_owe, &time.standings.kept);
         let before = self.place.positions().cloned();
         match self.work(time, judged) {

@@ -52,6 +52,13 @@ impl RunningFilter {
         true
     }
 
+    /// Where it is and whether it is quick, if it has a place of its own and has taken nothing yet. It may come in a pause of
+    /// the stream, and has to be looked at all the same.
+    pub fn standing(&self) -> Option<Standing> {
+        let own = self.place.positions()?.clone();
+        Some(Standing { is_quick: self.is_quick(), each: self.pace.each(), ..Standing::at(own) })
+    }
+
     /// Goes on judging what it has taken until its turn is over, or it has used its share of a processor.
     ///
     /// # Errors
