@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::kafka::{unique, wait_for};
-use crate::{binary, module, root};
+use crate::{await_end, binary, module, root};
 
 /// The process of a host, which is killed when this goes out of scope.
 pub struct Host {
@@ -172,7 +172,7 @@ impl Host {
     pub fn stop(mut self) -> (Option<i32>, Duration) {
         let begun = Instant::now();
         self.signal("TERM");
-        (self.process.wait().unwrap().code(), begun.elapsed())
+        (await_end(&mut self.process).code(), begun.elapsed())
     }
 
     /// Waits until this host or the other one ends by itself. Returns the one that is left, and the status and log of the
@@ -185,8 +185,7 @@ impl Host {
 
     /// Waits until it ends by itself. Returns its status and log.
     pub fn ended(mut self) -> (ExitStatus, String) {
-        wait_for("the host to end", || self.process.try_wait().unwrap().is_some());
-        let status = self.process.wait().unwrap();
+        let status = await_end(&mut self.process);
         // Its last lines may still have to be read.
         std::thread::sleep(Duration::from_millis(200));
         (status, self.log.lock().join("\n"))

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use skysieve::kafka::{Feeder, Options, Received, Subscriber, TopicSettings, Topics};
 pub use skysieve_needs::kafka;
 
-use crate::{root, run_script, script, text};
+use crate::{PATIENCE, root, run_script, script, text};
 
 /// A name that no other test and no earlier run uses.
 pub fn unique(name: &str) -> String {
@@ -75,10 +75,8 @@ pub fn read_all(brokers: &str, topics: &[String]) -> Vec<Received> {
     }
 }
 
-/// How long a test waits for something: a machine may have few cores and much else to do.
-const PATIENCE: Duration = Duration::from_secs(240);
-
 /// Waits until `done`, for at most four minutes.
+#[track_caller]
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {

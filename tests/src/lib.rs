@@ -11,12 +11,17 @@ pub mod registry;
 pub mod setup;
 pub mod villain;
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 pub use skysieve_needs::alerts as shared;
 use skysieve_needs::{Need, skip};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
+
+/// How long a test waits for something: a machine may have few cores and much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The repository's root.
 pub fn root() -> PathBuf {
@@ -49,8 +54,37 @@ pub fn binary() -> PathBuf {
 }
 
 /// Runs the binary until it ends.
+#[track_caller]
 pub fn skysieve<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Output {
-    Command::new(binary()).args(arguments).env("RUST_LOG", "warn").output().expect("the binary runs")
+    output(Command::new(binary()).args(arguments).env("RUST_LOG", "warn"))
+}
+
+/// Runs a program until it ends, and returns what it printed. One that does not end in time is killed, and the test fails
+/// with what it printed; otherwise the test would wait until somebody kills it, and nobody would know why.
+#[track_caller]
+pub fn output(command: &mut Command) -> Output {
+    let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let process = process.expect("the program starts");
+    let id = process.id().to_string();
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(process.wait_with_output()));
+    let in_time = ended.recv_timeout(PATIENCE);
+    if in_time.is_err() {
+        let _ = Command::new("kill").args(["-s", "KILL", &id]).status();
+    }
+    let output = in_time.or_else(|_| ended.recv()).expect("the thread waits").expect("the program can be waited for");
+    if output.status.signal() == Some(9) {
+        let Output { stdout, stderr, .. } = &output;
+        panic!("{command:?} did not end in {PATIENCE:?}; it printed {:?} and {:?}", text(stdout), text(stderr));
+    }
+    output
+}
+
+/// Waits for a program that is about to end.
+#[track_caller]
+pub fn await_end(process: &mut Child) -> ExitStatus {
+    kafka::wait_for("the program to end", || process.try_wait().expect("it can be waited for").is_some());
+    process.wait().expect("it has ended")
 }
 
 /// Runs a script of `scripts/` until it ends.

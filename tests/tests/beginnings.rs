@@ -1,7 +1,7 @@
 //! Where `skysieve consume` begins and continues, on real Kafka.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use skysieve::pipeline::{BatchLimits, Position, Record, Sink, Source};
 use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::kafka::{Cluster, create_topic, feed, feeder, kafka, read_all, recreate_topic, unique, wait_for};
 use skysieve_tests::setup::packets;
-use skysieve_tests::{alerts, binary, text};
+use skysieve_tests::{alerts, await_end, binary, output, text};
 
 fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
@@ -24,7 +24,7 @@ fn consume(brokers: &str, topic: &str, arguments: &[&str]) -> Command {
 /// Reads to the end, and returns the lines and what was printed on stderr.
 #[track_caller]
 fn read(brokers: &str, topic: &str, arguments: &[&str]) -> (Vec<String>, String) {
-    let output: Output = consume(brokers, topic, &[&["--until-end"], arguments].concat()).output().unwrap();
+    let output = output(&mut consume(brokers, topic, &[&["--until-end"], arguments].concat()));
     let told = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{told}");
     (text(&output.stdout).lines().map(str::to_owned).collect(), told)
@@ -78,7 +78,7 @@ impl Member {
     /// Stops it with Ctrl-C, and returns what it printed.
     fn leave(mut self) -> Vec<i64> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
-        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+        assert_eq!(await_end(&mut self.process).code(), Some(0));
         self.reader.take().unwrap().join().unwrap();
         self.ids.lock().clone()
     }

@@ -8,7 +8,7 @@ use skysieve_simulate::SimulatedAlert;
 use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::setup::{ALL, Filter, Setup, ids, packets};
-use skysieve_tests::{alerts, binary, text};
+use skysieve_tests::{alerts, binary, output, text};
 
 /// Two filters, which accept every alert and every other one. The second has a quota.
 const FILTERS: [Filter; 2] = [ALL, ("limited", "odd", "quota = 20\n[config]\nmode = 'accept'\nevery = 2")];
@@ -32,7 +32,7 @@ fn mover(filter: &str, from: &Host, to: &Host) -> Command {
 }
 
 fn move_filter(filter: &str, from: &Host, to: &Host) -> Output {
-    let output = mover(filter, from, to).output().unwrap();
+    let output = output(&mut mover(filter, from, to));
     eprintln!("{}{}", text(&output.stdout), text(&output.stderr));
     output
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::host::{Host, write_filter};
 use skysieve_tests::kafka::wait_for;
-use skysieve_tests::{binary, module, text};
+use skysieve_tests::{await_end, binary, module, text};
 
 /// Writes this many filters, no two with the same bytes, so that each has to be compiled.
 fn filters(folder: &Path, count: u8) {
@@ -114,7 +114,7 @@ fn producers_and_subscribers_that_wait_for_kafka_end_when_told_to() {
             let begun = Instant::now();
             let status = Command::new("kill").arg(process.id().to_string()).status().unwrap();
             assert!(status.success());
-            assert_eq!(process.wait().unwrap().code(), Some(0), "{command:?} {brokers}");
+            assert_eq!(await_end(&mut process).code(), Some(0), "{command:?} {brokers}");
             assert!(begun.elapsed() < AT_ONCE, "{command:?} {brokers}: {:?}", begun.elapsed());
         }
     });

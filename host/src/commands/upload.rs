@@ -14,7 +14,7 @@ use super::filters::show::{one_line, text_of};
 use super::filters::{name_of, refused};
 use super::output::{print_line, tell};
 use super::remote::RemoteArgs;
-use crate::filters::{LimitOverrides, Settings};
+use crate::filters::Settings;
 use crate::http_client::segment;
 
 /// Upload a filter to a running host, which checks and compiles it.
@@ -70,17 +70,13 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     let name = args.name.clone().map_or_else(|| name_of_file(args), Ok)?;
     name_of(&name)?;
     let module = read_file(&args.module)?;
-    let Settings { config, topics, quota, from, limits, .. } = &settings(args)?;
-    let LimitOverrides { fuel, memory, deadline_ms } = limits;
+    // The config may be as long as the form allows a part to be, so that it has its own.
+    let mut settings = settings(args)?;
+    let config = std::mem::take(&mut settings.config);
     let mut parts = vec![("module", module)];
     let mut add = |name, value: Option<String>| parts.extend(value.map(|value| (name, value.into_bytes())));
-    add("config", Some(config.clone()).filter(|config| !config.is_empty()));
-    add("topics", Some(topics.join(",")).filter(|topics| !topics.is_empty()));
-    add("quota", quota.map(|quota| quota.to_string()));
-    add("from", from.clone());
-    add("fuel", fuel.map(|fuel| fuel.to_string()));
-    add("memory", memory.map(|memory| memory.to_string()));
-    add("deadline_ms", deadline_ms.map(|deadline| deadline.to_string()));
+    add("config", Some(config).filter(|config| !config.is_empty()));
+    add("settings", Some(toml::to_string(&settings).context("the settings can't be sent")?));
     add("note", args.note.clone());
     add("strict", args.strict.then(|| "true".to_owned()));
     let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, value)| (*name, &value[..])).collect();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Feeder};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
-use skysieve_tests::{alerts, binary, root, shared, skysieve, text};
+use skysieve_tests::{alerts, await_end, binary, root, shared, skysieve, text};
 
 /// The session timeout is how long the mock cluster waits for the other members after one has left. It must be more
 /// than the 3 s of the cluster's first wait, and the same for all members of a group, because the cluster forgets
@@ -82,7 +82,7 @@ impl Running {
 
     /// Returns the exit code once it has ended by itself.
     fn end(&mut self) -> Option<i32> {
-        self.0.wait().unwrap().code()
+        await_end(&mut self.0).code()
     }
 }
 

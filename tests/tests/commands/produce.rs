@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use skysieve::kafka::{EmbeddedBroker, Options, Received, Subscriber};
 use skysieve_simulate::{Config, SimulatedAlert, Simulator, Survey};
-use skysieve_tests::{binary, python, root, shared, text};
+use skysieve_tests::{await_end, binary, output, python, root, shared, text};
 
 /// A topic on real Kafka at `SKYSIEVE_TEST_KAFKA` or, failing that, on an embedded broker (which keeps 5 MB for each
 /// partition).
@@ -43,7 +43,7 @@ impl Topic {
     }
 
     fn produce(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
+        output(&mut self.command(line))
     }
 
     /// Runs the command, which must succeed, and returns the objects that it printed.
@@ -212,7 +212,7 @@ fn a_rate_is_kept_and_an_interrupt_ends_cleanly() {
     lines.next().unwrap().unwrap();
     Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap();
     let rest: Vec<Value> = lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap()).collect();
-    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert_eq!(await_end(&mut process).code(), Some(0));
     let total = &rest.last().unwrap()["total"];
     let delivered = total["delivered"].as_u64().unwrap();
     assert!((100..10_000).contains(&delivered) && total["undelivered"] == 0, "{total}");

@@ -13,7 +13,7 @@ use serde_json::Value;
 use skysieve::kafka::{Feeder, Options};
 use skysieve_needs::{Need, kafka, skip};
 use skysieve_simulate::SimulatedAlert;
-use skysieve_tests::{alerts, binary, module, python, root, skysieve, text};
+use skysieve_tests::{alerts, await_end, binary, module, output, python, root, skysieve, text};
 
 /// A topic of its own on the broker of this run.
 struct Topic {
@@ -37,7 +37,7 @@ impl Topic {
     fn python(&self, what: &str, arguments: &[&str]) -> Option<String> {
         let script = root().join("tests/python/subscribers.py");
         let mut command = Command::new(python()?);
-        let output = command.arg(script).args([what, &self.brokers, &self.name]).args(arguments).output().unwrap();
+        let output = output(command.arg(script).args([what, &self.brokers, &self.name]).args(arguments));
         assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
         Some(text(&output.stdout))
     }
@@ -60,7 +60,7 @@ impl Topic {
     /// Reads to the end.
     #[track_caller]
     fn read(&self, group: &str, arguments: &[&str]) -> Vec<i64> {
-        let output = self.command(&["--until-end", "--group", group]).args(arguments).output().unwrap();
+        let output = output(self.command(&["--until-end", "--group", group]).args(arguments));
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout).lines().map(id).collect()
     }
@@ -98,7 +98,7 @@ impl Member {
     /// Stops it with Ctrl-C, and returns what it printed.
     fn leave(mut self) -> Vec<i64> {
         Command::new("kill").args(["-INT", &self.process.id().to_string()]).status().unwrap();
-        assert_eq!(self.process.wait().unwrap().code(), Some(0));
+        assert_eq!(await_end(&mut self.process).code(), Some(0));
         self.reader.join().unwrap()
     }
 }
@@ -262,7 +262,7 @@ fn any_client_reads_a_filters_topic() {
 
 #[track_caller]
 fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
+    let output = output(command);
     assert!(output.status.success(), "{}", text(&output.stderr));
     output
 }

@@ -109,6 +109,21 @@ fn faults_are_shown_and_followed() {
 }
 
 #[test]
+fn all_settings_of_a_file_arrive() {
+    let Some(terminal) = Terminal::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.toml");
+    let limits = "[limits]\nfuel = 1000000\nmemory = 8388608\ndeadline_ms = 100";
+    std::fs::write(&file, format!("quota = 7\ncpu_share = 0.01\n[config]\nmode = 'accept'\n{limits}")).unwrap();
+    terminal.upload(&["--config-file", file.to_str().unwrap(), "--set", "every=3", "--activate"]);
+    let settings = terminal.host.filter("mine")["settings"].take();
+    assert_eq!((&settings["quota"], &settings["cpu_share"]), (&7.into(), &0.01.into()), "{settings}");
+    let limits = serde_json::json!({"fuel": 1_000_000, "memory": 8 << 20, "deadline_ms": 100});
+    assert_eq!(settings["limits"], limits, "{settings}");
+    assert_eq!(settings["config"], "mode = \"accept\"\nevery = 3\n");
+}
+
+#[test]
 fn what_is_wrong_is_said_and_changes_nothing() {
     let Some(terminal) = Terminal::start() else { return };
     let odd = module("odd");
