@@ -1,5 +1,6 @@
 //! Skysieve: many users' WebAssembly filters over a sky survey's alert stream, which is decoded once for all of them.
 
+pub mod access;
 pub mod api;
 pub mod commands;
 pub mod filters;

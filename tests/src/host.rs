@@ -28,6 +28,7 @@ impl Host {
             .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
             .args(arguments)
             .args(registry(arguments))
+            .args(open(arguments))
             .env("RUST_LOG", "info")
             // Tests compile while other tests do, and with a compiler that is not optimised.
             .env("SKYSIEVE_COMPILE_TIME", "600")
@@ -252,6 +253,12 @@ fn registry(arguments: &[&str]) -> Vec<String> {
     let at = arguments.iter().position(|argument| *argument == "--name");
     let name = at.and_then(|at| arguments.get(at + 1)).map_or_else(|| unique("registry"), |name| (*name).to_owned());
     ["filters", "modules"].iter().flat_map(|kind| [format!("--registry-{kind}"), format!("{name}-{kind}")]).collect()
+}
+
+/// Tests' hosts ask for no tokens, unless the arguments say something else.
+fn open(arguments: &[&str]) -> &'static [&'static str] {
+    let has_own = arguments.iter().any(|argument| argument.starts_with("--operator-token"));
+    if has_own { &[] } else { &["--open"] }
 }
 
 impl Drop for Host {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+mod access;
 mod api;
 mod args;
 mod ceilings;
@@ -23,6 +24,7 @@ use end::end_in_time;
 use registry::Filters;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
+use crate::access::{Access, AuditSink};
 use crate::filters::read_folder;
 use crate::kafka::{
     HostLock, KafkaAlertTopics, KafkaPast, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics,
@@ -39,6 +41,7 @@ const SLOW: &str = "#slow";
 /// # Errors
 /// Returns an error if the host can't start, or can't go on.
 pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
+    let access = args.access.check(&args)?;
     let stop = stop_on_signal()?;
     let finished = Arc::new(AtomicBool::new(false));
     end_in_time(stop.clone(), finished.clone()).context("cannot start a thread")?;
@@ -62,14 +65,21 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
     let filters = Filters::new(&args, &options, &handle, uploads.iter().map(|(name, _)| name.clone()).collect())?;
-    let api = Api::start(&args.api.listen, args.api.config()?, filters.control())?;
+    let audit = args.access.audit(&args, &options)?;
+    let sink = audit.clone().map(|audit| -> Arc<dyn AuditSink> { audit });
+    let access = Access { tokens: filters.tokens(), audit: sink, ..access };
+    let api = Api::start(&args.api.listen, args.api.config()?, access.clone(), filters.control())?;
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended = start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone()), uploads);
+    let ended =
+        start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone(), access), uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
     filters.close();
     handle.stop();
     api.stop();
+    if let Some(audit) = audit {
+        audit.finish();
+    }
     match ended? {
         Ended::Stopped => tracing::info!("stopped before the stream was read"),
         Ended::Read => tracing::info!("everything that was judged is published and committed"),
@@ -88,7 +98,7 @@ fn start_and_read(
     options: &Options,
     topics: Arc<Topics>,
     lanes: (Pipeline, SlowLane),
-    handles: (Handle, Filters),
+    handles: (Handle, Filters, Access),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<Ended> {
     let of_start = options.clone();
@@ -104,7 +114,7 @@ fn start(
     options: &Options,
     topics: &Topics,
     (mut pipeline, slow): (Pipeline, SlowLane),
-    (handle, registered): &(Handle, Filters),
+    (handle, registered, access): &(Handle, Filters, Access),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<((Pipeline, Ends), (SlowLane, Ends))> {
     let of = uploads.len();
@@ -118,6 +128,7 @@ fn start(
     let mut lock = HostLock::new(options, &args.name)?;
     let mut slow_lock = HostLock::new(options, &format!("{}{SLOW}", args.name))?;
     filters.extend(registered.prepare(options, args.max_filters.saturating_sub(filters.len()))?);
+    access::check_somebody(access, registered)?;
     handle.starting("asking Kafka for topics, counters and positions");
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;

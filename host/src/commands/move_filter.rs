@@ -8,10 +8,10 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::common::UsageError;
 use super::output::{print_line, tell};
+use super::remote::TokenFile;
 use crate::filters::{HandOver, HostInfo, check_name};
-use crate::http_client::{Address, ApiClient, ClientError, segment};
+use crate::http_client::{ApiClient, ClientError, segment};
 
 /// How often a host is asked again that has no time just now, and the pause before that.
 const TRIES: u32 = 20;
@@ -40,6 +40,9 @@ pub struct MoveArgs {
     /// Address of the HTTP API of the host that is to have it
     #[arg(long, value_name = "URL")]
     to: String,
+    /// The token of an operator, at both hosts.
+    #[command(flatten)]
+    token: TokenFile,
     /// The filter's module, if neither host has it any more: uploads are lost when a host is restarted
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
@@ -57,11 +60,7 @@ fn parse_name(text: &str) -> Result<String, String> {
 /// # Errors
 /// Returns an error if a host does not answer or refuses the move.
 pub fn run(args: MoveArgs) -> anyhow::Result<ExitCode> {
-    let client = |option: &str, url: &str| {
-        let address = Address::parse(url, None).map_err(|error| UsageError(format!("{option}: {error}")))?;
-        Ok::<_, UsageError>(ApiClient::new(address))
-    };
-    let (from, to) = (client("--from", &args.from)?, client("--to", &args.to)?);
+    let (from, to) = (args.token.client("--from", &args.from)?, args.token.client("--to", &args.to)?);
     let mover = Mover { path: format!("/api/v1/filters/{}", segment(&args.name)), args: &args, from, to };
     let handover = mover.run()?;
     if args.json {

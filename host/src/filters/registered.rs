@@ -84,6 +84,8 @@ pub enum Expected {
     Present,
     /// It has this revision or this [tag](Registered::tag).
     Revision(String),
+    /// If there is a filter, it belongs to this user; and besides, this.
+    OwnedBy(String, Box<Expected>),
 }
 
 /// Settings that are changed without another version. Those that are `None` stay as they are.
@@ -100,6 +102,8 @@ pub struct SettingsPatch {
     pub limits: Option<LimitOverrides>,
     /// Whether it is paused.
     pub paused: Option<bool>,
+    /// Who it belongs to. Only operators may change this.
+    pub owner: Option<String>,
 }
 
 /// Tells null from what is absent.

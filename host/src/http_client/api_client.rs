@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
-use ureq::http::{Method, Request, header};
+use ureq::http::{HeaderValue, Method, Request, header};
 
 use super::address::Address;
 use super::agent::agent;
@@ -27,6 +27,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct ApiClient {
     agent: Agent,
     address: Address,
+    /// The value of the `Authorization` header, if there is a token.
+    token: Option<HeaderValue>,
 }
 
 /// Why a request has no result.
@@ -70,7 +72,17 @@ struct Problem {
 impl ApiClient {
     /// A client that connects when it is first used.
     pub fn new(address: Address) -> ApiClient {
-        ApiClient { agent: agent(), address }
+        ApiClient { agent: agent(), address, token: None }
+    }
+
+    /// A client that says with a token who it is. A user and password in the address, as a proxy may want them, count more.
+    /// Returns `None` if that can't be a token.
+    pub fn with_token(address: Address, token: &str) -> Option<ApiClient> {
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| is_token)?;
+        // It is not shown where requests are.
+        value.set_sensitive(true);
+        Some(ApiClient { token: Some(value), ..ApiClient::new(address) })
     }
 
     /// Gets what is at a path, such as `/api/v1/filters`.
@@ -150,8 +162,22 @@ impl ApiClient {
             return Ok(answer);
         }
         match serde_json::from_slice(&answer) {
-            Ok(Problem { code, detail: message }) => Err(ClientError::Refused { status, code, message }),
+            Ok(Problem { code, detail }) => {
+                let message = format!("{detail}{}", self.advice(status));
+                Err(ClientError::Refused { status, code, message })
+            }
             Err(_) => Err(ClientError::NotAHost { url, status }),
+        }
+    }
+
+    /// What to do about an answer, beside what the host says.
+    fn advice(&self, status: u16) -> &'static str {
+        match status {
+            401 if self.token.is_none() => {
+                ". Give it with --token-file FILE, or in SKYSIEVE_TOKEN_FILE or SKYSIEVE_TOKEN"
+            }
+            401 => ". It came from --token-file, SKYSIEVE_TOKEN_FILE or SKYSIEVE_TOKEN",
+            _ => "",
         }
     }
 
@@ -159,6 +185,8 @@ impl ApiClient {
         let mut request = Request::builder().method(&method).uri(url).header(header::ACCEPT, "application/json");
         if let Some(authorization) = self.address.authorization() {
             request = request.header(header::AUTHORIZATION, authorization);
+        } else if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token);
         }
         let mut response = if matches!(method, Method::GET | Method::DELETE) {
             self.run(request.body(())?)?

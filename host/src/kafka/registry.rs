@@ -109,7 +109,7 @@ impl Store for KafkaRegistry {
         let mut records: Vec<_> =
             write.pieces.iter().map(|(key, piece)| writer::record(&self.modules, key, piece.clone())).collect();
         let record = write.record.clone().unwrap_or_default();
-        records.push(writer::record(&self.filters, &write.name, record.into()));
+        records.push(writer::record(&self.filters, &write.key, record.into()));
         self.writer.lock().commit(&records).map_err(meaning)
     }
 

@@ -9,9 +9,9 @@ use super::record::Blob;
 /// A record of the filters' topic, as it was read.
 #[derive(Clone, Debug)]
 pub struct Raw {
-    /// The key: the filter's name.
+    /// The key: a filter's name, or what stands for a record of another kind.
     pub key: Vec<u8>,
-    /// The record. `None`: there is no such filter any more.
+    /// The record. `None`: there is none any more.
     pub value: Option<Vec<u8>>,
     /// Where it is.
     pub offset: i64,
@@ -20,9 +20,9 @@ pub struct Raw {
 /// What one change writes: all of it, or nothing.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// The filter's name.
-    pub name: String,
-    /// Its record. `None` removes it.
+    /// The record's key.
+    pub key: String,
+    /// The record. `None` removes it.
     pub record: Option<Vec<u8>>,
     /// Pieces of modules and configs. Those that are empty are removed.
     pub pieces: Vec<(String, Bytes)>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::access::AccessArgs;
 use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
@@ -36,9 +37,11 @@ pub const REPLAYS: usize = 2;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/
-  skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
-  curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
+  skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/ --open    for this machine's users
+  openssl rand -hex 32 > operator.token                                 the first operator's token, then
+  skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties --listen 0.0.0.0:8080 \\
+    --operator-token-file operator.token                                with user, password, TLS
+  curl -T bright.wasm http://localhost:8080/api/v1/filters/bright -H \"Authorization: Bearer $SKYSIEVE_TOKEN\"")]
 pub struct HostArgs {
     /// A TOML file of settings: the flags' names, each with its value, and a table [kafka] of properties for librdkafka. The
     /// command line and the environment take precedence
@@ -69,6 +72,9 @@ pub struct HostArgs {
     /// The HTTP API.
     #[command(flatten)]
     pub api: ApiArgs,
+    /// Who may use it.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Properties for librdkafka.
     #[command(flatten)]
     pub properties: PropertyArgs,

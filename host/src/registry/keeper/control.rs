@@ -162,8 +162,10 @@ impl<R: Runner> Keeper<R> {
             record.map(|_| Decision::Remove).ok_or_else(|| FilterError::Unknown(name.to_owned()))
         });
         match changed {
-            // It may have gone to another host that has another registry.
-            Err(FilterError::Unknown(_)) => return self.runner.delete(name),
+            // It may have gone to another host that has another registry. It has no owner then.
+            Err(FilterError::Unknown(_)) if !matches!(expected, Expected::OwnedBy(..)) => {
+                return self.runner.delete(name);
+            }
             Err(error) => return Err(error),
             Ok(_) => {}
         }
