@@ -94,6 +94,17 @@ impl Host {
         found.unwrap()
     }
 
+    /// Everything that it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
+    /// What everybody on the machine can see of its start.
+    pub fn command_line(&self) -> String {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.process.id())).unwrap();
+        String::from_utf8_lossy(&line).replace('\0', " ")
+    }
+
     /// Waits until the host reads the stream.
     pub fn await_reading(&self) {
         self.await_log("reading from=");
