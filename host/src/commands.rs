@@ -24,6 +24,7 @@ pub mod documents;
 mod fields;
 pub mod filters;
 pub mod host;
+pub mod hosts;
 #[cfg(test)]
 mod limits;
 pub mod move_filter;
@@ -56,6 +57,7 @@ Examples:
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve upload my-filter.wasm --activate         give it to a running host
   skysieve filters list                             the filters of a running host
+  skysieve hosts                                    the hosts that share its registry
   skysieve token new --user ada --role author       let a user come in
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
   skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line
@@ -80,6 +82,7 @@ enum Command {
     Replay(replay::ReplayArgs),
     Upload(upload::UploadArgs),
     Filters(filters::FiltersArgs),
+    Hosts(hosts::HostsArgs),
     Token(token::TokenArgs),
     Completions(documents::CompletionsArgs),
     Man(documents::ManArgs),
@@ -122,6 +125,7 @@ impl Cli {
             Command::Replay(args) => replay::run(args),
             Command::Upload(args) => upload::run(&args),
             Command::Filters(args) => filters::run(args),
+            Command::Hosts(args) => hosts::run(&args),
             Command::Token(args) => token::run(args),
             Command::Completions(args) => Ok(documents::completions(&args, Cli::command())),
             Command::Man(args) => documents::man(&args, Cli::command()),

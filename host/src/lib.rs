@@ -6,6 +6,7 @@ pub mod commands;
 pub mod filters;
 pub mod health;
 pub mod heap;
+pub mod hosts;
 pub mod http_client;
 pub mod jobs;
 pub mod kafka;

@@ -15,6 +15,8 @@ use skysieve_tests::{alerts, module};
 mod access;
 #[path = "uploads/kills.rs"]
 mod kills;
+#[path = "uploads/placed.rs"]
+mod placed;
 #[path = "uploads/shared.rs"]
 mod shared;
 

@@ -74,6 +74,12 @@ pub(super) enum Problem {
     Uploads { user: String, most: u32, wait: Duration },
     #[error("the page of {0:?} may not change anything here")]
     Origin(String),
+    #[error("host {host:?}, which is to answer this, can't be asked: {reason}")]
+    HostUnreachable { host: String, reason: String },
+    #[error("host {host:?} is to answer this, and {reason}; if it is a change, look whether it was made")]
+    HostLate { host: String, reason: String },
+    #[error("this is for host {0:?}, and here is host {1:?}: has one of them announced a wrong address (--advertise)?")]
+    Misdirected(String, String),
     #[error("there is nothing at this path; /api/v1/openapi.json says what there is")]
     Route,
     #[error("this path does not take this method; /api/v1/openapi.json says which it takes")]
@@ -120,6 +126,9 @@ impl Problem {
             Problem::Uploads { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
             Problem::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "unknown_host"),
             Problem::Origin(_) => (StatusCode::FORBIDDEN, "foreign_page"),
+            Problem::HostUnreachable { .. } => (StatusCode::BAD_GATEWAY, "host_unreachable"),
+            Problem::HostLate { .. } => (StatusCode::GATEWAY_TIMEOUT, "host_unreachable"),
+            Problem::Misdirected(..) => (StatusCode::MISDIRECTED_REQUEST, "another_host"),
             Problem::Route => (StatusCode::NOT_FOUND, "no_such_path"),
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),

@@ -10,20 +10,32 @@ use tracing::info;
 
 use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
+use super::query::Parameters;
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
 use crate::filters::{FilterChange, Status};
 
-/// Lists the filters that the caller may see, by name: all, or an author's own.
+/// Lists the filters that the caller may see, by name: all, or an author's own. If several hosts have one registry, those of
+/// other hosts are listed as far as the registry knows them, with the state `elsewhere`.
 #[utoipa::path(
     get,
     path = "/api/v1/filters",
     operation_id = "list_filters",
     tag = "filters",
-    responses((status = 200, body = Vec<Status>))
+    params(("host" = Option<String>, Query, description = "The name of a host, whose filters alone are listed")),
+    responses(
+        (status = 200, body = Vec<Status>),
+        (status = 400, body = ErrorBody, description = "The query is malformed")
+    )
 )]
-pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
-    api.ask(caller, |control| Ok(Json(control.list()).into_response())).await
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let host = parameters.take("host")?;
+    parameters.finish()?;
+    api.ask(caller, move |control| Ok(Json(control.list_everywhere(host.as_deref())).into_response())).await
 }
 
 /// Returns one filter.

@@ -26,6 +26,9 @@ pub(super) async fn check(State(api): State<Arc<Api>>, mut request: Request, nex
     // There is nothing behind other paths and methods, which is told to those only who may ask at all.
     let right = operation.as_ref().map_or(Right::Token, |operation| operation.right);
     let admitted = api.gate.admit(right, request.headers(), from);
+    if let Some(operation) = &operation {
+        request.extensions_mut().insert(operation.clone());
+    }
     let changes = operation.filter(|_| !request.method().is_safe());
     let mut pending = changes.map(|operation| Pending::new(api.clone(), operation.id, request.uri().path(), peer));
     let response = match admitted {

@@ -66,6 +66,7 @@ pub(super) async fn replay(
     path = "/api/v1/jobs",
     operation_id = "list_jobs",
     tag = "jobs",
+    params(("host" = Option<String>, Query, description = "The host whose jobs are listed, if it is another one than the one that is asked")),
     responses((status = 200, body = Vec<JobStatus>))
 )]
 pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
@@ -78,7 +79,10 @@ pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
     path = "/api/v1/jobs/{id}",
     operation_id = "get_job",
     tag = "jobs",
-    params(("id" = u64, Path, description = "The job's number")),
+    params(
+        ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked")
+    ),
     responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
@@ -93,6 +97,7 @@ pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller, Id(id): 
     tag = "jobs",
     params(
         ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked"),
         ("from" = Option<u64>, Query, description = "How many ids to leave out: `next` of the answer before")
     ),
     responses((status = 200, body = JobIds), (status = 404, body = ErrorBody, description = "There is no such job"))
@@ -103,6 +108,8 @@ pub(super) async fn ids(
     Id(id): Id,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
+    // It has led the request here.
+    parameters.take("host")?;
     let from = parameters.take("from")?.unwrap_or_else(|| "0".to_owned());
     parameters.finish()?;
     let from = from
@@ -117,7 +124,10 @@ pub(super) async fn ids(
     path = "/api/v1/jobs/{id}",
     operation_id = "cancel_job",
     tag = "jobs",
-    params(("id" = u64, Path, description = "The job's number")),
+    params(
+        ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked")
+    ),
     responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {

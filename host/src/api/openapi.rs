@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::error::PROBLEM;
+use super::forward::may_be_passed_on;
 use super::rights::{Right, Rights};
 use super::state::Api;
 
 /// The parts of the description other than the paths, which come from the routes.
 #[derive(OpenApi)]
-#[openapi(info(title = "Skysieve", description = "The filters of one host."))]
+#[openapi(info(title = "Skysieve", description = "The filters of one host, and of those with the same registry."))]
 pub(super) struct Document;
 
 /// What any request may be answered with, beside what its handler says.
@@ -29,6 +30,12 @@ const GUARDED: [(&str, &str); 3] = [
     ("401", "There is no token, or it is wrong, revoked or expired"),
     ("429", "Too many wrong tokens have come from this address"),
     ("503", "The host has yet to read its tokens, or is stopping"),
+];
+
+/// What requests may be answered with that another host is to answer.
+const PASSED_ON: [(&str, &str); 2] = [
+    ("502", "The host that is to answer can't be reached"),
+    ("504", "The host that is to answer has not done so in time"),
 ];
 
 /// The name of the way in which clients say who they are.
@@ -57,8 +64,9 @@ fn complete(operation: &mut Value, right: Right) {
         _ => json!([{ SCHEME: [] }]),
     };
     let guarded = if right == Right::Public { &[][..] } else { &GUARDED };
+    let passed_on = if operation["operationId"].as_str().is_some_and(may_be_passed_on) { &PASSED_ON[..] } else { &[] };
     let Some(responses) = operation["responses"].as_object_mut() else { return };
-    for (status, description) in ALWAYS.iter().chain(guarded) {
+    for (status, description) in ALWAYS.iter().chain(guarded).chain(passed_on) {
         let content = json!({PROBLEM: {"schema": {"$ref": "#/components/schemas/ErrorBody"}}});
         let response = json!({"description": description, "content": content});
         responses.entry(*status).or_insert(response);

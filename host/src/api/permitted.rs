@@ -4,12 +4,14 @@
 use crate::access::{Access, Role, UserLimits};
 use crate::filters::{Allowance, Expected, FilterChange, FilterError, HandOver, HostInfo, Status, Upload, VersionInfo};
 use crate::health::Health;
+use crate::hosts::Hosts;
 use crate::jobs::HostControl;
 
 use super::caller::Caller;
 use super::error::Problem;
 use super::rights::Right;
 
+mod elsewhere;
 mod jobs;
 mod tokens;
 
@@ -18,11 +20,17 @@ pub(super) struct Permitted<'a> {
     control: &'a dyn HostControl,
     access: &'a Access,
     caller: &'a Caller,
+    hosts: Option<&'a Hosts>,
 }
 
 impl<'a> Permitted<'a> {
-    pub(super) fn new(control: &'a dyn HostControl, access: &'a Access, caller: &'a Caller) -> Permitted<'a> {
-        Permitted { control, access, caller }
+    pub(super) fn new(
+        control: &'a dyn HostControl,
+        access: &'a Access,
+        caller: &'a Caller,
+        hosts: Option<&'a Hosts>,
+    ) -> Permitted<'a> {
+        Permitted { control, access, caller, hosts }
     }
 
     fn is_operator(&self) -> bool {
@@ -43,7 +51,7 @@ impl<'a> Permitted<'a> {
         if !(self.is_operator() || self.is_author()) {
             status.settings.config.clear();
         }
-        status
+        self.with_host(status)
     }
 
     /// Lists the filters that the caller may see.
@@ -94,14 +102,15 @@ impl<'a> Permitted<'a> {
 
     /// Uploads a filter.
     pub(super) fn put(&self, name: &str, upload: Upload) -> Result<Status, Problem> {
-        Ok(self.control.put(name, self.signed(name, upload)?)?)
+        Ok(self.with_host(self.control.put(name, self.signed(name, upload)?)?))
     }
 
     /// Adds a version.
     pub(super) fn add_version(&self, name: &str, upload: Upload) -> Result<Status, Problem> {
         let mut upload = self.signed(name, upload)?;
         let expected = std::mem::take(&mut upload.expected);
-        Ok(self.control.change(name, FilterChange::AddVersion(Box::new(upload)), &expected)?)
+        let added = self.control.change(name, FilterChange::AddVersion(Box::new(upload)), &expected)?;
+        Ok(self.with_host(added))
     }
 
     /// Changes a filter.
@@ -113,7 +122,7 @@ impl<'a> Permitted<'a> {
             return Err(Problem::Role(Right::Operator, self.caller.role));
         }
         self.see(name)?;
-        Ok(self.control.change(name, change, &self.expecting(expected))?)
+        Ok(self.with_host(self.control.change(name, change, &self.expecting(expected))?))
     }
 
     /// Refuses what the caller may not know. Whether there is such a filter at all, others find out.

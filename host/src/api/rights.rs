@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 31] = [
+const RIGHTS: [(&str, Right); 32] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -42,6 +42,7 @@ const RIGHTS: [(&str, Right); 31] = [
     ("metrics", METRICS),
     ("whoami", Right::Token),
     ("get_host", Right::Token),
+    ("list_hosts", Right::Token),
     ("list_filters", Right::Token),
     ("get_filter", Right::Token),
     ("list_versions", Right::Token),

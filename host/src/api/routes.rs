@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, gate, guard, health, jobs, metrics, moving, openapi, page, tokens, upload, versions};
+use super::{filters, forward, gate, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions};
 use crate::access::Access;
 use crate::jobs::HostControl;
 
@@ -41,6 +41,7 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(moving::confirm))
         .routes(routes!(moving::module))
         .routes(routes!(moving::host))
+        .routes(routes!(hosts::list))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(tokens::whoami))
@@ -56,8 +57,10 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         // Uploads have their own limit, which is checked as they arrive.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|payload| panicked(payload).into_response()))
+        .layer(middleware::from_fn_with_state(api.clone(), forward::check))
         .layer(middleware::from_fn_with_state(api.clone(), gate::check))
         .layer(middleware::from_fn_with_state(api.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(api.clone(), forward::identify))
         .layer(middleware::from_fn(observe))
         .with_state(api)
 }

@@ -20,7 +20,7 @@ use crate::jobs::HostControl;
 
 /// The state that handlers share.
 pub(super) struct Api {
-    control: Arc<dyn HostControl>,
+    pub(super) control: Arc<dyn HostControl>,
     pub(super) access: Arc<Access>,
     pub(super) gate: Gate,
     pub(super) rights: Rights,
@@ -56,7 +56,9 @@ impl Api {
         ask: impl FnOnce(&Permitted<'_>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let (control, access) = (Arc::clone(&self.control), Arc::clone(&self.access));
-        let asked = tokio::task::spawn_blocking(move || ask(&Permitted::new(&*control, &access, &caller))).await;
+        let hosts = self.config.hosts.clone();
+        let permitted = move || ask(&Permitted::new(&*control, &access, &caller, hosts.as_deref()));
+        let asked = tokio::task::spawn_blocking(permitted).await;
         asked.unwrap_or_else(|error| Err(error.try_into_panic().map_or(Problem::Internal, panicked)))
     }
 }

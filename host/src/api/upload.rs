@@ -5,6 +5,7 @@ mod form;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -14,7 +15,9 @@ use tracing::{info, warn};
 use super::audit::Note;
 use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
+use super::forward::{forwarded, is_passed_on};
 use super::permitted::Permitted;
+use super::place::{Placed, place};
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
 use crate::filters::{Status, Upload};
@@ -40,6 +43,7 @@ use form::{Form, Layout};
         ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call"),
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter"),
+        ("host" = Option<String>, Query, description = "The name of the host that is to take a new filter; by default, the live one with the fewest"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
         ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
@@ -132,15 +136,25 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
     incoming.check_length(layout.what(), limit)?;
     api.count_upload(&caller)?;
     let permit = Arc::clone(&api.uploads).try_acquire_owned().map_err(|_| Problem::Busy(api.config.uploads))?;
-    let body = incoming.read(layout.what(), limit, &api.config).await?;
-    match layout {
-        Layout::Module => form.module = Some(body),
-        Layout::Multipart => form.read_parts(parts, body, api.config.max_module).await?,
+    let body = Bytes::from(incoming.read(layout.what(), limit, &api.config).await?);
+    if let Layout::Multipart = layout {
+        form.read_parts(parts.clone(), body.clone(), api.config.max_module).await?;
+    }
+    let mut placing = None;
+    // A filter that comes from another host is meant for this one.
+    if !is_passed_on(&parts.headers) && form.handover.is_none() {
+        match place(api, caller.clone(), &name, form.host.take(), forwarded(&parts, body.clone())).await? {
+            Placed::Answered(response) => return Ok(response),
+            Placed::Here(counted) => placing = counted,
+        }
+    }
+    if let Layout::Module = layout {
+        form.module = Some(body.into());
     }
     let upload = Upload { expected, ..form.finish()? };
     api.ask(caller, move |control| {
         // The permit is held until the end even if the client goes away, because it stands for the memory in use.
-        let _permit = permit;
+        let _held = (permit, placing);
         take(control, &name, upload)
     })
     .await

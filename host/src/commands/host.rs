@@ -14,6 +14,7 @@ mod ceilings;
 mod compile;
 mod cpu;
 mod end;
+mod hosts;
 mod machine;
 mod registry;
 
@@ -21,6 +22,7 @@ pub use args::{HostArgs, MAX_FILTERS, REPLAYS};
 pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
+use hosts::OtherHosts;
 use registry::Filters;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
@@ -65,15 +67,20 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
     let filters = Filters::new(&args, &options, &handle, uploads.iter().map(|(name, _)| name.clone()).collect())?;
+    let others = OtherHosts::new(&args, uploads.len())?;
     let audit = args.access.audit(&args, &options)?;
     let sink = audit.clone().map(|audit| -> Arc<dyn AuditSink> { audit });
     let access = Access { tokens: filters.tokens(), audit: sink, ..access };
-    let api = Api::start(&args.api.listen, args.api.config()?, access.clone(), filters.control())?;
+    let config = args.api.config(&others, args.other_hosts.name())?;
+    let has_tls = config.tls.is_some();
+    let api = Api::start(&args.api.listen, config, access.clone(), filters.control())?;
+    others.listens(&args, api.address, has_tls);
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended =
-        start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone(), access), uploads);
+    let handles = (handle.clone(), filters.clone(), access, others.clone());
+    let ended = start_and_read(args, &options, topics, (pipeline, slow), handles, uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
+    others.close();
     filters.close();
     handle.stop();
     api.stop();
@@ -98,7 +105,7 @@ fn start_and_read(
     options: &Options,
     topics: Arc<Topics>,
     lanes: (Pipeline, SlowLane),
-    handles: (Handle, Filters, Access),
+    handles: (Handle, Filters, Access, OtherHosts),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<Ended> {
     let of_start = options.clone();
@@ -114,7 +121,7 @@ fn start(
     options: &Options,
     topics: &Topics,
     (mut pipeline, slow): (Pipeline, SlowLane),
-    (handle, registered, access): &(Handle, Filters, Access),
+    (handle, registered, access, others): &(Handle, Filters, Access, OtherHosts),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<((Pipeline, Ends), (SlowLane, Ends))> {
     let of = uploads.len();
@@ -140,6 +147,7 @@ fn start(
     }
     pipeline.add(filters)?;
     registered.open(options)?;
+    others.open(args, options, handle)?;
     slow_lock.on_lost_offsets(LostOffsets::Earliest, false);
     let aside = slow_lock.open_without_reading(&args.topics, &args.quotas(), args.dead_letters().into())?;
     let ahead = lock.open(&args.topics, args.from, args.dead_letters().into())?;

@@ -28,6 +28,9 @@ pub struct Registered {
     pub owner: String,
     /// The name of the host that judges it.
     pub host: String,
+    /// Whether that host lives, as far as hosts announce themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
     /// How often it was changed since it was created, which counts as the first time.
     pub revision: u64,
     /// Stands for this revision of this filter, in `ETag` and `If-Match`.

@@ -140,7 +140,7 @@ impl Writer {
                 self.publisher.insert(Publisher::new(&self.options, &settings)?)
             }
         };
-        let message = |payload| Outgoing { topic: &self.topic, partition: None, key: b"", payload };
+        let message = |payload| Outgoing { topic: &self.topic, partition: None, key: b"", payload: Some(payload) };
         let sent: Vec<Arc<Deliveries>> = batch.iter().map(|_| Arc::default()).collect();
         let tried = batch.iter().zip(&sent).try_for_each(|(record, sent)| publisher.send(&message(record), sent));
         let finished = tried.and_then(|()| sent.iter().try_for_each(|sent| publisher.finish(sent)));

@@ -1,5 +1,7 @@
-//! The registry of filters in two compacted topics: records of filters, and pieces of modules.
+//! The registry of filters in two compacted topics: records of filters, and pieces of modules. In a third one, the hosts
+//! that share it announce themselves.
 
+pub(in crate::kafka) mod hosts;
 mod reader;
 mod writer;
 

@@ -44,7 +44,7 @@ impl Records {
 
     /// Takes note of a record of a kind. Returns whether something has changed.
     fn read_as<R: Record>(&mut self, name: &str, key: &str, raw: Raw) -> bool {
-        let Raw { key: bytes, value, offset } = raw;
+        let Raw { key: bytes, value, offset, .. } = raw;
         if R::of_mut(self).knows_read(name, offset) {
             return false;
         }

@@ -15,6 +15,8 @@ pub struct Raw {
     pub value: Option<Vec<u8>>,
     /// Where it is.
     pub offset: i64,
+    /// When it came, in milliseconds since 1970, if that is known.
+    pub time: Option<i64>,
 }
 
 /// What one change writes: all of it, or nothing.

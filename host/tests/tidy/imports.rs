@@ -3,18 +3,19 @@
 use super::tokens::{Token, tokens};
 
 /// The parts of the library ("rooms"), and the others that each of them may import.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("heap", &[]),
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
+    ("hosts", &["http_client"]),
     ("filters", &["health"]),
     ("jobs", &["filters"]),
     ("access", &["filters"]),
     ("registry", &["access", "filters", "health", "jobs"]),
     ("pipeline", &["filters", "health", "heap", "jobs"]),
-    ("kafka", &["access", "filters", "health", "jobs", "pipeline", "registry"]),
-    ("api", &["access", "filters", "health", "jobs", "pipeline"]),
+    ("kafka", &["access", "filters", "health", "hosts", "jobs", "pipeline", "registry"]),
+    ("api", &["access", "filters", "health", "hosts", "jobs", "pipeline"]),
     (
         "commands",
         &[
@@ -23,6 +24,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "filters",
             "health",
             "heap",
+            "hosts",
             "http_client",
             "jobs",
             "kafka",

@@ -8,7 +8,12 @@ impl Permitted<'_> {
     pub(in crate::api) fn replay(&self, name: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
         self.see(name)?;
         let owner = self.control.get(name)?.registered.map(|registered| registered.owner);
-        self.control.replay(name, ReplayRequest { owner, ..request })
+        Ok(self.with_name(self.control.replay(name, ReplayRequest { owner, ..request })?))
+    }
+
+    /// Says which host does a job.
+    fn with_name(&self, job: JobStatus) -> JobStatus {
+        JobStatus { host: Some(self.access.host.clone()), ..job }
     }
 
     fn sees_job(&self, job: &JobStatus) -> bool {
@@ -17,13 +22,13 @@ impl Permitted<'_> {
 
     /// Lists the jobs that the caller may see.
     pub(in crate::api) fn jobs(&self) -> Vec<JobStatus> {
-        self.control.jobs().list().into_iter().filter(|job| self.sees_job(job)).collect()
+        self.control.jobs().list().into_iter().filter(|job| self.sees_job(job)).map(|job| self.with_name(job)).collect()
     }
 
     /// One job.
     pub(in crate::api) fn job(&self, id: u64) -> Result<JobStatus, JobError> {
         let job = self.control.jobs().get(id)?;
-        if self.sees_job(&job) { Ok(job) } else { Err(JobError::Unknown(id)) }
+        if self.sees_job(&job) { Ok(self.with_name(job)) } else { Err(JobError::Unknown(id)) }
     }
 
     /// The ids of alerts that a job has accepted, without the first `from`.
@@ -35,6 +40,6 @@ impl Permitted<'_> {
     /// Cancels a job.
     pub(in crate::api) fn cancel(&self, id: u64) -> Result<JobStatus, JobError> {
         self.job(id)?;
-        self.control.jobs().cancel(id)
+        Ok(self.with_name(self.control.jobs().cancel(id)?))
     }
 }

@@ -112,6 +112,7 @@ fn registered() -> Registered {
     Registered {
         owner: "anyone".to_owned(),
         host: "here".to_owned(),
+        live: None,
         revision: 7,
         tag: "7-18c2".to_owned(),
         version: Some(2),

@@ -10,6 +10,7 @@ use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
 use super::cpu::CpuArgs;
+use super::hosts::OtherHostsArgs;
 use super::registry::RegistryArgs;
 use crate::commands::common::{LimitArgs, LogFormat, SchemaArgs};
 use crate::commands::fields::FieldArgs;
@@ -131,7 +132,7 @@ pub struct HostArgs {
     cpu: CpuArgs,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
-    output_prefix: String,
+    pub output_prefix: String,
     /// Topic for dead letters [default: NAME-dead-letters]
     #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_DEAD_LETTERS")]
     dead_letters: Option<String>,
@@ -141,6 +142,9 @@ pub struct HostArgs {
     /// Where uploaded filters are kept.
     #[command(flatten)]
     pub registry: RegistryArgs,
+    /// Other hosts with the same registry.
+    #[command(flatten)]
+    pub other_hosts: OtherHostsArgs,
     #[command(flatten)]
     topic_settings: TopicArgs,
     /// Seconds after which the brokers abort the transaction of a batch; the batch is then tried again

@@ -61,6 +61,7 @@ enum Use {
     DeadLetters,
     Quotas,
     Registry,
+    Hosts,
     Audit,
 }
 
@@ -112,6 +113,14 @@ impl Topics {
     /// As [`Topics::outputs`].
     pub fn registry(&self, filters: &str, modules: &str) -> Result<(), Error> {
         self.ensure(&[filters, modules], &Use::Registry)
+    }
+
+    /// Makes sure that the topic is there in which hosts announce themselves.
+    ///
+    /// # Errors
+    /// As [`Topics::outputs`].
+    pub fn hosts(&self, topic: &str) -> Result<(), Error> {
+        self.ensure(&[topic], &Use::Hosts)
     }
 
     /// Makes sure that the topic is there in which changes are recorded.
@@ -192,7 +201,7 @@ impl Topics {
         }
         let TopicSettings { partitions, replication, retention, .. } = self.settings;
         let retention = retention.as_millis().to_string();
-        let largest = if matches!(purpose, Use::Quotas | Use::Registry | Use::Audit) {
+        let largest = if matches!(purpose, Use::Quotas | Use::Registry | Use::Hosts | Use::Audit) {
             None
         } else {
             self.largest_input().map(|bytes| bytes.to_string())
@@ -210,10 +219,9 @@ impl Topics {
                 Use::Registry => topic.set("cleanup.policy", "compact"),
                 Use::Audit => topic.set("retention.ms", &audited),
                 // A counter matters for as long as alerts of its visit may come.
-                Use::Quotas => topic
-                    .set("cleanup.policy", "compact,delete")
-                    .set("retention.ms", &kept)
-                    .set("segment.ms", "3600000"),
+                Use::Quotas => newest(topic, &kept),
+                // Hosts' clocks may differ.
+                Use::Hosts => newest(topic, &kept).set("message.timestamp.type", "LogAppendTime"),
             }
         };
         self.create(&absent.iter().map(|name| topic(*name)).collect::<Vec<_>>())?;
@@ -268,4 +276,9 @@ impl Topics {
         }
         Ok(())
     }
+}
+
+/// A topic of which the newest message of each key counts, as long as it is not older than `kept` milliseconds.
+fn newest<'a>(topic: NewTopic<'a>, kept: &'a str) -> NewTopic<'a> {
+    topic.set("cleanup.policy", "compact,delete").set("retention.ms", kept).set("segment.ms", "3600000")
 }
