@@ -20,6 +20,7 @@ use super::json::whole;
 use super::query::Parameters;
 use super::rights::Operation;
 use super::state::{Api, Name};
+use crate::filters::SettingsPatch;
 use crate::hosts::{FORWARDED, ForwardError, Forwarded, TO};
 
 /// Operations about one filter, which the host answers that it belongs to. If that one can't be reached, the registry is
@@ -81,17 +82,26 @@ async fn pass_on(api: &Api, request: Request) -> Result<Passed, Problem> {
         return Ok(Passed::Here(request));
     }
     let (mut parts, body) = request.into_parts();
-    let Some(to) = host_of(api, &operation, &mut parts).await? else {
-        return Ok(Passed::Here(Request::from_parts(parts, body)));
-    };
     let body = whole(body).await?;
+    let moved = if operation == "patch_filter" { moved_to(&body) } else { None };
+    let is_moved = moved.is_some();
+    let to = match moved {
+        Some(host) => Some(host).filter(|host| *host != api.access.host),
+        None => host_of(api, &operation, &mut parts).await?,
+    };
+    let Some(to) = to else { return Ok(Passed::Here(Request::from_parts(parts, Body::from(body)))) };
     match api.forward(&to, Arc::new(forwarded(&parts, body.clone()))).await {
         Ok(response) => Ok(Passed::Answered(response)),
-        Err(ForwardError::NotReached(_)) if OF_FILTERS.contains(&&*operation) => {
+        Err(ForwardError::NotReached(_)) if OF_FILTERS.contains(&&*operation) && !is_moved => {
             Ok(Passed::Here(Request::from_parts(parts, Body::from(body))))
         }
         Err(error) => Err(unreachable(to, error)),
     }
+}
+
+/// The host that a filter is to be moved to, which does it.
+fn moved_to(patch: &[u8]) -> Option<String> {
+    serde_json::from_slice::<SettingsPatch>(patch).ok()?.host
 }
 
 /// The other host that a request is about, if it is about one.

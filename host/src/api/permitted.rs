@@ -13,7 +13,10 @@ use super::rights::Right;
 
 mod elsewhere;
 mod jobs;
+mod moving;
 mod tokens;
+
+pub(super) use moving::Bring;
 
 /// The host's control, as far as a caller may use it.
 pub(super) struct Permitted<'a> {
@@ -91,7 +94,10 @@ impl<'a> Permitted<'a> {
         if self.is_operator() {
             return Ok(Upload { by: self.caller.user.clone(), ..upload });
         }
-        if upload.handover.is_some() {
+        // A forged one could set quotas back.
+        if let Some(handover) = &upload.handover
+            && !self.is_own_release(name, handover)
+        {
             return Err(Problem::Role(Right::Operator, self.caller.role));
         }
         self.check_name_is_free(name)?;
@@ -156,10 +162,12 @@ impl<'a> Permitted<'a> {
     }
 
     pub(super) fn release(&self, name: &str, to: &str) -> Result<HandOver, FilterError> {
+        self.see(name)?;
         self.control.release(name, to)
     }
 
     pub(super) fn confirm(&self, name: &str, id: &str) -> Result<Status, FilterError> {
+        self.see(name)?;
         self.control.confirm(name, id)
     }
 

@@ -18,7 +18,9 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, forward, gate, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions};
+use super::{
+    filters, forward, gate, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions,
+};
 use crate::access::Access;
 use crate::jobs::HostControl;
 

@@ -15,9 +15,11 @@ use super::audit::Note;
 use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
 use super::json::read;
+use super::permitted::Bring;
+use super::query::Parameters;
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::{FilterChange, SettingsPatch, Status, VersionInfo, check_name};
+use crate::filters::{FilterChange, FilterError, SettingsPatch, Status, VersionInfo, check_name};
 
 /// The version that is to be active.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -176,7 +178,8 @@ pub(super) async fn resume(
     change(&api, caller, name, FilterChange::Resume, expected).await
 }
 
-/// Changes settings that are not a version's. What is left out stays as it is.
+/// Changes settings that are not a version's. What is left out stays as it is. With `host`, the filter is moved to another host
+/// that has the same registry.
 #[utoipa::path(
     patch,
     path = "/api/v1/filters/{name}",
@@ -184,6 +187,7 @@ pub(super) async fn resume(
     tag = "filters",
     params(
         ("name" = String, Path, description = "The filter's name"),
+        ("force" = Option<bool>, Query, description = "Whether it is moved even if the host that has it does not answer, so that it misses alerts; for operators"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
     ),
     request_body = SettingsPatch,
@@ -198,10 +202,30 @@ pub(super) async fn patch(
     caller: Caller,
     Name(name): Name,
     expected: IfMatch,
+    mut parameters: Parameters,
     request: Request,
 ) -> Result<Response, Problem> {
+    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let patch: SettingsPatch = read(request).await?;
-    change(&api, caller, name, FilterChange::Set(patch), expected).await
+    let Some(host) = &patch.host else {
+        return change(&api, caller, name, FilterChange::Set(patch), expected).await;
+    };
+    let alone = SettingsPatch { host: Some(host.clone()), ..SettingsPatch::default() };
+    if patch != alone {
+        return Err(Problem::Body("the host can't be changed together with other settings".to_owned()));
+    }
+    let hosts = api.config.hosts.clone().ok_or(Problem::Filter(FilterError::NoRegistry))?;
+    if *host != api.access.host {
+        return Err(Problem::Misdirected(host.clone(), api.access.host.clone()));
+    }
+    let force = parameters.take("force")?.is_some_and(|force| force == "true");
+    api.ask(caller, move |control| {
+        let bring = Bring { hosts: &hosts, authorization, force };
+        let status = control.bring(&name, expected.0, &bring)?;
+        info!(filter = name, "filter moved to this host");
+        Ok(Note::on(tagged(StatusCode::OK, status), "moved to this host"))
+    })
+    .await
 }
 
 async fn change(

@@ -55,6 +55,14 @@ impl RemoteArgs {
     /// # Errors
     /// Returns a [`UsageError`] if the address is malformed.
     pub fn client(&self) -> Result<ApiClient, UsageError> {
-        self.token.client("--server", &self.server)
+        self.client_at("--server", &self.server)
+    }
+
+    /// A client of the API at another address, which `flag` has named, with the same token.
+    ///
+    /// # Errors
+    /// As [`RemoteArgs::client`].
+    pub fn client_at(&self, flag: &str, address: &str) -> Result<ApiClient, UsageError> {
+        self.token.client(flag, address)
     }
 }

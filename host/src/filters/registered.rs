@@ -107,6 +107,9 @@ pub struct SettingsPatch {
     pub paused: Option<bool>,
     /// Who it belongs to. Only operators may change this.
     pub owner: Option<String>,
+    /// The host that judges it, which is changed alone. It is moved there: between hosts on one cluster exactly, and otherwise
+    /// it begins there with the alerts that come from now on, of which a warning says so.
+    pub host: Option<String>,
 }
 
 /// Tells null from what is absent.

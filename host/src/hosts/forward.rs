@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::directory::Directory;
-use crate::http_client::{Address, HeaderMap, HeaderName, HeaderValue, Method, Relay, RelayAnswer, RelayError, Relayed};
+use super::remote::RemoteEnd;
+use crate::http_client::{
+    Address, HeaderMap, HeaderName, HeaderValue, Method, Relay, RelayAnswer, RelayError, Relayed,
+};
 
 /// Says that a request was passed on, and by which host. It is not passed on once more.
 pub const FORWARDED: &str = "skysieve-forwarded";
@@ -71,9 +74,7 @@ impl Hosts {
     /// Returns a [`ForwardError`].
     pub fn forward(&self, to: &str, request: &Forwarded) -> Result<RelayAnswer, ForwardError> {
         let own = self.directory.own().name;
-        let url = self.directory.address(to);
-        let url = url.ok_or_else(|| ForwardError::NotReached("it does not announce itself, or no address".to_owned()))?;
-        let address = Address::parse(&url, None).map_err(|error| ForwardError::NotReached(error.to_string()))?;
+        let address = self.address(to)?;
         let mut headers = only(&request.headers, &ASKED);
         for (name, value) in [(FORWARDED, &*own), (TO, to)] {
             let value = HeaderValue::from_bytes(value.as_bytes());
@@ -90,10 +91,33 @@ impl Hosts {
         })?;
         let answers = answer.headers.get(TO).map(HeaderValue::as_bytes);
         if answers != Some(to.as_bytes()) {
-            return Err(ForwardError::NotReached(format!("at {url} somebody else answers", url = address)));
+            return Err(ForwardError::NotReached(format!("at {address} somebody else answers")));
         }
         answer.headers = only(&answer.headers, &ANSWERED);
         Ok(answer)
+    }
+
+    /// A filter as another host itself has it, for a move. Whoever asks says who they are with `authorization`.
+    ///
+    /// # Errors
+    /// Returns [`ForwardError::NotReached`].
+    pub fn end(
+        &self,
+        host: &str,
+        filter: &str,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<RemoteEnd, ForwardError> {
+        let client = self.relay.client(self.address(host)?, authorization.cloned());
+        let own = self.directory.own().name;
+        Ok(RemoteEnd::new(client.with_header(FORWARDED, &own).with_header(TO, host), filter))
+    }
+
+    fn address(&self, host: &str) -> Result<Address, ForwardError> {
+        let url = self.directory.address(host);
+        let url = url.ok_or_else(|| {
+            ForwardError::NotReached("it does not announce itself, or announces no address".to_owned())
+        })?;
+        Address::parse(&url, None).map_err(|error| ForwardError::NotReached(error.to_string()))
     }
 }
 

@@ -105,7 +105,8 @@ impl Mover<'_> {
     /// # Errors
     /// Returns a [`MoveError`].
     pub fn run(&self) -> Result<HandOver, MoveError> {
-        let (from, to) = (self.info(self.from, "the host that has it")?, self.info(self.to, "the host that is to have it")?);
+        let (from, to) =
+            (self.info(self.from, "the host that has it")?, self.info(self.to, "the host that is to have it")?);
         self.check(&from, &to)?;
         let released = self.again(|| self.from.release(&to.name));
         let what = format!("host {} does not let the filter go", from.name);

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
-use ureq::http::{HeaderValue, Method, Request, header};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 
 use super::address::Address;
 use super::agent::agent;
@@ -29,6 +29,8 @@ pub struct ApiClient {
     address: Address,
     /// The value of the `Authorization` header, if there is a token.
     token: Option<HeaderValue>,
+    /// Further headers.
+    headers: HeaderMap,
 }
 
 /// Why a request has no result.
@@ -72,7 +74,20 @@ struct Problem {
 impl ApiClient {
     /// A client that connects when it is first used.
     pub fn new(address: Address) -> ApiClient {
-        ApiClient { agent: agent(), address, token: None }
+        ApiClient::by(agent(), address, None)
+    }
+
+    /// A client that connects as `agent` does, and says with a header who it is.
+    pub(super) fn by(agent: Agent, address: Address, token: Option<HeaderValue>) -> ApiClient {
+        ApiClient { agent, address, token, headers: HeaderMap::new() }
+    }
+
+    /// Adds a header to all requests. A value that can't be one is left out.
+    pub fn with_header(mut self, name: &'static str, value: &str) -> ApiClient {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            self.headers.insert(name, value);
+        }
+        self
     }
 
     /// A client that says with a token who it is. A user and password in the address, as a proxy may want them, count more.
@@ -107,6 +122,14 @@ impl ApiClient {
     /// Returns a [`ClientError`].
     pub fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
         self.send(Method::PUT, path, body)
+    }
+
+    /// Changes what is at a path.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn patch<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        self.send(Method::PATCH, path, body)
     }
 
     /// Gets the bytes at a path, such as a module.
@@ -187,6 +210,9 @@ impl ApiClient {
             request = request.header(header::AUTHORIZATION, authorization);
         } else if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         let mut response = if matches!(method, Method::GET | Method::DELETE) {
             self.run(request.body(())?)?

@@ -3,11 +3,13 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use ureq::http::{HeaderMap, Method, Request, header};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 use ureq::{Agent, Error, Timeout};
 
+use super::address::Address;
 use super::agent::{agent_config, trusting};
+use super::api_client::ApiClient;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -74,6 +76,11 @@ impl Relay {
         // A connection that was kept may have been closed, so that it would not be known whether a request has arrived.
         let config = agent_config(trusting(roots)).max_redirects(0).max_idle_connections(0);
         Ok(Relay { agent: config.build().new_agent() })
+    }
+
+    /// A client of a host's API that trusts the same certificates. `authorization` says who asks.
+    pub fn client(&self, address: Address, authorization: Option<HeaderValue>) -> ApiClient {
+        ApiClient::by(self.agent.clone(), address, authorization)
     }
 
     /// Sends a request, and reads the answer.

@@ -158,10 +158,15 @@ pub fn edit(name: &str, record: Option<&FilterRecord>, edit: &Edit) -> Result<De
             return Err(FilterError::NoVersion(name.to_owned(), *number));
         }
         Edit::Activate(number) => new.active = Some(*number),
-        Edit::Set(SettingsPatch { quota, cpu_share, limits, paused, owner }) => {
+        Edit::Set(SettingsPatch { quota, cpu_share, limits, paused, owner, host }) => {
             if let Some(owner) = owner {
                 check_owner(owner)?;
                 new.owner.clone_from(owner);
+            }
+            if let Some(host) = host.as_ref().filter(|host| **host != before.host) {
+                new.host.clone_from(host);
+                // There, it begins with the alerts that come.
+                new.from = None;
             }
             new.quota = quota.unwrap_or(new.quota);
             new.cpu_share = cpu_share.unwrap_or(new.cpu_share);

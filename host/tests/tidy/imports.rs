@@ -8,7 +8,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
-    ("hosts", &["http_client"]),
+    ("hosts", &["filters", "http_client"]),
     ("filters", &["health"]),
     ("jobs", &["filters"]),
     ("access", &["filters"]),

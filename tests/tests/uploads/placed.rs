@@ -94,7 +94,7 @@ fn a_host_answers_for_another_one() {
     wait_for("verdicts of the other host", || a.filter("it")["counts"]["seen"] == 100);
     all.hosts.iter().for_each(|host| host.await_committed(100));
     let topic = format!("{}-it", all.topic);
-    assert_eq!(ids(&read_all(&all.brokers, &[topic.clone()]), &topic), sorted_ids(&sent));
+    assert_eq!(ids(&read_all(&all.brokers, std::slice::from_ref(&topic)), &topic), sorted_ids(&sent));
     // A change is in effect when it is answered.
     let tag = created.tag;
     let paused = a.request("POST", "/api/v1/filters/it/pause", &[("if-match", &tag)], b"");
@@ -206,5 +206,136 @@ fn a_request_is_passed_on_once_and_to_the_right_host() {
         assert_eq!(put(a, name, "", &[]).json()["registered"]["host"], all.name("a"));
     }
     assert_eq!(wrong.stop().0, Some(0));
+    all.stop();
+}
+
+#[test]
+fn filters_change_hosts_by_patch_while_visits_stream() {
+    let Some(all) = Hosts::start("patched", &["a", "b", "c"]) else { return };
+    let [a, b, c] = ["a", "b", "c"].map(|name| all.name(name));
+    let asked = &all.hosts[2];
+    assert_eq!(put(asked, "it", &format!("&host={a}"), &[]).status, 201);
+    let sent = alerts(4, 400);
+    let mut feeder = feeder(&all.brokers, &all.topic, 1);
+    let rounds = std::thread::scope(|scope| {
+        let feeding = scope.spawn(|| {
+            for few in sent.chunks(20) {
+                feed(&mut feeder, 1, packets(few));
+                std::thread::sleep(std::time::Duration::from_millis(60));
+            }
+        });
+        let mut rounds = 0;
+        // The host that is asked is neither of them, or one of them.
+        for to in [&b, &a, &c, &b].into_iter().cycle() {
+            let moved = change(asked, "PATCH", "it", &json!({ "host": to }));
+            assert_eq!((&moved["registered"]["host"], &moved["state"]), (&json!(to), &json!("active")), "{moved}");
+            assert_eq!(moved["warnings"], json!([]));
+            rounds += 1;
+            if feeding.is_finished() {
+                break;
+            }
+        }
+        rounds
+    });
+    eprintln!("{rounds} moves");
+    all.hosts.iter().for_each(|host| host.await_committed(sent.len() as i64));
+    wait_for("all alerts", || asked.filter("it")["behind"] == 0);
+    let topic = format!("{}-it", all.topic);
+    assert_eq!(ids(&read_all(&all.brokers, std::slice::from_ref(&topic)), &topic), sorted_ids(&sent));
+    // A revision that is no longer the newest one moves nothing.
+    let body = json!({ "host": a }).to_string();
+    let late = asked.request("PATCH", "/api/v1/filters/it", &[("if-match", "\"1\"")], body.as_bytes());
+    assert_eq!(late.status, 412, "{late:?}");
+    // What is paused has no position.
+    change(asked, "POST", "it/pause", &Value::Null);
+    for to in [&a, &b, &c] {
+        let moved = change(asked, "PATCH", "it", &json!({ "host": to }));
+        assert_eq!((&moved["registered"]["host"], &moved["state"]), (&json!(to), &json!("paused")), "{moved}");
+    }
+    all.stop();
+}
+
+#[test]
+fn a_filter_of_a_dead_host_moves_only_by_force() {
+    let Some(mut all) = Hosts::start("forced", &["a", "b"]) else { return };
+    assert_eq!(put(&all.hosts[0], "it", &format!("&host={}", all.name("b")), &[]).status, 201);
+    all.hosts.remove(1).kill();
+    let a = &all.hosts[0];
+    let body = json!({ "host": all.name("a") }).to_string();
+    let patch = |query: &str| a.request("PATCH", &format!("/api/v1/filters/it{query}"), &[], body.as_bytes());
+    let refused = patch("");
+    assert!(refused.status == 502 && refused.body.contains("--force"), "{refused:?}");
+    let moved = patch("?force=true").json();
+    assert_eq!((&moved["state"], &moved["registered"]["host"]), (&json!("active"), &json!(all.name("a"))), "{moved}");
+    assert!(moved["warnings"][0].as_str().unwrap().contains("does not answer"), "{moved}");
+    let b = all.begin("b", &[]);
+    b.await_reading();
+    wait_for("the hosts to know each other", || live(&b).len() == 2);
+    assert_eq!(
+        b.request("GET", "/api/v1/filters/it", &[("skysieve-forwarded", "t")], b"").json()["state"],
+        "elsewhere"
+    );
+    assert_eq!(b.filter("it")["state"], "active");
+    assert_eq!(b.stop().0, Some(0));
+    all.stop();
+}
+
+#[test]
+fn the_other_host_checks_the_token_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let operator = folder.path().join("token");
+    std::fs::write(&operator, "the-first-operators-token-of-a-test").unwrap();
+    let Some(brokers) = kafka() else { return };
+    let topic = unique("rights");
+    create_topic(&brokers, &topic, 1);
+    let mut all = Hosts { brokers, topic, hosts: Vec::new() };
+    let file = operator.to_str().unwrap();
+    let hosts = ["a", "b"].map(|name| all.begin(name, &["--operator-token-file", file]));
+    hosts.iter().for_each(Host::await_reading);
+    let bearer = |token: &str| format!("Bearer {token}");
+    let chief = bearer("the-first-operators-token-of-a-test");
+    let ask = |host: &Host, token: &str, method: &str, path: &str, body: &[u8]| {
+        host.request(method, &format!("/api/v1/{path}"), &[("authorization", token)], body)
+    };
+    let user = |name: &str| {
+        let body = json!({ "user": name, "role": "author" }).to_string();
+        let made = ask(&hosts[0], &chief, "POST", "tokens", body.as_bytes());
+        assert_eq!(made.status, 201, "{made:?}");
+        bearer(made.json()["token"].as_str().unwrap())
+    };
+    let (ada, bob) = (user("ada"), user("bob"));
+    for host in &hosts {
+        wait_for("hosts and tokens to be known", || {
+            let listed = ask(host, &bob, "GET", "hosts", b"");
+            listed.status == 200
+                && listed.json().as_array().unwrap().iter().filter(|host| host["live"] == true).count() == 2
+        });
+    }
+    let [a, b] = [&hosts[0], &hosts[1]];
+    let (of_a, of_b) = (all.name("a"), all.name("b"));
+    let created = ask(a, &ada, "PUT", &format!("filters/hers?{ACCEPT}&host={of_b}"), &odd());
+    assert_eq!((created.status, created.json()["registered"]["owner"].clone()), (201, json!("ada")), "{created:?}");
+    let to_a = json!({ "host": of_a }).to_string();
+    for (method, path, body) in [
+        ("GET", "filters/hers", &b""[..]),
+        ("POST", "filters/hers/pause", b""),
+        ("POST", "filters/hers/replay?from=earliest", b""),
+        ("DELETE", "filters/hers", b""),
+        ("PATCH", "filters/hers", to_a.as_bytes()),
+        ("POST", "filters/hers/release", br#"{"to": "x"}"#),
+    ] {
+        for host in [a, b] {
+            let answer = ask(host, &bob, method, path, body);
+            assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
+        }
+    }
+    assert_eq!(ask(a, &bob, "PUT", &format!("filters/hers?{ACCEPT}"), &odd()).status, 409);
+    assert_eq!(ask(a, &bob, "GET", "filters", b"").body, "[]");
+    assert_eq!(ask(a, "Bearer sky_none", "GET", "filters/hers", b"").status, 401);
+    // The owner moves it, with a token of an author.
+    let moved = ask(b, &ada, "PATCH", "filters/hers", to_a.as_bytes());
+    assert_eq!((moved.status, moved.json()["registered"]["host"].clone()), (200, json!(of_a)), "{moved:?}");
+    assert_eq!(ask(a, &ada, "GET", "filters/hers", b"").json()["state"], "active");
+    all.hosts.extend(hosts);
     all.stop();
 }

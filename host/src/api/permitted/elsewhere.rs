@@ -15,7 +15,9 @@ impl Permitted<'_> {
         let here: BTreeSet<String> = all.iter().map(|status| status.name.clone()).collect();
         all.extend(self.control.others().into_iter().filter(|status| !here.contains(&status.name)));
         all.sort_by(|one, other| one.name.cmp(&other.name));
-        let of = |status: &Status| status.registered.as_ref().map_or(&*self.access.host, |kept| &kept.host) == host.unwrap_or_default();
+        let of = |status: &Status| {
+            status.registered.as_ref().map_or(&*self.access.host, |kept| &kept.host) == host.unwrap_or_default()
+        };
         all.retain(|status| self.sees(status) && (host.is_none() || of(status)));
         all.into_iter().map(|status| self.shown(status)).collect()
     }

@@ -57,7 +57,9 @@ impl Permitted<'_> {
             Ok((end, _)) => {
                 let here = Here { permitted: self, name };
                 let waits = |message: &str| tracing::info!(filter = name, message, "a move waits");
-                Mover { from: &end, to: &here, module: None, waits: &waits }.run().map_err(|error| meaning(from, error))?;
+                Mover { from: &end, to: &here, module: None, waits: &waits }
+                    .run()
+                    .map_err(|error| meaning(from, error))?;
                 Ok(self.with_host(self.control.get(name)?))
             }
         }

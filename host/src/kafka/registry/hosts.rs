@@ -143,7 +143,8 @@ impl<F: FnMut(&Directory)> Talk<F> {
         (self.describe)(&self.directory);
         let own = self.directory.own();
         let payload = serde_json::to_vec(&own).expect("it is made of text and numbers");
-        let message = Outgoing { topic: &self.topic, partition: Some(0), key: own.name.as_bytes(), payload: Some(&payload) };
+        let message =
+            Outgoing { topic: &self.topic, partition: Some(0), key: own.name.as_bytes(), payload: Some(&payload) };
         open.publisher.send(&message, &open.deliveries)?;
         open.publisher.explain(&before, &self.topic)
     }
