@@ -16,6 +16,16 @@ check_name() {
     wrong "--name $1: a name begins with a letter and has at most 24 lower-case letters, digits and -"
 }
 
+# token_file: the file with the token of the deployment's first operator, with which its hosts are asked.
+token_file() { echo "${SKYSIEVE_OPERATOR_TOKEN_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/skysieve/$name.token}"; }
+
+# write_headers FILE: writes what `curl -H @FILE` needs, because everybody on the machine can read a command line.
+write_headers() {
+  local file; file=$(token_file)
+  [ -r "$file" ] || die "the operator's token is not in $file: copy it from where deploy_all.sh ran, or set SKYSIEVE_OPERATOR_TOKEN_FILE"
+  (umask 077 && printf 'Authorization: Bearer %s\n' "$(cat "$file")" >"$1")
+}
+
 # Refuses to go on unless this engine is a manager of a Swarm, and jq is there.
 need_manager() {
   command -v docker >/dev/null || die "docker is missing"

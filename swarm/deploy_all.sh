@@ -24,6 +24,8 @@
 #   --http-port PORT       the port of each host's HTTP API on its node (8080)
 #   --subnet CIDR          the overlay network's addresses; by default 10.117.0.0/16 if a /24 would be too small
 #   --encrypted            encrypt what nodes send each other
+#   --operator-token FILE  the first operator's token: text of 24 characters or more, which becomes a secret of the hosts. By
+#                          default a random one is made and kept in ~/.config/skysieve/NAME.token ($SKYSIEVE_OPERATOR_TOKEN_FILE)
 #   --wait SECONDS         how long each step may take (300)
 #   --dry-run              print the stacks, and change nothing
 #
@@ -58,7 +60,7 @@ options() {
     esac
     case $1 in
       --nodes | --filters | --filters-on-nodes | --filters-per-node | --name | --topic | --partitions | --spare | --survey-config | \
-        --hub | --hub-config | --kafka-config | --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --wait) takes_value "$1" $# ;;
+        --hub | --hub-config | --kafka-config | --fields | --image | --kafka-image | --resolve-image | --http-port | --subnet | --operator-token | --wait) takes_value "$1" $# ;;
       *) wrong "there is no option $1" ;;
     esac
     case $1 in
@@ -67,6 +69,7 @@ options() {
       --kafka-config) kafka_config=$2 ;; --fields) FIELDS=$2 ;; --image) IMAGE=$2 ;; --kafka-image) KAFKA_IMAGE=$2 ;;
       --resolve-image) how=$2 ;; --http-port) HTTP_PORT=$2 ;; --subnet) subnet=$2 ;; --wait) wait=$2 ;;
       --hub) HUB=$2 ;; --hub-config) hub_config=$2 ;;
+      --operator-token) [ -r "$2" ] || wrong "--operator-token $2: can't be read"; export SKYSIEVE_OPERATOR_TOKEN_FILE=$2 ;;
     esac
     shift 2
   done

@@ -27,6 +27,7 @@
 #   swarm/evaluate.sh --from-logs night1 --json | jq .all
 #
 # Clocks: times of different machines are compared, so their clocks should agree; the report says what that means.
+# Hosts are asked with the operator's token in ~/.config/skysieve/NAME.token (or $SKYSIEVE_OPERATOR_TOKEN_FILE).
 # It needs docker, curl, jq and python3; the hosts' published ports must be reachable from here.
 set -euo pipefail
 export LC_ALL=C  # for the decimal point in times
@@ -62,7 +63,7 @@ watch() {
   local at=""
   while :; do
     if [ -z "$at" ]; then at=$(address "$1" 2>/dev/null) || true; fi
-    if [ -n "$at" ] && curl -sf -m 5 "http://$at/api/v1/filters"; then
+    if [ -n "$at" ] && curl -sf -m 5 -H @"$headers" "http://$at/api/v1/filters"; then
       printf '\n%s\n' "$EPOCHREALTIME"
     else
       at=""; sleep 1  # the host may be somewhere else now
@@ -146,8 +147,14 @@ docker node ls >/dev/null || die "this must run on a manager of the Swarm (or se
 hosts=$(services filter | grep -E '_host(-[0-9]+)?$' || true)
 [ -n "$hosts" ] || die "there are no hosts of a deployment $name; deploy it first: swarm/deploy_all.sh --name $name"
 
+token=${SKYSIEVE_OPERATOR_TOKEN_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/skysieve/$name.token}
+[ -r "$token" ] || die "the operator's token is not in $token: copy it from where deploy_all.sh ran, or set SKYSIEVE_OPERATOR_TOKEN_FILE"
+# Nobody else can read what mktemp makes, but everybody a command line.
+headers=$(mktemp)
+printf 'Authorization: Bearer %s\n' "$(cat "$token")" >"$headers"
 watchers=()
 finish() {
+  rm -f "$headers"
   for pid in "${watchers[@]}"; do kill -- "-$pid" 2>/dev/null || true; done
   [ -z "${temporary:-}" ] || rm -rf "$temporary"
 }

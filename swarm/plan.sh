@@ -182,6 +182,22 @@ plan_hub() {
   want "$name-hub_topic" "$here/topic.yaml"
 }
 
+# plan_token: makes the first operator's token, unless there is one, and plans a secret with it.
+plan_token() {
+  local file; file=$(token_file)
+  if ! [ -s "$file" ]; then
+    if [ -n "$dry" ]; then
+      file=$work/token; echo "it is made by a deployment that is not dry" >"$file"
+    elif [ -n "$(docker secret ls -q --filter "label=$label=$name" --filter "name=$name-operator-token-")" ]; then
+      die "the operator's token is not in $file: copy it from where this ran before, or set SKYSIEVE_OPERATOR_TOKEN_FILE"
+    else
+      (umask 077 && mkdir -p "${file%/*}" && od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$file")
+      say "the first operator's token is in $file"
+    fi
+  fi
+  object secret operator-token "$file"; TOKEN=$object
+}
+
 plan_filter_nodes() {
   local line
   while read -r K NODE line; do
@@ -259,7 +275,7 @@ compare() {
 
 # Checks everything, and renders the stacks.
 plan() {
-  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET KIND PROPERTIES MODULE DIGEST SETTINGS object id
+  local K NODE PLACEMENT CLUSTER FILTERS FILTER CONSUMER SERVICE SECRET TOKEN KIND PROPERTIES MODULE DIGEST SETTINGS object id
   local table; for table in placement labels objects services; do : >"$work/$table"; done
   read_nodes
   read_deployed
@@ -268,6 +284,7 @@ plan() {
   place
   assign_filters
   plan_hub
+  plan_token
   plan_filter_nodes
   number_nodes consumernodes.txt monitor consumers
   need_all_ready consumers

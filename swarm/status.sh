@@ -6,7 +6,8 @@
 #   --name NAME   the deployment (skysieve)
 #   --json        everything, as JSON
 #
-# Hosts are asked over HTTP, at the port that each publishes on its node. The exit code is 1 if something is not as it should be.
+# Hosts are asked over HTTP, at the port that each publishes on its node, with the operator's token in
+# ~/.config/skysieve/NAME.token (or $SKYSIEVE_OPERATOR_TOKEN_FILE). The exit code is 1 if something is not as it should be.
 #
 # examples: swarm/status.sh
 #           watch -n 5 swarm/status.sh
@@ -48,7 +49,8 @@ jq --slurpfile nodes "$work/nodes" "$jq_services"' .tasks as $all | [.services[]
     port: .Endpoint.Spec.Ports[0].PublishedPort }] | sort_by(.role, .number, .filter)' "$work/services" >"$work/list"
 
 # Asks all hosts at the same time, since those that don't answer take some seconds.
-ask() { curl -s --max-time 5 "http://$2:$3$4" >"$work/$1" || true; }
+write_headers "$work/headers"
+ask() { curl -s --max-time 5 -H @"$work/headers" "http://$2:$3$4" >"$work/$1" || true; }
 while read -r number at port; do
   ask "health-$number" "$at" "$port" /health/ready &
   ask "filters-$number" "$at" "$port" /api/v1/filters &

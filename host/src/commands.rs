@@ -24,6 +24,7 @@ pub mod documents;
 mod fields;
 pub mod filters;
 pub mod host;
+pub mod hosts;
 #[cfg(test)]
 mod limits;
 pub mod move_filter;
@@ -34,7 +35,9 @@ pub mod produce;
 mod properties;
 pub mod remote;
 pub mod replay;
+mod secret;
 mod serve;
+pub mod token;
 pub mod upload;
 
 pub use common::UsageError;
@@ -54,6 +57,8 @@ Examples:
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve upload my-filter.wasm --activate         give it to a running host
   skysieve filters list                             the filters of a running host
+  skysieve hosts                                    the hosts that share its registry
+  skysieve token new --user ada --role author       let a user come in
   skysieve produce --brokers kafka:9092 --topic alerts --simulate lsst    publish visits of alerts
   skysieve consume --brokers kafka:9092 my-filter   print what a filter accepts, one alert on each line
   skysieve move my-filter --from http://node1:8080 --to http://node2:8080   another host goes on with a filter
@@ -77,6 +82,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     Upload(upload::UploadArgs),
     Filters(filters::FiltersArgs),
+    Hosts(hosts::HostsArgs),
+    Token(token::TokenArgs),
     Completions(documents::CompletionsArgs),
     Man(documents::ManArgs),
     #[command(hide = true)]
@@ -118,6 +125,8 @@ impl Cli {
             Command::Replay(args) => replay::run(args),
             Command::Upload(args) => upload::run(&args),
             Command::Filters(args) => filters::run(args),
+            Command::Hosts(args) => hosts::run(&args),
+            Command::Token(args) => token::run(args),
             Command::Completions(args) => Ok(documents::completions(&args, Cli::command())),
             Command::Man(args) => documents::man(&args, Cli::command()),
             Command::CompileModule(args) => Ok(compile_module::run(&args)),

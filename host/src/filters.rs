@@ -36,7 +36,7 @@ mod status;
 mod stream;
 
 pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
-pub use change::{FilterChange, Upload};
+pub use change::{Allowance, FilterChange, Upload};
 pub use control::Control;
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
@@ -44,7 +44,7 @@ pub use folder::read_folder;
 pub use handover::{HandOver, HostInfo, Offsets, StreamIdentity};
 pub use lane::Lane;
 pub use module::{ModuleSource, Modules, hash};
-pub use name::{NAME_LETTERS, check_name};
+pub use name::{NAME_LETTERS, check_name, check_owner};
 pub use origin::Origin;
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};

@@ -7,7 +7,8 @@
 //! | `librdkafka` | clients made by librdkafka: connection, statistics, partitions, tables, ready-made messages published |
 //! | `host` | a host's side: [`HostLock`] on its name, [`KafkaSource`], [`KafkaPast`], [`KafkaSink`] and its transactions, [`Watch`], [`Topics`] |
 //! | `follow` | a subscriber's side: [`Follower`] reads topics in a consumer group |
-//! | `registry` | [`KafkaRegistry`]: filters that outlive hosts |
+//! | `registry` | [`KafkaRegistry`]: filters that outlive hosts; [`HostsTopic`]: which hosts share them |
+//! | `audit` | [`AuditTopic`]: who has changed what |
 //! | `survey` | a survey's side: [`Outbound`] publishes alerts as fast as the brokers take them |
 //! | `embedded` | for the demo and for tests: [`EmbeddedBroker`], [`Feeder`], which fills it, and [`Subscriber`] |
 //!
@@ -16,6 +17,7 @@
 //! A [`HostLock`] makes [`KafkaSource`] and [`KafkaSink`], which stand behind the pipeline's traits and deliver exactly
 //! once: outputs and offsets are committed in one transaction.
 
+mod audit;
 mod client;
 mod embedded;
 mod follow;
@@ -27,6 +29,7 @@ mod registry;
 mod survey;
 mod wire;
 
+pub use audit::AuditTopic;
 pub use client::compression::Compression;
 pub use client::error::{About, Error};
 pub use client::options::Options;
@@ -46,4 +49,5 @@ pub use host::watch::Watch;
 pub use librdkafka::deliveries::{Deliveries, Settled, Undelivered};
 pub use librdkafka::table::Table;
 pub use registry::KafkaRegistry;
+pub use registry::hosts::HostsTopic;
 pub use survey::outbound::Outbound;

@@ -10,18 +10,24 @@
 //! | module | does |
 //! | --- | --- |
 //! | `record` | what is kept of a filter, and its JSON |
-//! | `records` | the newest record of each filter, from what is read and what was written |
+//! | `kind`, `newest` | the kinds of records, filters and tokens, and the newest ones of a kind |
+//! | `records` | the newest record of each filter and token, from what is read and what was written |
 //! | `rules` | what each change makes of a record, or why it is refused |
 //! | `pieces` | modules and large configs, cut into pieces that brokers take |
 //! | `store`, `memory` | where it is kept; the same in memory, for tests |
 //! | `writer` | makes changes, so that none is lost |
+//! | `tokens` | the requests about tokens |
+//! | `allowance` | how much a user has, and whether there may be more |
 //! | `keeper` | the requests about filters: kept first, then passed to the pipeline, which runs what the records say |
 //! | `describe` | filters and versions, described for others |
 
+mod allowance;
 mod describe;
 mod keeper;
+mod kind;
 mod memory;
 mod names;
+mod newest;
 mod pieces;
 mod record;
 mod records;
@@ -29,6 +35,7 @@ mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod writer;
 
 pub use keeper::Keeper;

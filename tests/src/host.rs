@@ -28,6 +28,7 @@ impl Host {
             .args(["host", "--brokers", brokers, "--topic", topic, "--listen", "127.0.0.1:0"])
             .args(arguments)
             .args(registry(arguments))
+            .args(open(arguments))
             .env("RUST_LOG", "info")
             // Tests compile while other tests do, and with a compiler that is not optimised.
             .env("SKYSIEVE_COMPILE_TIME", "600")
@@ -91,6 +92,17 @@ impl Host {
             found.is_some()
         });
         found.unwrap()
+    }
+
+    /// Everything that it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().join("\n")
+    }
+
+    /// What everybody on the machine can see of its start.
+    pub fn command_line(&self) -> String {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.process.id())).unwrap();
+        String::from_utf8_lossy(&line).replace('\0', " ")
     }
 
     /// Waits until the host reads the stream.
@@ -251,6 +263,12 @@ fn registry(arguments: &[&str]) -> Vec<String> {
     let at = arguments.iter().position(|argument| *argument == "--name");
     let name = at.and_then(|at| arguments.get(at + 1)).map_or_else(|| unique("registry"), |name| (*name).to_owned());
     ["filters", "modules"].iter().flat_map(|kind| [format!("--registry-{kind}"), format!("{name}-{kind}")]).collect()
+}
+
+/// Tests' hosts ask for no tokens, unless the arguments say something else.
+fn open(arguments: &[&str]) -> &'static [&'static str] {
+    let has_own = arguments.iter().any(|argument| argument.starts_with("--operator-token"));
+    if has_own { &[] } else { &["--open"] }
 }
 
 impl Drop for Host {

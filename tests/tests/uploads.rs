@@ -11,8 +11,12 @@ use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique,
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
 use skysieve_tests::{alerts, module};
 
+#[path = "uploads/access.rs"]
+mod access;
 #[path = "uploads/kills.rs"]
 mod kills;
+#[path = "uploads/placed.rs"]
+mod placed;
 #[path = "uploads/shared.rs"]
 mod shared;
 

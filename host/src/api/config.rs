@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::hosts::Hosts;
 use skysieve_sandbox::limits::MODULE_BYTES;
 
 /// The limits of the API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiConfig {
     /// Names under which clients reach this host, beside addresses and names without a dot. Others are refused, because a
     /// foreign page could have them.
     pub names: Vec<String>,
     /// The certificate; without one, connections are not encrypted.
     pub tls: Option<Arc<Tls>>,
+    /// The other hosts with the same registry. `None`: there is no registry.
+    pub hosts: Option<Arc<Hosts>>,
     /// The size of one module in bytes.
     pub max_module: usize,
     /// The number of concurrent uploads. Each of them may take twice [`ApiConfig::max_module`] of memory. Further
@@ -38,6 +41,7 @@ impl Default for ApiConfig {
         ApiConfig {
             names: Vec::new(),
             tls: None,
+            hosts: None,
             max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,

@@ -4,16 +4,22 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::error;
 
+use super::rights::Right;
+use crate::access::Role;
 use crate::filters::FilterError;
 use crate::jobs::JobError;
 
 /// The seconds after which a client that was sent away may try again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+/// How a client can say who it is ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"skysieve\"");
+/// The same, where it has said so, but with a token that is not valid.
+const CHALLENGE_WRONG: HeaderValue = HeaderValue::from_static("Bearer realm=\"skysieve\", error=\"invalid_token\"");
 /// The media type of problem documents.
 pub(super) const PROBLEM: &str = "application/problem+json";
 
@@ -50,8 +56,30 @@ pub(super) enum Problem {
     Busy(usize),
     #[error("{0:?} is not known as a name of this host: use its address, or start it with --allow-host NAME")]
     Host(String),
+    #[error(
+        "this needs a token, in a header `Authorization: Bearer TOKEN`; an operator makes one with `skysieve token new`"
+    )]
+    NoToken,
+    #[error(
+        "the token is not valid: it is wrong, or was revoked; an operator makes a new one with `skysieve token new`"
+    )]
+    WrongToken,
+    #[error("the token has expired at {0}; an operator makes a new one with `skysieve token new`")]
+    Expired(String),
+    #[error("too many wrong tokens have come from this address; try again in {} s", .0.as_secs())]
+    Guessing(Duration),
+    #[error("{}", role(*.0, *.1))]
+    Role(Right, Option<Role>),
+    #[error("{user} may upload {most} times an hour at this host (--uploads-per-hour); try again in {} s", wait.as_secs())]
+    Uploads { user: String, most: u32, wait: Duration },
     #[error("the page of {0:?} may not change anything here")]
     Origin(String),
+    #[error("host {host:?}, which is to answer this, can't be asked: {reason}")]
+    HostUnreachable { host: String, reason: String },
+    #[error("host {host:?} is to answer this, and {reason}; if it is a change, look whether it was made")]
+    HostLate { host: String, reason: String },
+    #[error("this is for host {0:?}, and here is host {1:?}: has one of them announced a wrong address (--advertise)?")]
+    Misdirected(String, String),
     #[error("there is nothing at this path; /api/v1/openapi.json says what there is")]
     Route,
     #[error("this path does not take this method; /api/v1/openapi.json says which it takes")]
@@ -74,6 +102,9 @@ impl Problem {
             Problem::Filter(FilterError::MovedOn(..)) => (StatusCode::GONE, "moved_on"),
             Problem::Filter(FilterError::NoModule(_)) => (StatusCode::NOT_FOUND, "no_module"),
             Problem::Filter(FilterError::Busy(_)) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Problem::Filter(FilterError::Taken(_)) => (StatusCode::CONFLICT, "name_taken"),
+            Problem::Filter(FilterError::OverLimit(_)) => (StatusCode::INSUFFICIENT_STORAGE, "over_limit"),
+            Problem::Filter(FilterError::NoToken(_)) => (StatusCode::NOT_FOUND, "unknown_token"),
             Problem::Filter(FilterError::Topic(_)) => (StatusCode::BAD_GATEWAY, "no_topic"),
             Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
             Problem::Filter(FilterError::Memory(_)) => (StatusCode::INSUFFICIENT_STORAGE, "no_memory"),
@@ -88,11 +119,33 @@ impl Problem {
             Problem::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Problem::Stalled(_) | Problem::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Problem::Busy(_) => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Problem::NoToken => (StatusCode::UNAUTHORIZED, "no_token"),
+            Problem::WrongToken | Problem::Expired(_) => (StatusCode::UNAUTHORIZED, "wrong_token"),
+            Problem::Guessing(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),
+            Problem::Role(..) => (StatusCode::FORBIDDEN, "forbidden"),
+            Problem::Uploads { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_uploads"),
             Problem::Host(_) => (StatusCode::MISDIRECTED_REQUEST, "unknown_host"),
             Problem::Origin(_) => (StatusCode::FORBIDDEN, "foreign_page"),
+            Problem::HostUnreachable { .. } => (StatusCode::BAD_GATEWAY, "host_unreachable"),
+            Problem::HostLate { .. } => (StatusCode::GATEWAY_TIMEOUT, "host_unreachable"),
+            Problem::Misdirected(..) => (StatusCode::MISDIRECTED_REQUEST, "another_host"),
             Problem::Route => (StatusCode::NOT_FOUND, "no_such_path"),
             Problem::Method => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Problem::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// The headers that go with it.
+    fn headers(&self, status: StatusCode) -> Vec<(HeaderName, HeaderValue)> {
+        let after = |wait: &Duration| HeaderValue::from(wait.as_secs_f64().ceil() as u64);
+        match self {
+            Problem::NoToken => vec![(header::WWW_AUTHENTICATE, CHALLENGE)],
+            Problem::WrongToken | Problem::Expired(_) => vec![(header::WWW_AUTHENTICATE, CHALLENGE_WRONG)],
+            Problem::Guessing(wait) | Problem::Uploads { wait, .. } => vec![(header::RETRY_AFTER, after(wait))],
+            _ if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                vec![(header::RETRY_AFTER, RETRY_AFTER)]
+            }
+            _ => Vec::new(),
         }
     }
 }
@@ -124,11 +177,27 @@ impl IntoResponse for Problem {
         let (status, code) = self.status();
         let body = ErrorBody::new(status, code, self.to_string());
         let mut response = (status, [(header::CONTENT_TYPE, PROBLEM)], Json(body)).into_response();
-        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        }
+        response.headers_mut().extend(self.headers(status));
+        response.extensions_mut().insert(Code(code));
         response
     }
+}
+
+/// The code of the problem that a request is answered with, for the record of it.
+#[derive(Clone, Copy)]
+pub(super) struct Code(pub(super) &'static str);
+
+/// Says what a role lacks.
+fn role(right: Right, role: Option<Role>) -> String {
+    let wanted = match right {
+        Right::Public | Right::Token => "any token",
+        Right::Author => "the token of an author or operator",
+        Right::Operator => "the token of an operator",
+    };
+    let has = role.map_or_else(|| "no token".to_owned(), |role| format!("the token of a user with the role {role}"));
+    format!(
+        "this needs {wanted}, and the request has {has}; an operator can make you another one (`skysieve token new`)"
+    )
 }
 
 /// Logs the message of a panic, and keeps it from the client.

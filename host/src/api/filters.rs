@@ -8,21 +8,34 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tracing::info;
 
+use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
+use super::query::Parameters;
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
 use crate::filters::{FilterChange, Status};
 
-/// Lists all filters by name.
+/// Lists the filters that the caller may see, by name: all, or an author's own. If several hosts have one registry, those of
+/// other hosts are listed as far as the registry knows them, with the state `elsewhere`.
 #[utoipa::path(
     get,
     path = "/api/v1/filters",
     operation_id = "list_filters",
     tag = "filters",
-    responses((status = 200, body = Vec<Status>))
+    params(("host" = Option<String>, Query, description = "The name of a host, whose filters alone are listed")),
+    responses(
+        (status = 200, body = Vec<Status>),
+        (status = 400, body = ErrorBody, description = "The query is malformed")
+    )
 )]
-pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    api.ask(|control| Ok(Json(control.list()).into_response())).await
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let host = parameters.take("host")?;
+    parameters.finish()?;
+    api.ask(caller, move |control| Ok(Json(control.list_everywhere(host.as_deref())).into_response())).await
 }
 
 /// Returns one filter.
@@ -34,8 +47,8 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     params(("name" = String, Path, description = "The filter's name")),
     responses((status = 200, body = Status), (status = 404, body = ErrorBody, description = "There is no such filter"))
 )]
-pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
-    api.ask(move |control| Ok(tagged(StatusCode::OK, control.get(&name)?))).await
+pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller, Name(name): Name) -> Result<Response, Problem> {
+    api.ask(caller, move |control| Ok(tagged(StatusCode::OK, control.get(&name)?))).await
 }
 
 /// Removes a filter with all of its versions, and returns its last status.
@@ -59,11 +72,12 @@ pub(super) async fn status(State(api): State<Arc<Api>>, Name(name): Name) -> Res
 )]
 pub(super) async fn delete(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Problem> {
-    api.ask(move |control| {
-        let status = control.change(&name, FilterChange::Delete, &expected)?;
+    api.ask(caller, move |control| {
+        let status = control.change(&name, FilterChange::Delete, expected)?;
         info!(filter = name, sha256 = status.sha256, "filter deleted");
         Ok(Json(status).into_response())
     })

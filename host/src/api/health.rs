@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::caller::Caller;
 use super::error::Problem;
 use super::state::Api;
 use crate::health::Health;
@@ -25,21 +26,42 @@ pub(super) async fn live() -> Json<Life> {
     Json(Life { status: "live" })
 }
 
-/// Says whether the host reads the stream and publishes, and returns its totals.
+/// The answer to whoever has no token.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ready {
+    /// Whether the host reads the stream and publishes.
+    ready: bool,
+}
+
+/// Whether the host works: in one word, or with all that is known of it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub(super) enum Readiness {
+    /// The answer to whoever has no token.
+    Short(Ready),
+    /// The answer to users.
+    Whole(Box<Health>),
+}
+
+/// Says whether the host reads the stream and publishes. With a token, it also says why, and what the host has done.
 #[utoipa::path(
     get,
     path = "/health/ready",
     tag = "host",
     responses(
-        (status = 200, body = Health),
-        (status = 503, body = Health, description = "The host is not ready; `detail` says why")
+        (status = 200, body = Readiness),
+        (status = 503, body = Readiness, description = "The host is not ready; `detail` says why")
     )
 )]
-pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    api.ask(|control| {
+pub(super) async fn ready(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+    let is_known = caller.role.is_some();
+    api.ask(caller, move |control| {
         let health = control.health();
         let status = if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        Ok((status, Json(health)).into_response())
+        let body =
+            if is_known { Readiness::Whole(Box::new(health)) } else { Readiness::Short(Ready { ready: health.ready }) };
+        Ok((status, Json(body)).into_response())
     })
     .await
 }

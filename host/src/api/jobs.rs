@@ -10,6 +10,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::info;
 
+use super::audit::Note;
+use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
 use super::query::Parameters;
 use super::state::{Api, Name};
@@ -44,28 +46,31 @@ use crate::jobs::{JobIds, JobStatus, ReplayRequest};
 )]
 pub(super) async fn replay(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let request = replay_request(parameters)?;
-    api.ask(move |control| {
+    api.ask(caller, move |control| {
         let status = control.replay(&name, request)?;
         let location = format!("/api/v1/jobs/{}", status.id);
-        Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(status)).into_response())
+        let note = format!("job {}", status.id);
+        Ok(Note::on((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(status)).into_response(), note))
     })
     .await
 }
 
-/// Lists the jobs that are running, and the last ones that have ended.
+/// Lists the jobs that are running, and the last ones that have ended: all, or those of an author's own filters.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs",
     operation_id = "list_jobs",
     tag = "jobs",
+    params(("host" = Option<String>, Query, description = "The host whose jobs are listed, if it is another one than the one that is asked")),
     responses((status = 200, body = Vec<JobStatus>))
 )]
-pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    api.ask(|control| Ok(Json(control.jobs().list()).into_response())).await
+pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+    api.ask(caller, |control| Ok(Json(control.jobs()).into_response())).await
 }
 
 /// Returns one job.
@@ -74,11 +79,14 @@ pub(super) async fn list(State(api): State<Arc<Api>>) -> Result<Response, Proble
     path = "/api/v1/jobs/{id}",
     operation_id = "get_job",
     tag = "jobs",
-    params(("id" = u64, Path, description = "The job's number")),
+    params(
+        ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked")
+    ),
     responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
-pub(super) async fn status(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Response, Problem> {
-    api.ask(move |control| Ok(Json(control.jobs().get(id)?).into_response())).await
+pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
+    api.ask(caller, move |control| Ok(Json(control.job(id)?).into_response())).await
 }
 
 /// Returns the ids of alerts that a job has accepted, within the quota, in the order in which they were judged.
@@ -89,21 +97,25 @@ pub(super) async fn status(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Re
     tag = "jobs",
     params(
         ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked"),
         ("from" = Option<u64>, Query, description = "How many ids to leave out: `next` of the answer before")
     ),
     responses((status = 200, body = JobIds), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
 pub(super) async fn ids(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Id(id): Id,
     mut parameters: Parameters,
 ) -> Result<Response, Problem> {
+    // It has led the request here.
+    parameters.take("host")?;
     let from = parameters.take("from")?.unwrap_or_else(|| "0".to_owned());
     parameters.finish()?;
     let from = from
         .parse()
         .map_err(|_| Problem::Parameter { name: "from".to_owned(), reason: "it is not a whole number".to_owned() })?;
-    api.ask(move |control| Ok(Json(control.jobs().ids(id, from)?).into_response())).await
+    api.ask(caller, move |control| Ok(Json(control.job_ids(id, from)?).into_response())).await
 }
 
 /// Cancels a job. What it has published until then remains. A job that has ended stays as it is.
@@ -112,14 +124,18 @@ pub(super) async fn ids(
     path = "/api/v1/jobs/{id}",
     operation_id = "cancel_job",
     tag = "jobs",
-    params(("id" = u64, Path, description = "The job's number")),
+    params(
+        ("id" = u64, Path, description = "The job's number"),
+        ("host" = Option<String>, Query, description = "The host that does it, if it is another one than the one that is asked")
+    ),
     responses((status = 200, body = JobStatus), (status = 404, body = ErrorBody, description = "There is no such job"))
 )]
-pub(super) async fn cancel(State(api): State<Arc<Api>>, Id(id): Id) -> Result<Response, Problem> {
-    api.ask(move |control| {
-        let status = control.jobs().cancel(id)?;
+pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, Id(id): Id) -> Result<Response, Problem> {
+    api.ask(caller, move |control| {
+        let status = control.cancel(id)?;
         info!(id, filter = status.filter, "job cancelled");
-        Ok(Json(status).into_response())
+        let note = format!("job {id} of filter {}", status.filter);
+        Ok(Note::on(Json(status).into_response(), note))
     })
     .await
 }
@@ -140,7 +156,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 fn replay_request(mut parameters: Parameters) -> Result<ReplayRequest, Problem> {
     let missing = || Problem::Parameter { name: "from".to_owned(), reason: "it is missing".to_owned() };
     let from = parameters.take("from")?.ok_or_else(missing)?;
-    let request = ReplayRequest { from, to: parameters.take("to")?, into: parameters.take("into")? };
+    let request = ReplayRequest { from, to: parameters.take("to")?, into: parameters.take("into")?, owner: None };
     parameters.finish()?;
     Ok(request)
 }

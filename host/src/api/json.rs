@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use serde::Deserialize;
 use tokio::time::timeout;
@@ -16,7 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads the body. Its content type is not looked at, so that `curl -d` will do.
 pub(super) async fn read<T: for<'de> Deserialize<'de>>(request: Request) -> Result<T, Problem> {
-    let bytes = timeout(PATIENCE, to_bytes(request.into_body(), REQUEST)).await;
-    let bytes = bytes.map_err(|_| Problem::Slow(PATIENCE))?.map_err(|error| Problem::Body(error.to_string()))?;
+    let bytes = whole(request.into_body()).await?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::Body(error.to_string()))
+}
+
+/// Reads the whole of a small body.
+pub(super) async fn whole(body: Body) -> Result<Bytes, Problem> {
+    let bytes = timeout(PATIENCE, to_bytes(body, REQUEST)).await;
+    bytes.map_err(|_| Problem::Slow(PATIENCE))?.map_err(|error| Problem::Body(error.to_string()))
 }

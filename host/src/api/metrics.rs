@@ -12,8 +12,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::caller::Caller;
 use super::error::Problem;
 use super::state::Api;
+use crate::access::AuditCounts;
 use crate::filters::{Lane, State as Activity, Status};
 use crate::health::Health;
 
@@ -21,7 +23,7 @@ use crate::health::Health;
 /// writes.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Returns metrics for Prometheus.
+/// Returns metrics for Prometheus: of the host, and of the filters that the caller may see.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -29,8 +31,9 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
     tag = "host",
     responses((status = 200, body = String, content_type = "application/openmetrics-text"))
 )]
-pub(super) async fn show(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    let body = api.ask(|control| encode(Snapshot::new(control.health(), control.list()))).await?;
+pub(super) async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+    let audit = api.access.audit.as_ref().map(|sink| sink.counts()).unwrap_or_default();
+    let body = api.ask(caller, move |control| encode(Snapshot::new(control.health(), control.list(), audit))).await?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], body).into_response())
 }
 
@@ -46,13 +49,14 @@ fn encode(snapshot: Snapshot) -> Result<String, Problem> {
 #[derive(Debug)]
 struct Snapshot {
     health: Health,
+    audit: AuditCounts,
     filters: Vec<(String, Status)>,
 }
 
 impl Snapshot {
-    fn new(health: Health, filters: Vec<Status>) -> Snapshot {
+    fn new(health: Health, filters: Vec<Status>, audit: AuditCounts) -> Snapshot {
         let filters = filters.into_iter().map(|status| (escape(&status.name), status)).collect();
-        Snapshot { health, filters }
+        Snapshot { health, audit, filters }
     }
 }
 
@@ -89,6 +93,9 @@ impl Snapshot {
         out.counter("messages_done", "Messages whose outcome is published.", None, health.done)?;
         out.counter("dead_letters", "Dead letters published.", None, health.dead_letters)?;
         out.counter("batch_retries", "Batches that had to be published once more.", None, health.retries)?;
+        out.counter("audit_records", "Records of changes published.", None, self.audit.published)?;
+        let help = "Records of changes that are in the log only, because the brokers did not take them.";
+        out.counter("audit_records_lost", help, None, self.audit.lost)?;
         let lag = health.partitions.iter().filter_map(|lag| {
             let labels = [("topic", escape(&lag.topic)), ("partition", lag.partition.to_string())];
             Some((labels, ConstGauge::new(lag.behind()?)))

@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tracing::info;
 
+use super::audit::Note;
+use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
 use super::json::read;
 use super::state::{Api, Name};
@@ -51,14 +53,16 @@ pub(super) struct Confirmation {
 )]
 pub(super) async fn release(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     request: Request,
 ) -> Result<Response, Problem> {
     let Release { to } = read(request).await?;
-    api.ask(move |control| {
+    api.ask(caller, move |control| {
         let handover = control.release(&name, &to)?;
         info!(filter = name, to, id = handover.id, "filter released");
-        Ok(Json(handover).into_response())
+        let note = format!("to host {to}, move {}", handover.id);
+        Ok(Note::on(Json(handover).into_response(), note))
     })
     .await
 }
@@ -80,11 +84,12 @@ pub(super) async fn release(
 )]
 pub(super) async fn confirm(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     request: Request,
 ) -> Result<Response, Problem> {
     let Confirmation { id } = read(request).await?;
-    api.ask(move |control| Ok(Json(control.confirm(&name, &id)?).into_response())).await
+    api.ask(caller, move |control| Ok(Json(control.confirm(&name, &id)?).into_response())).await
 }
 
 /// Returns the module of a filter.
@@ -99,9 +104,9 @@ pub(super) async fn confirm(
         (status = 404, body = ErrorBody, description = "There is no such filter, or its module is not kept")
     )
 )]
-pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
-    let module = api.ask(move |control| Ok(control.module(&name)?)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/wasm")], Vec::clone(&module)).into_response())
+pub(super) async fn module(State(api): State<Arc<Api>>, caller: Caller, Name(name): Name) -> Result<Response, Problem> {
+    let module = api.ask(caller, move |control| Ok(control.module(&name)?)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], module).into_response())
 }
 
 /// Returns what there is to know of the host before filters are moved to it.
@@ -116,6 +121,6 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Name(name): Name) -> Res
         (status = 503, body = ErrorBody, description = "Kafka does not answer")
     )
 )]
-pub(super) async fn host(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    api.ask(|control| Ok(Json(control.host()?).into_response())).await
+pub(super) async fn host(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
+    api.ask(caller, |control| Ok(Json(control.host()?).into_response())).await
 }

@@ -18,10 +18,13 @@ use utoipa_axum::routes;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::state::Api;
-use super::{filters, guard, health, jobs, metrics, moving, openapi, page, upload, versions};
+use super::{
+    filters, forward, gate, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions,
+};
+use crate::access::Access;
 use crate::jobs::HostControl;
 
-pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router {
+pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiConfig) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(page::show))
         .routes(routes!(filters::list))
@@ -40,19 +43,26 @@ pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router
         .routes(routes!(moving::confirm))
         .routes(routes!(moving::module))
         .routes(routes!(moving::host))
+        .routes(routes!(hosts::list))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::whoami))
         .routes(routes!(openapi::show))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::show))
         .split_for_parts();
-    let api = Arc::new(Api::new(control, config, openapi::written(&document)));
+    let api = Arc::new(Api::new(control, access, config, &document));
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)
         // Uploads have their own limit, which is checked as they arrive.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|payload| panicked(payload).into_response()))
+        .layer(middleware::from_fn_with_state(api.clone(), forward::check))
+        .layer(middleware::from_fn_with_state(api.clone(), gate::check))
         .layer(middleware::from_fn_with_state(api.clone(), guard::check))
+        .layer(middleware::from_fn_with_state(api.clone(), forward::identify))
         .layer(middleware::from_fn(observe))
         .with_state(api)
 }

@@ -2,12 +2,16 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,8 +21,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use super::caller::Peer;
 use super::config::ApiConfig;
 use super::routes;
+use crate::access::Access;
 use crate::jobs::HostControl;
 
 /// How many bytes a request's line and headers may take together.
@@ -34,7 +40,7 @@ pub enum ApiError {
     Accept(#[source] io::Error),
 }
 
-/// Answers requests that arrive at `listener` until `shutdown` completes. Then closes the listener, and gives the
+/// Answers requests that arrive at `listener`, from those whom `access` lets in, until `shutdown` completes. Then closes the listener, and gives the
 /// requests in progress [`ApiConfig::drain_time`] to end.
 ///
 /// # Errors
@@ -42,12 +48,13 @@ pub enum ApiError {
 pub async fn serve(
     listener: TcpListener,
     control: Arc<dyn HostControl>,
+    access: Access,
     config: ApiConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ApiError> {
     let (stop, stopped) = watch::channel(false);
     let permits = Arc::new(Semaphore::new(config.connections));
-    let app = routes::router(control, config.clone());
+    let app = routes::router(control, access, config.clone());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let mut failures = 0;
@@ -56,9 +63,10 @@ pub async fn serve(
             () = &mut shutdown => break Ok(()),
             Some(_) = connections.join_next() => {}
             accepted = accept(&listener, &permits) => match accepted {
-                Ok((stream, permit)) => {
+                Ok((stream, peer, permit)) => {
                     failures = 0;
-                    connections.spawn(connection(stream, permit, app.clone(), config.clone(), stopped.clone()));
+                    let app = Client { app: TowerToHyperService::new(app.clone()), peer: Peer(peer) };
+                    connections.spawn(connection(stream, permit, app, config.clone(), stopped.clone()));
                 }
                 Err(error) if failures == ACCEPT_FAILURES => break Err(ApiError::Accept(error)),
                 // Most likely, file descriptors or memory have run out; connections that end will free some.
@@ -76,11 +84,14 @@ pub async fn serve(
     result
 }
 
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return Ok((stream, permit)),
+            Ok((stream, peer)) => return Ok((stream, peer, permit)),
             Err(error) if gave_up(&error) => {}
             Err(error) => return Err(error),
         }
@@ -93,10 +104,27 @@ fn gave_up(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// The routes, for the requests of one client.
+struct Client {
+    app: TowerToHyperService<Router>,
+    peer: Peer,
+}
+
+impl Service<Request<Incoming>> for Client {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.app.call(request)
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     _permit: OwnedSemaphorePermit,
-    app: Router,
+    app: Client,
     config: ApiConfig,
     stopped: watch::Receiver<bool>,
 ) {
@@ -111,7 +139,7 @@ async fn connection(
 /// Answers the requests that come on a connection.
 async fn answer(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    app: Router,
+    app: Client,
     config: &ApiConfig,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -119,7 +147,7 @@ async fn answer(
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_time)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), app);
     let mut connection = pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return log_end(result),

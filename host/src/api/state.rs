@@ -5,16 +5,27 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use tokio::sync::Semaphore;
+use utoipa::openapi::OpenApi;
 
+use super::caller::Caller;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
+use super::gate::Gate;
+use super::openapi;
+use super::permitted::Permitted;
+use super::rights::Rights;
+use crate::access::{Access, Role, UploadRates};
 use crate::filters::check_name;
 use crate::jobs::HostControl;
 
 /// The state that handlers share.
 pub(super) struct Api {
-    control: Arc<dyn HostControl>,
+    pub(super) control: Arc<dyn HostControl>,
+    pub(super) access: Arc<Access>,
+    pub(super) gate: Gate,
+    pub(super) rights: Rights,
     pub(super) config: ApiConfig,
+    rates: UploadRates,
     /// A permit for each upload in progress.
     pub(super) uploads: Arc<Semaphore>,
     /// The machine-readable description of the API, as JSON.
@@ -22,20 +33,44 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(control: Arc<dyn HostControl>, config: ApiConfig, document: String) -> Api {
-        let uploads = Arc::new(Semaphore::new(config.uploads));
-        Api { control, config, uploads, document }
+    pub(super) fn new(control: Arc<dyn HostControl>, access: Access, config: ApiConfig, document: &OpenApi) -> Api {
+        let (access, uploads) = (Arc::new(access), Arc::new(Semaphore::new(config.uploads)));
+        let rights = Rights::of(document, access.open_metrics);
+        Api {
+            control,
+            gate: Gate::new(access.clone()),
+            document: openapi::written(document, &rights),
+            rights,
+            rates: UploadRates::new(access.limits.uploads),
+            access,
+            config,
+            uploads,
+        }
     }
 
-    /// Asks the host on a thread that may block. Answers are serialised there, too, because a list of filters
+    /// Asks the host for somebody, on a thread that may block. Answers are serialised there, too, because a list of filters
     /// may be large.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&dyn HostControl) -> Result<T, Problem> + Send + 'static,
+        caller: Caller,
+        ask: impl FnOnce(&Permitted<'_>) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let control = Arc::clone(&self.control);
-        let asked = tokio::task::spawn_blocking(move || ask(&*control)).await;
+        let (control, access) = (Arc::clone(&self.control), Arc::clone(&self.access));
+        let hosts = self.config.hosts.clone();
+        let permitted = move || ask(&Permitted::new(&*control, &access, &caller, hosts.as_deref()));
+        let asked = tokio::task::spawn_blocking(permitted).await;
         asked.unwrap_or_else(|error| Err(error.try_into_panic().map_or(Problem::Internal, panicked)))
+    }
+}
+
+impl Api {
+    /// Takes note of an upload, unless it is an operator's.
+    pub(super) fn count_upload(&self, caller: &Caller) -> Result<(), Problem> {
+        if caller.role == Some(Role::Operator) {
+            return Ok(());
+        }
+        let (user, most) = (caller.user.clone(), self.access.limits.uploads);
+        self.rates.take(&caller.user).map_err(|wait| Problem::Uploads { user, most, wait })
     }
 }
 

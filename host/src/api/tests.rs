@@ -1,5 +1,6 @@
 //! The API over real HTTP, with fake filters behind it.
 
+mod access;
 mod connections;
 mod fake;
 mod foreign;
@@ -23,6 +24,7 @@ use ureq::http::{HeaderMap, Request};
 use ureq::{Agent, AsSendBody, SendBody};
 
 use super::{ApiConfig, ApiError, serve};
+use crate::access::Access;
 use fake::Fake;
 
 /// This is longer than anything takes here.
@@ -44,12 +46,17 @@ impl Server {
     }
 
     fn with(config: ApiConfig) -> Server {
+        Server::for_users(config, Access::open())
+    }
+
+    /// A server that lets in whom `access` does.
+    fn for_users(config: ApiConfig, access: Access) -> Server {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let control = Arc::new(Fake::default());
         let (stop, stopped) = oneshot::channel();
-        let task = runtime.spawn(serve(listener, control.clone(), config, async {
+        let task = runtime.spawn(serve(listener, control.clone(), access, config, async {
             let _ = stopped.await;
         }));
         let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();

@@ -1,20 +1,26 @@
-//! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings, from anyone.
+//! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings.
 
 mod body;
 mod form;
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::{info, warn};
 
+use super::audit::Note;
+use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
+use super::forward::{forwarded, is_passed_on};
+use super::permitted::Permitted;
+use super::place::{Placed, place};
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::{Control, FilterChange, Status, Upload};
+use crate::filters::{Status, Upload};
 use body::Incoming;
 use form::{Form, Layout};
 
@@ -37,6 +43,7 @@ use form::{Form, Layout};
         ("deadline_ms" = Option<u64>, Query, description = "Milliseconds per call"),
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter"),
+        ("host" = Option<String>, Query, description = "The name of the host that is to take a new filter; by default, the live one with the fewest"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
         ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
@@ -46,15 +53,15 @@ use form::{Form, Layout};
         (status = 201, body = Status, description = "It is new"),
         (status = 400, body = ErrorBody, description = "The name, the query or the body is malformed"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
-        (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with, was moved to another host, or can't begin in the past or be taken over because there is one already"),
+        (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with, was moved to another host, can't begin in the past or be taken over because there is one already, or belongs to somebody else"),
         (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
         (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
-        (status = 429, body = ErrorBody, description = "Too many uploads are under way"),
+        (status = 429, body = ErrorBody, description = "Too many uploads are under way, or the user has made too many within an hour"),
         (status = 503, body = ErrorBody, description = "The host is stopping, has no time to compile the module, or the registry does not answer"),
-        (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter")
+        (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter, or the user has as much as users may have")
     )
 )]
 pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -105,7 +112,7 @@ pub(super) async fn add(State(api): State<Arc<Api>>, request: Request) -> Respon
 }
 
 /// What is done with an upload.
-type Take = fn(&dyn Control, &str, Upload) -> Result<Response, Problem>;
+type Take = fn(&Permitted<'_>, &str, Upload) -> Result<Response, Problem>;
 
 async fn answer(api: &Api, request: Request, take: Take) -> Response {
     let (parts, body) = request.into_parts();
@@ -120,28 +127,40 @@ async fn answer(api: &Api, request: Request, take: Take) -> Response {
 }
 
 async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take) -> Result<Response, Problem> {
+    let caller = Caller::among(&parts.extensions)?;
     let Name(name) = Name::from_request_parts(&mut parts, &()).await?;
     let IfMatch(expected) = IfMatch::of(&parts.headers)?;
     let layout = Layout::of(&parts.headers)?;
     let mut form = Form::from_query(&parts)?;
     let limit = layout.body_limit(api.config.max_module);
     incoming.check_length(layout.what(), limit)?;
+    api.count_upload(&caller)?;
     let permit = Arc::clone(&api.uploads).try_acquire_owned().map_err(|_| Problem::Busy(api.config.uploads))?;
-    let body = incoming.read(layout.what(), limit, &api.config).await?;
-    match layout {
-        Layout::Module => form.module = Some(body),
-        Layout::Multipart => form.read_parts(parts, body, api.config.max_module).await?,
+    let body = Bytes::from(incoming.read(layout.what(), limit, &api.config).await?);
+    if let Layout::Multipart = layout {
+        form.read_parts(parts.clone(), body.clone(), api.config.max_module).await?;
+    }
+    let mut placing = None;
+    // A filter that comes from another host is meant for this one.
+    if !is_passed_on(&parts.headers) && form.handover.is_none() {
+        match place(api, caller.clone(), &name, form.host.take(), forwarded(&parts, body.clone())).await? {
+            Placed::Answered(response) => return Ok(response),
+            Placed::Here(counted) => placing = counted,
+        }
+    }
+    if let Layout::Module = layout {
+        form.module = Some(body.into());
     }
     let upload = Upload { expected, ..form.finish()? };
-    api.ask(move |control| {
+    api.ask(caller, move |control| {
         // The permit is held until the end even if the client goes away, because it stands for the memory in use.
-        let _permit = permit;
+        let _held = (permit, placing);
         take(control, &name, upload)
     })
     .await
 }
 
-fn put_filter(control: &dyn Control, name: &str, upload: Upload) -> Result<Response, Problem> {
+fn put_filter(control: &Permitted<'_>, name: &str, upload: Upload) -> Result<Response, Problem> {
     let bytes = upload.module.len();
     let replaced = control.get(name).is_ok();
     let status = control.put(name, upload)?;
@@ -150,16 +169,25 @@ fn put_filter(control: &dyn Control, name: &str, upload: Upload) -> Result<Respo
         warn!(filter = name, "{warning}");
     }
     let code = if replaced { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(tagged(code, status))
+    let note = note(&status, status.registered.as_ref().and_then(|registered| registered.version));
+    Ok(Note::on(tagged(code, status), note))
 }
 
-fn add_version(control: &dyn Control, name: &str, mut upload: Upload) -> Result<Response, Problem> {
+/// What is recorded of an upload.
+fn note(status: &Status, version: Option<u32>) -> String {
+    let version = version.map(|version| format!("version {version}, ")).unwrap_or_default();
+    format!("{version}SHA-256 {}", status.sha256)
+}
+
+fn add_version(control: &Permitted<'_>, name: &str, upload: Upload) -> Result<Response, Problem> {
     let bytes = upload.module.len();
-    let expected = std::mem::take(&mut upload.expected);
-    let status = control.change(name, FilterChange::AddVersion(Box::new(upload)), &expected)?;
-    let number = control.versions(name)?.last().map_or(0, |newest| newest.number);
+    let status = control.add_version(name, upload)?;
+    let newest = control.versions(name)?.pop();
+    let number = newest.as_ref().map_or(0, |newest| newest.number);
     info!(filter = name, version = number, bytes, "version added");
-    let mut response = tagged(StatusCode::CREATED, status);
+    let sha256 = newest.map(|newest| newest.sha256).unwrap_or_default();
+    let note = format!("version {number}, SHA-256 {sha256}");
+    let mut response = Note::on(tagged(StatusCode::CREATED, status), note);
     if let Ok(location) = format!("/api/v1/filters/{name}/versions/{number}").parse() {
         response.headers_mut().insert(header::LOCATION, location);
     }

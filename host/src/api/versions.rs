@@ -11,11 +11,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tracing::info;
 
+use super::audit::Note;
+use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
 use super::json::read;
+use super::permitted::Bring;
+use super::query::Parameters;
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::{FilterChange, SettingsPatch, Status, VersionInfo, check_name};
+use crate::filters::{FilterChange, FilterError, SettingsPatch, Status, VersionInfo, check_name};
 
 /// The version that is to be active.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -39,11 +43,11 @@ pub(super) struct Activation {
         (status = 501, body = ErrorBody, description = "No versions of this filter are kept")
     )
 )]
-pub(super) async fn list(State(api): State<Arc<Api>>, Name(name): Name) -> Result<Response, Problem> {
-    api.ask(move |control| Ok(Json(control.versions(&name)?).into_response())).await
+pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller, Name(name): Name) -> Result<Response, Problem> {
+    api.ask(caller, move |control| Ok(Json(control.versions(&name)?).into_response())).await
 }
 
-/// Returns one version, with its config.
+/// Returns one version, with its config, which viewers do not see.
 #[utoipa::path(
     get,
     path = "/api/v1/filters/{name}/versions/{number}",
@@ -58,11 +62,15 @@ pub(super) async fn list(State(api): State<Arc<Api>>, Name(name): Name) -> Resul
         (status = 503, body = ErrorBody, description = "The registry does not answer")
     )
 )]
-pub(super) async fn show(State(api): State<Arc<Api>>, Numbered(name, number): Numbered) -> Result<Response, Problem> {
-    api.ask(move |control| Ok(Json(control.version(&name, number)?).into_response())).await
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Numbered(name, number): Numbered,
+) -> Result<Response, Problem> {
+    api.ask(caller, move |control| Ok(Json(control.version(&name, number)?).into_response())).await
 }
 
-/// Returns the module of a version.
+/// Returns the module of a version, to its owner and to operators.
 #[utoipa::path(
     get,
     path = "/api/v1/filters/{name}/versions/{number}/module",
@@ -77,9 +85,13 @@ pub(super) async fn show(State(api): State<Arc<Api>>, Numbered(name, number): Nu
         (status = 503, body = ErrorBody, description = "The registry does not answer")
     )
 )]
-pub(super) async fn module(State(api): State<Arc<Api>>, Numbered(name, number): Numbered) -> Result<Response, Problem> {
-    let module = api.ask(move |control| Ok(control.version_module(&name, number)?)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/wasm")], Vec::clone(&module)).into_response())
+pub(super) async fn module(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Numbered(name, number): Numbered,
+) -> Result<Response, Problem> {
+    let module = api.ask(caller, move |control| Ok(control.version_module(&name, number)?)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], module).into_response())
 }
 
 /// Makes a version the active one, between two batches. With the number of an older version, this takes a change back.
@@ -107,12 +119,13 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Numbered(name, number): 
 )]
 pub(super) async fn activate(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     expected: IfMatch,
     request: Request,
 ) -> Result<Response, Problem> {
     let Activation { version } = read(request).await?;
-    change(&api, name, FilterChange::Activate(version), expected).await
+    change(&api, caller, name, FilterChange::Activate(version), expected).await
 }
 
 /// Lets a filter judge nothing until it is resumed, also after a restart. The alerts of that time are not judged later.
@@ -133,10 +146,11 @@ pub(super) async fn activate(
 )]
 pub(super) async fn pause(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     expected: IfMatch,
 ) -> Result<Response, Problem> {
-    change(&api, name, FilterChange::Pause, expected).await
+    change(&api, caller, name, FilterChange::Pause, expected).await
 }
 
 /// Lets a filter judge again that was paused, or suspended because it failed. It begins with the alerts that come now.
@@ -157,13 +171,15 @@ pub(super) async fn pause(
 )]
 pub(super) async fn resume(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     expected: IfMatch,
 ) -> Result<Response, Problem> {
-    change(&api, name, FilterChange::Resume, expected).await
+    change(&api, caller, name, FilterChange::Resume, expected).await
 }
 
-/// Changes settings that are not a version's. What is left out stays as it is.
+/// Changes settings that are not a version's. What is left out stays as it is. With `host`, the filter is moved to another host
+/// that has the same registry.
 #[utoipa::path(
     patch,
     path = "/api/v1/filters/{name}",
@@ -171,6 +187,7 @@ pub(super) async fn resume(
     tag = "filters",
     params(
         ("name" = String, Path, description = "The filter's name"),
+        ("force" = Option<bool>, Query, description = "Whether it is moved even if the host that has it does not answer, so that it misses alerts; for operators"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
     ),
     request_body = SettingsPatch,
@@ -182,26 +199,48 @@ pub(super) async fn resume(
 )]
 pub(super) async fn patch(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Name(name): Name,
     expected: IfMatch,
+    mut parameters: Parameters,
     request: Request,
 ) -> Result<Response, Problem> {
+    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let patch: SettingsPatch = read(request).await?;
-    change(&api, name, FilterChange::Set(patch), expected).await
+    let Some(host) = &patch.host else {
+        return change(&api, caller, name, FilterChange::Set(patch), expected).await;
+    };
+    let alone = SettingsPatch { host: Some(host.clone()), ..SettingsPatch::default() };
+    if patch != alone {
+        return Err(Problem::Body("the host can't be changed together with other settings".to_owned()));
+    }
+    let hosts = api.config.hosts.clone().ok_or(Problem::Filter(FilterError::NoRegistry))?;
+    if *host != api.access.host {
+        return Err(Problem::Misdirected(host.clone(), api.access.host.clone()));
+    }
+    let force = parameters.take("force")?.is_some_and(|force| force == "true");
+    api.ask(caller, move |control| {
+        let bring = Bring { hosts: &hosts, authorization, force };
+        let status = control.bring(&name, expected.0, &bring)?;
+        info!(filter = name, "filter moved to this host");
+        Ok(Note::on(tagged(StatusCode::OK, status), "moved to this host"))
+    })
+    .await
 }
 
 async fn change(
     api: &Api,
+    caller: Caller,
     name: String,
     change: FilterChange,
     IfMatch(expected): IfMatch,
 ) -> Result<Response, Problem> {
-    api.ask(move |control| {
+    api.ask(caller, move |control| {
         let what = format!("{change:?}");
-        let status = control.change(&name, change, &expected)?;
+        let status = control.change(&name, change, expected)?;
         let revision = status.registered.as_ref().map(|registered| registered.revision);
-        info!(filter = name, what, revision, "filter changed");
-        Ok(tagged(StatusCode::OK, status))
+        info!(filter = name, what = what, revision, "filter changed");
+        Ok(Note::on(tagged(StatusCode::OK, status), what))
     })
     .await
 }

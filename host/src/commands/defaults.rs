@@ -92,7 +92,11 @@ fn from_variables(command: &Command) -> Result<BTreeMap<String, Vec<String>>, Us
     Ok(values)
 }
 
-fn read(path: &Path) -> Result<String, String> {
+/// The text in a file.
+///
+/// # Errors
+/// Returns why it can't be read.
+pub fn read(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;

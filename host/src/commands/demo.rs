@@ -12,7 +12,8 @@ use clap::Args;
 use super::common::{SchemaArgs, parse_seconds};
 use super::fields::FieldArgs;
 use super::host::prepare;
-use super::serve::{Api, stop_on_signal};
+use super::serve::{Api, check_loopback, stop_on_signal};
+use crate::access::Access;
 use crate::api::ApiConfig;
 use crate::commands::output::print_line;
 use crate::filters::{Ceilings, Control};
@@ -76,7 +77,7 @@ pub struct DemoArgs {
     /// Continue with further visits until Ctrl-C, and serve the HTTP API
     #[arg(long)]
     keep_running: bool,
-    /// Address of the HTTP API, with --keep-running
+    /// Address of the HTTP API, with --keep-running. It asks for no tokens, so that it has to be one of this machine alone
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
 }
@@ -86,6 +87,7 @@ pub struct DemoArgs {
 /// # Errors
 /// Returns an error if a part of it can't be started, or fails.
 pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
+    check_loopback("--listen", &args.listen)?;
     let stop = stop_on_signal()?;
     let schemas = Arc::new(args.schemas.load_patiently(stop.clone())?);
     let surveys = args.named.surveys()?;
@@ -108,7 +110,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let broker = start_broker(&names)?;
     let options = Options { stop: stop.clone(), ..broker.options() };
     let api = match args.keep_running {
-        true => Some(Api::start(&args.listen, ApiConfig::default(), Arc::new(handle.clone()))?),
+        true => Some(Api::start(&args.listen, ApiConfig::default(), Access::open(), Arc::new(handle.clone()))?),
         false => None,
     };
     print_line(format_args!(

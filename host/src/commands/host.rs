@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+mod access;
 mod api;
 mod args;
 mod ceilings;
 mod compile;
 mod cpu;
 mod end;
+mod hosts;
 mod machine;
 mod registry;
 
@@ -20,9 +22,11 @@ pub use args::{HostArgs, MAX_FILTERS, REPLAYS};
 pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
+use hosts::OtherHosts;
 use registry::Filters;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
+use crate::access::{Access, AuditSink};
 use crate::filters::read_folder;
 use crate::kafka::{
     HostLock, KafkaAlertTopics, KafkaPast, KafkaSink, KafkaSource, LostOffsets, Options, StartAt, Topics,
@@ -39,6 +43,7 @@ const SLOW: &str = "#slow";
 /// # Errors
 /// Returns an error if the host can't start, or can't go on.
 pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
+    let access = args.access.check(&args)?;
     let stop = stop_on_signal()?;
     let finished = Arc::new(AtomicBool::new(false));
     end_in_time(stop.clone(), finished.clone()).context("cannot start a thread")?;
@@ -62,14 +67,26 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     // From here on the API answers, while filters are compiled and Kafka is asked. Uploads wait until the stream is
     // read.
     let filters = Filters::new(&args, &options, &handle, uploads.iter().map(|(name, _)| name.clone()).collect())?;
-    let api = Api::start(&args.api.listen, args.api.config()?, filters.control())?;
+    let others = OtherHosts::new(&args, uploads.len())?;
+    let audit = args.access.audit(&args, &options)?;
+    let sink = audit.clone().map(|audit| -> Arc<dyn AuditSink> { audit });
+    let access = Access { tokens: filters.tokens(), audit: sink, ..access };
+    let config = args.api.config(&others, args.other_hosts.name())?;
+    let has_tls = config.tls.is_some();
+    let api = Api::start(&args.api.listen, config, access.clone(), filters.control())?;
+    others.listens(&args, api.address, has_tls);
     tracing::info!(listening = %api.address, name = args.name, topics = args.topics.join(","), "host");
 
-    let ended = start_and_read(args, &options, topics, (pipeline, slow), (handle.clone(), filters.clone()), uploads);
+    let handles = (handle.clone(), filters.clone(), access, others.clone());
+    let ended = start_and_read(args, &options, topics, (pipeline, slow), handles, uploads);
     finished.store(ended.is_ok(), Ordering::Relaxed);
+    others.close();
     filters.close();
     handle.stop();
     api.stop();
+    if let Some(audit) = audit {
+        audit.finish();
+    }
     match ended? {
         Ended::Stopped => tracing::info!("stopped before the stream was read"),
         Ended::Read => tracing::info!("everything that was judged is published and committed"),
@@ -88,7 +105,7 @@ fn start_and_read(
     options: &Options,
     topics: Arc<Topics>,
     lanes: (Pipeline, SlowLane),
-    handles: (Handle, Filters),
+    handles: (Handle, Filters, Access, OtherHosts),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<Ended> {
     let of_start = options.clone();
@@ -104,7 +121,7 @@ fn start(
     options: &Options,
     topics: &Topics,
     (mut pipeline, slow): (Pipeline, SlowLane),
-    (handle, registered): &(Handle, Filters),
+    (handle, registered, access, others): &(Handle, Filters, Access, OtherHosts),
     uploads: Vec<compile::Named>,
 ) -> anyhow::Result<((Pipeline, Ends), (SlowLane, Ends))> {
     let of = uploads.len();
@@ -118,6 +135,7 @@ fn start(
     let mut lock = HostLock::new(options, &args.name)?;
     let mut slow_lock = HostLock::new(options, &format!("{}{SLOW}", args.name))?;
     filters.extend(registered.prepare(options, args.max_filters.saturating_sub(filters.len()))?);
+    access::check_somebody(access, registered)?;
     handle.starting("asking Kafka for topics, counters and positions");
     topics.own(&args.dead_letters(), &args.quotas())?;
     topics.outputs(&filters.iter().map(|filter| &*filter.topic).collect::<Vec<_>>())?;
@@ -129,6 +147,7 @@ fn start(
     }
     pipeline.add(filters)?;
     registered.open(options)?;
+    others.open(args, options, handle)?;
     slow_lock.on_lost_offsets(LostOffsets::Earliest, false);
     let aside = slow_lock.open_without_reading(&args.topics, &args.quotas(), args.dead_letters().into())?;
     let ahead = lock.open(&args.topics, args.from, args.dead_letters().into())?;

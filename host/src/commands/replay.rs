@@ -78,7 +78,7 @@ pub fn run(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     parameters.extend(args.into.iter().map(|into| ("into", into.as_str())));
     let path = format!("/api/v1/filters/{}/replay{}", segment(&args.filter), query(&parameters));
     let begun: JobStatus = client.post(&path, b"").map_err(refused)?;
-    let mut replay = Replay { client: &client, id: begun.id, next: 0, ids: Vec::new() };
+    let mut replay = Replay { client: &client, id: begun.id, host: begun.host.clone(), next: 0, ids: Vec::new() };
     let status = replay.follow(begun, &stop, |ids| match &mut out {
         Some(out) => ids.iter().try_for_each(|id| writeln!(out, "{id}")),
         None => Ok(()),
@@ -117,6 +117,8 @@ fn open(path: &PathBuf) -> anyhow::Result<Box<dyn Write>> {
 struct Replay<'a> {
     client: &'a ApiClient,
     id: u64,
+    /// The host that does it, which may be another one than the one that is asked.
+    host: Option<String>,
     /// How many ids have been asked for.
     next: u64,
     ids: Vec<String>,
@@ -134,7 +136,7 @@ impl Replay<'_> {
         loop {
             show(&bar, &status);
             if status.ids > self.next {
-                let ids: JobIds = self.ask(&format!("/ids{}", query(&[("from", &self.next.to_string())])))?;
+                let ids: JobIds = self.ask("/ids", &[("from", &self.next.to_string())])?;
                 take(&ids.ids).context("cannot write the ids")?;
                 self.next = ids.next;
                 self.ids.extend(ids.ids);
@@ -144,20 +146,27 @@ impl Replay<'_> {
                 return Ok(status);
             }
             if stop.load(Ordering::Relaxed) {
-                status = self.client.delete(&format!("/api/v1/jobs/{}", self.id))?;
+                status = self.client.delete(&self.path("", &[]))?;
                 if status.state == JobState::Running {
                     std::thread::sleep(EVERY);
                 }
                 continue;
             }
             std::thread::sleep(EVERY);
-            status = self.ask("")?;
+            status = self.ask("", &[])?;
         }
     }
 
+    /// Where the job, or something about it, is in the API.
+    fn path(&self, about: &str, parameters: &[(&str, &str)]) -> String {
+        let host = self.host.iter().map(|host| ("host", &**host));
+        let parameters: Vec<(&str, &str)> = parameters.iter().copied().chain(host).collect();
+        format!("/api/v1/jobs/{}{about}{}", self.id, query(&parameters))
+    }
+
     /// Asks about the job. A host that gives no answer is asked again for a while.
-    fn ask<T: serde::de::DeserializeOwned>(&self, about: &str) -> anyhow::Result<T> {
-        let path = format!("/api/v1/jobs/{}{about}", self.id);
+    fn ask<T: serde::de::DeserializeOwned>(&self, about: &str, parameters: &[(&str, &str)]) -> anyhow::Result<T> {
+        let path = self.path(about, parameters);
         let begun = Instant::now();
         loop {
             match self.client.get(&path) {

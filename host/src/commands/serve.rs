@@ -1,6 +1,6 @@
 //! The HTTP API of a pipeline, and the handling of signals.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -11,7 +11,9 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::common::UsageError;
 use super::output::tell;
+use crate::access::Access;
 use crate::api::{ApiConfig, serve};
 use crate::jobs::HostControl;
 
@@ -33,7 +35,12 @@ impl Api {
     ///
     /// # Errors
     /// Returns an error if the address is malformed or in use.
-    pub fn start(listen: &str, config: ApiConfig, control: Arc<dyn HostControl>) -> anyhow::Result<Api> {
+    pub fn start(
+        listen: &str,
+        config: ApiConfig,
+        access: Access,
+        control: Arc<dyn HostControl>,
+    ) -> anyhow::Result<Api> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("api")
@@ -46,7 +53,7 @@ impl Api {
         let thread = std::thread::spawn(move || {
             // An error means that the sender is gone, which is a reason to stop as well.
             let shutdown = async move { drop(stopped.await) };
-            if let Err(error) = runtime.block_on(serve(listener, control, config, shutdown)) {
+            if let Err(error) = runtime.block_on(serve(listener, control, access, config, shutdown)) {
                 tracing::error!(%error, "the API has ended");
             }
             // A module that is being compiled for an upload must not delay the end.
@@ -60,6 +67,24 @@ impl Api {
         // Sending fails if the server has already ended.
         let _ = self.stop.send(());
         let _ = self.thread.join();
+    }
+}
+
+/// Refuses an address at which others than this machine's users could come to an API that asks for no tokens.
+///
+/// # Errors
+/// Returns a [`UsageError`], which says what to do.
+pub fn check_loopback(flag: &str, listen: &str) -> Result<(), UsageError> {
+    // An address that is none is refused when it is listened at.
+    let Ok(addresses) = listen.to_socket_addrs() else { return Ok(()) };
+    match addresses.into_iter().find(|address| !address.ip().is_loopback()) {
+        None => Ok(()),
+        Some(address) => Err(UsageError(format!(
+            "{flag} {listen}: without tokens, whoever reaches {} could change and read everything. Listen on an address of \
+             this machine alone, such as 127.0.0.1:8080; or, with `skysieve host`, leave out --open and give the first \
+             operator's token with --operator-token-file FILE",
+            address.ip()
+        ))),
     }
 }
 

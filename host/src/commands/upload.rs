@@ -15,7 +15,7 @@ use super::filters::{name_of, refused};
 use super::output::{print_line, tell};
 use super::remote::RemoteArgs;
 use crate::filters::Settings;
-use crate::http_client::segment;
+use crate::http_client::{query, segment};
 
 /// Upload a filter to a running host, which checks and compiles it.
 ///
@@ -28,6 +28,7 @@ Examples:
   skysieve upload target/filters/bright.wasm --activate                        it is called bright
   skysieve upload bright.wasm --name bright-20 --set magnitude=20 --activate   the same code, another config
   skysieve upload bright.wasm --config-file bright.toml --note 'fewer stars'   a version, not yet active
+  skysieve upload bright.wasm --on node2 --activate                            on this host, of several
   skysieve filters activate bright 3 --server http://node1:8080                make it active")]
 pub struct UploadArgs {
     /// The module
@@ -50,6 +51,10 @@ pub struct UploadArgs {
     /// What is to be known of this version
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// The host that is to take a new filter, of those that share the registry (`skysieve hosts`) [default: the one with the
+    /// fewest filters]
+    #[arg(long, value_name = "HOST")]
+    on: Option<String>,
     /// Make it the active version
     #[arg(long)]
     activate: bool,
@@ -81,9 +86,10 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     add("strict", args.strict.then(|| "true".to_owned()));
     let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, value)| (*name, &value[..])).collect();
     let path = format!("/api/v1/filters/{}", segment(&name));
+    let on: Vec<(&str, &str)> = args.on.iter().map(|host| ("host", &**host)).collect();
     let status: Value = match args.activate {
-        true => client.put_form(&path, &parts),
-        false => client.post_form(&format!("{path}/versions"), &parts),
+        true => client.put_form(&format!("{path}{}", query(&on)), &parts),
+        false => client.post_form(&format!("{path}/versions{}", query(&on)), &parts),
     }
     .map_err(refused)?;
     report(args, &name, &status);

@@ -25,8 +25,19 @@ pub struct Upload {
     pub note: String,
     /// Who uploads it.
     pub by: String,
+    /// How much its owner may have in the registry. `None`: as much as there is room for.
+    pub allowance: Option<Allowance>,
     /// What they know of the filter that it replaces.
     pub expected: Expected,
+}
+
+/// How much the owner of filters may have in the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// The number of filters.
+    pub filters: usize,
+    /// The bytes of modules and configs. Content that is used several times counts once.
+    pub bytes: u64,
 }
 
 /// A change of a filter.

@@ -1,5 +1,6 @@
 //! The requests about running filters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::change::{FilterChange, Upload};
@@ -90,6 +91,30 @@ pub trait Control: Send + Sync {
     fn version_module(&self, name: &str, number: u32) -> Result<Arc<Vec<u8>>, FilterError> {
         let _ = number;
         self.get(name).and(Err(FilterError::NoRegistry))
+    }
+
+    /// Returns the name of the host that a filter belongs to, if that is another one.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
+    /// Lists the filters of other hosts with the same registry, as far as that knows them, sorted by name.
+    fn others(&self) -> Vec<Status> {
+        Vec::new()
+    }
+
+    /// Returns how many filters in the registry belong to each host.
+    fn count_by_host(&self) -> BTreeMap<String, usize> {
+        BTreeMap::new()
+    }
+
+    /// Takes note of everything that others have changed until now.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Busy`] if the registry can't be read.
+    fn catch_up(&self) -> Result<(), FilterError> {
+        Ok(())
     }
 
     /// Returns what there is to know of the host before filters are moved.

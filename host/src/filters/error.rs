@@ -37,6 +37,15 @@ pub enum FilterError {
     /// It has come here, but has gone on to another host since.
     #[error("filter {0:?} has come by this move, and has gone on to host {1:?} since")]
     MovedOn(String, String),
+    /// There is a filter of that name, of which nothing is told.
+    #[error("the name {0:?} is taken: choose another one")]
+    Taken(String),
+    /// A user has as much as users may have.
+    #[error("{0}")]
+    OverLimit(String),
+    /// There is no such token.
+    #[error("there is no token {0:?}")]
+    NoToken(String),
     /// The module is not kept.
     #[error("the module of filter {0:?} is not kept here")]
     NoModule(String),

@@ -28,6 +28,9 @@ pub struct Registered {
     pub owner: String,
     /// The name of the host that judges it.
     pub host: String,
+    /// Whether that host lives, as far as hosts announce themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<bool>,
     /// How often it was changed since it was created, which counts as the first time.
     pub revision: u64,
     /// Stands for this revision of this filter, in `ETag` and `If-Match`.
@@ -84,6 +87,8 @@ pub enum Expected {
     Present,
     /// It has this revision or this [tag](Registered::tag).
     Revision(String),
+    /// If there is a filter, it belongs to this user; and besides, this.
+    OwnedBy(String, Box<Expected>),
 }
 
 /// Settings that are changed without another version. Those that are `None` stay as they are.
@@ -100,6 +105,11 @@ pub struct SettingsPatch {
     pub limits: Option<LimitOverrides>,
     /// Whether it is paused.
     pub paused: Option<bool>,
+    /// Who it belongs to. Only operators may change this.
+    pub owner: Option<String>,
+    /// The host that judges it, which is changed alone. It is moved there: between hosts on one cluster exactly, and otherwise
+    /// it begins there with the alerts that come from now on, of which a warning says so.
+    pub host: Option<String>,
 }
 
 /// Tells null from what is absent.

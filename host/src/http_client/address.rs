@@ -53,6 +53,11 @@ impl Address {
         format!("{}{path}", self.base)
     }
 
+    /// The name or IP address of the server.
+    pub fn host(&self) -> Option<String> {
+        self.base.parse::<Uri>().ok()?.host().map(str::to_owned)
+    }
+
     /// The value of the `Authorization` header, if there is a user.
     pub fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()

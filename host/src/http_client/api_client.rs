@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
-use ureq::http::{Method, Request, header};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 
 use super::address::Address;
 use super::agent::agent;
@@ -27,6 +27,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub struct ApiClient {
     agent: Agent,
     address: Address,
+    /// The value of the `Authorization` header, if there is a token.
+    token: Option<HeaderValue>,
+    /// Further headers.
+    headers: HeaderMap,
 }
 
 /// Why a request has no result.
@@ -70,7 +74,30 @@ struct Problem {
 impl ApiClient {
     /// A client that connects when it is first used.
     pub fn new(address: Address) -> ApiClient {
-        ApiClient { agent: agent(), address }
+        ApiClient::by(agent(), address, None)
+    }
+
+    /// A client that connects as `agent` does, and says with a header who it is.
+    pub(super) fn by(agent: Agent, address: Address, token: Option<HeaderValue>) -> ApiClient {
+        ApiClient { agent, address, token, headers: HeaderMap::new() }
+    }
+
+    /// Adds a header to all requests. A value that can't be one is left out.
+    pub fn with_header(mut self, name: &'static str, value: &str) -> ApiClient {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// A client that says with a token who it is. A user and password in the address, as a proxy may want them, count more.
+    /// Returns `None` if that can't be a token.
+    pub fn with_token(address: Address, token: &str) -> Option<ApiClient> {
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| is_token)?;
+        // It is not shown where requests are.
+        value.set_sensitive(true);
+        Some(ApiClient { token: Some(value), ..ApiClient::new(address) })
     }
 
     /// Gets what is at a path, such as `/api/v1/filters`.
@@ -95,6 +122,14 @@ impl ApiClient {
     /// Returns a [`ClientError`].
     pub fn put<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
         self.send(Method::PUT, path, body)
+    }
+
+    /// Changes what is at a path.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn patch<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, ClientError> {
+        self.send(Method::PATCH, path, body)
     }
 
     /// Gets the bytes at a path, such as a module.
@@ -150,8 +185,22 @@ impl ApiClient {
             return Ok(answer);
         }
         match serde_json::from_slice(&answer) {
-            Ok(Problem { code, detail: message }) => Err(ClientError::Refused { status, code, message }),
+            Ok(Problem { code, detail }) => {
+                let message = format!("{detail}{}", self.advice(status));
+                Err(ClientError::Refused { status, code, message })
+            }
             Err(_) => Err(ClientError::NotAHost { url, status }),
+        }
+    }
+
+    /// What to do about an answer, beside what the host says.
+    fn advice(&self, status: u16) -> &'static str {
+        match status {
+            401 if self.token.is_none() => {
+                ". Give it with --token-file FILE, or in SKYSIEVE_TOKEN_FILE or SKYSIEVE_TOKEN"
+            }
+            401 => ". It came from --token-file, SKYSIEVE_TOKEN_FILE or SKYSIEVE_TOKEN",
+            _ => "",
         }
     }
 
@@ -159,6 +208,11 @@ impl ApiClient {
         let mut request = Request::builder().method(&method).uri(url).header(header::ACCEPT, "application/json");
         if let Some(authorization) = self.address.authorization() {
             request = request.header(header::AUTHORIZATION, authorization);
+        } else if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
         let mut response = if matches!(method, Method::GET | Method::DELETE) {
             self.run(request.body(())?)?

@@ -14,6 +14,8 @@ pub struct ReplayRequest {
     pub to: Option<String>,
     /// The topic on which accepted alerts are published. Without it, they are counted, and their ids are kept.
     pub into: Option<String>,
+    /// Who the filter belongs to, if that is known.
+    pub owner: Option<String>,
 }
 
 /// The jobs of a running host. The methods block, so they must be called from a thread that may wait.

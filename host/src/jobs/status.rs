@@ -54,6 +54,12 @@ pub struct JobStatus {
     pub kind: JobKind,
     /// The filter's name.
     pub filter: String,
+    /// Who the filter belonged to when it began, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The host that does it. There, its number is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// The filter's version: the SHA-256 hash of its module, in hexadecimal.
     pub sha256: String,
     /// From when on messages are read, as it was asked for.
@@ -108,6 +114,8 @@ impl JobStatus {
             id: 0,
             kind,
             filter: filter.to_owned(),
+            owner: None,
+            host: None,
             sha256: sha256.to_owned(),
             from: String::new(),
             to: String::new(),

@@ -1,5 +1,7 @@
-//! The registry of filters in two compacted topics: records of filters, and pieces of modules.
+//! The registry of filters in two compacted topics: records of filters, and pieces of modules. In a third one, the hosts
+//! that share it announce themselves.
 
+pub(in crate::kafka) mod hosts;
 mod reader;
 mod writer;
 
@@ -109,7 +111,7 @@ impl Store for KafkaRegistry {
         let mut records: Vec<_> =
             write.pieces.iter().map(|(key, piece)| writer::record(&self.modules, key, piece.clone())).collect();
         let record = write.record.clone().unwrap_or_default();
-        records.push(writer::record(&self.filters, &write.name, record.into()));
+        records.push(writer::record(&self.filters, &write.key, record.into()));
         self.writer.lock().commit(&records).map_err(meaning)
     }
 

@@ -221,6 +221,7 @@ fn status(entry: &Entry, request: &ReplayRequest) -> JobStatus {
         from: request.from.clone(),
         to: request.to.clone().unwrap_or_else(|| "latest".to_owned()),
         into: request.into.clone(),
+        owner: request.owner.clone(),
         ..JobStatus::begin(JobKind::Replay, &entry.name, &entry.sha256)
     }
 }

@@ -9,6 +9,7 @@ impl FilterRecord {
         Registered {
             owner: self.owner.clone(),
             host: self.host.clone(),
+            live: None,
             revision: self.revision,
             tag: self.tag(),
             version: self.active,

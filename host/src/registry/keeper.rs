@@ -12,6 +12,7 @@ use super::record::FilterRecord;
 use super::rules::{self, Offer};
 use super::store::StoreError;
 use super::writer::{Changed, Decision, Registry, new_id};
+use crate::access::Tokens;
 use crate::filters::{FilterError, HandOver, Kept, Runner, State, Status, Upload, check_name, check_note};
 
 mod changes;
@@ -128,6 +129,11 @@ impl<R: Runner> Keeper<R> {
         if *phase == Phase::Open { Ok(()) } else { Err(FilterError::Stopping) }
     }
 
+    /// The tokens of users, which are kept beside the filters.
+    pub fn tokens(&self) -> Arc<dyn Tokens> {
+        self.registry.clone()
+    }
+
     /// Follows what others write into the registry, until `stop` is set.
     pub fn follow(&self, stop: &AtomicBool) {
         let mut tried = Instant::now();
@@ -190,6 +196,7 @@ impl<R: Runner> Keeper<R> {
         self.check_folder(name)?;
         self.await_open()?;
         let (settings, expected) = (upload.settings.clone(), std::mem::take(&mut upload.expected));
+        let allowance = upload.allowance;
         let (note, by) = (std::mem::take(&mut upload.note), std::mem::take(&mut upload.by));
         let ready = self.runner.check(name, upload)?;
         let offer = Offer::new(&settings, &self.runner.describe(&ready), &note, &by, now())?;
@@ -197,7 +204,8 @@ impl<R: Runner> Keeper<R> {
         let created = new_id();
         let changed = self.registry.change(name, |record| {
             rules::check_expected(name, record, &expected)?;
-            Ok(rules::put(name, record, &offer, &self.host, &created))
+            let decision = rules::put(name, record, &offer, &self.host, &created);
+            self.registry.check_allowance(allowance, record, decision)
         })?;
         self.settle(name, &changed, Some(ready))
     }

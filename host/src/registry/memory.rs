@@ -41,7 +41,7 @@ impl Shared {
         let mut topics = self.inner.lock();
         topics.exists = true;
         let offset = topics.filters.len() as i64;
-        topics.filters.push(Raw { key: key.to_vec(), value: value.map(<[u8]>::to_vec), offset });
+        topics.filters.push(Raw { key: key.to_vec(), value: value.map(<[u8]>::to_vec), offset, time: None });
     }
 
     /// Writes a piece by hand.
@@ -121,9 +121,9 @@ impl Store for MemoryStore {
         if topics.epoch != *self.epoch.lock() || fault == Some(Fault::Lost) {
             return Err(StoreError::Again);
         }
-        let Write { name, record, pieces } = write.clone();
+        let Write { key, record, pieces } = write.clone();
         let offset = topics.filters.len() as i64;
-        topics.filters.push(Raw { key: name.into_bytes(), value: record, offset });
+        topics.filters.push(Raw { key: key.into_bytes(), value: record, offset, time: None });
         topics.modules.extend(pieces);
         if fault == Some(Fault::Unanswered) { Err(StoreError::Again) } else { Ok(offset) }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use skysieve_sandbox::limits::MODULE_BYTES;
 
+use super::kind::Record;
 use crate::filters::{CONFIG_BYTES, LimitOverrides, check_name, hash};
 
 /// The format that is written. Records of another one are left alone.
@@ -13,9 +14,6 @@ pub const VERSIONS: usize = 100;
 
 /// The largest record in bytes. It has to fit into a message, of which brokers take 1 MiB.
 pub const RECORD_BYTES: usize = 900_000;
-
-/// The largest record that is read.
-const LARGEST: usize = 8 << 20;
 
 /// The largest config that is kept in the record itself. Larger ones are kept as modules are.
 pub const INLINE: usize = 4 << 10;
@@ -192,9 +190,28 @@ impl FilterRecord {
         format!("{}-{}", self.revision, self.created)
     }
 
-    /// The record as JSON.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("it is made of text and numbers")
+    /// Says what is wrong with a record that was read for the filter of this name.
+    pub(super) fn check(&self, name: &str) -> Result<(), String> {
+        check_name(&self.name).map_err(|error| error.to_string())?;
+        if name != self.name {
+            return Err(format!("it is about filter {:?}", self.name));
+        }
+        if self.revision == 0 || self.next == 0 || self.next == u32::MAX || self.revision == u64::MAX {
+            return Err("its numbers are out of range".to_owned());
+        }
+        let mut last = 0;
+        for version in &self.versions {
+            if version.number <= last || version.number >= self.next {
+                return Err("its versions are out of order".to_owned());
+            }
+            last = version.number;
+            version.module.check(MODULE_BYTES)?;
+            version.config.blob().map_or(Ok(()), |blob| blob.check(CONFIG_BYTES))?;
+        }
+        match self.active {
+            Some(active) if self.version(active).is_none() => Err(format!("it has no version {active}")),
+            _ => Ok(()),
+        }
     }
 
     /// Lets the oldest versions go that are not active, until there are few enough and the record is small enough.
@@ -204,7 +221,7 @@ impl FilterRecord {
     pub fn shorten(&mut self) -> Result<(), usize> {
         let newest = self.next - 1;
         loop {
-            let bytes = self.to_bytes().len();
+            let bytes = Record::to_bytes(self).len();
             if self.versions.len() <= VERSIONS && bytes <= RECORD_BYTES {
                 return Ok(());
             }
@@ -230,45 +247,5 @@ impl std::fmt::Display for Unreadable {
             Unreadable::Format(format) => write!(f, "its format is {format}, and this host knows {FORMAT}"),
             Unreadable::Garbage(reason) => f.write_str(reason),
         }
-    }
-}
-
-/// Reads a record. Anything may have been written into the topic.
-pub fn parse(key: &[u8], value: &[u8]) -> Result<FilterRecord, Unreadable> {
-    let garbage = |reason: String| Unreadable::Garbage(reason);
-    if value.len() > LARGEST {
-        return Err(garbage(format!("it has {} bytes", value.len())));
-    }
-    let json: serde_json::Value = serde_json::from_slice(value).map_err(|error| garbage(error.to_string()))?;
-    match json.get("format").and_then(serde_json::Value::as_u64) {
-        Some(format) if format == u64::from(FORMAT) => {}
-        Some(format) => return Err(Unreadable::Format(format)),
-        None => return Err(garbage("it has no format".to_owned())),
-    }
-    let record: FilterRecord = serde_json::from_value(json).map_err(|error| garbage(error.to_string()))?;
-    check(key, &record).map_err(garbage)?;
-    Ok(record)
-}
-
-fn check(key: &[u8], record: &FilterRecord) -> Result<(), String> {
-    check_name(&record.name).map_err(|error| error.to_string())?;
-    if key != record.name.as_bytes() {
-        return Err(format!("it is about filter {:?}", record.name));
-    }
-    if record.revision == 0 || record.next == 0 || record.next == u32::MAX || record.revision == u64::MAX {
-        return Err("its numbers are out of range".to_owned());
-    }
-    let mut last = 0;
-    for version in &record.versions {
-        if version.number <= last || version.number >= record.next {
-            return Err("its versions are out of order".to_owned());
-        }
-        last = version.number;
-        version.module.check(MODULE_BYTES)?;
-        version.config.blob().map_or(Ok(()), |blob| blob.check(CONFIG_BYTES))?;
-    }
-    match record.active {
-        Some(active) if record.version(active).is_none() => Err(format!("it has no version {active}")),
-        _ => Ok(()),
     }
 }

@@ -1,10 +1,13 @@
-//! The newest record of each filter, from what was read and what was written.
+//! The newest record of each filter and token, from what was read and what was written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::record::{Blob, FilterRecord, Unreadable, parse};
+use super::kind::{Record, parse, token_of};
+use super::newest::Newest;
+use super::record::{Blob, FilterRecord, Unreadable};
 use super::store::Raw;
+use crate::access::TokenRecord;
 
 /// How many ids of changes are remembered. A host that asks whether its change was written has written it just now.
 const CHANGES: usize = 1000;
@@ -12,12 +15,11 @@ const CHANGES: usize = 1000;
 /// How many records that can't be used are described to people.
 const SHOWN: usize = 20;
 
-/// The newest record of each filter.
+/// The newest record of each filter, and of each token.
 #[derive(Default)]
 pub struct Records {
-    filters: BTreeMap<String, (i64, Arc<FilterRecord>)>,
-    /// Filters that this host has removed, with the offset of that, until it is read.
-    removed: HashMap<String, i64>,
+    pub(super) filters: Newest<FilterRecord>,
+    pub(super) tokens: Newest<TokenRecord>,
     /// The ids of the changes that were read last.
     changes: (VecDeque<String>, HashSet<String>),
     /// The names of the filters whose records were changed since that was last asked.
@@ -29,65 +31,66 @@ pub struct Records {
 impl Records {
     /// Takes note of a record that was read. Of those that this host has written, it has taken note before.
     pub fn read(&mut self, raw: Raw) {
-        let Raw { key, value, offset } = raw;
-        let name = String::from_utf8_lossy(&key).into_owned();
-        if self.removed.get(&name).is_some_and(|removed| offset >= *removed) {
-            self.removed.remove(&name);
+        let key = String::from_utf8_lossy(&raw.key).into_owned();
+        match token_of(&key) {
+            Some(id) => drop(self.read_as::<TokenRecord>(id, &key, raw)),
+            None => {
+                if self.read_as::<FilterRecord>(&key, &key, raw) {
+                    self.changed.insert(key);
+                }
+            }
         }
-        if self.knows(&name, offset) {
-            return;
+    }
+
+    /// Takes note of a record of a kind. Returns whether something has changed.
+    fn read_as<R: Record>(&mut self, name: &str, key: &str, raw: Raw) -> bool {
+        let Raw { key: bytes, value, offset, .. } = raw;
+        if R::of_mut(self).knows_read(name, offset) {
+            return false;
         }
-        match value.map(|value| parse(&key, &value)) {
+        match value.map(|value| parse::<R>(name, &value)) {
             Some(Ok(record)) => {
-                self.remember(&record);
-                self.unreadable.remove(&key);
-                self.changed.insert(name.clone());
-                self.filters.insert(name, (offset, Arc::new(record)));
+                self.remember(record.change());
+                self.unreadable.remove(&bytes);
+                R::of_mut(self).insert(name, Arc::new(record), offset);
+                true
             }
             Some(Err(error)) => {
-                let shown: String = name.chars().take(100).collect();
+                let shown: String = key.chars().take(100).collect();
                 tracing::warn!(key = shown, offset, %error, "a record of the registry is not used");
                 // Whoever fills the topic with garbage does not fill this.
-                if self.unreadable.len() < 10 * SHOWN || self.filters.contains_key(&name) {
-                    self.unreadable.insert(key, (offset, error));
+                if self.unreadable.len() < 10 * SHOWN || R::of(self).get(name).is_some() {
+                    self.unreadable.insert(bytes, (offset, error));
                 }
+                false
             }
             None => {
-                self.unreadable.remove(&key);
-                if self.filters.remove(&name).is_some() {
-                    self.changed.insert(name);
-                }
+                self.unreadable.remove(&bytes);
+                R::of_mut(self).remove(name)
             }
         }
     }
 
     /// Takes note of a record that this host has written.
-    pub fn written(&mut self, name: &str, record: Option<Arc<FilterRecord>>, offset: i64) {
-        if self.knows(name, offset) {
+    pub fn written<R: Record>(&mut self, name: &str, record: Option<Arc<R>>, offset: i64) {
+        if R::of(self).knows(name, offset) {
             return;
         }
-        self.unreadable.remove(name.as_bytes());
-        self.changed.insert(name.to_owned());
+        let key = R::key(name);
+        self.unreadable.remove(key.as_bytes());
         match record {
-            Some(record) => drop(self.filters.insert(name.to_owned(), (offset, record))),
-            None => {
-                self.filters.remove(name);
-                self.removed.insert(name.to_owned(), offset);
-            }
+            Some(record) => R::of_mut(self).insert(name, record, offset),
+            None => R::of_mut(self).remove_written(name, offset),
+        }
+        if token_of(&key).is_none() {
+            self.changed.insert(key);
         }
     }
 
-    /// Whether what is known of a filter is from this offset, or from a later one.
-    fn knows(&self, name: &str, offset: i64) -> bool {
-        let known = self.filters.get(name).map(|(offset, _)| *offset);
-        let removed = self.removed.get(name).copied();
-        known.max(removed).is_some_and(|known| known >= offset)
-    }
-
-    fn remember(&mut self, record: &FilterRecord) {
+    fn remember(&mut self, change: &str) {
         let (order, known) = &mut self.changes;
-        if known.insert(record.change.clone()) {
-            order.push_back(record.change.clone());
+        if known.insert(change.to_owned()) {
+            order.push_back(change.to_owned());
         }
         if order.len() > CHANGES {
             order.pop_front().map(|oldest| known.remove(&oldest));
@@ -101,17 +104,27 @@ impl Records {
 
     /// A filter.
     pub fn get(&self, name: &str) -> Option<&Arc<FilterRecord>> {
-        self.filters.get(name).map(|(_, record)| record)
+        self.filters.get(name)
     }
 
     /// All filters, by their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<FilterRecord>> {
-        self.filters.values().map(|(_, record)| record)
+        self.filters.iter()
     }
 
-    /// Whether a newer program has written the filter's record, which must not be lost.
-    pub fn is_newer(&self, name: &str) -> bool {
-        matches!(self.unreadable.get(name.as_bytes()), Some((_, Unreadable::Format(_))))
+    /// A token's record.
+    pub fn token(&self, id: &str) -> Option<&Arc<TokenRecord>> {
+        self.tokens.get(id)
+    }
+
+    /// All tokens' records, by their ids.
+    pub fn tokens(&self) -> impl Iterator<Item = &Arc<TokenRecord>> {
+        self.tokens.iter()
+    }
+
+    /// Whether a newer program has written the record with this key, which must not be lost.
+    pub fn is_newer(&self, key: &str) -> bool {
+        matches!(self.unreadable.get(key.as_bytes()), Some((_, Unreadable::Format(_))))
     }
 
     /// The names of the filters whose records were changed since the last call.
@@ -130,6 +143,9 @@ impl Records {
 
     /// What of these blobs is used by other filters.
     pub fn used_elsewhere<'a>(&self, name: &str, blobs: &BTreeSet<&'a Blob>) -> BTreeSet<&'a Blob> {
+        if blobs.is_empty() {
+            return BTreeSet::new();
+        }
         let others = self.iter().filter(|record| record.name != name);
         let used: HashSet<&Blob> =
             others.flat_map(|record| &record.versions).flat_map(|version| version.blobs()).collect();

@@ -6,10 +6,8 @@ use bytes::Bytes;
 
 use super::record::{Blob, Config, FORMAT, FilterRecord, Version};
 use super::writer::Decision;
-use crate::filters::{Checked, Expected, FilterError, LimitOverrides, Settings, SettingsPatch};
-
-/// Who owns what nobody is known to have uploaded.
-pub const ANYONE: &str = "anyone";
+use crate::access::ANYONE;
+use crate::filters::{Checked, Expected, FilterError, LimitOverrides, Settings, SettingsPatch, check_owner};
 
 /// The settings that are not a version's.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,12 +94,14 @@ impl Offer {
 /// Refuses a change that is meant for another revision.
 ///
 /// # Errors
-/// Returns [`FilterError::Changed`] or [`FilterError::Unknown`].
+/// Returns [`FilterError::Changed`], [`FilterError::Unknown`] or [`FilterError::Taken`].
 pub fn check_expected(name: &str, record: Option<&FilterRecord>, expected: &Expected) -> Result<(), FilterError> {
     let changed = |expected: &str, found: String| {
         Err(FilterError::Changed { name: name.to_owned(), expected: expected.to_owned(), found })
     };
     match (expected, record) {
+        (Expected::OwnedBy(user, _), Some(record)) if record.owner != *user => Err(FilterError::Taken(name.to_owned())),
+        (Expected::OwnedBy(_, expected), record) => check_expected(name, record, expected),
         (Expected::Anything, _) | (Expected::Absent, None) | (Expected::Present, Some(_)) => Ok(()),
         (Expected::Absent, Some(record)) => changed("0 (none)", record.revision.to_string()),
         (Expected::Present, None) => Err(FilterError::Unknown(name.to_owned())),
@@ -158,7 +158,16 @@ pub fn edit(name: &str, record: Option<&FilterRecord>, edit: &Edit) -> Result<De
             return Err(FilterError::NoVersion(name.to_owned(), *number));
         }
         Edit::Activate(number) => new.active = Some(*number),
-        Edit::Set(SettingsPatch { quota, cpu_share, limits, paused }) => {
+        Edit::Set(SettingsPatch { quota, cpu_share, limits, paused, owner, host }) => {
+            if let Some(owner) = owner {
+                check_owner(owner)?;
+                new.owner.clone_from(owner);
+            }
+            if let Some(host) = host.as_ref().filter(|host| **host != before.host) {
+                new.host.clone_from(host);
+                // There, it begins with the alerts that come.
+                new.from = None;
+            }
             new.quota = quota.unwrap_or(new.quota);
             new.cpu_share = cpu_share.unwrap_or(new.cpu_share);
             new.limits = limits.unwrap_or(new.limits);

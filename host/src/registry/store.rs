@@ -9,20 +9,22 @@ use super::record::Blob;
 /// A record of the filters' topic, as it was read.
 #[derive(Clone, Debug)]
 pub struct Raw {
-    /// The key: the filter's name.
+    /// The key: a filter's name, or what stands for a record of another kind.
     pub key: Vec<u8>,
-    /// The record. `None`: there is no such filter any more.
+    /// The record. `None`: there is none any more.
     pub value: Option<Vec<u8>>,
     /// Where it is.
     pub offset: i64,
+    /// When it came, in milliseconds since 1970, if that is known.
+    pub time: Option<i64>,
 }
 
 /// What one change writes: all of it, or nothing.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// The filter's name.
-    pub name: String,
-    /// Its record. `None` removes it.
+    /// The record's key.
+    pub key: String,
+    /// The record. `None` removes it.
     pub record: Option<Vec<u8>>,
     /// Pieces of modules and configs. Those that are empty are removed.
     pub pieces: Vec<(String, Bytes)>,

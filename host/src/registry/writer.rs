@@ -7,12 +7,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::kind::Record;
 use super::pieces;
 use super::record::{Blob, FilterRecord};
 use super::records::Records;
@@ -25,23 +26,23 @@ pub const CHANGE_TIME: Duration = Duration::from_secs(20);
 /// The first and the longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
-/// What is to be done about a filter.
-pub enum Decision {
+/// What is to be done about a filter, or about another record.
+pub enum Decision<R = FilterRecord> {
     /// Nothing.
     Nothing,
     /// It is removed.
     Remove,
     /// It is to be like this, and this content may not be kept yet.
-    Write(Box<FilterRecord>, Vec<(Blob, Bytes)>),
+    Write(Box<R>, Vec<(Blob, Bytes)>),
 }
 
-/// What became of a filter.
+/// What became of a filter, or of another record.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct Changed<R = FilterRecord> {
     /// The record before.
-    pub before: Option<Arc<FilterRecord>>,
+    pub before: Option<Arc<R>>,
     /// The record now.
-    pub now: Option<Arc<FilterRecord>>,
+    pub now: Option<Arc<R>>,
 }
 
 /// The registry, as one host sees it.
@@ -52,12 +53,15 @@ pub struct Registry {
     is_writer: Mutex<bool>,
     /// The hashes of content that should be there, but is missing or damaged.
     missing: Mutex<HashSet<String>>,
+    /// Whether everything was read once.
+    is_read: AtomicBool,
 }
 
 impl Registry {
     /// A registry of which nothing was read.
     pub fn new(store: Box<dyn Store>) -> Registry {
-        Registry { store, records: Mutex::default(), is_writer: Mutex::new(false), missing: Mutex::default() }
+        let (is_writer, is_read) = (Mutex::new(false), AtomicBool::new(false));
+        Registry { store, records: Mutex::default(), is_writer, missing: Mutex::default(), is_read }
     }
 
     /// What is known.
@@ -110,12 +114,24 @@ impl Registry {
     pub fn change(
         &self,
         name: &str,
-        mut rule: impl FnMut(Option<&FilterRecord>) -> Result<Decision, FilterError>,
+        rule: impl FnMut(Option<&FilterRecord>) -> Result<Decision, FilterError>,
     ) -> Result<Changed, FilterError> {
+        self.change_record(name, rule)
+    }
+
+    /// The same for any kind of record.
+    ///
+    /// # Errors
+    /// As [`Registry::change`].
+    pub fn change_record<R: Record>(
+        &self,
+        name: &str,
+        mut rule: impl FnMut(Option<&R>) -> Result<Decision<R>, FilterError>,
+    ) -> Result<Changed<R>, FilterError> {
         let mut is_writer = self.is_writer.lock();
         let mut attempts = Attempts::new();
         // A change of which it is not known whether it was written.
-        let mut doubt: Option<Changed> = None;
+        let mut doubt: Option<Changed<R>> = None;
         loop {
             let is_fresh = !*is_writer;
             if is_fresh {
@@ -131,10 +147,10 @@ impl Registry {
             if let Some(changed) = doubt.take().filter(|changed| self.is_written(name, changed)) {
                 return Ok(changed);
             }
-            let before = self.records().get(name).cloned();
+            let before = R::of(&self.records()).get(name).cloned();
             let (now, content) = match self.decide(name, before.as_deref(), &mut rule) {
                 Ok(Decision::Write(mut record, content)) => {
-                    record.change = new_id();
+                    record.set_change(new_id());
                     (Some(Arc::new(*record)), content)
                 }
                 Ok(Decision::Remove) if before.is_some() => (None, Vec::new()),
@@ -174,27 +190,33 @@ impl Registry {
             self.catch_up()?;
             *is_writer = true;
         }
+        self.is_read.store(true, Ordering::Release);
         Ok(())
     }
 
+    /// Whether everything that was committed before the host's start is known.
+    pub fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::Acquire)
+    }
+
     /// Whether a change was written, now that everything was read that was committed since.
-    fn is_written(&self, name: &str, changed: &Changed) -> bool {
+    fn is_written<R: Record>(&self, name: &str, changed: &Changed<R>) -> bool {
         let records = self.records();
         match (&changed.now, &changed.before) {
-            (Some(now), _) => records.has(&now.change),
+            (Some(now), _) => records.has(now.change()),
             // If there is another one now, it was created since.
-            (None, Some(before)) => records.get(name).is_none_or(|newest| newest.created != before.created),
+            (None, Some(before)) => R::of(&records).get(name).is_none_or(|newest| newest.created() != before.created()),
             (None, None) => true,
         }
     }
 
     /// Becomes the writer, and reads what others have written. Where nothing is kept, nothing is created for a change that
     /// comes to nothing: then this returns its result.
-    fn become_writer(
+    fn become_writer<R: Record>(
         &self,
         name: &str,
-        rule: &mut impl FnMut(Option<&FilterRecord>) -> Result<Decision, FilterError>,
-    ) -> Result<Option<Result<Changed, FilterError>>, StoreError> {
+        rule: &mut impl FnMut(Option<&R>) -> Result<Decision<R>, FilterError>,
+    ) -> Result<Option<Result<Changed<R>, FilterError>>, StoreError> {
         if !self.store.exists()? {
             match rule(None) {
                 Ok(Decision::Write(..)) => {}
@@ -202,21 +224,21 @@ impl Registry {
                 Err(error) => return Ok(Some(Err(error))),
             }
         }
-        tracing::debug!(filter = name, "becoming the writer of the registry");
+        tracing::debug!(key = R::key(name), "becoming the writer of the registry");
         self.store.lock()?;
         self.catch_up()?;
         Ok(None)
     }
 
-    fn decide(
+    fn decide<R: Record>(
         &self,
         name: &str,
-        before: Option<&FilterRecord>,
-        rule: &mut impl FnMut(Option<&FilterRecord>) -> Result<Decision, FilterError>,
-    ) -> Result<Decision, FilterError> {
-        if self.records().is_newer(name) {
+        before: Option<&R>,
+        rule: &mut impl FnMut(Option<&R>) -> Result<Decision<R>, FilterError>,
+    ) -> Result<Decision<R>, FilterError> {
+        if self.records().is_newer(&R::key(name)) {
             return Err(FilterError::Conflict(format!(
-                "the record of filter {name:?} was written by a newer version of Skysieve, and is not changed by this one"
+                "the record of {name:?} was written by a newer version of Skysieve, and is not changed by this one"
             )));
         }
         let decision = rule(before)?;
@@ -230,17 +252,8 @@ impl Registry {
     }
 
     /// What is to be written: the record, content that is not there yet, and the end of content that nobody uses any more.
-    fn write(
-        &self,
-        name: &str,
-        before: Option<&FilterRecord>,
-        now: Option<&FilterRecord>,
-        content: &[(Blob, Bytes)],
-    ) -> Write {
-        let [old, new] = [before, now].map(|record| {
-            let versions = record.into_iter().flat_map(|record| &record.versions);
-            versions.flat_map(|version| version.blobs()).collect::<BTreeSet<&Blob>>()
-        });
+    fn write<R: Record>(&self, name: &str, before: Option<&R>, now: Option<&R>, content: &[(Blob, Bytes)]) -> Write {
+        let [old, new] = [before, now].map(|record| record.map(R::blobs).unwrap_or_default());
         let records = self.records();
         let gone: BTreeSet<&Blob> = old.difference(&new).copied().collect();
         let still_used = records.used_elsewhere(name, &gone);
@@ -255,7 +268,7 @@ impl Registry {
         for (blob, bytes) in content.iter().filter(|(blob, _)| new.contains(blob) && is_needed(blob)) {
             written.extend(pieces::cut(blob, bytes));
         }
-        Write { name: name.to_owned(), record: now.map(FilterRecord::to_bytes), pieces: written }
+        Write { key: R::key(name), record: now.map(R::to_bytes), pieces: written }
     }
 }
 

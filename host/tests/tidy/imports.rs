@@ -3,24 +3,28 @@
 use super::tokens::{Token, tokens};
 
 /// The parts of the library ("rooms"), and the others that each of them may import.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("heap", &[]),
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
+    ("hosts", &["filters", "http_client"]),
     ("filters", &["health"]),
     ("jobs", &["filters"]),
-    ("registry", &["filters", "health", "jobs"]),
+    ("access", &["filters"]),
+    ("registry", &["access", "filters", "health", "jobs"]),
     ("pipeline", &["filters", "health", "heap", "jobs"]),
-    ("kafka", &["filters", "health", "jobs", "pipeline", "registry"]),
-    ("api", &["filters", "health", "jobs", "pipeline"]),
+    ("kafka", &["access", "filters", "health", "hosts", "jobs", "pipeline", "registry"]),
+    ("api", &["access", "filters", "health", "hosts", "jobs", "pipeline"]),
     (
         "commands",
         &[
+            "access",
             "api",
             "filters",
             "health",
             "heap",
+            "hosts",
             "http_client",
             "jobs",
             "kafka",

@@ -228,7 +228,7 @@ fn any_client_reads_a_filters_topic() {
     std::fs::write(folder.path().join(&output.name).with_extension("toml"), settings).unwrap();
     let mut host = Command::new(binary());
     host.args(["host", "--brokers", &input.brokers, "--topic", &input.name, "--name", &input.name]);
-    host.args(["--listen", "127.0.0.1:0", "--dead-letters", &letters.name, "--filters"]).arg(folder.path());
+    host.args(["--listen", "127.0.0.1:0", "--open", "--dead-letters", &letters.name, "--filters"]).arg(folder.path());
     let _host = Host(host.spawn().unwrap());
 
     let schema = root().join("schema/lsst/lsst.v11_1.alert.avsc");

@@ -93,7 +93,7 @@ impl Host<'_> {
         let name = bench.name("host");
         let mut command = bench.skysieve("host")?;
         command.args(["--topic", topic, "--name", &name, "--output-prefix", &bench.output("")]);
-        command.args(["--listen", "127.0.0.1:0", "--filters"]).arg(bench.folder.path()).args(arguments);
+        command.args(["--listen", "127.0.0.1:0", "--open", "--filters"]).arg(bench.folder.path()).args(arguments);
         let mut process = command.env("RUST_LOG", "info").stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let log = process.stderr.take().map(follow);
         let mut host = Host { bench, name, process, url: String::new(), samples: Arc::default() };

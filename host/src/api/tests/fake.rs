@@ -103,10 +103,16 @@ pub(super) fn status(name: &str) -> Status {
     }
 }
 
+/// A filter of that user.
+pub(super) fn owned(name: &str, owner: &str) -> Status {
+    Status { registered: Some(Registered { owner: owner.to_owned(), ..registered() }), ..status(name) }
+}
+
 fn registered() -> Registered {
     Registered {
         owner: "anyone".to_owned(),
         host: "here".to_owned(),
+        live: None,
         revision: 7,
         tag: "7-18c2".to_owned(),
         version: Some(2),
@@ -246,7 +252,8 @@ impl JobControl for Fake {
             Some("none") => return Err(JobError::NoAlerts("Kafka has no messages of that time".to_owned())),
             _ => {}
         }
-        let running = self.jobs.begin(Default::default(), job(filter), |_| Ok(()))?;
+        let begun = JobStatus { owner: request.owner.clone(), ..job(filter) };
+        let running = self.jobs.begin(Default::default(), begun, |_| Ok(()))?;
         let id = running.job().id;
         running.job().add_ids(vec!["7".to_owned(), "9".to_owned()]);
         self.replays.lock().push((filter.to_owned(), request));

@@ -23,6 +23,7 @@ fn a_replay_begins_and_is_asked_about_until_it_ends() {
         from: "2026-05-08T22:00:00Z".to_owned(),
         to: Some("1778300000".to_owned()),
         into: Some("bright.replay".to_owned()),
+        owner: None,
     };
     assert_eq!(*server.control.replays.lock(), [("bright".to_owned(), request)]);
     let job = server.get("/api/v1/jobs/1").json();

@@ -210,7 +210,7 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 21] = [
+    const ROUTES: [(&str, &[&str]); 24] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
@@ -229,6 +229,9 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/jobs/{id}", &["delete", "get"]),
         ("/api/v1/jobs/{id}/ids", &["get"]),
         ("/api/v1/openapi.json", &["get"]),
+        ("/api/v1/tokens", &["get", "post"]),
+        ("/api/v1/tokens/{id}", &["delete"]),
+        ("/api/v1/whoami", &["get"]),
         ("/health/live", &["get"]),
         ("/health/ready", &["get"]),
         ("/metrics", &["get"]),
@@ -259,7 +262,7 @@ fn openapi_has_every_route_and_every_schema() {
         for (status, response) in operation["responses"].as_object().unwrap() {
             let is_problem = response["content"].get("application/problem+json").is_some();
             // A host that is not ready says so with its whole state.
-            let is_state = response.to_string().contains("schemas/Health");
+            let is_state = response.to_string().contains("schemas/Readiness");
             assert_eq!(is_problem, status.starts_with(['4', '5']) && !is_state, "{status}: {operation}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
@@ -86,6 +86,8 @@ pub(super) struct UploadForm {
     note: Option<String>,
     /// Whether warnings refuse the filter.
     strict: Option<bool>,
+    /// The name of the host that is to take a new filter.
+    host: Option<String>,
     /// What another host has answered to a release, as JSON. The settings are in it.
     handover: Option<String>,
 }
@@ -104,7 +106,9 @@ pub(super) struct Form {
     deadline_ms: Option<u64>,
     strict: Option<bool>,
     note: Option<String>,
-    handover: Option<Box<HandOver>>,
+    pub(super) handover: Option<Box<HandOver>>,
+    /// The name of the host that is to take the filter.
+    pub(super) host: Option<String>,
 }
 
 impl Form {
@@ -118,7 +122,7 @@ impl Form {
     }
 
     /// Reads the parts of a multipart body.
-    pub(super) async fn read_parts(&mut self, parts: Parts, body: Vec<u8>, max_module: usize) -> Result<(), Problem> {
+    pub(super) async fn read_parts(&mut self, parts: Parts, body: Bytes, max_module: usize) -> Result<(), Problem> {
         let multipart = Multipart::from_request(Request::from_parts(parts, Body::from(body)), &()).await;
         let mut multipart = multipart.map_err(|rejection| Problem::Multipart(rejection.body_text()))?;
         while let Some(part) = multipart.next_field().await.map_err(|error| Problem::Multipart(error.body_text()))? {
@@ -171,6 +175,7 @@ impl Form {
             "deadline_ms" => number(&mut self.deadline_ms, &value),
             "note" => fill(&mut self.note, value),
             "strict" => fill(&mut self.strict, truth(&value)?),
+            "host" => fill(&mut self.host, value),
             _ => Err(NO_SETTING.to_owned()),
         }
     }
@@ -216,7 +221,7 @@ impl Form {
 }
 
 const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
-                          deadline_ms, note and strict, or settings with a file of these";
+                          deadline_ms, note, strict and host, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {

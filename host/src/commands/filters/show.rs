@@ -107,7 +107,7 @@ pub fn change(filter: &Value) -> String {
 }
 
 /// Columns that are as wide as their widest text; the last one has no end.
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
+pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
     let line = |row: &[String; N]| {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 
+use super::hosts::OtherHosts;
 use crate::api::{ApiConfig, Tls};
 
 /// How the host's HTTP API is reached.
@@ -27,15 +28,16 @@ pub struct ApiArgs {
 }
 
 impl ApiArgs {
-    /// The settings of the API.
+    /// The settings of the API. `name` is that under which other hosts reach it.
     ///
     /// # Errors
     /// Returns an error if the certificate or its key can't be used.
-    pub fn config(&self) -> anyhow::Result<ApiConfig> {
+    pub fn config(&self, others: &OtherHosts, name: Option<String>) -> anyhow::Result<ApiConfig> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(Arc::new(Tls::load(certificate, key).context("--tls-cert")?)),
             _ => None,
         };
-        Ok(ApiConfig { names: self.allow_host.clone(), tls, ..ApiConfig::default() })
+        let names = self.allow_host.iter().cloned().chain(name).collect();
+        Ok(ApiConfig { names, tls, hosts: others.hosts.clone(), ..ApiConfig::default() })
     }
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::access::AccessArgs;
 use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
 use super::cpu::CpuArgs;
+use super::hosts::OtherHostsArgs;
 use super::registry::RegistryArgs;
 use crate::commands::common::{LimitArgs, LogFormat, SchemaArgs};
 use crate::commands::fields::FieldArgs;
@@ -36,9 +38,11 @@ pub const REPLAYS: usize = 2;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/
-  skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties      with user, password, TLS
-  curl -T bright.wasm http://localhost:8080/api/v1/filters/bright")]
+  skysieve host --brokers localhost:9092 --topic lsst-alerts --filters filters/ --open    for this machine's users
+  openssl rand -hex 32 > operator.token                                 the first operator's token, then
+  skysieve host --brokers kafka:9093 --topic ztf --kafka-config kafka.properties --listen 0.0.0.0:8080 \\
+    --operator-token-file operator.token                                with user, password, TLS
+  curl -T bright.wasm http://localhost:8080/api/v1/filters/bright -H \"Authorization: Bearer $SKYSIEVE_TOKEN\"")]
 pub struct HostArgs {
     /// A TOML file of settings: the flags' names, each with its value, and a table [kafka] of properties for librdkafka. The
     /// command line and the environment take precedence
@@ -69,6 +73,9 @@ pub struct HostArgs {
     /// The HTTP API.
     #[command(flatten)]
     pub api: ApiArgs,
+    /// Who may use it.
+    #[command(flatten)]
+    pub access: AccessArgs,
     /// Properties for librdkafka.
     #[command(flatten)]
     pub properties: PropertyArgs,
@@ -125,7 +132,7 @@ pub struct HostArgs {
     cpu: CpuArgs,
     /// Prefix that is put before a filter's name to make the name of its topic
     #[arg(long, value_name = "TEXT", env = "SKYSIEVE_OUTPUT_PREFIX", default_value = "")]
-    output_prefix: String,
+    pub output_prefix: String,
     /// Topic for dead letters [default: NAME-dead-letters]
     #[arg(long, value_name = "TOPIC", env = "SKYSIEVE_DEAD_LETTERS")]
     dead_letters: Option<String>,
@@ -135,6 +142,9 @@ pub struct HostArgs {
     /// Where uploaded filters are kept.
     #[command(flatten)]
     pub registry: RegistryArgs,
+    /// Other hosts with the same registry.
+    #[command(flatten)]
+    pub other_hosts: OtherHostsArgs,
     #[command(flatten)]
     topic_settings: TopicArgs,
     /// Seconds after which the brokers abort the transaction of a batch; the batch is then tried again

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::Args;
 
 use super::HostArgs;
 use super::compile::prepare_each;
+use crate::access::Tokens;
 use crate::filters::FilterError;
 use crate::jobs::HostControl;
 use crate::kafka::{KafkaRegistry, Options};
@@ -32,6 +34,24 @@ pub struct RegistryArgs {
     registry_modules: String,
 }
 
+impl RegistryArgs {
+    /// Whether there is a registry.
+    pub fn is_kept(&self) -> bool {
+        self.registry.as_deref() != Some(NONE)
+    }
+
+    /// The topic of filters, if there is a registry.
+    pub fn filters_topic(&self) -> Option<&str> {
+        self.is_kept().then_some(&*self.registry_filters)
+    }
+
+    /// How the registry's brokers are reached; those of the host, if there is none.
+    pub fn options(&self, options: &Options) -> Options {
+        let named = self.registry.clone().filter(|_| self.is_kept());
+        Options { brokers: named.unwrap_or_else(|| options.brokers.clone()), ..options.clone() }
+    }
+}
+
 /// The filters of a host, which may have a registry.
 #[derive(Clone)]
 pub struct Filters {
@@ -47,12 +67,11 @@ impl Filters {
         handle: &Handle,
         folder: BTreeSet<String>,
     ) -> anyhow::Result<Filters> {
-        let RegistryArgs { registry, registry_filters, registry_modules } = &args.registry;
-        if registry.as_deref() == Some(NONE) {
+        let RegistryArgs { registry_filters, registry_modules, .. } = &args.registry;
+        if !args.registry.is_kept() {
             return Ok(Filters { handle: handle.clone(), keeper: None });
         }
-        let brokers = registry.clone().unwrap_or_else(|| options.brokers.clone());
-        let options = Options { brokers, ..options.clone() };
+        let options = args.registry.options(options);
         let store = KafkaRegistry::new(&options, registry_filters, registry_modules, args.topic_settings())?;
         let keeper = Keeper::new(handle.clone(), Registry::new(Box::new(store)), &args.name, folder);
         Ok(Filters { handle: handle.clone(), keeper: Some(Arc::new(keeper)) })
@@ -64,6 +83,17 @@ impl Filters {
             Some(keeper) => keeper.clone(),
             None => Arc::new(self.handle.clone()),
         }
+    }
+
+    /// The tokens of users, if there is a registry.
+    pub fn tokens(&self) -> Option<Arc<dyn Tokens>> {
+        self.keeper.as_ref().map(|keeper| keeper.tokens())
+    }
+
+    /// Whether the registry, which was read, has a token that is valid.
+    pub fn has_tokens(&self) -> bool {
+        let all = self.tokens().and_then(|tokens| tokens.list().ok()).unwrap_or_default();
+        all.iter().any(|token| !token.is_expired(SystemTime::now()))
     }
 
     /// Reads the registry, and compiles this host's filters in it, `room` at most. Those that are refused are described

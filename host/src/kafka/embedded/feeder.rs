@@ -80,7 +80,7 @@ impl Feeder {
     pub fn send(&mut self, partition: i32, key: Vec<u8>, packet: Bytes) -> Result<(), Error> {
         let bytes = packet.len();
         self.make_room(partition, bytes)?;
-        let message = Outgoing { topic: &self.topic, partition: Some(partition), key: &key, payload: &packet };
+        let message = Outgoing { topic: &self.topic, partition: Some(partition), key: &key, payload: Some(&packet) };
         self.publisher.send(&message, &self.deliveries)?;
         let held = &mut self.partitions[partition as usize];
         held.sent += 1;

@@ -33,7 +33,7 @@ fn record(topic: &str, key: &str, payload: impl Into<Bytes>) -> Record {
 fn publish(options: &Options, records: Vec<Record>) {
     let (publisher, deliveries) = (Publisher::new(options, &Settings::default()).unwrap(), Arc::default());
     for Record { topic, key, payload, .. } in &records {
-        publisher.send(&Outgoing { topic, partition: None, key, payload }, &deliveries).unwrap();
+        publisher.send(&Outgoing { topic, partition: None, key, payload: Some(payload) }, &deliveries).unwrap();
     }
     publisher.finish(&deliveries).unwrap();
     assert_eq!(deliveries.settled().delivered, records.len() as u64);

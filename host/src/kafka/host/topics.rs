@@ -26,6 +26,9 @@ const LOGGED: usize = 10;
 /// How long counters, positions and moves are kept in the topic of the quotas.
 pub const RECORDS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
+/// How long records of changes are kept.
+const AUDIT_KEPT: Duration = Duration::from_secs(366 * 86_400);
+
 /// How long a question to the brokers may take.
 const ASK: Duration = Duration::from_secs(30);
 
@@ -58,6 +61,8 @@ enum Use {
     DeadLetters,
     Quotas,
     Registry,
+    Hosts,
+    Audit,
 }
 
 /// Creates topics.
@@ -108,6 +113,22 @@ impl Topics {
     /// As [`Topics::outputs`].
     pub fn registry(&self, filters: &str, modules: &str) -> Result<(), Error> {
         self.ensure(&[filters, modules], &Use::Registry)
+    }
+
+    /// Makes sure that the topic is there in which hosts announce themselves.
+    ///
+    /// # Errors
+    /// As [`Topics::outputs`].
+    pub fn hosts(&self, topic: &str) -> Result<(), Error> {
+        self.ensure(&[topic], &Use::Hosts)
+    }
+
+    /// Makes sure that the topic is there in which changes are recorded.
+    ///
+    /// # Errors
+    /// As [`Topics::outputs`].
+    pub fn audit(&self, topic: &str) -> Result<(), Error> {
+        self.ensure(&[topic], &Use::Audit)
     }
 
     /// Says whether a topic keeps the last record of each key for ever. `None` if the brokers don't tell.
@@ -180,12 +201,13 @@ impl Topics {
         }
         let TopicSettings { partitions, replication, retention, .. } = self.settings;
         let retention = retention.as_millis().to_string();
-        let largest = if matches!(purpose, Use::Quotas | Use::Registry) {
+        let largest = if matches!(purpose, Use::Quotas | Use::Registry | Use::Hosts | Use::Audit) {
             None
         } else {
             self.largest_input().map(|bytes| bytes.to_string())
         };
         let kept = RECORDS_KEPT.as_millis().to_string();
+        let audited = AUDIT_KEPT.as_millis().to_string();
         let topic = |name| {
             let partitions = if matches!(purpose, Use::Output) { partitions } else { 1 };
             let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(replication));
@@ -195,11 +217,11 @@ impl Topics {
                     largest.iter().fold(topic, |topic, bytes| topic.set("max.message.bytes", bytes))
                 }
                 Use::Registry => topic.set("cleanup.policy", "compact"),
+                Use::Audit => topic.set("retention.ms", &audited),
                 // A counter matters for as long as alerts of its visit may come.
-                Use::Quotas => topic
-                    .set("cleanup.policy", "compact,delete")
-                    .set("retention.ms", &kept)
-                    .set("segment.ms", "3600000"),
+                Use::Quotas => newest(topic, &kept),
+                // Hosts' clocks may differ.
+                Use::Hosts => newest(topic, &kept).set("message.timestamp.type", "LogAppendTime"),
             }
         };
         self.create(&absent.iter().map(|name| topic(*name)).collect::<Vec<_>>())?;
@@ -254,4 +276,9 @@ impl Topics {
         }
         Ok(())
     }
+}
+
+/// A topic of which the newest message of each key counts, as long as it is not older than `kept` milliseconds.
+fn newest<'a>(topic: NewTopic<'a>, kept: &'a str) -> NewTopic<'a> {
+    topic.set("cleanup.policy", "compact,delete").set("retention.ms", kept).set("segment.ms", "3600000")
 }

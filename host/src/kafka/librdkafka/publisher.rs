@@ -56,8 +56,8 @@ pub(in crate::kafka) struct Outgoing<'a> {
     pub(in crate::kafka) partition: Option<i32>,
     /// Its key, empty if it has none.
     pub(in crate::kafka) key: &'a [u8],
-    /// Its payload.
-    pub(in crate::kafka) payload: &'a [u8],
+    /// Its payload. `None`: whoever compacts the topic removes the key.
+    pub(in crate::kafka) payload: Option<&'a [u8]>,
 }
 
 /// A producer whose thread takes in acknowledgements as they come: rdkafka's own `flush` looks every 100 ms only.
@@ -96,7 +96,7 @@ impl Publisher {
     /// [`Error`] when sending can't go on: the brokers refuse this client, or the process was asked to stop and there was
     /// no room for long.
     pub(in crate::kafka) fn send(&self, message: &Outgoing<'_>, deliveries: &Arc<Deliveries>) -> Result<(), Error> {
-        let bytes = message.payload.len();
+        let bytes = message.payload.map_or(0, <[u8]>::len);
         while !self.has_room(bytes) {
             deliveries.wait(deliveries.outstanding().saturating_sub(1), TICK);
             self.check(deliveries)?;
@@ -105,7 +105,8 @@ impl Publisher {
         context.on_their_way.fetch_add(bytes, Ordering::Relaxed);
         deliveries.expect();
         let mut record: BaseRecord<'_, [u8], [u8], Arc<Deliveries>> =
-            BaseRecord::with_opaque_to(message.topic, Arc::clone(deliveries)).payload(message.payload);
+            BaseRecord::with_opaque_to(message.topic, Arc::clone(deliveries));
+        record.payload = message.payload;
         record.key = (!message.key.is_empty()).then_some(message.key);
         record.partition = message.partition;
         loop {

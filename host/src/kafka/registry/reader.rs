@@ -164,6 +164,7 @@ impl Reader {
             key: message.key().unwrap_or_default().to_vec(),
             value: message.payload().map(<[u8]>::to_vec),
             offset: message.offset(),
+            time: message.timestamp().to_millis(),
         })?;
         if let Polled::Record(raw) = &polled {
             self.next = Some(raw.offset + 1);
@@ -185,7 +186,7 @@ pub(super) fn blobs(options: &Options, topic: &Arc<str>, wanted: &[Blob]) -> Res
     loop {
         let polled = poll(&consumer, options, topic, TICK, |message| {
             pieces.add(message.key().unwrap_or_default(), message.payload());
-            Raw { key: Vec::new(), value: None, offset: message.offset() }
+            Raw { key: Vec::new(), value: None, offset: message.offset(), time: None }
         })?;
         match polled {
             Polled::Record(_) => heard = Instant::now(),

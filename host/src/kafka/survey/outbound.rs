@@ -58,7 +58,7 @@ impl Outbound {
     /// [`Error`] when sending can't go on: the brokers refuse this client, or the process was asked to stop and there was
     /// no room for long.
     pub fn send(&self, key: &str, payload: &[u8], deliveries: &Arc<Deliveries>) -> Result<(), Error> {
-        let message = Outgoing { topic: &self.topic, partition: None, key: key.as_bytes(), payload };
+        let message = Outgoing { topic: &self.topic, partition: None, key: key.as_bytes(), payload: Some(payload) };
         self.publisher.send(&message, deliveries)
     }
 

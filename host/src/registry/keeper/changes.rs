@@ -25,7 +25,8 @@ impl<R: Runner> Keeper<R> {
         let created = new_id();
         self.registry.change(name, |record| {
             rules::check_expected(name, record, expected)?;
-            Ok(rules::add(name, record, &offer, &self.host, &created))
+            let decision = rules::add(name, record, &offer, &self.host, &created);
+            self.registry.check_allowance(upload.allowance, record, decision)
         })?;
         self.status(name)
     }

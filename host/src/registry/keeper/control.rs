@@ -110,6 +110,29 @@ impl<R: Runner> Control for Keeper<R> {
         Ok(Arc::new(module.into()))
     }
 
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        if self.folder.contains(name) {
+            return None;
+        }
+        let records = self.registry.records();
+        records.get(name).filter(|record| record.host != self.host).map(|record| record.host.clone())
+    }
+
+    fn others(&self) -> Vec<Status> {
+        let records: Vec<Arc<FilterRecord>> = self.registry.records().iter().cloned().collect();
+        records.iter().filter(|record| record.host != self.host).map(|record| self.of_record(record)).collect()
+    }
+
+    fn count_by_host(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        self.registry.records().iter().for_each(|record| *counts.entry(record.host.clone()).or_default() += 1);
+        counts
+    }
+
+    fn catch_up(&self) -> Result<(), FilterError> {
+        Ok(self.registry.catch_up()?)
+    }
+
     fn host(&self) -> Result<HostInfo, FilterError> {
         self.runner.host()
     }
@@ -162,8 +185,10 @@ impl<R: Runner> Keeper<R> {
             record.map(|_| Decision::Remove).ok_or_else(|| FilterError::Unknown(name.to_owned()))
         });
         match changed {
-            // It may have gone to another host that has another registry.
-            Err(FilterError::Unknown(_)) => return self.runner.delete(name),
+            // It may have gone to another host that has another registry. It has no owner then.
+            Err(FilterError::Unknown(_)) if !matches!(expected, Expected::OwnedBy(..)) => {
+                return self.runner.delete(name);
+            }
             Err(error) => return Err(error),
             Ok(_) => {}
         }

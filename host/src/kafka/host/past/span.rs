@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn request(from: &str, to: Option<&str>) -> ReplayRequest {
-        ReplayRequest { from: from.to_owned(), to: to.map(str::to_owned), into: None }
+        ReplayRequest { from: from.to_owned(), to: to.map(str::to_owned), ..ReplayRequest::default() }
     }
 
     #[test]

@@ -1,0 +1,25 @@
+//! Secrets, which come from files and from the environment: what is on a command line, everybody on the machine can read.
+
+use std::path::Path;
+
+use super::common::UsageError;
+use super::defaults::read;
+
+/// The secret in a file, or else in a variable. `flag` names the file's flag; its variable is `variable` with `_FILE` behind it.
+///
+/// # Errors
+/// Returns a [`UsageError`], which never shows the secret.
+pub fn secret(flag: &str, file: Option<&Path>, variable: &str) -> Result<Option<String>, UsageError> {
+    let named = format!("{variable}_FILE");
+    let value = std::env::var_os(variable).filter(|value| !value.is_empty());
+    let Some(file) = file else {
+        let text = value.map(|value| value.into_string()).transpose();
+        return text.map_err(|_| UsageError(format!("{variable} is not UTF-8 text")));
+    };
+    if value.is_some() && std::env::var_os(&named).is_some() {
+        return Err(UsageError(format!("both {variable} and {named} are set; set one of them")));
+    }
+    let wrong = |why: String| UsageError(format!("{flag} {}: {why}", file.display()));
+    let text = read(file).map_err(wrong)?.trim().to_owned();
+    if text.is_empty() { Err(wrong("it is empty".to_owned())) } else { Ok(Some(text)) }
+}

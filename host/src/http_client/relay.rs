@@ -1,0 +1,180 @@
+//! Passes requests on, and says how far one that failed has come.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
+use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+use ureq::{Agent, Error, Timeout};
+
+use super::address::Address;
+use super::agent::{agent_config, trusting};
+use super::api_client::ApiClient;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(3);
+/// The largest answer, in bytes.
+const MAX_ANSWER: u64 = 128 << 20;
+
+/// Passes requests on to other servers.
+#[derive(Debug)]
+pub struct Relay {
+    agent: Agent,
+}
+
+/// A request that is passed on.
+pub struct Relayed<'a> {
+    /// Its method.
+    pub method: Method,
+    /// The whole URL.
+    pub url: String,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, which is left out if it is empty.
+    pub body: &'a [u8],
+    /// How long it may take.
+    pub time: Duration,
+}
+
+/// The answer to a request that was passed on.
+#[derive(Debug)]
+pub struct RelayAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// There was no connection: the request has not been sent.
+    #[error("{0}")]
+    NotConnected(String),
+    /// The request was sent, at least in part.
+    #[error("{0}")]
+    Broken(String),
+    /// The request was sent, and no answer has come in time.
+    #[error("there is no answer in time")]
+    Late,
+}
+
+/// A file that has no certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CertificateError(String);
+
+impl Relay {
+    /// Trusts the certificates (PEM) in `ca`, or else those that the system trusts.
+    ///
+    /// # Errors
+    /// Returns a [`CertificateError`] if there is none in `ca`, or it can't be read.
+    pub fn new(ca: Option<&[u8]>) -> Result<Relay, CertificateError> {
+        let roots = ca.map(roots).transpose()?.unwrap_or(RootCerts::PlatformVerifier);
+        // A connection that was kept may have been closed, so that it would not be known whether a request has arrived.
+        let config = agent_config(trusting(roots)).max_redirects(0).max_idle_connections(0);
+        Ok(Relay { agent: config.build().new_agent() })
+    }
+
+    /// A client of a host's API that trusts the same certificates. `authorization` says who asks.
+    pub fn client(&self, address: Address, authorization: Option<HeaderValue>) -> ApiClient {
+        ApiClient::by(self.agent.clone(), address, authorization)
+    }
+
+    /// Sends a request, and reads the answer.
+    ///
+    /// # Errors
+    /// Returns a [`RelayError`].
+    pub fn send(&self, relayed: Relayed<'_>) -> Result<RelayAnswer, RelayError> {
+        let Relayed { method, url, headers, body, time } = relayed;
+        let mut request = Request::builder().method(&method).uri(url);
+        for (name, value) in headers.iter().filter(|(name, _)| !body.is_empty() || **name != header::CONTENT_TYPE) {
+            request = request.header(name, value);
+        }
+        let sent = if matches!(method, Method::GET | Method::HEAD | Method::DELETE) {
+            request.body(()).map_err(Error::from).and_then(|request| self.run(request, time))
+        } else {
+            request.body(body).map_err(Error::from).and_then(|request| self.run(request, time))
+        };
+        let mut response = sent.map_err(|error| meaning(&error))?;
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
+        Ok(RelayAnswer { status, headers, body: body.map_err(|error| meaning(&error))? })
+    }
+
+    fn run(
+        &self,
+        request: Request<impl ureq::AsSendBody>,
+        time: Duration,
+    ) -> Result<ureq::http::Response<ureq::Body>, Error> {
+        let request = self.agent.configure_request(request);
+        self.agent.run(request.timeout_global(Some(time)).timeout_connect(Some(CONNECT)).build())
+    }
+}
+
+/// Whether a request was sent that has failed.
+fn meaning(error: &Error) -> RelayError {
+    use ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        Error::Timeout(Timeout::Connect | Timeout::Resolve)
+        | Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::NativeTls(_)
+        | Error::Tls(_) => RelayError::NotConnected(error.to_string()),
+        Error::Io(io)
+            if matches!(io.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | AddrNotAvailable) =>
+        {
+            RelayError::NotConnected(error.to_string())
+        }
+        Error::Timeout(_) => RelayError::Late,
+        error => RelayError::Broken(error.to_string()),
+    }
+}
+
+fn roots(pem: &[u8]) -> Result<RootCerts, CertificateError> {
+    let mut found: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(pem) {
+        match item.map_err(|error| CertificateError(error.to_string()))? {
+            PemItem::Certificate(certificate) => found.push(certificate),
+            _ => return Err(CertificateError("it has something else than certificates".to_owned())),
+        }
+    }
+    match found.is_empty() {
+        true => Err(CertificateError("there is no certificate (PEM) in it".to_owned())),
+        false => Ok(RootCerts::new_with_certs(&found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn ask(url: String) -> RelayError {
+        let (headers, time) = (HeaderMap::new(), Duration::from_millis(300));
+        let relayed = Relayed { method: Method::GET, url, headers, body: b"", time };
+        Relay::new(None).unwrap().send(relayed).unwrap_err()
+    }
+
+    #[test]
+    fn it_is_known_whether_a_request_was_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        // Nobody accepts, but the system has connected.
+        assert!(matches!(ask(url.clone()), RelayError::Late));
+        let thread = std::thread::spawn(move || drop(listener.accept()));
+        assert!(matches!(ask(url.clone()), RelayError::Broken(_) | RelayError::Late));
+        thread.join().unwrap();
+        assert!(matches!(ask(url), RelayError::NotConnected(_)));
+    }
+
+    #[test]
+    fn a_file_without_certificates_is_refused() {
+        for ca in [&b""[..], b"nothing", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            assert!(Relay::new(Some(ca)).is_err());
+        }
+    }
+}
