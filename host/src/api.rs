@@ -3,11 +3,12 @@
 //! Clients may be hostile, so every wait and every buffer has a limit ([`ApiConfig`]). Errors are answered with
 //! problem documents (RFC 9457), which have a `code` for programs.
 //!
-//! Each request passes `guard`, which knows foreign pages, and `gate`, which knows tokens and what each operation asks for
-//! (`rights`). Handlers get at the host through [`Permitted`](permitted::Permitted) only, which shows and changes what is the
+//! Each request passes `guard`, which knows foreign pages, and `admission`, which asks `gate` who has sent it, and `rights` what
+//! it asks for. Handlers get at the host through [`Permitted`](permitted::Permitted) only, which shows and changes what is the
 //! caller's. `audit` records changes. Where several hosts have one registry, `forward` passes requests on to the host that a
 //! filter belongs to, and `place` decides which host takes a new one.
 
+mod admission;
 mod audit;
 mod caller;
 mod config;

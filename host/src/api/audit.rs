@@ -1,4 +1,4 @@
-//! Records what is changed, by whom: in the log, and where [`Access::audit`](crate::access::Access::audit) leads.
+//! Records what is changed, by whom: in the log, and where [`Access::audit`] leads.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,8 +11,7 @@ use tracing::info;
 
 use super::caller::Caller;
 use super::error::Code;
-use super::state::Api;
-use crate::access::{AuditRecord, Outcome};
+use crate::access::{Access, AuditRecord, Outcome};
 
 /// How many characters of a path are recorded.
 const PATH: usize = 300;
@@ -35,17 +34,17 @@ impl Note {
 /// A request for a change, which is recorded once it is answered. If the client goes away before that, so that nobody waits
 /// for the answer, this is recorded, too: the change may have been made.
 pub(super) struct Pending {
-    api: Arc<Api>,
+    access: Arc<Access>,
     record: Option<AuditRecord>,
 }
 
 impl Pending {
-    pub(super) fn new(api: Arc<Api>, action: String, path: &str, peer: Option<SocketAddr>) -> Pending {
+    pub(super) fn new(access: Arc<Access>, action: String, path: &str, peer: Option<SocketAddr>) -> Pending {
         let filter = path.strip_prefix(FILTERS).and_then(|rest| rest.split('/').next());
         let filter = filter.map(|name| cut(&percent_decode_str(name).decode_utf8_lossy(), PATH));
         let record = AuditRecord {
             time: String::new(),
-            host: api.access.host.clone(),
+            host: access.host.clone(),
             user: None,
             role: None,
             token: None,
@@ -58,7 +57,7 @@ impl Pending {
             detail: None,
             peer: peer.map(|peer| peer.to_string()),
         };
-        Pending { api, record: Some(record) }
+        Pending { access, record: Some(record) }
     }
 
     pub(super) fn set_caller(&mut self, caller: &Caller) {
@@ -89,7 +88,7 @@ impl Drop for Pending {
         record.time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let json = serde_json::to_string(&record).expect("it is made of text and numbers");
         info!(target: "audit", record = json, "change");
-        if let Some(sink) = &self.api.access.audit {
+        if let Some(sink) = &self.access.audit {
             sink.publish(json.into_bytes());
         }
     }

@@ -39,7 +39,8 @@ const RIGHTS: [(&str, Right); 32] = [
     ("live", Right::Public),
     // Without a token, it says only whether the host is ready.
     ("ready", Right::Public),
-    ("metrics", METRICS),
+    // Unless the host was started with `--open-metrics`.
+    ("metrics", Right::Token),
     ("whoami", Right::Token),
     ("get_host", Right::Token),
     ("list_hosts", Right::Token),
@@ -68,9 +69,6 @@ const RIGHTS: [(&str, Right); 32] = [
     ("create_token", Right::Operator),
     ("revoke_token", Right::Operator),
 ];
-
-/// What metrics ask for, unless the host was started with `--open-metrics`.
-const METRICS: Right = Right::Token;
 
 /// The rights of all operations, by their paths and methods.
 pub(super) struct Rights(HashMap<(String, Method), Operation>);

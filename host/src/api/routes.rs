@@ -17,9 +17,10 @@ use utoipa_axum::routes;
 
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
+use super::rights::Rights;
 use super::state::Api;
 use super::{
-    filters, forward, gate, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions,
+    admission, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions,
 };
 use crate::access::Access;
 use crate::jobs::HostControl;
@@ -52,7 +53,8 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(health::ready))
         .routes(routes!(metrics::show))
         .split_for_parts();
-    let api = Arc::new(Api::new(control, access, config, &document));
+    let rights = Rights::of(&document, access.open_metrics);
+    let api = Arc::new(Api::new(control, access, config, (openapi::written(&document, &rights), rights)));
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)
@@ -60,7 +62,7 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(|payload| panicked(payload).into_response()))
         .layer(middleware::from_fn_with_state(api.clone(), forward::check))
-        .layer(middleware::from_fn_with_state(api.clone(), gate::check))
+        .layer(middleware::from_fn_with_state(api.clone(), admission::check))
         .layer(middleware::from_fn_with_state(api.clone(), guard::check))
         .layer(middleware::from_fn_with_state(api.clone(), forward::identify))
         .layer(middleware::from_fn(observe))

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use tokio::sync::Semaphore;
-use utoipa::openapi::OpenApi;
 
 use super::caller::Caller;
 use super::config::ApiConfig;
 use super::error::{Problem, panicked};
 use super::gate::Gate;
-use super::openapi;
 use super::permitted::Permitted;
 use super::rights::Rights;
 use crate::access::{Access, Role, UploadRates};
@@ -33,13 +31,17 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(control: Arc<dyn HostControl>, access: Access, config: ApiConfig, document: &OpenApi) -> Api {
+    pub(super) fn new(
+        control: Arc<dyn HostControl>,
+        access: Access,
+        config: ApiConfig,
+        (document, rights): (String, Rights),
+    ) -> Api {
         let (access, uploads) = (Arc::new(access), Arc::new(Semaphore::new(config.uploads)));
-        let rights = Rights::of(document, access.open_metrics);
         Api {
             control,
             gate: Gate::new(access.clone()),
-            document: openapi::written(document, &rights),
+            document,
             rights,
             rates: UploadRates::new(access.limits.uploads),
             access,

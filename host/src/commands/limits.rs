@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::access::{MOST_DAYS, MOST_TOKENS, UserLimits, WRONG_TOKENS};
 use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{
@@ -40,7 +41,7 @@ fn bytes(number: usize) -> String {
 /// The limits and values that the tables should have.
 fn limits() -> Vec<(&'static str, String)> {
     let (sandbox, faults) = (Limits::default(), FaultLimits::default());
-    let ceilings = Ceilings::over(&sandbox);
+    let (ceilings, users) = (Ceilings::over(&sandbox), UserLimits::default());
     vec![
         ("fuel for an alert", count(sandbox.fuel)),
         ("memory", bytes(sandbox.memory)),
@@ -130,6 +131,12 @@ fn limits() -> Vec<(&'static str, String)> {
         ("time to compile a module, and CPU time of each thread", format!("{} s", COMPILE_TIME.as_secs())),
         ("time until it is a module's turn", format!("{} s", (COMPILE_TIME * COMPILE_WAITS).as_secs())),
         ("machine code of a module", format!("{} MiB", COMPILED_BYTES >> 20)),
+        ("filters of a user in the registry", count(users.filters)),
+        ("modules and configs of a user in the registry, each once", format!("{} MiB", users.bytes >> 20)),
+        ("uploads of a user within an hour, at each host", count(users.uploads)),
+        ("tokens in the registry", count(MOST_TOKENS)),
+        ("days for which a token is valid that expires", count(MOST_DAYS)),
+        ("guesses at the first operator's token within a minute from one address", count(WRONG_TOKENS)),
         ("filters", count(MAX_FILTERS)),
         ("filters that are tried out beside those", count(SPARE_FILTERS)),
         ("share of the machine's memory, or its control group's, that filters have together", format!("1/{SHARE}")),

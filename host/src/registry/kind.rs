@@ -7,7 +7,6 @@ use serde::de::DeserializeOwned;
 
 use super::newest::Newest;
 use super::record::{Blob, FORMAT, FilterRecord, Unreadable};
-use super::records::Records;
 use crate::access::{TOKEN_FORMAT, TokenRecord};
 
 /// What the keys of tokens' records begin with. No filter's name contains such a letter.
@@ -15,6 +14,15 @@ const TOKEN: &str = "@token/";
 
 /// The largest record that is read.
 const LARGEST: usize = 8 << 20;
+
+/// The newest records of each kind.
+#[derive(Default)]
+pub struct Kinds {
+    /// Filters, by their names.
+    pub(super) filters: Newest<FilterRecord>,
+    /// Tokens, by their ids.
+    pub(super) tokens: Newest<TokenRecord>,
+}
 
 /// A kind of record.
 pub trait Record: Clone + Serialize + DeserializeOwned {
@@ -24,9 +32,9 @@ pub trait Record: Clone + Serialize + DeserializeOwned {
     /// The key of the record of that name.
     fn key(name: &str) -> String;
     /// The newest records of this kind.
-    fn of(records: &Records) -> &Newest<Self>;
+    fn of(kinds: &Kinds) -> &Newest<Self>;
     /// The same, to be changed.
-    fn of_mut(records: &mut Records) -> &mut Newest<Self>;
+    fn of_mut(kinds: &mut Kinds) -> &mut Newest<Self>;
     /// What is wrong with a record that was read, with the name that its key says.
     fn check(&self, name: &str) -> Result<(), String>;
     /// The id of the change that has written it.
@@ -62,12 +70,12 @@ impl Record for FilterRecord {
         name.to_owned()
     }
 
-    fn of(records: &Records) -> &Newest<Self> {
-        &records.filters
+    fn of(kinds: &Kinds) -> &Newest<Self> {
+        &kinds.filters
     }
 
-    fn of_mut(records: &mut Records) -> &mut Newest<Self> {
-        &mut records.filters
+    fn of_mut(kinds: &mut Kinds) -> &mut Newest<Self> {
+        &mut kinds.filters
     }
 
     fn check(&self, name: &str) -> Result<(), String> {
@@ -93,6 +101,10 @@ impl Record for FilterRecord {
     fn shorten(&mut self) -> Result<(), usize> {
         self.shorten()
     }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_bytes()
+    }
 }
 
 impl Record for TokenRecord {
@@ -102,12 +114,12 @@ impl Record for TokenRecord {
         format!("{TOKEN}{id}")
     }
 
-    fn of(records: &Records) -> &Newest<Self> {
-        &records.tokens
+    fn of(kinds: &Kinds) -> &Newest<Self> {
+        &kinds.tokens
     }
 
-    fn of_mut(records: &mut Records) -> &mut Newest<Self> {
-        &mut records.tokens
+    fn of_mut(kinds: &mut Kinds) -> &mut Newest<Self> {
+        &mut kinds.tokens
     }
 
     fn check(&self, id: &str) -> Result<(), String> {

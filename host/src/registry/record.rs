@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use skysieve_sandbox::limits::MODULE_BYTES;
 
-use super::kind::Record;
 use crate::filters::{CONFIG_BYTES, LimitOverrides, check_name, hash};
 
 /// The format that is written. Records of another one are left alone.
@@ -214,6 +213,11 @@ impl FilterRecord {
         }
     }
 
+    /// The record as JSON.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("it is made of text and numbers")
+    }
+
     /// Lets the oldest versions go that are not active, until there are few enough and the record is small enough.
     ///
     /// # Errors
@@ -221,7 +225,7 @@ impl FilterRecord {
     pub fn shorten(&mut self) -> Result<(), usize> {
         let newest = self.next - 1;
         loop {
-            let bytes = Record::to_bytes(self).len();
+            let bytes = self.to_bytes().len();
             if self.versions.len() <= VERSIONS && bytes <= RECORD_BYTES {
                 return Ok(());
             }

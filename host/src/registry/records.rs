@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::kind::{Record, parse, token_of};
+use super::kind::{Kinds, Record, parse, token_of};
 use super::newest::Newest;
 use super::record::{Blob, FilterRecord, Unreadable};
 use super::store::Raw;
@@ -18,8 +18,7 @@ const SHOWN: usize = 20;
 /// The newest record of each filter, and of each token.
 #[derive(Default)]
 pub struct Records {
-    pub(super) filters: Newest<FilterRecord>,
-    pub(super) tokens: Newest<TokenRecord>,
+    kinds: Kinds,
     /// The ids of the changes that were read last.
     changes: (VecDeque<String>, HashSet<String>),
     /// The names of the filters whose records were changed since that was last asked.
@@ -45,42 +44,42 @@ impl Records {
     /// Takes note of a record of a kind. Returns whether something has changed.
     fn read_as<R: Record>(&mut self, name: &str, key: &str, raw: Raw) -> bool {
         let Raw { key: bytes, value, offset, .. } = raw;
-        if R::of_mut(self).knows_read(name, offset) {
+        if R::of_mut(&mut self.kinds).knows_read(name, offset) {
             return false;
         }
         match value.map(|value| parse::<R>(name, &value)) {
             Some(Ok(record)) => {
                 self.remember(record.change());
                 self.unreadable.remove(&bytes);
-                R::of_mut(self).insert(name, Arc::new(record), offset);
+                R::of_mut(&mut self.kinds).insert(name, Arc::new(record), offset);
                 true
             }
             Some(Err(error)) => {
                 let shown: String = key.chars().take(100).collect();
                 tracing::warn!(key = shown, offset, %error, "a record of the registry is not used");
                 // Whoever fills the topic with garbage does not fill this.
-                if self.unreadable.len() < 10 * SHOWN || R::of(self).get(name).is_some() {
+                if self.unreadable.len() < 10 * SHOWN || self.of::<R>().get(name).is_some() {
                     self.unreadable.insert(bytes, (offset, error));
                 }
                 false
             }
             None => {
                 self.unreadable.remove(&bytes);
-                R::of_mut(self).remove(name)
+                R::of_mut(&mut self.kinds).remove(name)
             }
         }
     }
 
     /// Takes note of a record that this host has written.
     pub fn written<R: Record>(&mut self, name: &str, record: Option<Arc<R>>, offset: i64) {
-        if R::of(self).knows(name, offset) {
+        if self.of::<R>().knows(name, offset) {
             return;
         }
         let key = R::key(name);
         self.unreadable.remove(key.as_bytes());
         match record {
-            Some(record) => R::of_mut(self).insert(name, record, offset),
-            None => R::of_mut(self).remove_written(name, offset),
+            Some(record) => R::of_mut(&mut self.kinds).insert(name, record, offset),
+            None => R::of_mut(&mut self.kinds).remove_written(name, offset),
         }
         if token_of(&key).is_none() {
             self.changed.insert(key);
@@ -102,24 +101,29 @@ impl Records {
         self.changes.1.contains(change)
     }
 
+    /// The newest records of a kind.
+    pub fn of<R: Record>(&self) -> &Newest<R> {
+        R::of(&self.kinds)
+    }
+
     /// A filter.
     pub fn get(&self, name: &str) -> Option<&Arc<FilterRecord>> {
-        self.filters.get(name)
+        self.kinds.filters.get(name)
     }
 
     /// All filters, by their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<FilterRecord>> {
-        self.filters.iter()
+        self.kinds.filters.iter()
     }
 
     /// A token's record.
     pub fn token(&self, id: &str) -> Option<&Arc<TokenRecord>> {
-        self.tokens.get(id)
+        self.kinds.tokens.get(id)
     }
 
     /// All tokens' records, by their ids.
     pub fn tokens(&self) -> impl Iterator<Item = &Arc<TokenRecord>> {
-        self.tokens.iter()
+        self.kinds.tokens.iter()
     }
 
     /// Whether a newer program has written the record with this key, which must not be lost.

@@ -4,6 +4,7 @@ mod changes;
 mod fake;
 mod hosts;
 mod reading;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

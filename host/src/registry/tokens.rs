@@ -6,17 +6,27 @@ use super::writer::{Decision, Registry};
 use crate::access::{MOST_TOKENS, TokenRecord, Tokens};
 use crate::filters::FilterError;
 
-impl Tokens for Registry {
-    fn find(&self, id: &str) -> Result<Option<Arc<TokenRecord>>, FilterError> {
-        let found = self.records().token(id).cloned();
-        match found.is_some() || self.is_read() {
-            true => Ok(found),
+impl Registry {
+    /// Refuses to say that there is no token before everything was read.
+    fn check_read(&self) -> Result<(), FilterError> {
+        match self.is_read() {
+            true => Ok(()),
             false => Err(FilterError::Busy("the host has yet to read its tokens; try again in a moment".to_owned())),
         }
     }
+}
+
+impl Tokens for Registry {
+    fn find(&self, id: &str) -> Result<Option<Arc<TokenRecord>>, FilterError> {
+        let found = self.records().token(id).cloned();
+        if found.is_none() {
+            self.check_read()?;
+        }
+        Ok(found)
+    }
 
     fn list(&self) -> Result<Vec<Arc<TokenRecord>>, FilterError> {
-        self.find("")?;
+        self.check_read()?;
         Ok(self.records().tokens().cloned().collect())
     }
 
@@ -24,7 +34,7 @@ impl Tokens for Registry {
         let id = record.id.clone();
         self.change_record(&id, |before: Option<&TokenRecord>| match before {
             Some(_) => Err(FilterError::Conflict("there is a token of that id already; try again".to_owned())),
-            None if self.records().tokens.len() >= MOST_TOKENS => Err(FilterError::OverLimit(format!(
+            None if self.records().of::<TokenRecord>().len() >= MOST_TOKENS => Err(FilterError::OverLimit(format!(
                 "there are {MOST_TOKENS} tokens, as many as can be kept: revoke those that have expired"
             ))),
             None => Ok(Decision::Write(Box::new(record.clone()), Vec::new())),

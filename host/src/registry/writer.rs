@@ -147,7 +147,7 @@ impl Registry {
             if let Some(changed) = doubt.take().filter(|changed| self.is_written(name, changed)) {
                 return Ok(changed);
             }
-            let before = R::of(&self.records()).get(name).cloned();
+            let before = self.records().of::<R>().get(name).cloned();
             let (now, content) = match self.decide(name, before.as_deref(), &mut rule) {
                 Ok(Decision::Write(mut record, content)) => {
                     record.set_change(new_id());
@@ -205,7 +205,9 @@ impl Registry {
         match (&changed.now, &changed.before) {
             (Some(now), _) => records.has(now.change()),
             // If there is another one now, it was created since.
-            (None, Some(before)) => R::of(&records).get(name).is_none_or(|newest| newest.created() != before.created()),
+            (None, Some(before)) => {
+                records.of::<R>().get(name).is_none_or(|newest| newest.created() != before.created())
+            }
             (None, None) => true,
         }
     }

@@ -156,13 +156,19 @@ fn another_s_filter_is_as_if_it_were_not_there() {
             ("PATCH", "mine", br#"{"owner": "bob"}"#, 403),
             ("DELETE", "mine", b"", 404),
             ("POST", "mine/replay?from=earliest", b"", 404),
-            ("POST", "mine/release", br#"{"to": "b"}"#, 403),
-            ("POST", "mine/confirm", br#"{"id": "7"}"#, 403),
+            ("POST", "mine/release", br#"{"to": "b"}"#, 404),
+            ("POST", "mine/confirm", br#"{"id": "7"}"#, 404),
+            ("PATCH", "mine", br#"{"host": "b"}"#, 404),
         ] {
             let headers = [("authorization", &*format!("Bearer {bob}")), ("content-type", "application/wasm")];
             let answer = host.request(method, &format!("/api/v1/filters/{path}"), &headers[..1], body);
             assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
             assert!(!answer.body.contains("ada"), "{method} {path}: {answer:?}");
+            // Nor is told that there is one elsewhere.
+            if status == 404 {
+                let absent = host.request(method, &format!("/api/v1/filters/{path}").replace("mine", "none"), &headers[..1], body);
+                assert_eq!(answer.body, absent.body.replace("none", "mine"), "{method} {path}");
+            }
         }
     }
     assert_eq!(ask(&a, &bob, "GET", "/api/v1/filters", b"").json(), json!([]));
@@ -181,7 +187,9 @@ fn users_have_so_much_and_no_more() {
     let Some(site) = Site::new("limits") else { return };
     let host = site.start("a", &["--filters-per-user", "2", "--uploads-per-hour", "5", "--bytes-per-user", "1"]);
     let (ada, _) = new_token(&host, "ada", "author", &[]);
-    let put = |token: &str, name: &str, body: &[u8]| ask(&host, token, "PUT", &format!("/api/v1/filters/{name}?{ACCEPT}"), body);
+    let put = |token: &str, name: &str, body: &[u8]| {
+        ask(&host, token, "PUT", &format!("/api/v1/filters/{name}?{ACCEPT}"), body)
+    };
     assert_eq!((put(&ada, "one", &odd()).status, put(&ada, "two", &odd()).status), (201, 201));
     let refused = put(&ada, "three", &odd());
     assert_eq!((refused.status, &refused.json()["code"]), (507, &json!("over_limit")), "{refused:?}");
@@ -219,7 +227,8 @@ fn changes_are_recorded_in_a_topic() {
         .iter()
         .map(|message| serde_json::from_slice(&message.payload).unwrap())
         .collect();
-    let seen: Vec<Value> = records.iter().map(|one| json!([one["user"], one["action"], one["filter"], one["status"]])).collect();
+    let seen: Vec<Value> =
+        records.iter().map(|one| json!([one["user"], one["action"], one["filter"], one["status"]])).collect();
     assert_eq!(
         json!(seen),
         json!([
@@ -234,7 +243,11 @@ fn changes_are_recorded_in_a_topic() {
     assert_eq!((&records[1]["token"], &records[1]["role"]), (&json!(id), &json!("author")));
     assert!(records[1]["detail"].as_str().unwrap().starts_with("version 1, SHA-256 "), "{}", records[1]);
     assert!(records.iter().all(|record| record["peer"].as_str().unwrap().starts_with("127.0.0.1:")));
-    assert_eq!(log.lines().filter(|line| line.contains("audit")).filter(|line| line.contains("put_filter")).count(), 2, "{log}");
+    assert_eq!(
+        log.lines().filter(|line| line.contains("audit")).filter(|line| line.contains("put_filter")).count(),
+        2,
+        "{log}"
+    );
 }
 
 #[test]

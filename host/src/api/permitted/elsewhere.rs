@@ -22,13 +22,16 @@ impl Permitted<'_> {
         all.into_iter().map(|status| self.shown(status)).collect()
     }
 
-    /// The other host that a filter belongs to, if so. Which filters there are is not told by this: that host decides.
+    /// The other host that a filter belongs to, if so. Of those that the caller may not know, none does: an answer of another
+    /// host would tell that there is one.
     pub(in crate::api) fn elsewhere(&self, name: &str) -> Option<String> {
+        self.see(name).ok()?;
         self.control.elsewhere(name)
     }
 
     /// Where a filter is that is to be uploaded.
     pub(in crate::api) fn whereabouts(&self, name: &str) -> Result<Whereabouts, Problem> {
+        self.check_name_is_free(name)?;
         if let Some(host) = self.control.elsewhere(name) {
             return Ok(Whereabouts::Elsewhere(host));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 
-use super::args::HostArgs;
+use super::HostArgs;
 use super::registry::Filters;
 use crate::access::{Access, OperatorToken, UserLimits};
 use crate::commands::common::UsageError;

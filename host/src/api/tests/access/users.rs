@@ -1,4 +1,5 @@
-//! A server with users: ada and bob are authors, wall is a viewer, late has a token that has expired, and nobody a wrong one.
+//! A server with users: ada and bob are authors, wall is a viewer, late has a token that has expired, nobody
+//! one that is not kept, and mallory guesses.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,7 +102,11 @@ impl Users {
 
     /// The token of a user.
     pub fn token(&self, user: &str) -> String {
-        if user == OPERATOR { FIRST.to_owned() } else { self.tokens[user].text().to_owned() }
+        match user {
+            OPERATOR => FIRST.to_owned(),
+            "mallory" => "wrong-horse-battery-staple".to_owned(),
+            user => self.tokens[user].text().to_owned(),
+        }
     }
 
     /// The id of that token.
