@@ -18,12 +18,14 @@ pub mod check;
 mod common;
 pub mod compile_module;
 pub mod consume;
+mod cost;
 mod defaults;
 pub mod demo;
 pub mod documents;
 mod fields;
 pub mod filters;
 pub mod host;
+mod job;
 #[cfg(test)]
 mod limits;
 pub mod move_filter;

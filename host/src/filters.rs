@@ -9,6 +9,7 @@
 //! | `control` | the requests about running filters: list, upload, delete |
 //! | `change` | the changes that can be asked for |
 //! | `error` | the errors of such requests |
+//! | `cost` | what a filter costs: fuel, time and memory for an alert |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
 //! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
@@ -21,6 +22,7 @@
 mod ceilings;
 mod change;
 mod control;
+mod cost;
 mod entry;
 mod error;
 mod folder;
@@ -38,6 +40,7 @@ mod stream;
 pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
 pub use change::{FilterChange, Upload};
 pub use control::Control;
+pub use cost::{AlertCost, CostReport, CostSample, FuelSpread, JudgedAlerts, SAMPLED, TimeSpread};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;

@@ -48,6 +48,7 @@ pub fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        dry_run: false,
         alert_topics: None,
     }
 }

@@ -33,6 +33,8 @@ pub(super) fn router(control: Arc<dyn HostControl>, config: ApiConfig) -> Router
         .routes(routes!(versions::pause))
         .routes(routes!(versions::resume))
         .routes(routes!(jobs::replay))
+        .routes(routes!(upload::check::check))
+        .routes(routes!(upload::check::check_version))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::status, jobs::cancel))
         .routes(routes!(jobs::ids))

@@ -1,5 +1,6 @@
 //! The API over real HTTP, with fake filters behind it.
 
+mod checks;
 mod connections;
 mod fake;
 mod foreign;

@@ -1,6 +1,7 @@
 //! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings, from anyone.
 
 mod body;
+pub(super) mod check;
 mod form;
 
 use std::sync::Arc;

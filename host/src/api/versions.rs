@@ -207,7 +207,7 @@ async fn change(
 }
 
 /// The filter's name and the version's number from the path.
-pub(super) struct Numbered(String, u32);
+pub(super) struct Numbered(pub(super) String, pub(super) u32);
 
 impl<S: Send + Sync> FromRequestParts<S> for Numbered {
     type Rejection = Problem;

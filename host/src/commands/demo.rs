@@ -170,6 +170,7 @@ fn config(filters: usize, surveys: Surveys) -> Config {
             quotas: None,
         },
         open_topic: None,
+        dry_run: false,
         alert_topics: None,
     }
 }

@@ -48,7 +48,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// The counts of one visit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VisitTally {
     /// The visit: LSST's number, ZTF's Julian date.
     pub visit: String,

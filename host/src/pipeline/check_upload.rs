@@ -42,22 +42,12 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let topic = config.topics.output(name).ok_or_else(|| {
         FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses for something else"))
     })?;
-    upload.settings.check()?;
     if let Some(from) = &upload.settings.from {
         let checked = config.alert_topics()?.check(from);
         checked.map_err(|error| FilterError::Refused(format!("from: {error}")))?;
     }
-    if !upload.by_operator {
-        config.ceilings.check(&upload.settings.limits)?;
-    }
     let cpu_share = config.ceilings.cpu.share(name, &upload.settings, upload.by_operator)?;
-    let limits = upload.settings.limits.over(&config.limits);
-    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
-    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
-    let module = state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
-        Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
-        _ => FilterError::Refused(error.to_string()),
-    })?;
+    let module = load(state, name, &upload)?;
     let filter = start(state, &module, &upload.settings)?;
     let (topics, known) = topics(state, &upload.settings.topics, filter.manifest())?;
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
@@ -78,13 +68,37 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     Ok(Prepared { entry, filter, topic, topics })
 }
 
-/// Starts another instance of a filter that was checked before, with counters of its own. It publishes on `topic`.
+/// Checks the settings of an upload, and compiles its module.
+///
+/// # Errors
+/// Returns [`FilterError::Refused`] or [`FilterError::Busy`].
+pub(super) fn load(state: &PipelineState, name: &str, upload: &Upload) -> Result<Module, FilterError> {
+    let config = &state.config;
+    upload.settings.check()?;
+    if !upload.by_operator {
+        config.ceilings.check(&upload.settings.limits)?;
+    }
+    let limits = upload.settings.limits.over(&config.limits);
+    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
+    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
+    state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
+        Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
+        _ => FilterError::Refused(error.to_string()),
+    })
+}
+
+/// Starts another instance of a filter whose module was compiled before, with counters of its own. It publishes on `topic`.
 ///
 /// # Errors
 /// Returns [`FilterError::Refused`], [`FilterError::Memory`] or [`FilterError::Stopping`].
-pub(super) fn prepare_again(state: &PipelineState, filter: &Entry, topic: Arc<str>) -> Result<Prepared, FilterError> {
-    let (name, settings) = (&filter.name, &filter.settings);
-    let filter = start(state, &filter.module, settings)?;
+pub(super) fn prepare_again(
+    state: &PipelineState,
+    name: &str,
+    module: &Module,
+    settings: &Settings,
+    topic: Arc<str>,
+) -> Result<Prepared, FilterError> {
+    let filter = start(state, module, settings)?;
     let (topics, known) = topics(state, &settings.topics, filter.manifest())?;
     let entry = Arc::new(Entry::new(name, &filter, settings.clone()));
     entry.set_topics(known);
@@ -92,7 +106,7 @@ pub(super) fn prepare_again(state: &PipelineState, filter: &Entry, topic: Arc<st
 }
 
 /// Starts an instance.
-fn start(state: &PipelineState, module: &Module, settings: &Settings) -> Result<Filter, FilterError> {
+pub(super) fn start(state: &PipelineState, module: &Module, settings: &Settings) -> Result<Filter, FilterError> {
     let limits = settings.limits.over(&state.config.limits);
     let terms = Terms { cancel: state.cancel.child(), budget: state.config.memory.clone() };
     Filter::start_with(module, &settings.config, &limits, terms).map_err(|error| {

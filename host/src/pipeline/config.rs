@@ -41,6 +41,8 @@ pub struct Config {
     pub topics: Topics,
     /// Makes sure that the topic of an uploaded filter exists. An error is shown to the uploader.
     pub open_topic: Option<OpenTopic>,
+    /// Whether filters are only tried: alerts over the quota are passed on, too, and times are CPU times.
+    pub dry_run: bool,
     /// Answers questions about the topics of alerts. Without it, filters can't be moved, nor begin in the past.
     pub alert_topics: Option<TopicLookup>,
 }

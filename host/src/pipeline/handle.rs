@@ -15,7 +15,7 @@ use super::replay;
 use super::state::PipelineState;
 use crate::filters::{Checked, Control, FilterError, HandOver, HostInfo, Runner, Status, Upload, check_name};
 use crate::health::Health;
-use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
+use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
 /// How long a host that stops waits for replays to end: a transaction that is left open holds up those who read its topic.
 const REPLAYS_END: Duration = Duration::from_secs(1);
@@ -179,6 +179,10 @@ impl Runner for Handle {
 impl JobControl for Handle {
     fn replay(&self, filter: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
         replay::begin(&self.state, filter, request)
+    }
+
+    fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
+        replay::begin_check(&self.state, request)
     }
 
     fn jobs(&self) -> &Jobs {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, header};
 use crate::api::error::Problem;
 use crate::api::query::{NO_TEXT, Parameters};
 use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Upload};
+use crate::jobs::PACKET_BYTES;
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
@@ -94,6 +95,11 @@ pub(super) struct UploadForm {
 #[derive(Default)]
 pub(super) struct Form {
     pub(super) module: Option<Vec<u8>>,
+    /// Whether it may have parts with alerts.
+    pub(super) takes_packets: bool,
+    /// Files of alerts.
+    pub(super) packets: Vec<Bytes>,
+    packet_bytes: usize,
     config: Option<String>,
     topics: Vec<String>,
     quota: Option<u32>,
@@ -110,8 +116,13 @@ pub(super) struct Form {
 impl Form {
     /// Reads the settings in the query.
     pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
+        Form::from_parameters(Parameters::of(parts)?)
+    }
+
+    /// Reads settings that have been in a query.
+    pub(super) fn from_parameters(parameters: Parameters) -> Result<Form, Problem> {
         let mut form = Form::default();
-        for (name, value) in Parameters::of(parts)?.into_pairs() {
+        for (name, value) in parameters.into_pairs() {
             form.set(&name, value).map_err(|reason| Problem::Parameter { name, reason })?;
         }
         Ok(form)
@@ -138,6 +149,12 @@ impl Form {
                 return Err(Problem::TooLarge { what: "the module", limit: max_module });
             }
             return fill(&mut self.module, Vec::from(bytes)).map_err(wrong);
+        }
+        if name == "packets" && self.takes_packets {
+            self.packet_bytes += bytes.len();
+            self.packets.push(bytes);
+            let too_large = Problem::TooLarge { what: "the packets", limit: PACKET_BYTES };
+            return if self.packet_bytes > PACKET_BYTES { Err(too_large) } else { Ok(()) };
         }
         let (what, limit) = match &*name {
             "handover" => ("the hand-over", HANDOVER),
@@ -189,6 +206,16 @@ impl Form {
         fill_some(&mut self.fuel, settings.limits.fuel)?;
         fill_some(&mut self.memory, settings.limits.memory)?;
         fill_some(&mut self.deadline_ms, settings.limits.deadline_ms)
+    }
+
+    /// Whether it has neither a module nor a setting.
+    pub(super) fn is_empty(&self) -> bool {
+        let Form { module, config, topics, quota, cpu_share, from, .. } = self;
+        let Form { fuel, memory, deadline_ms, strict, note, handover, .. } = self;
+        let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
+        let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none();
+        let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
+        module.is_none() && handover.is_none() && texts && numbers && limits
     }
 
     pub(super) fn finish(self) -> Result<Upload, Problem> {

@@ -259,6 +259,7 @@ impl HostArgs {
                 quotas: Some(self.quotas().into()),
             },
             open_topic: Some(open_topic),
+            dry_run: false,
             alert_topics: None,
         }
     }

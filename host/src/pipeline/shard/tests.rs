@@ -52,6 +52,7 @@ fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        dry_run: false,
         alert_topics: None,
     }
 }
