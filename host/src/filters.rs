@@ -38,7 +38,7 @@ mod status;
 mod stream;
 
 pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
-pub use change::{FilterChange, Upload};
+pub use change::{FilterChange, Trial, TrialOutcome, Upload};
 pub use control::Control;
 pub use cost::{AlertCost, CostReport, CostSample, FuelSpread, JudgedAlerts, SAMPLED, TimeSpread};
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};

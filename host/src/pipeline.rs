@@ -72,6 +72,7 @@
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
 //! | `replay`, `past` | the lane in which a filter judges past alerts once more, or is checked |
 //! | `handle`, `check_upload`, `ready` | check, compile, upload and delete filters from other threads |
+//! | `recent`, `trial` | the newest alerts, on which uploads are tried |
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
@@ -115,6 +116,7 @@ mod positions;
 mod publish;
 mod quota;
 mod ready;
+mod recent;
 mod records;
 mod release;
 mod replay;
@@ -130,13 +132,14 @@ mod stopping;
 mod topics;
 mod totals;
 mod transaction_batch;
+mod trial;
 
 pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
 pub use config::{
-    Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic, PipelineError, SLICE,
-    STRIKE_TIME, TopicOpener, Topics,
+    Config, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic,
+    PipelineError, SLICE, STRIKE_TIME, TopicOpener, Topics,
 };
 pub use cost_meter::CostMeter;
 pub use costly::CHEAP as CHEAP_ALERT;
@@ -153,6 +156,7 @@ pub use owed::MOST as BATCHES_OWED;
 pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
 pub use ready::Ready;
+pub use recent::RECENT_ALERTS;
 pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
 pub use slow::SlowLane;

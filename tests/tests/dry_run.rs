@@ -105,6 +105,7 @@ fn a_dry_run_says_what_check_says_and_leaves_nothing_behind() {
     let all = alerts(4, 400);
     send(&brokers, &topic, 3, &all);
     host.await_committed(all.len() as i64);
+    host.upload("other", "config=mode%3D'accept'", &odd());
     let registry = || {
         let names = ["filters", "modules"].map(|kind| format!("{}-{kind}", setup.name));
         read_all(&brokers, &names).len()
@@ -203,7 +204,7 @@ fn ten_thousand_alerts_are_tried_beside_a_live_visit() {
 #[test]
 fn a_dry_run_is_cancelled() {
     let Some(brokers) = kafka() else { return };
-    let (_setup, topic, host) = start(&brokers, 1, &[]);
+    let (_setup, topic, host) = start(&brokers, 1, &["--max-fuel", "1000000000", "--max-deadline", "10000"]);
     send(&brokers, &topic, 1, &alerts(2, 1000));
     let path = format!("/api/v1/check?last=2000&{SLOW}");
     let begun = host.request("POST", &path, &[("content-type", "application/wasm")], &odd());
@@ -247,7 +248,7 @@ fn garbage_among_the_packets_is_counted_and_the_others_are_judged() {
     let Some(brokers) = kafka() else { return };
     let (_setup, _topic, host) = start(&brokers, 1, &[]);
     let all = alerts(1, 3);
-    let cut = &all[1].bytes[..all[1].bytes.len() / 2];
+    let cut = &all[1].bytes[..7];
     let module = odd();
     let parts: [(&str, &[u8]); 7] = [
         ("module", &module),
@@ -266,4 +267,64 @@ fn garbage_among_the_packets_is_counted_and_the_others_are_judged() {
     // There is no alert in the stream.
     let answer = host.request("POST", "/api/v1/check", &[("content-type", "application/wasm")], &module);
     assert_eq!((answer.status, &answer.json()["code"]), (404, &json!("no_alerts")), "{answer:?}");
+}
+
+#[test]
+fn an_upload_is_tried_on_the_newest_alerts_before_it_is_active() {
+    let Some(brokers) = kafka() else { return };
+    let (setup, topic, host) = start(&brokers, 1, &["--trial-pass-rate", "0.5"]);
+    let put = |name: &str, query: &str| {
+        let path = format!("/api/v1/filters/{name}?{query}");
+        host.request("PUT", &path, &[], &odd())
+    };
+    let warnings =
+        |answer: &Answer| -> Vec<String> { serde_json::from_value(answer.json()["warnings"].clone()).unwrap() };
+    // There is nothing to try it on.
+    let answer = put("early", "config=mode%3D'panic'");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert!(warnings(&answer)[0].contains("was not tried"), "{answer:?}");
+
+    let all = alerts(2, 200);
+    send(&brokers, &topic, 1, &all[..200]);
+    host.await_committed(200);
+    let answer = put("fails", "config=mode%3D'panic'");
+    let (said, code) = (answer.json()["detail"].to_string(), answer.json()["code"].clone());
+    assert_eq!((answer.status, code), (422, json!("trial_failed")), "{answer:?}");
+    assert!(said.contains("all of the 100 newest alerts") && said.contains("force=true"), "{said}");
+    assert_eq!(host.request("GET", "/api/v1/filters/fails", &[], b"").status, 404);
+    let answer = put("fails", "config=mode%3D'panic'&force=true");
+    assert_eq!((answer.status, &answer.json()["state"]), (201, &json!("active")), "{answer:?}");
+    assert!(warnings(&answer)[0].contains("fails on 100 of the 100"), "{answer:?}");
+
+    let answer = put("greedy", "config=mode%3D'accept'");
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert!(warnings(&answer)[0].contains("100 %, which is more than 50 %"), "{answer:?}");
+    let answer = put("greedy", "config=mode%3D'accept'%0Aevery%3D3");
+    assert_eq!((answer.status, warnings(&answer)), (200, vec![]), "{answer:?}");
+    let version = |number: u32| -> Value {
+        serde_json::from_str(&host.get(&format!("/api/v1/filters/greedy/versions/{number}"))).unwrap()
+    };
+    let cost = version(2)["cost"].clone();
+    assert_eq!((&cost["alerts"], &cost["sampled"]), (&json!(100), &json!(100)), "{cost}");
+    assert_eq!(cost["fuel"], offline(&all[100..200], THIRD)["cost"]["fuel"]);
+
+    // A version is kept whatever its trial finds, and refused when it is to be active.
+    let path = "/api/v1/filters/greedy/versions?config=mode%3D'error'";
+    let answer = host.request("POST", path, &[("content-type", "application/wasm")], &odd());
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(version(3)["cost"]["faulted"], 100);
+    let activate =
+        |body: &Value| host.request("POST", "/api/v1/filters/greedy/activate", &[], body.to_string().as_bytes());
+    let answer = activate(&json!({"version": 3}));
+    assert_eq!((answer.status, &answer.json()["code"]), (422, &json!("trial_failed")), "{answer:?}");
+    assert_eq!(host.filter("greedy")["registered"]["version"], 2);
+    assert_eq!(activate(&json!({"version": 3, "force": true})).status, 200);
+    assert_eq!(activate(&json!({"version": 1})).status, 200);
+
+    // The costs are there after a restart.
+    assert_eq!(host.stop().0, Some(0));
+    let host = setup.start(&brokers, &topic, &[]);
+    host.await_reading();
+    let kept: Value = serde_json::from_str(&host.get("/api/v1/filters/greedy/versions/2")).unwrap();
+    assert_eq!(kept["cost"], cost);
 }

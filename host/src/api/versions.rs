@@ -23,6 +23,9 @@ use crate::filters::{FilterChange, SettingsPatch, Status, VersionInfo, check_nam
 pub(super) struct Activation {
     /// Its number.
     version: u32,
+    /// Whether it is activated even if it fails on all recent alerts.
+    #[serde(default)]
+    force: bool,
 }
 
 /// Lists the versions of a filter, oldest first, without their configs.
@@ -99,7 +102,7 @@ pub(super) async fn module(State(api): State<Arc<Api>>, Numbered(name, number): 
         (status = 404, body = ErrorBody, description = "There is no such filter or version"),
         (status = 409, body = ErrorBody, description = "It is in the host's folder, or was moved to another host"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
-        (status = 422, body = ErrorBody, description = "The version is refused by now: limits or the stream have changed"),
+        (status = 422, body = ErrorBody, description = "The version is refused by now: limits or the stream have changed, or it fails on all recent alerts (trial_failed)"),
         (status = 501, body = ErrorBody, description = "This host keeps no versions"),
         (status = 503, body = ErrorBody, description = "The host is stopping, or the registry does not answer"),
         (status = 507, body = ErrorBody, description = "There is no room or no memory for it")
@@ -111,8 +114,8 @@ pub(super) async fn activate(
     expected: IfMatch,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Activation { version } = read(request).await?;
-    change(&api, name, FilterChange::Activate(version), expected).await
+    let Activation { version, force } = read(request).await?;
+    change(&api, name, FilterChange::Activate { version, force }, expected).await
 }
 
 /// Lets a filter judge nothing until it is resumed, also after a restart. The alerts of that time are not judged later.

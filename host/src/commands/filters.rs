@@ -90,6 +90,9 @@ struct ActivateArgs {
     /// The version's number
     #[arg(value_name = "VERSION")]
     version: u32,
+    /// Activate it even if it fails on all recent alerts, on which the host tries it
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -113,10 +116,11 @@ pub fn run(args: FiltersArgs) -> anyhow::Result<ExitCode> {
         }
         Action::Show(one) => one.ask("", |client, path| client.get(path), show::filter)?,
         Action::Versions(one) => one.ask("/versions", |client, path| client.get(path), show::versions)?,
-        Action::Activate(ActivateArgs { one, version }) => one.activate(version)?,
+        Action::Activate(ActivateArgs { one, version, force }) => one.activate(version, force)?,
         Action::Rollback(one) => {
             let version = one.version_before()?;
-            one.activate(version)?;
+            // It was active before, and is wanted back at once.
+            one.activate(version, true)?;
         }
         Action::Pause(one) => one.ask("/pause", |client, path| client.post(path, b""), show::change)?,
         Action::Resume(one) => one.ask("/resume", |client, path| client.post(path, b""), show::change)?,
@@ -148,8 +152,8 @@ impl OneArgs {
         Ok(format!("/api/v1/filters/{}{path}", segment(&self.name)))
     }
 
-    fn activate(&self, version: u32) -> anyhow::Result<()> {
-        let body = json!({"version": version}).to_string();
+    fn activate(&self, version: u32, force: bool) -> anyhow::Result<()> {
+        let body = json!({"version": version, "force": force}).to_string();
         self.ask("/activate", |client, path| client.post(path, body.as_bytes()), show::change)
     }
 

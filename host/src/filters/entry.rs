@@ -8,6 +8,8 @@ use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
 use super::ceilings::CPU_SHARE;
+use super::change::TrialOutcome;
+use super::cost::CostReport;
 use super::handover::Offsets;
 use super::lane::Lane;
 use super::module::ModuleSource;
@@ -59,6 +61,7 @@ struct Accounts {
     since: Offsets,
     suspended: Option<String>,
     warnings: Vec<String>,
+    trial: TrialOutcome,
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
@@ -199,6 +202,16 @@ impl Entry {
         warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
     }
 
+    /// Sets what its trial has found.
+    pub fn set_trial(&self, trial: TrialOutcome) {
+        self.accounts.lock().trial = trial;
+    }
+
+    /// What it costs, if it was tried.
+    pub fn cost(&self) -> Option<CostReport> {
+        self.accounts.lock().trial.cost.clone()
+    }
+
     /// The counts of its alerts so far.
     pub fn counts(&self) -> Counts {
         self.accounts.lock().counts
@@ -224,7 +237,7 @@ impl Entry {
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),
-            warnings: accounts.warnings.clone(),
+            warnings: accounts.warnings.iter().chain(&accounts.trial.warnings).cloned().collect(),
             counts: accounts.counts,
             fuel: accounts.fuel,
             seconds: accounts.time.as_secs_f64(),

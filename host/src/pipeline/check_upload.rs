@@ -10,6 +10,7 @@ use super::judge::Judge;
 use super::running_filter::RunningFilter;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
+use super::trial::try_out;
 use crate::filters::{Entry, FilterError, Settings, Upload, check_name};
 
 /// A filter that has been checked, compiled and described, and is ready to run.
@@ -53,6 +54,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
+    let trial = try_out(state, upload.trial, (&module, &upload.settings), &topics)?;
     let source = match upload.file {
         Some(file) => state.modules.note(filter.sha256(), file),
         None => {
@@ -65,6 +67,7 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let entry = Arc::new(entry);
     entry.set_warnings(warnings);
     entry.set_topics(known);
+    entry.set_trial(trial);
     Ok(Prepared { entry, filter, topic, topics })
 }
 

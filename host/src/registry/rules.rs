@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::record::{Blob, Config, FORMAT, FilterRecord, Version};
 use super::writer::Decision;
-use crate::filters::{Checked, Expected, FilterError, LimitOverrides, Settings, SettingsPatch};
+use crate::filters::{Checked, CostReport, Expected, FilterError, LimitOverrides, Settings, SettingsPatch};
 
 /// Who owns what nobody is known to have uploaded.
 pub const ANYONE: &str = "anyone";
@@ -54,6 +54,8 @@ impl Offer {
             at,
             description: checked.description.clone(),
             fields: Vec::new(),
+            // The fields are the version's own.
+            cost: checked.cost.clone().map(|cost| Box::new(CostReport { fields: Vec::new(), ..cost })),
         };
         version.set_fields(&checked.fields);
         let Settings { quota, cpu_share, limits, from, .. } = settings.clone();

@@ -133,6 +133,7 @@ fn version(number: u32) -> VersionInfo {
         at: "2026-05-09T03:00:00Z".to_owned(),
         description: String::new(),
         fields: Vec::new(),
+        cost: None,
     }
 }
 

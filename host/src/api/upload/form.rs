@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Upload};
+use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Trial, Upload};
 use crate::jobs::PACKET_BYTES;
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
@@ -87,6 +87,8 @@ pub(super) struct UploadForm {
     note: Option<String>,
     /// Whether warnings refuse the filter.
     strict: Option<bool>,
+    /// Whether it is activated even if it fails on all recent alerts.
+    force: Option<bool>,
     /// What another host has answered to a release, as JSON. The settings are in it.
     handover: Option<String>,
 }
@@ -109,6 +111,7 @@ pub(super) struct Form {
     memory: Option<usize>,
     deadline_ms: Option<u64>,
     strict: Option<bool>,
+    force: Option<bool>,
     note: Option<String>,
     handover: Option<Box<HandOver>>,
 }
@@ -188,6 +191,7 @@ impl Form {
             "deadline_ms" => number(&mut self.deadline_ms, &value),
             "note" => fill(&mut self.note, value),
             "strict" => fill(&mut self.strict, truth(&value)?),
+            "force" => fill(&mut self.force, truth(&value)?),
             _ => Err(NO_SETTING.to_owned()),
         }
     }
@@ -211,9 +215,9 @@ impl Form {
     /// Whether it has neither a module nor a setting.
     pub(super) fn is_empty(&self) -> bool {
         let Form { module, config, topics, quota, cpu_share, from, .. } = self;
-        let Form { fuel, memory, deadline_ms, strict, note, handover, .. } = self;
+        let Form { fuel, memory, deadline_ms, strict, force, note, handover, .. } = self;
         let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
-        let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none();
+        let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none() && force.is_none();
         let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
         module.is_none() && handover.is_none() && texts && numbers && limits
     }
@@ -238,12 +242,17 @@ impl Form {
         }
         let strict = self.strict.unwrap_or(false);
         let note = self.note.unwrap_or_default();
-        Ok(Upload { module, settings, strict, note, handover: self.handover, ..Upload::default() })
+        // A filter that comes from another host was tried there.
+        let trial = match self.handover {
+            Some(_) => Trial::Without,
+            None => Trial::unless(self.force.unwrap_or(false)),
+        };
+        Ok(Upload { module, settings, strict, trial, note, handover: self.handover, ..Upload::default() })
     }
 }
 
 const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
-                          deadline_ms, note and strict, or settings with a file of these";
+                          deadline_ms, note, strict and force, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {
