@@ -71,7 +71,7 @@
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
 //! | `replay`, `past` | the lane in which a filter judges past alerts once more, or is checked |
-//! | `handle`, `check_upload`, `ready` | check, compile, upload and delete filters from other threads |
+//! | `handle`, `check_upload`, `load`, `ready` | check, compile, upload and delete filters from other threads |
 //! | `recent`, `trial` | the newest alerts, on which uploads are tried |
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
@@ -102,6 +102,7 @@ mod lane;
 mod lane_record;
 mod lane_time;
 mod live;
+mod load;
 mod log_rate;
 mod meetings;
 mod memory;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use skysieve_sandbox::{Limits, Manifest};
 
-use super::status::Counts;
+use super::counts::Counts;
 
 /// From how many alerts fuel and times are, at most.
 pub const SAMPLED: usize = 1000;

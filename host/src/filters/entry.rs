@@ -10,13 +10,14 @@ use skysieve_survey::Visit;
 use super::ceilings::CPU_SHARE;
 use super::change::TrialOutcome;
 use super::cost::CostReport;
+use super::counts::Counts;
 use super::handover::Offsets;
 use super::lane::Lane;
 use super::module::ModuleSource;
 use super::origin::Origin;
 use super::registered::Kept;
 use super::settings::Settings;
-use super::status::{Counts, State, Status, VisitTally};
+use super::status::{State, Status, VisitTally};
 
 /// How many faults and log messages are kept for people to read.
 pub const RECENT: usize = 20;

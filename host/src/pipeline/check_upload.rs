@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use skysieve_avro::Projection;
-use skysieve_sandbox::{Filter, Manifest, Module, Owner, Refusal, Terms};
+use skysieve_sandbox::{Filter, Manifest, Module};
 
 use super::config::Config;
 use super::judge::Judge;
+use super::load::{load, start};
 use super::running_filter::RunningFilter;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
@@ -71,25 +72,6 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     Ok(Prepared { entry, filter, topic, topics })
 }
 
-/// Checks the settings of an upload, and compiles its module.
-///
-/// # Errors
-/// Returns [`FilterError::Refused`] or [`FilterError::Busy`].
-pub(super) fn load(state: &PipelineState, name: &str, upload: &Upload) -> Result<Module, FilterError> {
-    let config = &state.config;
-    upload.settings.check()?;
-    if !upload.by_operator {
-        config.ceilings.check(&upload.settings.limits)?;
-    }
-    let limits = upload.settings.limits.over(&config.limits);
-    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
-    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
-    state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
-        Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
-        _ => FilterError::Refused(error.to_string()),
-    })
-}
-
 /// Starts another instance of a filter whose module was compiled before, with counters of its own. It publishes on `topic`.
 ///
 /// # Errors
@@ -106,26 +88,6 @@ pub(super) fn prepare_again(
     let entry = Arc::new(Entry::new(name, &filter, settings.clone()));
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })
-}
-
-/// Starts an instance.
-pub(super) fn start(state: &PipelineState, module: &Module, settings: &Settings) -> Result<Filter, FilterError> {
-    let limits = settings.limits.over(&state.config.limits);
-    let terms = Terms { cancel: state.cancel.child(), budget: state.config.memory.clone() };
-    Filter::start_with(module, &settings.config, &limits, terms).map_err(|error| {
-        match error {
-            Refusal::Interrupted(_) => return FilterError::Stopping,
-            Refusal::Budget { .. } => return FilterError::Memory(error.to_string()),
-            _ => {}
-        }
-        let hint = match &error {
-            Refusal::Config(_) if Settings::is_file(&settings.config) => {
-                "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
-            }
-            _ => "",
-        };
-        FilterError::Refused(format!("{error}{hint}"))
-    })
 }
 
 /// The topics that a filter belongs to, and their names as far as they are known.

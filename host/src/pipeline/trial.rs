@@ -9,10 +9,10 @@ use skysieve_sandbox::{CpuTime, Fault, FaultKind, Filter, Limits, Module, Slice,
 use skysieve_survey::{Surveys, Visit};
 
 use super::batch::{Identities, host_projection};
-use super::check_upload::start;
 use super::cost_meter::CostMeter;
 use super::io::Message;
 use super::judge::{Judge, Verdicts};
+use super::load::start;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
 use crate::filters::{CostReport, Counts, FilterError, JudgedAlerts, Settings, Trial, TrialOutcome};

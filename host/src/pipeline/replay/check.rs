@@ -6,7 +6,7 @@ use super::UNSUPPORTED;
 use super::work::{Alerts, Work, start};
 use crate::filters::Upload;
 use crate::jobs::{CheckRequest, CheckedAlerts, JobError, JobKind, JobStatus, ReplayRequest};
-use crate::pipeline::check_upload::load;
+use crate::pipeline::load::load;
 use crate::pipeline::state::PipelineState;
 
 /// Begins a check of a filter. Returns once it reads, or with the reason that it can't. Nothing of the filter is kept.
