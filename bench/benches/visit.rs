@@ -91,6 +91,8 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         topics: Topics { inputs: vec![], output_prefix: String::new(), dead_letters: "dead".into(), quotas: None },
         open_topic: None,
         alert_topics: None,
+        trial_pass_rate: 0.2,
+        dry_run: false,
     };
     let engine = Engine::new(&PoolConfig { filters: 8, ..PoolConfig::default() })?;
     let (pipeline, handle) = Pipeline::new(config, engine, Arc::new(Schemas::builtin()))?;

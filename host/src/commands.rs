@@ -18,6 +18,7 @@ pub mod check;
 mod common;
 pub mod compile_module;
 pub mod consume;
+mod cost;
 mod defaults;
 pub mod demo;
 pub mod documents;
@@ -25,6 +26,7 @@ mod fields;
 pub mod filters;
 pub mod host;
 pub mod hosts;
+mod job;
 #[cfg(test)]
 mod limits;
 pub mod move_filter;

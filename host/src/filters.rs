@@ -9,6 +9,8 @@
 //! | `control` | the requests about running filters: list, upload, delete |
 //! | `change` | the changes that can be asked for |
 //! | `error` | the errors of such requests |
+//! | `cost` | what a filter costs: fuel, time and memory for an alert |
+//! | `counts` | where the alerts of a filter went |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
 //! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
@@ -21,6 +23,8 @@
 mod ceilings;
 mod change;
 mod control;
+mod cost;
+mod counts;
 mod entry;
 mod error;
 mod folder;
@@ -36,8 +40,10 @@ mod status;
 mod stream;
 
 pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
-pub use change::{Allowance, FilterChange, Upload};
+pub use change::{Allowance, FilterChange, Trial, TrialOutcome, Upload};
 pub use control::Control;
+pub use cost::{AlertCost, CostReport, CostSample, FuelSpread, JudgedAlerts, SAMPLED, TimeSpread};
+pub use counts::Counts;
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
 pub use folder::read_folder;
@@ -49,5 +55,5 @@ pub use origin::Origin;
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};
 pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
-pub use status::{Counts, State, Status, VisitTally};
+pub use status::{State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

@@ -1,4 +1,4 @@
-//! Jobs: work that takes a while, and that somebody has asked for, such as a replay. A job is asked about by its number,
+//! Jobs: work that takes a while, and that somebody has asked for, such as a replay or a check. A job is asked about by its number,
 //! and can be cancelled. There are few at a time; of those that have ended, the last ones are remembered until the host
 //! stops.
 //!
@@ -16,7 +16,7 @@ mod job;
 mod list;
 mod status;
 
-pub use control::{HostControl, JobControl, ReplayRequest};
+pub use control::{CheckRequest, CheckedAlerts, HostControl, JobControl, LAST, PACKET_BYTES, PACKETS, ReplayRequest};
 pub use error::JobError;
 pub use job::Job;
 pub use list::{JOBS_KEPT, Jobs, RunningJob};

@@ -34,7 +34,7 @@
 //!                  Join: it was quick for a while, and has come to where batches are kept for it
 //! ```
 //!
-//! Each replay has a lane of its own beside these.
+//! Each replay and each check has a lane of its own beside these.
 //!
 //! A filter in the slow lane has a position of its own, which is published in the transaction of each batch
 //! (`lane_record`). It takes batches and judges them in turns, within its share of a processor. The slow lane comes back for
@@ -62,6 +62,7 @@
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
 //! | `running_filter`, `judge` | one filter on one batch |
+//! | `cost_meter` | measures what alerts cost one filter |
 //! | `account`, `quota` | what its verdicts lead to: the quota, the accounting |
 //! | `failing`, `log_rate` | bound what a filter that fails or logs too much can cost |
 //! | `topics` | decides which topics' alerts a filter is shown |
@@ -69,8 +70,9 @@
 //! | `panics` | finds the alert to blame if the host itself panics |
 //! | `publish`, `transaction_batch`, `commit_order` | pass batches to the sinks, in order, several in a transaction |
 //! | `records` | makes the records to publish: accepted alerts, dead letters, counters of quotas |
-//! | `replay`, `past` | the lane in which a filter judges past alerts once more |
-//! | `handle`, `check_upload`, `ready` | check, compile, upload and delete filters from other threads |
+//! | `replay`, `past` | the lane in which a filter judges past alerts once more, or is checked |
+//! | `handle`, `check_upload`, `load`, `ready` | check, compile, upload and delete filters from other threads |
+//! | `recent`, `trial` | the newest alerts, on which uploads are tried |
 //! | `stopping` | cancels filters that are still judging when the host has to stop |
 //! | `state`, `totals` | the state and the counts that all threads share |
 
@@ -84,6 +86,7 @@ mod channels;
 mod check_upload;
 mod commit_order;
 mod config;
+mod cost_meter;
 mod costly;
 mod cpu_share;
 mod decode;
@@ -99,6 +102,7 @@ mod lane;
 mod lane_record;
 mod lane_time;
 mod live;
+mod load;
 mod log_rate;
 mod meetings;
 mod memory;
@@ -113,6 +117,7 @@ mod positions;
 mod publish;
 mod quota;
 mod ready;
+mod recent;
 mod records;
 mod release;
 mod replay;
@@ -128,14 +133,16 @@ mod stopping;
 mod topics;
 mod totals;
 mod transaction_batch;
+mod trial;
 
 pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
 pub use check_upload::Prepared;
 pub use config::{
-    Config, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic, PipelineError, SLICE,
-    STRIKE_TIME, TopicOpener, Topics,
+    Config, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic,
+    PipelineError, SLICE, STRIKE_TIME, TopicOpener, Topics,
 };
+pub use cost_meter::CostMeter;
 pub use costly::CHEAP as CHEAP_ALERT;
 pub use handle::Handle;
 pub use io::{
@@ -150,6 +157,7 @@ pub use owed::MOST as BATCHES_OWED;
 pub use past::{AnySink, OpenedPast, Past};
 pub use positions::Positions;
 pub use ready::Ready;
+pub use recent::RECENT_ALERTS;
 pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
 pub use slow::SlowLane;

@@ -48,6 +48,8 @@ pub fn config() -> Config {
             quotas: None,
         },
         open_topic: None,
+        trial_pass_rate: 0.2,
+        dry_run: false,
         alert_topics: None,
     }
 }

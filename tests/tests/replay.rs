@@ -254,7 +254,7 @@ fn a_failing_filters_replay_ends_with_the_reason_and_without_dead_letters() {
     send(&brokers, &topic, &all);
     host.await_done(400);
     // It comes later, so that it has not seen any of these.
-    let url = format!("{}/api/v1/filters/fails?config=mode='panic'", host.url());
+    let url = format!("{}/api/v1/filters/fails?force=true&config=mode='panic'", host.url());
     ureq::put(&url).content_type("application/wasm").send(std::fs::read(module("odd")).unwrap()).unwrap();
     let output = replay(&host, &[FAILS.0, "--from", "earliest", "--json"]);
     assert_eq!(output.status.code(), Some(1));

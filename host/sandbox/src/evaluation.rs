@@ -21,8 +21,6 @@ pub struct Evaluation {
     pub calls: u32,
     /// The CPU time that it took after a call had failed, to find the alerts to blame and to start again.
     pub lost: Duration,
-    /// The fuel of each call with a single alert, in the order of the calls.
-    pub single_fuel: Vec<u64>,
 }
 
 /// One accepted alert.

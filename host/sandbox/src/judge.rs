@@ -187,9 +187,6 @@ impl<'a> Judge<'a> {
         let result = instance.evaluate(rows.clone(), self.columns, self.interrupts, self.filter.log_room());
         self.evaluation.calls += 1;
         self.evaluation.fuel += instance.fuel();
-        if rows.len() == 1 {
-            self.evaluation.single_fuel.push(instance.fuel());
-        }
         self.filter.memory_peak = self.filter.memory_peak.max(instance.memory());
         if result.is_ok() || rows.len() == 1 {
             self.keep_logs(instance.take_logs());

@@ -95,6 +95,7 @@ impl Problem {
             Problem::Filter(FilterError::Name(_)) => (StatusCode::BAD_REQUEST, "bad_name"),
             Problem::Filter(FilterError::Unknown(_)) => (StatusCode::NOT_FOUND, "unknown_filter"),
             Problem::Filter(FilterError::Refused(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "refused"),
+            Problem::Filter(FilterError::Trial(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "trial_failed"),
             Problem::Filter(FilterError::Conflict(_)) => (StatusCode::CONFLICT, "conflict"),
             Problem::Filter(FilterError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
             Problem::Filter(FilterError::NoVersion(..)) => (StatusCode::NOT_FOUND, "unknown_version"),

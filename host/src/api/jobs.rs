@@ -27,7 +27,7 @@ use crate::jobs::{JobIds, JobStatus, ReplayRequest};
     params(
         ("name" = String, Path, description = "The filter's name"),
         ("from" = String, Query, description = "From when on messages are read, by their time in Kafka: a time or day (RFC \
-            3339, UTC), seconds or milliseconds since 1970, or earliest"),
+            3339, UTC), seconds or milliseconds since 1970, earliest, or -N for the last N"),
         ("to" = Option<String>, Query, description = "Messages of this time or later are not read; by default, those that \
             come after the request"),
         ("into" = Option<String>, Query, description = "A topic on which accepted alerts are published: the filter's own \

@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 32] = [
+const RIGHTS: [(&str, Right); 34] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -62,6 +62,8 @@ const RIGHTS: [(&str, Right); 32] = [
     ("get_module", Right::Author),
     ("get_version_module", Right::Author),
     ("replay_filter", Right::Author),
+    ("check", Right::Author),
+    ("check_version", Right::Author),
     ("cancel_job", Right::Author),
     ("release_filter", Right::Author),
     ("confirm_move", Right::Author),

@@ -37,6 +37,8 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(versions::pause))
         .routes(routes!(versions::resume))
         .routes(routes!(jobs::replay))
+        .routes(routes!(upload::check::check))
+        .routes(routes!(upload::check::check_version))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::status, jobs::cancel))
         .routes(routes!(jobs::ids))

@@ -1,6 +1,7 @@
 //! The API over real HTTP, with fake filters behind it.
 
 mod access;
+mod checks;
 mod connections;
 mod fake;
 mod foreign;

@@ -1,6 +1,7 @@
 //! `PUT` or `POST` of `/api/v1/filters/NAME`: a module and its settings.
 
 mod body;
+pub(super) mod check;
 mod form;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use form::{Form, Layout};
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("strict" = Option<bool>, Query, description = "Whether warnings refuse the filter"),
         ("host" = Option<String>, Query, description = "The name of the host that is to take a new filter; by default, the live one with the fewest"),
+        ("force" = Option<bool>, Query, description = "Whether it is activated even if it fails on all recent alerts"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
         ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
@@ -58,7 +60,7 @@ use form::{Form, Layout};
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
         (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
-        (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
+        (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused, or it fails on all recent alerts (trial_failed)"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way, or the user has made too many within an hour"),
         (status = 503, body = ErrorBody, description = "The host is stopping, has no time to compile the module, or the registry does not answer"),
         (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter, or the user has as much as users may have")

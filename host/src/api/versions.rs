@@ -27,6 +27,9 @@ use crate::filters::{FilterChange, FilterError, SettingsPatch, Status, VersionIn
 pub(super) struct Activation {
     /// Its number.
     version: u32,
+    /// Whether it is activated even if it fails on all recent alerts.
+    #[serde(default)]
+    force: bool,
 }
 
 /// Lists the versions of a filter, oldest first, without their configs.
@@ -111,7 +114,7 @@ pub(super) async fn module(
         (status = 404, body = ErrorBody, description = "There is no such filter or version"),
         (status = 409, body = ErrorBody, description = "It is in the host's folder, or was moved to another host"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
-        (status = 422, body = ErrorBody, description = "The version is refused by now: limits or the stream have changed"),
+        (status = 422, body = ErrorBody, description = "The version is refused by now: limits or the stream have changed, or it fails on all recent alerts (trial_failed)"),
         (status = 501, body = ErrorBody, description = "This host keeps no versions"),
         (status = 503, body = ErrorBody, description = "The host is stopping, or the registry does not answer"),
         (status = 507, body = ErrorBody, description = "There is no room or no memory for it")
@@ -124,8 +127,8 @@ pub(super) async fn activate(
     expected: IfMatch,
     request: Request,
 ) -> Result<Response, Problem> {
-    let Activation { version } = read(request).await?;
-    change(&api, caller, name, FilterChange::Activate(version), expected).await
+    let Activation { version, force } = read(request).await?;
+    change(&api, caller, name, FilterChange::Activate { version, force }, expected).await
 }
 
 /// Lets a filter judge nothing until it is resumed, also after a restart. The alerts of that time are not judged later.
@@ -246,7 +249,7 @@ async fn change(
 }
 
 /// The filter's name and the version's number from the path.
-pub(super) struct Numbered(String, u32);
+pub(super) struct Numbered(pub(super) String, pub(super) u32);
 
 impl<S: Send + Sync> FromRequestParts<S> for Numbered {
     type Rejection = Problem;

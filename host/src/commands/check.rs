@@ -116,9 +116,9 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    // Each thread has one instance for batches and one for single alerts. The module is the user's own, and Ctrl-C ends
+    // Each thread has one instance for batches, one for single alerts, and one to measure. The module is the user's own, and Ctrl-C ends
     // this process, so it is compiled here.
-    let engine = Engine::new(&PoolConfig::for_filters(2 * jobs))?;
+    let engine = Engine::new(&PoolConfig::for_filters(3 * jobs))?;
     let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
     let config = settings.config;
     let manifest = Filter::start(&module, &config, &limits).with_context(refused)?.manifest().clone();

@@ -18,7 +18,7 @@ use crate::api::ApiConfig;
 use crate::commands::output::print_line;
 use crate::filters::{Ceilings, Control};
 use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
-use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
+use crate::pipeline::{BatchLimits, Config, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FaultLimits, Pipeline, Topics};
 use skysieve_sandbox::{Budget, Engine, Limits, PoolConfig};
 use skysieve_survey::Surveys;
 
@@ -172,6 +172,8 @@ fn config(filters: usize, surveys: Surveys) -> Config {
             quotas: None,
         },
         open_topic: None,
+        trial_pass_rate: DEFAULT_PASS_RATE,
+        dry_run: false,
         alert_topics: None,
     }
 }

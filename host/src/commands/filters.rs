@@ -14,6 +14,7 @@ use super::serve::stop_on_signal;
 use crate::filters::check_name;
 use crate::http_client::{ApiClient, ClientError, segment};
 
+mod check;
 pub mod show;
 
 /// How often the host is asked for new messages.
@@ -28,6 +29,7 @@ Examples:
   skysieve filters versions bright --server http://node1:8080
   skysieve filters rollback bright             the version before the active one
   skysieve filters logs bright --follow
+  skysieve filters check bright --version 3 --last 10000      what would it accept, and what does it cost?
   skysieve filters list --json | jq '.[] | select(.state != \"active\") | .name'")]
 pub struct FiltersArgs {
     #[command(subcommand)]
@@ -50,6 +52,8 @@ enum Action {
     Pause(OneArgs),
     /// Let a filter judge again that was paused, or suspended because it failed
     Resume(OneArgs),
+    /// Try a version of a filter on recent alerts, beside the stream: what it accepts, and what it costs
+    Check(check::CheckVersionArgs),
     /// Remove a filter with all of its versions
     Delete(OneArgs),
     /// Show the newest faults of a filter
@@ -86,6 +90,9 @@ struct ActivateArgs {
     /// The version's number
     #[arg(value_name = "VERSION")]
     version: u32,
+    /// Activate it even if it fails on all recent alerts, on which the host tries it
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -109,13 +116,15 @@ pub fn run(args: FiltersArgs) -> anyhow::Result<ExitCode> {
         }
         Action::Show(one) => one.ask("", |client, path| client.get(path), show::filter)?,
         Action::Versions(one) => one.ask("/versions", |client, path| client.get(path), show::versions)?,
-        Action::Activate(ActivateArgs { one, version }) => one.activate(version)?,
+        Action::Activate(ActivateArgs { one, version, force }) => one.activate(version, force)?,
         Action::Rollback(one) => {
             let version = one.version_before()?;
-            one.activate(version)?;
+            // It was active before, and is wanted back at once.
+            one.activate(version, true)?;
         }
         Action::Pause(one) => one.ask("/pause", |client, path| client.post(path, b""), show::change)?,
         Action::Resume(one) => one.ask("/resume", |client, path| client.post(path, b""), show::change)?,
+        Action::Check(args) => return check::run(&args),
         Action::Delete(one) => {
             one.ask("", ApiClient::delete, |status| format!("{}: deleted\n", show::text_of(&status["name"])))?
         }
@@ -143,8 +152,8 @@ impl OneArgs {
         Ok(format!("/api/v1/filters/{}{path}", segment(&self.name)))
     }
 
-    fn activate(&self, version: u32) -> anyhow::Result<()> {
-        let body = json!({"version": version}).to_string();
+    fn activate(&self, version: u32, force: bool) -> anyhow::Result<()> {
+        let body = json!({"version": version, "force": force}).to_string();
         self.ask("/activate", |client, path| client.post(path, body.as_bytes()), show::change)
     }
 

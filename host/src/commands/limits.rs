@@ -7,13 +7,13 @@ use crate::access::{MOST_DAYS, MOST_TOKENS, UserLimits, WRONG_TOKENS};
 use crate::api::ApiConfig;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{
-    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, STREAM_SCHEMAS,
+    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, SAMPLED, STREAM_SCHEMAS,
 };
-use crate::jobs::{IDS_KEPT, JOBS_KEPT};
+use crate::jobs::{IDS_KEPT, JOBS_KEPT, LAST, PACKET_BYTES, PACKETS};
 use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
-    BATCHES_OWED, BYTES_OWED, BatchLimits, CHEAP_ALERT, DEADLINE_STRIKES, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits,
-    LOG_BURST, LOGS_A_SECOND, MAX_LAG, SLICE, STRIKE_TIME, TOPIC_LETTERS,
+    BATCHES_OWED, BYTES_OWED, BatchLimits, CHEAP_ALERT, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA,
+    FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG, RECENT_ALERTS, SLICE, STRIKE_TIME, TOPIC_LETTERS,
 };
 use crate::registry::{CHANGE_TIME, RECORD_BYTES, VERSIONS};
 use skysieve_sandbox::Limits;
@@ -83,10 +83,16 @@ fn limits() -> Vec<(&'static str, String)> {
             "time for which the records of positions and moves are kept while a host is not started",
             format!("{} days", RECORDS_KEPT.as_secs() / 86_400),
         ),
-        ("replays at a time", count(REPLAYS)),
+        ("replays and dry runs at a time", count(REPLAYS)),
         ("jobs that are remembered", count(JOBS_KEPT)),
         ("ids of accepted alerts kept for a job", count(IDS_KEPT)),
         ("name of the topic for accepted alerts", format!("{TOPIC_LETTERS} characters")),
+        ("alerts of a request that are judged", count(PACKETS)),
+        ("packets of a request", bytes(PACKET_BYTES)),
+        ("the last alerts that a dry run may ask for", count(LAST.0)),
+        ("alerts that are measured", count(SAMPLED)),
+        ("alerts on which an upload is tried", count(RECENT_ALERTS)),
+        ("share of them that an upload may accept", DEFAULT_PASS_RATE.to_string()),
         ("dead letters of faults per filter and visit", count(faults.dead_letters_per_visit)),
         ("faults per visit", count(faults.strikes_per_visit)),
         ("faults that a missed deadline counts as", count(DEADLINE_STRIKES)),

@@ -61,6 +61,9 @@ pub struct UploadArgs {
     /// Refuse a filter that asks for fields that no alert of the stream has
     #[arg(long)]
     strict: bool,
+    /// Activate it even if it fails on all recent alerts, on which the host tries it
+    #[arg(long, requires = "activate")]
+    force: bool,
     /// Print the filter's status as JSON
     #[arg(long)]
     json: bool,
@@ -84,6 +87,7 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     add("settings", Some(toml::to_string(&settings).context("the settings can't be sent")?));
     add("note", args.note.clone());
     add("strict", args.strict.then(|| "true".to_owned()));
+    add("force", args.force.then(|| "true".to_owned()));
     let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, value)| (*name, &value[..])).collect();
     let path = format!("/api/v1/filters/{}", segment(&name));
     let on: Vec<(&str, &str)> = args.on.iter().map(|host| ("host", &**host)).collect();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cost::CostReport;
 use super::handover::HandOver;
 use super::registered::{Expected, SettingsPatch};
 use super::settings::Settings;
@@ -17,6 +18,8 @@ pub struct Upload {
     pub strict: bool,
     /// Whether it comes from the host's operator, so that the host's [`Ceilings`](super::Ceilings) do not apply.
     pub by_operator: bool,
+    /// Whether it is tried on recent alerts first.
+    pub trial: Trial,
     /// The file that the module was read from, where it can be read again.
     pub file: Option<PathBuf>,
     /// Where another host has stopped with it, if it comes from there.
@@ -40,6 +43,34 @@ pub struct Allowance {
     pub bytes: u64,
 }
 
+/// Whether a filter is tried on recent alerts before it becomes active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trial {
+    /// It is not tried.
+    #[default]
+    Without,
+    /// It is refused if it fails on all of them.
+    MayRefuse,
+    /// What is found is told, and refuses nothing.
+    Tells,
+}
+
+impl Trial {
+    /// The trial of a filter that somebody activates, perhaps against all advice.
+    pub fn unless(force: bool) -> Trial {
+        if force { Trial::Tells } else { Trial::MayRefuse }
+    }
+}
+
+/// What a trial has found.
+#[derive(Clone, Debug, Default)]
+pub struct TrialOutcome {
+    /// What should be known.
+    pub warnings: Vec<String>,
+    /// What the filter costs, if it was tried.
+    pub cost: Option<CostReport>,
+}
+
 /// A change of a filter.
 #[derive(Clone, Debug)]
 pub enum FilterChange {
@@ -47,8 +78,13 @@ pub enum FilterChange {
     Delete,
     /// Adds a version, which is not active yet. If there is no filter of that name, it is created.
     AddVersion(Box<Upload>),
-    /// Makes the version of that number the active one.
-    Activate(u32),
+    /// Makes a version the active one.
+    Activate {
+        /// Its number.
+        version: u32,
+        /// Whether it is activated even if it fails on all recent alerts.
+        force: bool,
+    },
     /// It judges nothing until it is resumed.
     Pause,
     /// It judges alerts again, from those that come now on. One that was suspended is active again.

@@ -8,13 +8,16 @@ use skysieve_sandbox::{Cancel, Filter, Manifest, Module};
 use skysieve_survey::Visit;
 
 use super::ceilings::CPU_SHARE;
+use super::change::TrialOutcome;
+use super::cost::CostReport;
+use super::counts::Counts;
 use super::handover::Offsets;
 use super::lane::Lane;
 use super::module::ModuleSource;
 use super::origin::Origin;
 use super::registered::Kept;
 use super::settings::Settings;
-use super::status::{Counts, State, Status, VisitTally};
+use super::status::{State, Status, VisitTally};
 
 /// How many faults and log messages are kept for people to read.
 pub const RECENT: usize = 20;
@@ -59,6 +62,7 @@ struct Accounts {
     since: Offsets,
     suspended: Option<String>,
     warnings: Vec<String>,
+    trial: TrialOutcome,
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
@@ -199,6 +203,16 @@ impl Entry {
         warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
     }
 
+    /// Sets what its trial has found.
+    pub fn set_trial(&self, trial: TrialOutcome) {
+        self.accounts.lock().trial = trial;
+    }
+
+    /// What it costs, if it was tried.
+    pub fn cost(&self) -> Option<CostReport> {
+        self.accounts.lock().trial.cost.clone()
+    }
+
     /// The counts of its alerts so far.
     pub fn counts(&self) -> Counts {
         self.accounts.lock().counts
@@ -224,7 +238,7 @@ impl Entry {
             fields: self.manifest.fields.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),
-            warnings: accounts.warnings.clone(),
+            warnings: accounts.warnings.iter().chain(&accounts.trial.warnings).cloned().collect(),
             counts: accounts.counts,
             fuel: accounts.fuel,
             seconds: accounts.time.as_secs_f64(),

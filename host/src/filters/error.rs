@@ -12,6 +12,9 @@ pub enum FilterError {
     /// The module, its manifest or its settings were refused.
     #[error("{0}")]
     Refused(String),
+    /// It failed in its trial.
+    #[error("{0}")]
+    Trial(String),
     /// The module can't be compiled now, but perhaps later.
     #[error("{0}")]
     Busy(String),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cost::CostReport;
 use super::error::FilterError;
 use super::settings::LimitOverrides;
 
@@ -46,7 +47,7 @@ pub struct Registered {
 }
 
 /// One version of a filter. It never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VersionInfo {
     /// Its number, counted from 1.
     pub number: u32,
@@ -73,6 +74,9 @@ pub struct VersionInfo {
     pub description: String,
     /// The fields that it reads, each by its first path. A long list is cut.
     pub fields: Vec<String>,
+    /// What it costs, from the trial at its upload.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostReport>,
 }
 
 /// What whoever changes a filter knows about it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::change::Upload;
 use super::control::Control;
+use super::cost::CostReport;
 use super::error::FilterError;
 use super::status::Status;
 
@@ -18,6 +19,8 @@ pub struct Checked {
     pub description: String,
     /// The first path of each field that it reads.
     pub fields: Vec<String>,
+    /// What it costs, if it was tried.
+    pub cost: Option<CostReport>,
 }
 
 /// Checks filters, and runs them.

@@ -34,7 +34,9 @@ pub enum JobError {
     #[error("into: {0}")]
     Into(String),
     /// Too many jobs are running.
-    #[error("{0} replays are running, as many as this host runs at a time (--replays); try again later, or cancel one")]
+    #[error(
+        "{0} replays and checks are running, as many as this host runs at a time (--replays); try again later, or cancel one"
+    )]
     TooMany(usize),
     /// The host has no stream to read the past of.
     #[error("{0}")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::filters::Counts;
+use crate::filters::{CostReport, Counts, VisitTally};
 
 /// How many ids of accepted alerts are kept for each job.
 pub const IDS_KEPT: usize = 10_000;
@@ -13,6 +13,8 @@ pub const IDS_KEPT: usize = 10_000;
 pub enum JobKind {
     /// It runs a filter over past alerts.
     Replay,
+    /// It tries a filter.
+    Check,
 }
 
 /// How far a job is.
@@ -86,10 +88,16 @@ pub struct JobStatus {
     pub lost: u64,
     /// Where the alerts went that the filter was shown. `accepted` is within the quota.
     pub counts: Counts,
-    /// The number of ids that are kept: those of the first accepted alerts within the quota.
+    /// The number of ids that are kept: those of the first accepted alerts; for a replay, of those within the quota.
     pub ids: u64,
     /// The number of further accepted alerts, whose ids are not kept.
     pub more_ids: u64,
+    /// The counts of the newest visits, newest last. Their number is limited.
+    #[serde(default)]
+    pub recent_visits: Vec<VisitTally>,
+    /// What the filter costs, once a check has ended.
+    #[serde(default)]
+    pub cost: Option<CostReport>,
     /// How far it is in each partition.
     pub partitions: Vec<JobProgress>,
     /// The filter's newest faults, newest last. Their number is limited.
@@ -131,6 +139,8 @@ impl JobStatus {
             counts: Counts::default(),
             ids: 0,
             more_ids: 0,
+            recent_visits: Vec::new(),
+            cost: None,
             partitions: Vec::new(),
             recent_faults: Vec::new(),
             recent_logs: Vec::new(),

@@ -27,6 +27,8 @@ pub struct Accountant<'a> {
     pub dead_letters: &'a Quota,
     /// Its faults, by their weights.
     pub strikes: &'a Quota,
+    /// Whether alerts over the quota are among the outputs, too.
+    pub tells_all: bool,
 }
 
 /// What a filter's verdicts lead to.
@@ -121,13 +123,16 @@ impl Accountant<'_> {
         for accepted in &verdicts.accepted {
             let at = batch.alerts.visit_of(accepted.row);
             let counts = &mut account.visits[at].counts;
-            if counts.accepted < u64::from(self.quota.room(visits[at].visit)) {
+            let has_room = counts.accepted < u64::from(self.quota.room(visits[at].visit));
+            if has_room {
                 counts.accepted += 1;
+            } else {
+                counts.over_quota += 1;
+            }
+            if has_room || self.tells_all {
                 let (entry, topic, annotations) =
                     (self.entry.clone(), self.topic.clone(), accepted.annotations.clone());
                 account.outputs.push(Output { entry, topic, row: accepted.row, annotations });
-            } else {
-                counts.over_quota += 1;
             }
         }
         if let Some(first) = verdicts.faults.first() {

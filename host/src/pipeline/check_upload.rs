@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use skysieve_avro::Projection;
-use skysieve_sandbox::{Filter, Manifest, Module, Owner, Refusal, Terms};
+use skysieve_sandbox::{Filter, Manifest, Module};
 
 use super::config::Config;
 use super::judge::Judge;
+use super::load::{load, start};
 use super::running_filter::RunningFilter;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
+use super::trial::try_out;
 use crate::filters::{Entry, FilterError, Settings, Upload, check_name};
 
 /// A filter that has been checked, compiled and described, and is ready to run.
@@ -42,27 +44,18 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let topic = config.topics.output(name).ok_or_else(|| {
         FilterError::Refused(format!("the topic of a filter {name:?} is one that this host uses for something else"))
     })?;
-    upload.settings.check()?;
     if let Some(from) = &upload.settings.from {
         let checked = config.alert_topics()?.check(from);
         checked.map_err(|error| FilterError::Refused(format!("from: {error}")))?;
     }
-    if !upload.by_operator {
-        config.ceilings.check(&upload.settings.limits)?;
-    }
     let cpu_share = config.ceilings.cpu.share(name, &upload.settings, upload.by_operator)?;
-    let limits = upload.settings.limits.over(&config.limits);
-    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
-    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
-    let module = state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
-        Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
-        _ => FilterError::Refused(error.to_string()),
-    })?;
+    let module = load(state, name, &upload)?;
     let filter = start(state, &module, &upload.settings)?;
     let (topics, known) = topics(state, &upload.settings.topics, filter.manifest())?;
     let (seen, inputs) = (state.seen_topics(), config.topics.inputs.len());
     let shown = |topic: &str| topics.may_show(&seen, topic, inputs);
     let warnings = state.stream.check(filter.manifest(), shown, upload.strict)?;
+    let trial = try_out(state, upload.trial, (&module, &upload.settings), &topics)?;
     let source = match upload.file {
         Some(file) => state.modules.note(filter.sha256(), file),
         None => {
@@ -75,40 +68,26 @@ pub(super) fn check_upload(state: &PipelineState, name: &str, upload: Upload) ->
     let entry = Arc::new(entry);
     entry.set_warnings(warnings);
     entry.set_topics(known);
+    entry.set_trial(trial);
     Ok(Prepared { entry, filter, topic, topics })
 }
 
-/// Starts another instance of a filter that was checked before, with counters of its own. It publishes on `topic`.
+/// Starts another instance of a filter whose module was compiled before, with counters of its own. It publishes on `topic`.
 ///
 /// # Errors
 /// Returns [`FilterError::Refused`], [`FilterError::Memory`] or [`FilterError::Stopping`].
-pub(super) fn prepare_again(state: &PipelineState, filter: &Entry, topic: Arc<str>) -> Result<Prepared, FilterError> {
-    let (name, settings) = (&filter.name, &filter.settings);
-    let filter = start(state, &filter.module, settings)?;
+pub(super) fn prepare_again(
+    state: &PipelineState,
+    name: &str,
+    module: &Module,
+    settings: &Settings,
+    topic: Arc<str>,
+) -> Result<Prepared, FilterError> {
+    let filter = start(state, module, settings)?;
     let (topics, known) = topics(state, &settings.topics, filter.manifest())?;
     let entry = Arc::new(Entry::new(name, &filter, settings.clone()));
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })
-}
-
-/// Starts an instance.
-fn start(state: &PipelineState, module: &Module, settings: &Settings) -> Result<Filter, FilterError> {
-    let limits = settings.limits.over(&state.config.limits);
-    let terms = Terms { cancel: state.cancel.child(), budget: state.config.memory.clone() };
-    Filter::start_with(module, &settings.config, &limits, terms).map_err(|error| {
-        match error {
-            Refusal::Interrupted(_) => return FilterError::Stopping,
-            Refusal::Budget { .. } => return FilterError::Memory(error.to_string()),
-            _ => {}
-        }
-        let hint = match &error {
-            Refusal::Config(_) if Settings::is_file(&settings.config) => {
-                "; the config looks like a host's settings file (NAME.toml): upload that as `settings`"
-            }
-            _ => "",
-        };
-        FilterError::Refused(format!("{error}{hint}"))
-    })
 }
 
 /// The topics that a filter belongs to, and their names as far as they are known.

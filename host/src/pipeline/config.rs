@@ -12,6 +12,9 @@ use skysieve_survey::Surveys;
 /// How many accepted alerts are published for each visit and filter, unless another quota is set.
 pub const DEFAULT_QUOTA: u32 = 20;
 
+/// The share of recent alerts that an upload may accept without a warning, unless another one is set.
+pub const DEFAULT_PASS_RATE: f64 = 0.2;
+
 /// The settings of a pipeline.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -41,6 +44,10 @@ pub struct Config {
     pub topics: Topics,
     /// Makes sure that the topic of an uploaded filter exists. An error is shown to the uploader.
     pub open_topic: Option<OpenTopic>,
+    /// An upload is warned of if it accepts a larger share of recent alerts; see [`DEFAULT_PASS_RATE`].
+    pub trial_pass_rate: f64,
+    /// Whether filters are only tried: alerts over the quota are passed on, too, and times are CPU times.
+    pub dry_run: bool,
     /// Answers questions about the topics of alerts. Without it, filters can't be moved, nor begin in the past.
     pub alert_topics: Option<TopicLookup>,
 }

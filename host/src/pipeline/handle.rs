@@ -15,7 +15,7 @@ use super::replay;
 use super::state::PipelineState;
 use crate::filters::{Checked, Control, FilterError, HandOver, HostInfo, Runner, Status, Upload, check_name};
 use crate::health::Health;
-use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
+use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
 /// How long a host that stops waits for replays to end: a transaction that is left open holds up those who read its topic.
 const REPLAYS_END: Duration = Duration::from_secs(1);
@@ -161,6 +161,7 @@ impl Runner for Handle {
             module: entry.source.as_ref().and_then(|source| source.read(&entry.sha256)),
             description: entry.manifest.description.clone(),
             fields: entry.manifest.fields.iter().map(first).collect(),
+            cost: entry.cost(),
         }
     }
 
@@ -179,6 +180,10 @@ impl Runner for Handle {
 impl JobControl for Handle {
     fn replay(&self, filter: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
         replay::begin(&self.state, filter, request)
+    }
+
+    fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
+        replay::begin_check(&self.state, request)
     }
 
     fn jobs(&self) -> &Jobs {

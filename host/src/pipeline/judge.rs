@@ -30,8 +30,6 @@ pub struct Verdicts {
     pub fuel: u64,
     /// The CPU time that it took after a call had failed.
     pub lost: Duration,
-    /// The fuel of each alert that was judged alone.
-    pub single_fuel: Vec<u64>,
 }
 
 impl Judge {
@@ -271,7 +269,6 @@ impl Verdicts {
         self.logs.extend(other.logs);
         self.fuel += other.fuel;
         self.lost += other.lost;
-        self.single_fuel.extend(other.single_fuel);
     }
 
     fn add(&mut self, evaluation: Evaluation, row: impl Fn(u32) -> u32) {
@@ -281,6 +278,5 @@ impl Verdicts {
         self.logs.extend(evaluation.logs);
         self.fuel.add_assign(evaluation.fuel);
         self.lost += evaluation.lost;
-        self.single_fuel.extend(evaluation.single_fuel);
     }
 }

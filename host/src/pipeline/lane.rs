@@ -54,6 +54,8 @@ pub trait Duties {
     const READS_ALWAYS: bool;
     /// Whether messages that are not alerts become dead letters. All lanes read them, and one tells.
     const TELLS_WHAT_IS_NO_ALERT: bool;
+    /// Whether uploads are tried on what it reads.
+    const KEEPS_RECENT: bool = false;
 
     /// Executes the commands that have come.
     fn obey(&mut self, lane: &mut Lane);
@@ -379,6 +381,9 @@ impl Lane {
         let undecodable = batch.undecodable.len();
         if !D::TELLS_WHAT_IS_NO_ALERT {
             batch.undecodable.clear();
+        }
+        if D::KEEPS_RECENT {
+            self.state.recent.note(&batch.messages);
         }
         self.move_on(&mut batch);
         let (positions, ends_visit) = (Position::after(&batch.messages), batcher.ends_visit());

@@ -49,6 +49,7 @@ pub struct Live {
 impl Duties for Live {
     const READS_ALWAYS: bool = true;
     const TELLS_WHAT_IS_NO_ALERT: bool = true;
+    const KEEPS_RECENT: bool = true;
 
     /// Uploads that arrived together share one change of the projection.
     fn obey(&mut self, lane: &mut Lane) {

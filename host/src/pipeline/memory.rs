@@ -20,7 +20,12 @@ impl MemorySource {
     /// Makes a topic with that name, and the sender that feeds it.
     pub fn new(topic: &str) -> (MemorySource, Sender<Bytes>) {
         let (sender, packets) = unbounded();
-        (MemorySource { packets, topic: topic.into(), next: 0 }, sender)
+        (MemorySource::of(topic, packets), sender)
+    }
+
+    /// Makes a topic that is fed by the sender of this receiver.
+    pub fn of(topic: &str, packets: Receiver<Bytes>) -> MemorySource {
+        MemorySource { packets, topic: topic.into(), next: 0 }
     }
 
     fn push(&mut self, batch: &mut Vec<Message>, bytes: Bytes) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::filters::{Counts, Entry, Lane, Tally};
-use skysieve_sandbox::{Fault, FaultKind, Interrupted, Slice};
+use skysieve_sandbox::{CpuTime, Fault, FaultKind, Interrupted, Slice};
 use skysieve_survey::Visit;
 
 use super::account::{Account, Accountant, recent};
@@ -62,6 +62,8 @@ pub struct RunningFilter {
     steady: u32,
     /// When it was last at work.
     served: Instant,
+    /// Whether it only finds out what a filter would do and cost.
+    dry_run: bool,
     /// Whether it has brought counters along, so that those of an earlier filter don't count.
     brings_counters: bool,
 }
@@ -99,6 +101,7 @@ impl RunningFilter {
             may_owe: 0,
             steady: 0,
             served: Instant::now(),
+            dry_run: config.dry_run,
             brings_counters: false,
         }
     }
@@ -247,10 +250,13 @@ impl RunningFilter {
     ) -> Result<(Verdicts, Duration), Interrupted> {
         let started = Instant::now();
         self.judge.filter_mut().limit_logs(self.log_rate.room(started));
-        let cpu = self.cost.clock();
+        // A dry run yields to others, so the clock would count their time.
+        let cpu = if self.dry_run { Some(CpuTime::now()) } else { self.cost.clock() };
         let judged = self.judge_all(batch, rows, slice);
-        let took = started.elapsed();
-        self.cost.add(cpu.map_or(took, |cpu| cpu.elapsed()));
+        let by_the_clock = started.elapsed();
+        let used = cpu.map_or(by_the_clock, |cpu| cpu.elapsed());
+        self.cost.add(used);
+        let took = if self.dry_run { used } else { by_the_clock };
         let verdicts = judged?;
         self.log_rate.take(verdicts.logs.len());
         Ok((verdicts, took))
@@ -265,6 +271,7 @@ impl RunningFilter {
             quota: &self.quota,
             dead_letters: &self.dead_letters,
             strikes: &self.strikes,
+            tells_all: self.dry_run,
         };
         let account = accountant.account(batch, rows, verdicts);
         let counters = accountant.counters(batch, &account);

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::lane_time::Live;
 use super::moving::SharedMoves;
 use super::past::Past;
+use super::recent::RecentAlerts;
 use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, Modules, StreamSchemas};
@@ -37,6 +38,8 @@ pub struct PipelineState {
     pub moves: SharedMoves,
     /// The modules that were uploaded.
     pub modules: Modules,
+    /// The newest messages of the live lane.
+    pub recent: RecentAlerts,
     entries: RwLock<BTreeMap<String, Arc<Entry>>>,
     /// The schemas that have been seen in the stream.
     pub stream: StreamSchemas,
@@ -64,6 +67,7 @@ impl PipelineState {
             live,
             moves,
             modules,
+            recent: RecentAlerts::default(),
             entries,
             stream,
             topics,

@@ -57,6 +57,7 @@ impl Version {
             at: self.at.clone(),
             description: self.description.clone(),
             fields: self.fields.clone(),
+            cost: self.cost.as_deref().cloned(),
         }
     }
 }

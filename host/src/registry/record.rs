@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use skysieve_sandbox::limits::MODULE_BYTES;
 
-use crate::filters::{CONFIG_BYTES, LimitOverrides, check_name, hash};
+use crate::filters::{CONFIG_BYTES, CostReport, LimitOverrides, check_name, hash};
 
 /// The format that is written. Records of another one are left alone.
 pub const FORMAT: u32 = 1;
@@ -63,7 +63,7 @@ pub struct FilterRecord {
 }
 
 /// One version. It never changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Version {
     /// Its number, counted from 1.
     pub number: u32,
@@ -87,6 +87,9 @@ pub struct Version {
     /// The first path of each field that it reads, as far as there is room.
     #[serde(default)]
     pub fields: Vec<String>,
+    /// What it costs, from the trial at its upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Box<CostReport>>,
 }
 
 /// Bytes that are kept in pieces, by their hash.

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::record::{Blob, Config, FORMAT, FilterRecord, Version};
 use super::writer::Decision;
 use crate::access::ANYONE;
-use crate::filters::{Checked, Expected, FilterError, LimitOverrides, Settings, SettingsPatch, check_owner};
+use crate::filters::{
+    Checked, CostReport, Expected, FilterError, LimitOverrides, Settings, SettingsPatch, check_owner,
+};
 
 /// The settings that are not a version's.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,6 +54,8 @@ impl Offer {
             at,
             description: checked.description.clone(),
             fields: Vec::new(),
+            // The fields are the version's own.
+            cost: checked.cost.clone().map(|cost| Box::new(CostReport { fields: Vec::new(), ..cost })),
         };
         version.set_fields(&checked.fields);
         let Settings { quota, cpu_share, limits, from, .. } = settings.clone();

@@ -135,9 +135,37 @@ fn everything_seen_is_accounted_for() {
     assert_eq!(visit["over_quota"], expected.len() as u64 - 20);
     let published: Vec<String> = expected[..20].iter().map(i64::to_string).collect();
     assert_eq!(report["published"], serde_json::json!(published));
-    let fuel = &report["fuel"];
-    assert!(0 < fuel["min"].as_u64().unwrap() && fuel["max"].as_u64().unwrap() < fuel["limit"].as_u64().unwrap());
+    let cost = &report["cost"];
+    let fuel = ["median", "p99", "max", "limit"].map(|name| cost["fuel"][name].as_u64().unwrap());
+    assert!(0 < fuel[0] && fuel[0] <= fuel[1] && fuel[1] <= fuel[2] && fuel[2] < fuel[3], "{cost}");
+    assert_eq!(
+        (&cost["alerts"], &cost["accepted"], &cost["sampled"]),
+        (&300.into(), &expected.len().into(), &300.into())
+    );
+    assert!(cost["summary"].as_str().unwrap().ends_with("at 10,000 alerts each 39 s"), "{cost}");
     assert_eq!(report["filter"]["fields"][0]["paths"][0], "diaSourceId");
+}
+
+#[test]
+fn fuel_is_the_same_for_the_same_alerts_however_they_are_divided() {
+    // More than a report keeps.
+    let (alerts, folder, reversed) = (alerts(1, 1300), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for (at, alert) in alerts.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{at:06}.avro")), &alert.bytes).unwrap();
+        std::fs::write(reversed.path().join(format!("{:06}.avro", alerts.len() - at)), &alert.bytes).unwrap();
+    }
+    let fuel = |folder: &Path, jobs: &str| {
+        let filter = module("odd").into_os_string();
+        let rest = ["--json", "--jobs", jobs, "--config", "mode = 'uneven'"].map(Into::into);
+        let output = skysieve([vec!["check".into(), filter, folder.into()], rest.to_vec()].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&report["cost"]["alerts"], &report["cost"]["sampled"]), (&1300.into(), &1000.into()));
+        report["cost"]["fuel"].clone()
+    };
+    let expected = fuel(folder.path(), "1");
+    assert!(expected["median"].as_u64() < expected["max"].as_u64(), "{expected}");
+    assert_eq!(fuel(folder.path(), "7"), expected);
+    assert_eq!(fuel(reversed.path(), "2"), expected);
 }
 
 #[test]
@@ -389,7 +417,7 @@ fn a_config_file_is_either_the_config_or_a_hosts_settings() {
         let (code, report, error) = run(&settings);
         assert_eq!(code, 0, "{error}");
         assert_eq!((ids(&report).len(), &report["visits"][0]["over_quota"]), (all.len(), &(all.len() - 7).into()));
-        assert_eq!(report["fuel"]["limit"], 20_000_000);
+        assert_eq!(report["cost"]["fuel"]["limit"], 20_000_000);
         assert!(report["filter"]["config"].as_str().unwrap().contains("odd.toml, read as hosts read"), "{report}");
     }
     // Files have no topic.

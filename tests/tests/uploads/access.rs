@@ -166,7 +166,12 @@ fn another_s_filter_is_as_if_it_were_not_there() {
             assert!(!answer.body.contains("ada"), "{method} {path}: {answer:?}");
             // Nor is told that there is one elsewhere.
             if status == 404 {
-                let absent = host.request(method, &format!("/api/v1/filters/{path}").replace("mine", "none"), &headers[..1], body);
+                let absent = host.request(
+                    method,
+                    &format!("/api/v1/filters/{path}").replace("mine", "none"),
+                    &headers[..1],
+                    body,
+                );
                 assert_eq!(answer.body, absent.body.replace("none", "mine"), "{method} {path}");
             }
         }

@@ -48,15 +48,13 @@ fn no_alerts_is_no_call() {
 }
 
 #[test]
-fn fuel_of_single_alerts_is_told() {
+fn the_fuel_of_calls_is_added_up() {
     let mut filter = Guest::judging(COST).start();
-    let column = doubles(&[10.0, 1000.0, 100.0]);
-    let evaluation = filter.evaluate_by(1, 3, &[&column]);
-    let fuel = &evaluation.single_fuel;
-    assert_eq!(evaluation.calls, 3);
+    let values = [10.0, 1000.0, 100.0];
+    let fuel = values.map(|value| filter.evaluate(1, &[&doubles(&[value])]).fuel);
     assert!(fuel[0] < fuel[2] && fuel[2] < fuel[1], "{fuel:?}");
-    assert_eq!(evaluation.fuel, fuel.iter().sum::<u64>());
-    assert!(filter.evaluate(3, &[&column]).single_fuel.is_empty());
+    let evaluation = filter.evaluate_by(1, 3, &[&doubles(&values)]);
+    assert_eq!((evaluation.calls, evaluation.fuel), (3, fuel.iter().sum::<u64>()));
 }
 
 /// Counts up to the alert's value, then accepts it.

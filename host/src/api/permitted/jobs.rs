@@ -1,7 +1,7 @@
 //! Jobs: authors see and cancel those about filters of their own.
 
 use super::Permitted;
-use crate::jobs::{JobError, JobIds, JobStatus, ReplayRequest};
+use crate::jobs::{CheckRequest, CheckedAlerts, JobError, JobIds, JobStatus, ReplayRequest};
 
 impl Permitted<'_> {
     /// Begins a replay.
@@ -9,6 +9,23 @@ impl Permitted<'_> {
         self.see(name)?;
         let owner = self.control.get(name)?.registered.map(|registered| registered.owner);
         Ok(self.with_name(self.control.replay(name, ReplayRequest { owner, ..request })?))
+    }
+
+    /// Begins a dry run, which is the caller's.
+    pub(in crate::api) fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
+        let owner = Some(self.caller.user.clone());
+        Ok(self.with_name(self.control.dry_run(CheckRequest { owner, ..request })?))
+    }
+
+    /// Begins a dry run of a version.
+    pub(in crate::api) fn dry_run_version(
+        &self,
+        name: &str,
+        number: u32,
+        alerts: CheckedAlerts,
+    ) -> Result<JobStatus, JobError> {
+        self.see(name)?;
+        Ok(self.with_name(self.control.dry_run_version(name, number, alerts)?))
     }
 
     /// Says which host does a job.

@@ -11,7 +11,9 @@ use crate::filters::{
     Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
 };
 use crate::health::Health;
-use crate::jobs::{JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob};
+use crate::jobs::{
+    CheckRequest, CheckedAlerts, JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob,
+};
 use skysieve_avro::alert::{Field, Kind};
 
 /// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
@@ -25,6 +27,7 @@ pub(super) struct Fake {
     pub health: Mutex<Health>,
     pub jobs: Arc<Jobs>,
     pub replays: Mutex<Vec<(String, ReplayRequest)>>,
+    pub checks: Mutex<Vec<CheckRequest>>,
     /// The jobs that have begun. One that is taken out ends.
     pub running: Mutex<Vec<RunningJob>>,
     gate: Mutex<Option<Gate>>,
@@ -136,6 +139,7 @@ fn version(number: u32) -> VersionInfo {
         at: "2026-05-09T03:00:00Z".to_owned(),
         description: String::new(),
         fields: Vec::new(),
+        cost: None,
     }
 }
 
@@ -259,6 +263,24 @@ impl JobControl for Fake {
         self.replays.lock().push((filter.to_owned(), request));
         self.running.lock().push(running);
         self.jobs.get(id)
+    }
+
+    fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
+        if request.upload.module == b"refused" {
+            return Err(FilterError::Refused("it imports wasi:clocks/wall-clock".to_owned()).into());
+        }
+        let job = JobStatus { kind: JobKind::Check, owner: request.owner.clone(), ..job(&request.name) };
+        let running = self.jobs.begin(Default::default(), job, |_| Ok(()))?;
+        let status = running.job().status();
+        self.checks.lock().push(request);
+        self.running.lock().push(running);
+        Ok(status)
+    }
+
+    fn dry_run_version(&self, name: &str, number: u32, alerts: CheckedAlerts) -> Result<JobStatus, JobError> {
+        self.version(name, number)?;
+        let upload = Upload { module: format!("version {number}").into_bytes(), ..Upload::default() };
+        self.dry_run(CheckRequest { name: name.to_owned(), upload, alerts, owner: None })
     }
 
     fn jobs(&self) -> &Jobs {

@@ -210,8 +210,9 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 24] = [
+    const ROUTES: [(&str, &[&str]); 26] = [
         ("/", &["get"]),
+        ("/api/v1/check", &["post"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
         ("/api/v1/filters/{name}/activate", &["post"]),
@@ -223,6 +224,7 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}/resume", &["post"]),
         ("/api/v1/filters/{name}/versions", &["get", "post"]),
         ("/api/v1/filters/{name}/versions/{number}", &["get"]),
+        ("/api/v1/filters/{name}/versions/{number}/check", &["post"]),
         ("/api/v1/filters/{name}/versions/{number}/module", &["get"]),
         ("/api/v1/host", &["get"]),
         ("/api/v1/jobs", &["get"]),

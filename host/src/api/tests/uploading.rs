@@ -7,7 +7,7 @@ use super::{ApiConfig, Reply, Server};
 const BOUNDARY: &str = "----boundary";
 
 /// Makes a form of parts `(name, file name or empty, content)`.
-fn form(parts: &[(&str, &str, &[u8])]) -> Vec<u8> {
+pub(super) fn form(parts: &[(&str, &str, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, file, content) in parts {
         let file = if file.is_empty() { String::new() } else { format!("; filename=\"{file}\"") };
@@ -19,9 +19,9 @@ fn form(parts: &[(&str, &str, &[u8])]) -> Vec<u8> {
     body
 }
 
-fn send_form(server: &Server, path: &str, body: &[u8]) -> Reply {
+pub(super) fn send_form(server: &Server, method: &str, path: &str, body: &[u8]) -> Reply {
     let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-    server.send("PUT", path, &[("content-type", &kind)], body)
+    server.send(method, path, &[("content-type", &kind)], body)
 }
 
 #[test]
@@ -56,8 +56,12 @@ fn topics_come_one_by_one_or_in_a_list() {
     let server = Server::start();
     server.put("/api/v1/filters/bright?topics=ztf,%20lsst&topics=roman", b"module");
     assert_eq!(server.control.last_upload().settings.topics, ["ztf", "lsst", "roman"]);
-    let reply =
-        send_form(&server, "/api/v1/filters/bright", &form(&[("module", "", b"a"), ("topics", "", b"ztf,lsst")]));
+    let reply = send_form(
+        &server,
+        "PUT",
+        "/api/v1/filters/bright",
+        &form(&[("module", "", b"a"), ("topics", "", b"ztf,lsst")]),
+    );
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(server.control.last_upload().settings.topics, ["ztf", "lsst"]);
     server.put("/api/v1/filters/bright", b"module");
@@ -94,7 +98,7 @@ fn settings_come_in_a_form() {
         ("memory", "", b"1048576"),
         ("deadline_ms", "", b"250"),
     ]);
-    let reply = send_form(&server, "/api/v1/filters/bright", &body);
+    let reply = send_form(&server, "PUT", "/api/v1/filters/bright", &body);
     assert_eq!(reply.status, 201, "{}", reply.body);
     check_settings(&server);
 }
@@ -104,7 +108,7 @@ fn settings_come_in_a_hosts_file() {
     let server = Server::start();
     let file = b"quota = 5\nconfig = \"\"\"limit = 17\nband = \\\"g\\\"\"\"\"\n\
                  [limits]\nfuel = 1000000\nmemory = 1048576\ndeadline_ms = 250";
-    let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "/api/v1/filters/bright", &form(parts));
+    let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "PUT", "/api/v1/filters/bright", &form(parts));
     let reply = send(&[("settings", "bright.toml", file), ("module", "bright.wasm", b"module")]);
     assert_eq!(reply.status, 201, "{}", reply.body);
     check_settings(&server);
@@ -152,7 +156,7 @@ fn an_upload_may_be_strict() {
         assert_eq!(reply.json()["warnings"], serde_json::json!([]));
     }
     let body = form(&[("module", "bright.wasm", b"module"), ("strict", "", b"true")]);
-    assert_eq!(send_form(&server, "/api/v1/filters/bright", &body).status, 200);
+    assert_eq!(send_form(&server, "PUT", "/api/v1/filters/bright", &body).status, 200);
     assert!(server.control.last_upload().strict);
 }
 
@@ -202,10 +206,10 @@ fn wrong_forms_name_the_part() {
         (Vec::new(), "cannot read the multipart body: "),
     ];
     for (body, wanted) in cases {
-        let message = send_form(&server, "/api/v1/filters/bright", &body).error(400, "bad_multipart");
+        let message = send_form(&server, "PUT", "/api/v1/filters/bright", &body).error(400, "bad_multipart");
         assert!(message.starts_with(wanted), "{wanted}: {message}");
     }
-    let message = send_form(&server, "/api/v1/filters/bright?quota=1", &form(&[("quota", "", b"5")]));
+    let message = send_form(&server, "PUT", "/api/v1/filters/bright?quota=1", &form(&[("quota", "", b"5")]));
     assert_eq!(message.error(400, "bad_multipart"), r#"part "quota": it is given twice"#);
     assert!(server.control.uploads.lock().is_empty());
 }
@@ -256,7 +260,7 @@ fn a_module_that_turns_out_too_large_is_refused() {
 fn parts_that_are_too_large_are_refused() {
     let server = small();
     let large = vec![b' '; 10_000_000];
-    let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "/api/v1/filters/x", &form(parts));
+    let send = |parts: &[(&str, &str, &[u8])]| send_form(&server, "PUT", "/api/v1/filters/x", &form(parts));
     assert_eq!(send(&[("module", "", &large[..100_001])]).error(413, "too_large"), TOO_LARGE);
     let message = send(&[("module", "", b"module"), ("config", "", &large[..1_048_577])]).error(413, "too_large");
     assert!(message.starts_with("the config is larger than 1048576 bytes"), "{message}");

@@ -37,7 +37,7 @@ fn changes_carry_the_revision_that_they_are_meant_for() {
     let reply = post("activate", "\"6-18c2\"", r#"{"version": 2}"#);
     assert_eq!((reply.status, reply.header("etag")), (200, "\"7-18c2\""));
     let (change, expected) = last(&server);
-    assert!(matches!(change, FilterChange::Activate(2)), "{change:?}");
+    assert!(matches!(change, FilterChange::Activate { version: 2, force: false }), "{change:?}");
     assert_eq!(expected, Expected::Revision("6-18c2".to_owned()));
     let error = post("pause", "\"1\"", "").error(412, "changed");
     assert!(error.contains("revision 7") && error.contains("revision 1"), "{error}");

@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Upload};
+use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Trial, Upload};
+use crate::jobs::PACKET_BYTES;
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
@@ -88,6 +89,8 @@ pub(super) struct UploadForm {
     strict: Option<bool>,
     /// The name of the host that is to take a new filter.
     host: Option<String>,
+    /// Whether it is activated even if it fails on all recent alerts.
+    force: Option<bool>,
     /// What another host has answered to a release, as JSON. The settings are in it.
     handover: Option<String>,
 }
@@ -96,6 +99,11 @@ pub(super) struct UploadForm {
 #[derive(Default)]
 pub(super) struct Form {
     pub(super) module: Option<Vec<u8>>,
+    /// Whether it may have parts with alerts.
+    pub(super) takes_packets: bool,
+    /// Files of alerts.
+    pub(super) packets: Vec<Bytes>,
+    packet_bytes: usize,
     config: Option<String>,
     topics: Vec<String>,
     quota: Option<u32>,
@@ -105,6 +113,7 @@ pub(super) struct Form {
     memory: Option<usize>,
     deadline_ms: Option<u64>,
     strict: Option<bool>,
+    force: Option<bool>,
     note: Option<String>,
     pub(super) handover: Option<Box<HandOver>>,
     /// The name of the host that is to take the filter.
@@ -114,8 +123,13 @@ pub(super) struct Form {
 impl Form {
     /// Reads the settings in the query.
     pub(super) fn from_query(parts: &Parts) -> Result<Form, Problem> {
+        Form::from_parameters(Parameters::of(parts)?)
+    }
+
+    /// Reads settings that have been in a query.
+    pub(super) fn from_parameters(parameters: Parameters) -> Result<Form, Problem> {
         let mut form = Form::default();
-        for (name, value) in Parameters::of(parts)?.into_pairs() {
+        for (name, value) in parameters.into_pairs() {
             form.set(&name, value).map_err(|reason| Problem::Parameter { name, reason })?;
         }
         Ok(form)
@@ -142,6 +156,12 @@ impl Form {
                 return Err(Problem::TooLarge { what: "the module", limit: max_module });
             }
             return fill(&mut self.module, Vec::from(bytes)).map_err(wrong);
+        }
+        if name == "packets" && self.takes_packets {
+            self.packet_bytes += bytes.len();
+            self.packets.push(bytes);
+            let too_large = Problem::TooLarge { what: "the packets", limit: PACKET_BYTES };
+            return if self.packet_bytes > PACKET_BYTES { Err(too_large) } else { Ok(()) };
         }
         let (what, limit) = match &*name {
             "handover" => ("the hand-over", HANDOVER),
@@ -176,6 +196,7 @@ impl Form {
             "note" => fill(&mut self.note, value),
             "strict" => fill(&mut self.strict, truth(&value)?),
             "host" => fill(&mut self.host, value),
+            "force" => fill(&mut self.force, truth(&value)?),
             _ => Err(NO_SETTING.to_owned()),
         }
     }
@@ -194,6 +215,16 @@ impl Form {
         fill_some(&mut self.fuel, settings.limits.fuel)?;
         fill_some(&mut self.memory, settings.limits.memory)?;
         fill_some(&mut self.deadline_ms, settings.limits.deadline_ms)
+    }
+
+    /// Whether it has neither a module nor a setting.
+    pub(super) fn is_empty(&self) -> bool {
+        let Form { module, config, topics, quota, cpu_share, from, .. } = self;
+        let Form { fuel, memory, deadline_ms, strict, force, note, handover, host, .. } = self;
+        let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
+        let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none() && force.is_none();
+        let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
+        module.is_none() && handover.is_none() && host.is_none() && texts && numbers && limits
     }
 
     pub(super) fn finish(self) -> Result<Upload, Problem> {
@@ -216,12 +247,17 @@ impl Form {
         }
         let strict = self.strict.unwrap_or(false);
         let note = self.note.unwrap_or_default();
-        Ok(Upload { module, settings, strict, note, handover: self.handover, ..Upload::default() })
+        // A filter that comes from another host was tried there.
+        let trial = match self.handover {
+            Some(_) => Trial::Without,
+            None => Trial::unless(self.force.unwrap_or(false)),
+        };
+        Ok(Upload { module, settings, strict, trial, note, handover: self.handover, ..Upload::default() })
     }
 }
 
 const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
-                          deadline_ms, note, strict and host, or settings with a file of these";
+                          deadline_ms, note, strict, force and host, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.
 fn fill<T>(slot: &mut Option<T>, value: T) -> Result<(), String> {

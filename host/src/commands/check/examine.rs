@@ -12,7 +12,8 @@ use indicatif::ProgressBar;
 use super::findings::{AcceptedFound, AlertNamed, FaultFound, Findings, UndecodableFound};
 use super::input::Packet;
 use crate::commands::common::progress;
-use crate::pipeline::{BatchLimits, HostSlots, Identities, Judge, Verdicts, host_projection};
+use crate::filters::CostSample;
+use crate::pipeline::{BatchLimits, CostMeter, HostSlots, Identities, Judge, Verdicts, host_projection};
 use skysieve_avro::{AvroError, Decoded, Decoder, Framed, Group, SchemaId, Schemas, check_field};
 use skysieve_sandbox::{Annotation, Fault, FaultKind, Filter, Refusal, spawn};
 use skysieve_survey::Surveys;
@@ -40,16 +41,22 @@ pub fn all(
     let thread = |index: usize| {
         let (work, schemas, start) = (work.clone(), schemas.clone(), start.clone());
         let surveys = surveys.clone();
-        spawn(&format!("check-{index}"), move || anyhow::Ok(work.run(&mut Examiner::new(schemas, &surveys, &*start)?)))
+        spawn(&format!("check-{index}"), move || {
+            let mut examiner = Examiner::new(schemas, &surveys, &*start)?;
+            anyhow::Ok((work.run(&mut examiner), examiner.meter))
+        })
     };
     let threads = (0..jobs.min(blocks)).map(thread).collect::<Result<Vec<_>, _>>()?;
-    let mut found = BTreeMap::new();
+    let (mut found, mut cost, mut memory_peak) = (BTreeMap::new(), CostSample::default(), 0);
     for thread in threads {
         let lost = |_| anyhow!("a thread ended unexpectedly; please report this");
-        found.extend(thread.join().map_err(lost)??);
+        let (findings, meter) = thread.join().map_err(lost)??;
+        found.extend(findings);
+        memory_peak = meter.memory_peak().max(memory_peak);
+        cost.merge(meter.sample().clone());
     }
     work.bar.finish_and_clear();
-    let mut total = Findings::default();
+    let mut total = Findings { cost, memory_peak, ..Findings::default() };
     found.into_values().for_each(|findings| total.merge(findings));
     Ok(total)
 }
@@ -80,6 +87,7 @@ struct Examiner {
     slots: HostSlots,
     in_batches: Judge,
     alone: Judge,
+    meter: CostMeter,
     limits: BatchLimits,
     /// The reasons that the filter can't judge alerts of a schema.
     lacks: HashMap<SchemaId, Option<String>>,
@@ -97,6 +105,7 @@ impl Examiner {
         let (mut projection, slots) = host_projection(surveys);
         let in_batches = Judge::new(start()?, &mut projection)?;
         let alone = Judge::new(start()?, &mut projection)?;
+        let meter = CostMeter::new(start()?, &schemas)?;
         let decoder = Decoder::new(schemas.clone(), projection);
         Ok(Examiner {
             schemas,
@@ -104,6 +113,7 @@ impl Examiner {
             slots,
             in_batches,
             alone,
+            meter,
             limits: BatchLimits::default(),
             lacks: HashMap::new(),
         })
@@ -150,6 +160,7 @@ impl Examiner {
         }
         pushed?;
         findings.decode_time += started.elapsed();
+        self.meter.measure(alert);
         findings.add_schema(alert.schema);
         open.paths.push(path);
         open.bytes += alert.datum.len();
@@ -170,7 +181,6 @@ impl Examiner {
         let path = |row: u32| open.paths[row as usize].display().to_string();
         let named = |row| AlertNamed { id: alerts.id_text(row), path: path(row) };
         findings.inconsistent.extend(differing(&verdicts, &alone).into_iter().map(named));
-        findings.fuel.extend(alone.single_fuel);
         let memory = [&self.in_batches, &self.alone].map(|judge| judge.filter().memory_peak());
         findings.memory_peak = findings.memory_peak.max(memory[0]).max(memory[1]);
         for fault in &verdicts.faults {

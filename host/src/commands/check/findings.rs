@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::filters::CostSample;
 use skysieve_avro::SchemaId;
 use skysieve_sandbox::{Annotation, FaultKind, Log};
 use skysieve_survey::{AlertId, Visit};
@@ -32,8 +33,8 @@ pub struct Findings {
     pub undecodable: Vec<UndecodableFound>,
     /// The counts for each exposure.
     pub visits: BTreeMap<Visit, VisitFound>,
-    /// The fuel of each alert that was judged alone.
-    pub fuel: Vec<u64>,
+    /// What a sample of the alerts cost.
+    pub cost: CostSample,
     /// The largest size of linear memory, in bytes.
     pub memory_peak: usize,
     /// Alerts whose verdict differed between a batch and a call of their own.
@@ -131,7 +132,7 @@ impl Findings {
             sum.seen += found.seen;
             sum.accepted += found.accepted;
         }
-        self.fuel.extend(other.fuel);
+        self.cost.merge(other.cost);
         self.memory_peak = self.memory_peak.max(other.memory_peak);
         self.inconsistent.extend(other.inconsistent);
         self.add_logs(other.logs);

@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::findings::AlertNamed;
-use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound};
+use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound, VisitFound};
 use super::groups::{self, FaultGroup};
 use super::settings::Origin;
+use crate::filters::{CostReport, Counts, JudgedAlerts};
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
 use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
@@ -34,7 +35,8 @@ pub struct Report {
     fault_groups: Vec<FaultGroup>,
     undecodable: Vec<UndecodableFound>,
     visits: Vec<VisitReport>,
-    fuel: Fuel,
+    /// What the filter costs.
+    cost: CostReport,
     memory_peak: usize,
     consistent: bool,
     inconsistent: Vec<AlertNamed>,
@@ -46,10 +48,9 @@ pub struct Report {
     refused: Option<String>,
     /// Probable mistakes.
     warnings: Vec<String>,
+    /// The mean time of decoding an alert for the filter and for what a host reads, in microseconds.
     #[serde(skip)]
-    memory_limit: usize,
-    #[serde(skip)]
-    nanoseconds: [f64; 2],
+    decode_micros: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,16 +82,6 @@ struct VisitReport {
     over_quota: u64,
 }
 
-/// Statistics over alerts that were judged alone; zeros if there were none.
-#[derive(Debug, Serialize)]
-struct Fuel {
-    min: u64,
-    median: u64,
-    p99: u64,
-    max: u64,
-    limit: u64,
-}
-
 /// The conditions of the check.
 pub struct Checked<'a> {
     pub manifest: &'a Manifest,
@@ -109,10 +100,9 @@ impl Report {
             visit: visit.to_string(),
             seen: found.seen,
             accepted: found.accepted,
-            // The quota of a visit does not apply to alerts whose visit is unknown.
-            over_quota: if visit.is_known() { found.accepted.saturating_sub(checked.quota.into()) } else { 0 },
+            over_quota: over_quota(visit, found, checked.quota),
         });
-        let per_alert = |time: std::time::Duration| time.as_nanos() as f64 / findings.alerts.max(1) as f64;
+        let cost = cost(checked, &findings);
         Report {
             filter: FilterReport {
                 description: checked.manifest.description.clone(),
@@ -127,13 +117,12 @@ impl Report {
             rejected: findings.rejected,
             fault_groups: groups::of_faults(&findings.faults),
             visits: visits.collect(),
-            fuel: Fuel::new(findings.fuel, checked.limits.fuel),
+            cost,
             memory_peak: findings.memory_peak,
             consistent: findings.inconsistent.is_empty(),
             refused: fit.refusal.as_ref().map(|error| format!("these alerts: {error}")),
             warnings: fit.warnings.iter().map(ToString::to_string).collect(),
-            memory_limit: checked.limits.memory,
-            nanoseconds: [per_alert(findings.decode_time), per_alert(findings.judge_time)],
+            decode_micros: findings.decode_time.as_nanos() as f64 / 1e3 / findings.alerts.max(1) as f64,
             faults: findings.faults,
             undecodable: findings.undecodable,
             inconsistent: findings.inconsistent,
@@ -151,6 +140,34 @@ impl Report {
     pub fn warnings(&self) -> usize {
         self.warnings.len()
     }
+}
+
+/// How many accepted alerts of a visit a host would not publish. The quota of a visit does not apply to alerts whose visit
+/// is unknown.
+fn over_quota(visit: &Visit, found: &VisitFound, quota: u32) -> u64 {
+    if visit.is_known() { found.accepted.saturating_sub(quota.into()) } else { 0 }
+}
+
+fn cost(checked: &Checked<'_>, findings: &Findings) -> CostReport {
+    let over_quota = findings.visits.iter().map(|(visit, found)| over_quota(visit, found, checked.quota)).sum();
+    let accepted: u64 = findings.visits.values().map(|found| found.accepted).sum();
+    let faulted = findings.faults.len() as u64;
+    let counts = Counts {
+        seen: findings.alerts,
+        accepted: accepted - over_quota,
+        rejected: findings.rejected,
+        over_quota,
+        faulted,
+        too_large: 0,
+    };
+    let judged = JudgedAlerts {
+        counts,
+        accepted_by_visit: findings.visits.values().map(|found| found.accepted).collect(),
+        quota: checked.quota,
+        judging: findings.judge_time,
+        memory: findings.memory_peak,
+    };
+    CostReport::new(&findings.cost, &judged, checked.manifest, checked.limits)
 }
 
 /// The accepted alerts in order of their ids. Annotations beyond the limit are left out.
@@ -176,12 +193,4 @@ fn accepted(found: Vec<AcceptedFound>, quota: u32) -> Vec<AcceptedReport> {
         AcceptedReport { id: id.map(|id| id.to_string()).unwrap_or_default(), path, over_quota, annotations }
     });
     reported.collect()
-}
-
-impl Fuel {
-    fn new(mut spent: Vec<u64>, limit: u64) -> Fuel {
-        spent.sort_unstable();
-        let at = |part: f64| spent.get(((spent.len().max(1) - 1) as f64 * part).round() as usize).copied().unwrap_or(0);
-        Fuel { min: at(0.0), median: at(0.5), p99: at(0.99), max: at(1.0), limit }
-    }
 }

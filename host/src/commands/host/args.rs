@@ -9,7 +9,7 @@ use super::access::AccessArgs;
 use super::api::ApiArgs;
 use super::ceilings::CeilingArgs;
 use super::cores;
-use super::cpu::CpuArgs;
+use super::cpu::{CpuArgs, share};
 use super::hosts::OtherHostsArgs;
 use super::registry::RegistryArgs;
 use crate::commands::common::{LimitArgs, LogFormat, SchemaArgs};
@@ -17,7 +17,9 @@ use crate::commands::fields::FieldArgs;
 use crate::commands::properties::PropertyArgs;
 use crate::filters::Ceilings;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
-use crate::pipeline::{BatchLimits, Config, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics};
+use crate::pipeline::{
+    BatchLimits, Config, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics,
+};
 use skysieve_sandbox::limits::COMPILE_TIME;
 use skysieve_survey::Surveys;
 
@@ -128,6 +130,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_REPLAYS", default_value_t = REPLAYS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=64))]
     pub replays: usize,
+    /// Warn of an uploaded filter that accepts more than this share of recent alerts, on which it is tried
+    #[arg(long, value_name = "SHARE", env = "SKYSIEVE_TRIAL_PASS_RATE", default_value_t = DEFAULT_PASS_RATE,
+          value_parser = share)]
+    pub trial_pass_rate: f64,
     #[command(flatten)]
     cpu: CpuArgs,
     /// Prefix that is put before a filter's name to make the name of its topic
@@ -269,6 +275,8 @@ impl HostArgs {
                 quotas: Some(self.quotas().into()),
             },
             open_topic: Some(open_topic),
+            trial_pass_rate: self.trial_pass_rate,
+            dry_run: false,
             alert_topics: None,
         }
     }

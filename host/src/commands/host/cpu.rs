@@ -28,7 +28,7 @@ impl CpuArgs {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+pub(super) fn share(text: &str) -> Result<f64, String> {
     within(text, 1.0)
 }
 

@@ -41,6 +41,7 @@ impl<K> Recorder<K> {
                 of.into_iter().for_each(|one| one.next = one.next.max(*offset));
             }
             status.counts = filter.counts;
+            status.recent_visits = filter.recent_visits;
             status.messages = lane.messages;
             status.undecodable = lane.undecodable;
             status.recent_faults = filter.recent_faults;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::in_step::Judged;
 use super::{Keeper, now};
 use crate::filters::{
-    Expected, FilterChange, FilterError, Runner, Settings, SettingsPatch, State, Status, Upload, check_note,
+    Expected, FilterChange, FilterError, Runner, Settings, SettingsPatch, State, Status, Trial, Upload, check_note,
 };
 use crate::registry::record::FilterRecord;
 use crate::registry::rules::{self, Edit, Offer};
@@ -33,19 +33,25 @@ impl<R: Runner> Keeper<R> {
 
     /// A version of a filter that is there has that filter's settings.
     fn as_new_version(&self, name: &str, upload: Upload) -> Upload {
-        let Some(record) = self.registry.records().get(name).cloned() else { return upload };
+        let trial = Trial::Tells;
+        let Some(record) = self.registry.records().get(name).cloned() else { return Upload { trial, ..upload } };
         let FilterRecord { quota, cpu_share, limits, from, .. } = (*record).clone();
-        Upload { settings: Settings { quota, cpu_share, limits, from, ..upload.settings }, ..upload }
+        // It is not active yet, so whatever its trial finds refuses nothing.
+        Upload { settings: Settings { quota, cpu_share, limits, from, ..upload.settings }, trial, ..upload }
     }
 
     /// Makes another version the active one, or changes settings. What is to run then is checked first.
     pub(super) fn edit(&self, name: &str, change: &FilterChange, expected: &Expected) -> Result<Status, FilterError> {
         let edit = match change {
-            FilterChange::Activate(number) => Edit::Activate(*number),
+            FilterChange::Activate { version, .. } => Edit::Activate(*version),
             FilterChange::Pause => Edit::Set(SettingsPatch { paused: Some(true), ..SettingsPatch::default() }),
             FilterChange::Resume => Edit::Set(SettingsPatch { paused: Some(false), ..SettingsPatch::default() }),
             FilterChange::Set(patch) => Edit::Set(patch.clone()),
             FilterChange::Delete | FilterChange::AddVersion(_) => unreachable!("these are other changes"),
+        };
+        let trial = match change {
+            FilterChange::Activate { force, .. } => Trial::unless(*force),
+            _ => Trial::Without,
         };
         self.check_folder(name)?;
         self.await_open()?;
@@ -63,7 +69,7 @@ impl<R: Runner> Keeper<R> {
             }
         };
         let checked = match planned {
-            Decision::Write(record, _) => self.check_planned(&record)?,
+            Decision::Write(record, _) => self.check_planned(&record, trial)?,
             Decision::Nothing | Decision::Remove => None,
         };
         let _locked = self.names.lock(name);
@@ -75,14 +81,15 @@ impl<R: Runner> Keeper<R> {
     }
 
     /// Checks a filter as it is to run, unless it runs so already.
-    fn check_planned(&self, record: &FilterRecord) -> Result<Option<(Judged, R::Ready)>, FilterError> {
+    fn check_planned(&self, record: &FilterRecord, trial: Trial) -> Result<Option<(Judged, R::Ready)>, FilterError> {
         let FilterRecord { quota, cpu_share, limits, .. } = *record;
         let settings = Settings { quota, cpu_share, limits, ..Settings::default() };
         settings.check()?;
         let Some(judged) = Judged::of(record).filter(|judged| !self.is_told(&record.name, judged)) else {
             return Ok(None);
         };
-        let ready = self.runner.check(&record.name, self.load(record)?)?;
+        let upload = Upload { trial, ..self.load(record)? };
+        let ready = self.runner.check(&record.name, upload)?;
         Ok(Some((judged, ready)))
     }
 

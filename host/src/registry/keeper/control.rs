@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Keeper;
-use super::in_step::{Outcome, config};
+use super::in_step::{Outcome, config, upload};
 use crate::filters::{
     Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Runner, State, Status, Upload, VersionInfo,
     check_name,
 };
 use crate::health::{Health, RegistryHealth};
-use crate::jobs::{JobControl, JobError, JobStatus, Jobs, ReplayRequest};
+use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 use crate::registry::record::{FilterRecord, Version};
 use crate::registry::writer::Decision;
 
@@ -204,6 +204,18 @@ impl<R: Runner> Keeper<R> {
 impl<R: Runner + JobControl> JobControl for Keeper<R> {
     fn replay(&self, filter: &str, request: ReplayRequest) -> Result<JobStatus, JobError> {
         self.runner.replay(filter, request)
+    }
+
+    fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
+        self.runner.dry_run(request)
+    }
+
+    fn dry_run_version(&self, name: &str, number: u32, alerts: CheckedAlerts) -> Result<JobStatus, JobError> {
+        let (record, version) = self.find(name, number)?;
+        let wanted: Vec<_> = version.blobs().cloned().collect();
+        let upload = upload(&record, &version, &self.registry.blobs(&wanted).map_err(FilterError::from)?)?;
+        let owner = Some(record.owner.clone());
+        self.runner.dry_run(CheckRequest { name: name.to_owned(), upload, alerts, owner })
     }
 
     fn jobs(&self) -> &Jobs {

@@ -84,7 +84,7 @@ fn versions_are_added_activated_and_rolled_back() {
     let add = |module: &str| host.keeper.change("new", FilterChange::AddVersion(Box::new(upload(module))), &any);
     assert_eq!((add("one").unwrap().state, host.running("new")), (State::Inactive, None));
     add("two").unwrap();
-    let activate = |number| host.keeper.change("new", FilterChange::Activate(number), &any);
+    let activate = |number| host.keeper.change("new", FilterChange::Activate { version: number, force: false }, &any);
     assert_eq!((revision(&activate(2).unwrap()), host.running("new").unwrap()), ((3, Some(2), 2), "two".to_owned()));
     assert_eq!((revision(&activate(1).unwrap()), host.running("new").unwrap()), ((4, Some(1), 2), "one".to_owned()));
     assert_eq!(revision(&activate(1).unwrap()), (4, Some(1), 2));
@@ -135,7 +135,11 @@ fn filters_in_the_folder_are_not_changed() {
     let any = Expected::Anything;
     let refused = host.keeper.put("shipped", upload("one")).unwrap_err().to_string();
     assert!(refused.contains("folder") && refused.contains("--filters"), "{refused}");
-    for change in [FilterChange::Pause, FilterChange::Activate(1), FilterChange::AddVersion(Box::new(upload("one")))] {
+    for change in [
+        FilterChange::Pause,
+        FilterChange::Activate { version: 1, force: false },
+        FilterChange::AddVersion(Box::new(upload("one"))),
+    ] {
         assert!(matches!(host.keeper.change("shipped", change, &any), Err(FilterError::Conflict(_))));
     }
     assert!(matches!(host.keeper.delete("shipped"), Err(FilterError::Conflict(_))));

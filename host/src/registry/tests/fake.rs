@@ -37,6 +37,7 @@ impl Runner for Arc<Fake> {
             module: Some(Arc::new(upload.module.clone())),
             description: String::from_utf8_lossy(&upload.module).chars().take(40).collect(),
             fields: vec!["a.b".to_owned(), "c".to_owned()],
+            cost: None,
         }
     }
 

@@ -24,7 +24,7 @@ fn a_host_follows_what_another_one_changes() {
     a.follow();
     assert_eq!((a.running("bright"), a.keeper.get("bright").unwrap().state), (None, State::Paused));
     b.keeper.change("bright", FilterChange::Resume, &any).unwrap();
-    b.keeper.change("bright", FilterChange::Activate(1), &any).unwrap();
+    b.keeper.change("bright", FilterChange::Activate { version: 1, force: false }, &any).unwrap();
     a.follow();
     assert_eq!(a.running("bright").unwrap(), "one");
     b.keeper.delete("bright").unwrap();

@@ -108,7 +108,7 @@ fn a_name_that_has_become_another_s_is_not_changed() {
     let changes = [
         FilterChange::Pause,
         FilterChange::Delete,
-        FilterChange::Activate(1),
+        FilterChange::Activate { version: 1, force: false },
         FilterChange::Set(SettingsPatch { quota: Some(Some(3)), ..SettingsPatch::default() }),
         FilterChange::AddVersion(Box::new(upload("two"))),
     ];

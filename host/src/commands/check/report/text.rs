@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{AcceptedReport, Fuel, Report};
+use super::{AcceptedReport, Report};
 use crate::commands::check::groups::{self, FaultGroup, LogGroup, PacketGroup};
+use crate::commands::cost::CostLines;
 
 /// How many entries of each kind are shown.
 const SHOWN: usize = 10;
@@ -50,12 +51,8 @@ impl Report {
     }
 
     fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fuel { min, median, p99, max, limit } = self.fuel;
-        writeln!(f, "fuel         min {min}, median {median}, p99 {p99}, max {max} of {limit} per alert")?;
-        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
-        writeln!(f, "memory       {:.2} of {:.0} MiB", mib(self.memory_peak), mib(self.memory_limit))?;
-        let [decode, judge] = self.nanoseconds;
-        writeln!(f, "time         {:.2} µs decoding, {:.3} µs judging an alert", decode / 1e3, judge / 1e3)
+        write!(f, "{}", CostLines(&self.cost))?;
+        writeln!(f, "decoding     {:.2} µs an alert with what a host reads of it", self.decode_micros)
     }
 
     fn write_consistency(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

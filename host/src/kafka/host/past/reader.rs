@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::span::{Part, Span};
+use super::span::{self, Begin, Part, Span};
 use crate::jobs::Job;
 use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
@@ -85,7 +85,8 @@ impl PastReader {
                 let offsets = start::at_time(consumer, &found, time, &self.options)?;
                 Ok(offsets.into_iter().map(Some).collect())
             };
-            let (from, to) = (at(span.from)?, at(span.to)?);
+            let from = if let Begin::Time(from) = span.from { Some(from) } else { None };
+            let (from, to) = (at(from)?, at(span.to)?);
             for ((partition, from), to) in found.iter().zip(from).zip(to) {
                 let Range { oldest, end } = start::range(consumer, partition, &self.options)?;
                 let offset = |at: Option<Offset>, otherwise: i64| match at {
@@ -97,6 +98,9 @@ impl PastReader {
                 let (begin, end) = (offset(from, oldest), offset(to, end));
                 parts.push(Part { partition: partition.clone(), begin, end, oldest });
             }
+        }
+        if let Begin::Last(count) = span.from {
+            span::keep_last(&mut parts, count);
         }
         Ok(parts)
     }

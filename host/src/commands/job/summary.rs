@@ -1,16 +1,17 @@
-//! What is printed about a replay.
+//! What is printed about a job.
 
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::commands::cost::CostLines;
 use crate::filters::Counts;
-use crate::jobs::{JobState, JobStatus};
+use crate::jobs::{JobKind, JobState, JobStatus};
 
 /// How many faults are shown.
 const SHOWN: usize = 5;
 
-/// The result of a replay: as JSON with the ids, and for people without.
+/// The result of a job: as JSON with the ids, and for people without.
 #[derive(Serialize)]
 pub struct Summary<'a> {
     /// The job.
@@ -32,7 +33,11 @@ impl fmt::Display for Summary<'_> {
         };
         let (done, of) = self.status.progress();
         let reason = reason.as_ref().map(|reason| format!(": {}", line(reason))).unwrap_or_default();
-        writeln!(f, "replay       {state}{reason}")?;
+        let kind = match self.status.kind {
+            JobKind::Replay => "replay",
+            JobKind::Check => "check",
+        };
+        writeln!(f, "{kind:<12} {state}{reason}")?;
         writeln!(f, "filter       {filter}, version {}", sha256.get(..12).unwrap_or(sha256))?;
         writeln!(f, "alerts from  {from} to {to}: {done} of {of} offsets in {:.1} s", self.status.seconds)?;
         let JobStatus { counts, undecodable, lost, more_ids, recent_faults, .. } = self.status;
@@ -46,9 +51,13 @@ impl fmt::Display for Summary<'_> {
                 write!(f, ", {count} {what}")?;
             }
         }
-        match into {
-            Some(into) => write!(f, "\npublished    on topic {into}")?,
-            None => write!(f, "\npublished    nowhere (--into TOPIC does)")?,
+        match (into, self.status.kind) {
+            (Some(into), _) => write!(f, "\npublished    on topic {into}")?,
+            (None, JobKind::Replay) => write!(f, "\npublished    nowhere (--into TOPIC does)")?,
+            (None, JobKind::Check) => {}
+        }
+        if let Some(cost) = &self.status.cost {
+            write!(f, "\n{}", CostLines(cost).to_string().trim_end())?;
         }
         if *more_ids > 0 {
             write!(f, "\nids          the first {} are known, {more_ids} more are not", self.ids.len())?;
