@@ -210,7 +210,7 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 24] = [
+    const ROUTES: [(&str, &[&str]); 25] = [
         ("/", &["get"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
@@ -225,6 +225,7 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}/versions/{number}", &["get"]),
         ("/api/v1/filters/{name}/versions/{number}/module", &["get"]),
         ("/api/v1/host", &["get"]),
+        ("/api/v1/hosts", &["get"]),
         ("/api/v1/jobs", &["get"]),
         ("/api/v1/jobs/{id}", &["delete", "get"]),
         ("/api/v1/jobs/{id}/ids", &["get"]),
