@@ -11,6 +11,7 @@ use super::caller::Peer;
 use super::gate::Refused;
 use super::rights::Right;
 use super::state::Api;
+use super::upload::discard;
 
 /// Answers the request, if it is let in. Changes are recorded, also those that are refused.
 pub(super) async fn check(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
@@ -40,6 +41,8 @@ pub(super) async fn check(State(api): State<Arc<Api>>, mut request: Request, nex
             } else if from.is_some_and(|from| !api.gate.attempts.is_recorded(from)) {
                 pending.iter_mut().for_each(Pending::forget);
             }
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body);
             problem.into_response()
         }
     };

@@ -6,10 +6,10 @@ mod form;
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::{info, warn};
 
@@ -111,6 +111,11 @@ pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Respo
 )]
 pub(super) async fn add(State(api): State<Arc<Api>>, request: Request) -> Response {
     answer(&api, request, add_version).await
+}
+
+/// Reads on for a while what is refused, so that the client gets to read the answer.
+pub(super) fn discard(headers: &HeaderMap, body: Body) {
+    Incoming::new(headers, body).discard();
 }
 
 /// What is done with an upload.

@@ -210,7 +210,7 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 26] = [
+    const ROUTES: [(&str, &[&str]); 27] = [
         ("/", &["get"]),
         ("/api/v1/check", &["post"]),
         ("/api/v1/filters", &["get"]),
@@ -227,6 +227,7 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}/versions/{number}/check", &["post"]),
         ("/api/v1/filters/{name}/versions/{number}/module", &["get"]),
         ("/api/v1/host", &["get"]),
+        ("/api/v1/hosts", &["get"]),
         ("/api/v1/jobs", &["get"]),
         ("/api/v1/jobs/{id}", &["delete", "get"]),
         ("/api/v1/jobs/{id}/ids", &["get"]),
