@@ -25,6 +25,7 @@ mod metrics;
 mod moving;
 mod openapi;
 mod page;
+mod passed_on;
 mod permitted;
 mod place;
 mod query;

@@ -17,32 +17,17 @@ use super::audit::Note;
 use super::caller::Caller;
 use super::error::{Problem, panicked};
 use super::json::whole;
+use super::passed_on::{OF_FILTERS, OF_NAMED, UPLOADS, may_be_passed_on};
 use super::query::Parameters;
 use super::rights::Operation;
 use super::state::{Api, Name};
 use crate::filters::SettingsPatch;
 use crate::hosts::{FORWARDED, ForwardError, Forwarded, TO};
 
-/// Operations about one filter, which the host answers that it belongs to. If that one can't be reached, the registry is
-/// asked.
-const OF_FILTERS: [&str; 6] =
-    ["get_filter", "patch_filter", "delete_filter", "activate_version", "pause_filter", "resume_filter"];
-/// The same, where only that host can answer.
-const OF_FILTERS_ALONE: [&str; 1] = ["replay_filter"];
-/// Operations which the host answers that the query names (`host`).
-const OF_NAMED: [&str; 4] = ["list_jobs", "get_job", "get_job_ids", "cancel_job"];
-/// Operations which see to it themselves.
-const UPLOADS: [&str; 3] = ["put_filter", "post_filter", "add_version"];
-
 /// The header of an answer that says which host has given it, if it is not the one that was asked.
 const BY: HeaderName = HeaderName::from_static("skysieve-host");
 /// What paths of jobs begin with.
 const JOBS: &str = "/api/v1/jobs/";
-
-/// Whether an operation may be passed on to another host.
-pub(super) fn may_be_passed_on(operation: &str) -> bool {
-    [&OF_FILTERS[..], &OF_FILTERS_ALONE, &OF_NAMED, &UPLOADS].iter().any(|known| known.contains(&operation))
-}
 
 /// Whether another host has passed a request on.
 pub(super) fn is_passed_on(headers: &HeaderMap) -> bool {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::error::PROBLEM;
-use super::forward::may_be_passed_on;
+use super::passed_on::may_be_passed_on;
 use super::rights::{Right, Rights};
 use super::state::Api;
 

@@ -16,6 +16,7 @@ mod jobs;
 mod moving;
 mod tokens;
 
+pub(super) use elsewhere::Whereabouts;
 pub(super) use moving::Bring;
 
 /// The host's control, as far as a caller may use it.

@@ -8,19 +8,10 @@ use axum::response::Response;
 use super::caller::Caller;
 use super::error::Problem;
 use super::forward::unreachable;
+use super::permitted::Whereabouts;
 use super::state::Api;
 use crate::filters::FilterError;
 use crate::hosts::{ForwardError, Forwarded, Hosts, Placing};
-
-/// Where a filter is.
-pub(super) enum Whereabouts {
-    /// On this host.
-    Here,
-    /// On the host of this name.
-    Elsewhere(String),
-    /// There is none. So many filters in the registry belong to each host.
-    Nowhere(BTreeMap<String, usize>),
-}
 
 /// What has become of an upload.
 pub(super) enum Placed {

@@ -16,13 +16,14 @@ mod cpu;
 mod end;
 mod hosts;
 mod machine;
+mod others;
 mod registry;
 
 pub use args::{HostArgs, MAX_FILTERS, REPLAYS};
 pub use ceilings::SHARE;
 pub(super) use compile::prepare;
 use end::end_in_time;
-use hosts::OtherHosts;
+use others::OtherHosts;
 use registry::Filters;
 
 use super::serve::{Api, stop_on_signal, unless_stopped};
@@ -71,7 +72,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
     let audit = args.access.audit(&args, &options)?;
     let sink = audit.clone().map(|audit| -> Arc<dyn AuditSink> { audit });
     let access = Access { tokens: filters.tokens(), audit: sink, ..access };
-    let config = args.api.config(&others, args.other_hosts.name())?;
+    let config = args.api.config(others.hosts.clone(), args.other_hosts.name())?;
     let has_tls = config.tls.is_some();
     let api = Api::start(&args.api.listen, config, access.clone(), filters.control())?;
     others.listens(&args, api.address, has_tls);

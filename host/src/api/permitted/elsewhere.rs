@@ -4,8 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Permitted;
 use crate::api::error::Problem;
-use crate::api::place::Whereabouts;
 use crate::filters::{FilterError, State, Status};
+
+/// Where a filter is.
+pub(in crate::api) enum Whereabouts {
+    /// On this host.
+    Here,
+    /// On the host of this name.
+    Elsewhere(String),
+    /// There is none. So many filters in the registry belong to each host.
+    Nowhere(BTreeMap<String, usize>),
+}
 
 impl Permitted<'_> {
     /// Lists the filters that the caller may see: this host's, and those that the registry knows of others; or those of one

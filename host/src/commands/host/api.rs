@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 
-use super::hosts::OtherHosts;
 use crate::api::{ApiConfig, Tls};
+use crate::hosts::Hosts;
 
 /// How the host's HTTP API is reached.
 #[derive(Debug, Args)]
@@ -32,12 +32,12 @@ impl ApiArgs {
     ///
     /// # Errors
     /// Returns an error if the certificate or its key can't be used.
-    pub fn config(&self, others: &OtherHosts, name: Option<String>) -> anyhow::Result<ApiConfig> {
+    pub fn config(&self, hosts: Option<Arc<Hosts>>, name: Option<String>) -> anyhow::Result<ApiConfig> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(Arc::new(Tls::load(certificate, key).context("--tls-cert")?)),
             _ => None,
         };
         let names = self.allow_host.iter().cloned().chain(name).collect();
-        Ok(ApiConfig { names, tls, hosts: others.hosts.clone(), ..ApiConfig::default() })
+        Ok(ApiConfig { names, tls, hosts, ..ApiConfig::default() })
     }
 }

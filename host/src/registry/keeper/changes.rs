@@ -62,6 +62,12 @@ impl<R: Runner> Keeper<R> {
                 rule(self.registry.records().get(name).map(|record| &**record))?
             }
         };
+        if let (Decision::Write(record, _), Some(known)) = (&planned, &known)
+            && record.host == self.host
+            && known.host != self.host
+        {
+            self.forget_move(name)?;
+        }
         let checked = match planned {
             Decision::Write(record, _) => self.check_planned(&record)?,
             Decision::Nothing | Decision::Remove => None,
@@ -72,6 +78,16 @@ impl<R: Runner> Keeper<R> {
         let runs = changed.now.as_deref().and_then(Judged::of);
         let ready = checked.filter(|(judged, _)| runs.as_ref() == Some(judged)).map(|(_, ready)| ready);
         self.settle(name, &changed, ready)
+    }
+
+    /// Forgets that a filter has moved away from here, since it comes back in another way than by a move. By now, another host
+    /// has its position.
+    fn forget_move(&self, name: &str) -> Result<(), FilterError> {
+        let _locked = self.names.lock(name);
+        match self.runner.get(name) {
+            Ok(status) if matches!(status.state, State::Moved(_)) => self.runner.delete(name).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Checks a filter as it is to run, unless it runs so already.
