@@ -71,7 +71,13 @@ async fn pass_on(api: &Api, request: Request) -> Result<Passed, Problem> {
     let moved = if operation == "patch_filter" { moved_to(&body) } else { None };
     let is_moved = moved.is_some();
     let to = match moved {
-        Some(host) => Some(host).filter(|host| *host != api.access.host),
+        Some(host) => {
+            // Otherwise an answer of that host, or none, would tell that there is such a filter.
+            let (caller, Name(name)) =
+                (Caller::among(&parts.extensions)?, Name::from_request_parts(&mut parts, &()).await?);
+            api.ask(caller, move |control| Ok(control.get(&name).map(drop)?)).await?;
+            Some(host).filter(|host| *host != api.access.host)
+        }
         None => host_of(api, &operation, &mut parts).await?,
     };
     let Some(to) = to else { return Ok(Passed::Here(Request::from_parts(parts, Body::from(body)))) };

@@ -158,6 +158,7 @@ fn another_s_filter_is_as_if_it_were_not_there() {
             ("POST", "mine/replay?from=earliest", b"", 404),
             ("POST", "mine/release", br#"{"to": "b"}"#, 404),
             ("POST", "mine/confirm", br#"{"id": "7"}"#, 404),
+            ("PATCH", "mine", br#"{"host": "b"}"#, 404),
         ] {
             let headers = [("authorization", &*format!("Bearer {bob}")), ("content-type", "application/wasm")];
             let answer = host.request(method, &format!("/api/v1/filters/{path}"), &headers[..1], body);

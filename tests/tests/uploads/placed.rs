@@ -1,10 +1,12 @@
 //! Several hosts with one registry: any of them answers for all, and new filters go to the host with the fewest.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
-use skysieve_tests::alerts;
 use skysieve_tests::host::{Answer, Host};
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::setup::{ids, packets};
+use skysieve_tests::{alerts, binary, module, text};
 
 use super::{ACCEPT, change, odd, sorted_ids};
 
@@ -252,6 +254,7 @@ fn filters_change_hosts_by_patch_while_visits_stream() {
         let moved = change(asked, "PATCH", "it", &json!({ "host": to }));
         assert_eq!((&moved["registered"]["host"], &moved["state"]), (&json!(to), &json!("paused")), "{moved}");
     }
+    assert_eq!(change(asked, "POST", "it/resume", &Value::Null)["state"], "active");
     all.stop();
 }
 
@@ -337,5 +340,28 @@ fn the_other_host_checks_the_token_itself() {
     assert_eq!((moved.status, moved.json()["registered"]["host"].clone()), (200, json!(of_a)), "{moved:?}");
     assert_eq!(ask(a, &ada, "GET", "filters/hers", b"").json()["state"], "active");
     all.hosts.extend(hosts);
+    all.stop();
+}
+
+#[test]
+fn hosts_are_listed_and_chosen_from_a_terminal() {
+    let Some(all) = Hosts::start("terminal", &["a", "b"]) else { return };
+    let [a, b] = ["a", "b"].map(|name| all.name(name));
+    let asked = all.hosts[0].url();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(binary()).args(arguments).args(["--server", asked]).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    let module = module("odd");
+    let upload = ["upload", module.to_str().unwrap(), "--name", "it", "--activate", "--on", &b];
+    assert!(run(&[&upload[..], &["--config", "mode = 'accept'"]].concat()).contains("version 1 is active"));
+    let table = run(&["hosts"]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[1].starts_with(&a) && lines[1].contains("live") && lines[1].ends_with(asked), "{table}");
+    assert!(lines[2].starts_with(&b) && lines[2].contains(" 1  http://"), "{table}");
+    assert!(run(&["filters", "show", "it"]).contains("active"));
+    assert_eq!(run(&["move", "it", "--to", &a]), format!("it is on host {a} now\n"));
+    assert_eq!(all.hosts[0].filter("it")["registered"]["host"], a);
     all.stop();
 }
