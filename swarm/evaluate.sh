@@ -71,7 +71,7 @@ watch() {
     sleep "$every"
   done | jq -c --unbuffered -n '
     foreach inputs as $in ({known: {}, filters: null, first: null, out: []};
-      if ($in | type) == "array" then .filters = $in | .out = []
+      if ($in | type) == "array" then .filters = ($in | map(select(.state != "elsewhere"))) | .out = []
       elif .filters == null then .out = []
       else
         .known as $known

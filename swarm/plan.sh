@@ -216,6 +216,8 @@ plan_filter_node() {
   if [ -n "$hub_config" ]; then KIND=secrets; sed -n 's/^[^#]*=/hub.&/p' "$hub_config" >>"$properties"; fi
   object "${KIND%s}" mirrormaker "$properties"; PROPERTIES=$object
   want "$name-filter-${K}_mirrormaker" "$here/mirrormaker.yaml"
+  # A survey's brokers keep no uploads: then each host has a registry of its own.
+  REGISTRY=$HUB; [ "$HUB" = hub:9092 ] || REGISTRY=mirror-$K:9092
   FILTERS=""
   while read -r FILTER number module; do
     [ "$number" = "$K" ] || continue

@@ -60,7 +60,7 @@ wait
 # Modules that are files on the nodes may differ from those that were deployed.
 while read -r number modules; do
   jq -cn --argjson number "$number" --argjson modules "$modules" --rawfile health "$work/health-$number" --rawfile filters "$work/filters-$number" '
-    ($health | try fromjson catch null) as $health | ($filters | try fromjson catch null | arrays) as $filters |
+    ($health | try fromjson catch null) as $health | ($filters | try fromjson catch null | arrays | map(select(.state != "elsewhere"))) as $filters |
     ([$filters[] | .recent_visits[]] | group_by(.visit) | map({visit: .[0].visit, seen: (map(.counts.seen) | max),
       accepted: (map(.counts.accepted) | add), faulted: (map(.counts.faulted) | add)})) as $visits |
     ([$filters[] | select(.sha256[:16] != ($modules[.name] // .sha256[:16])) | .name]) as $others |
