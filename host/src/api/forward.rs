@@ -66,21 +66,19 @@ async fn pass_on(api: &Api, request: Request) -> Result<Passed, Problem> {
     if api.config.hosts.is_none() || !is_known || is_passed_on(request.headers()) {
         return Ok(Passed::Here(request));
     }
-    let (mut parts, body) = request.into_parts();
-    let body = whole(body).await?;
-    let moved = if operation == "patch_filter" { moved_to(&body) } else { None };
+    let (mut parts, mut body) = request.into_parts();
+    let mut moved = None;
+    if operation == "patch_filter" {
+        let patch = whole(body).await?;
+        (moved, body) = (moved_to(&patch), Body::from(patch));
+    }
     let is_moved = moved.is_some();
     let to = match moved {
-        Some(host) => {
-            // Otherwise an answer of that host, or none, would tell that there is such a filter.
-            let (caller, Name(name)) =
-                (Caller::among(&parts.extensions)?, Name::from_request_parts(&mut parts, &()).await?);
-            api.ask(caller, move |control| Ok(control.get(&name).map(drop)?)).await?;
-            Some(host).filter(|host| *host != api.access.host)
-        }
+        Some(host) => other_host(api, &mut parts, host).await?,
         None => host_of(api, &operation, &mut parts).await?,
     };
-    let Some(to) = to else { return Ok(Passed::Here(Request::from_parts(parts, Body::from(body)))) };
+    let Some(to) = to else { return Ok(Passed::Here(Request::from_parts(parts, body))) };
+    let body = whole(body).await?;
     match api.forward(&to, Arc::new(forwarded(&parts, body.clone()))).await {
         Ok(response) => Ok(Passed::Answered(response)),
         Err(ForwardError::NotReached(_)) if OF_FILTERS.contains(&&*operation) && !is_moved => {
@@ -93,6 +91,15 @@ async fn pass_on(api: &Api, request: Request) -> Result<Passed, Problem> {
 /// The host that a filter is to be moved to, which does it.
 fn moved_to(patch: &[u8]) -> Option<String> {
     serde_json::from_slice::<SettingsPatch>(patch).ok()?.host
+}
+
+/// The host that a filter is to be moved to, if it is another one. Whether there is such a filter is not told to those who may
+/// not know it: without this, an answer of that host, or none, would do so.
+async fn other_host(api: &Api, parts: &mut Parts, host: String) -> Result<Option<String>, Problem> {
+    let caller = Caller::among(&parts.extensions)?;
+    let Name(name) = Name::from_request_parts(parts, &()).await?;
+    api.ask(caller, move |control| Ok(control.get(&name).map(drop)?)).await?;
+    Ok(Some(host).filter(|host| *host != api.access.host))
 }
 
 /// The other host that a request is about, if it is about one.
