@@ -306,8 +306,10 @@ fn an_upload_is_tried_on_the_newest_alerts_before_it_is_active() {
         serde_json::from_str(&host.get(&format!("/api/v1/filters/greedy/versions/{number}"))).unwrap()
     };
     let cost = version(2)["cost"].clone();
-    assert_eq!((&cost["alerts"], &cost["sampled"]), (&json!(100), &json!(100)), "{cost}");
-    assert_eq!(cost["fuel"], offline(&all[100..200], THIRD)["cost"]["fuel"]);
+    // As many are measured as there is time for.
+    assert!(cost["alerts"] == 100 && (1..=100).contains(&cost["sampled"].as_u64().unwrap()), "{cost}");
+    let most = offline(&all[100..200], THIRD)["cost"]["fuel"]["max"].as_u64().unwrap();
+    assert!((1..=most).contains(&cost["fuel"]["max"].as_u64().unwrap()), "{cost}");
 
     // A version is kept whatever its trial finds, and refused when it is to be active.
     let path = "/api/v1/filters/greedy/versions?config=mode%3D'error'";

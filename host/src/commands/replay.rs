@@ -32,8 +32,8 @@ pub struct ReplayArgs {
     #[command(flatten)]
     remote: RemoteArgs,
     /// From when on alerts are judged, by their messages' time in Kafka: a time (2026-05-09T03:00:00Z, in UTC), a day, or
-    /// seconds since 1970; or earliest
-    #[arg(long, value_name = "TIME")]
+    /// seconds since 1970; earliest; or -N for the last N alerts
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     from: String,
     /// Until when, in the same forms; alerts of this time or later are not judged [default: now]
     #[arg(long, value_name = "TIME")]

@@ -145,6 +145,13 @@ fn spread<T: Copy + Default>(sorted: &[T]) -> [T; 3] {
     [0.5, 0.99, 1.0].map(|part| sorted.get((last as f64 * part).round() as usize).copied().unwrap_or_default())
 }
 
+/// The mean of times in ascending order, in microseconds, without the longest hundredth: in those, the machine did something
+/// else.
+fn usual_mean(sorted: &[Duration]) -> f64 {
+    let usual = &sorted[..sorted.len() - sorted.len() / 100];
+    micros(usual.iter().sum()) / usual.len().max(1) as f64
+}
+
 fn micros(time: Duration) -> f64 {
     // Nanoseconds are as fine as clocks are.
     time.as_nanos() as f64 / 1e3
@@ -173,8 +180,7 @@ impl CostReport {
         let each = |sum: f64, of: u64| sum / of.max(1) as f64;
         let visits = judged.accepted_by_visit.len() as u64;
         let [median, p99, max] = spread(&sample.sorted(|cost| cost.fuel));
-        let decoding: Duration = sample.0.iter().map(|cost| cost.decoding).sum();
-        let decode_micros_mean = each(micros(decoding), sample.0.len() as u64);
+        let decode_micros_mean = usual_mean(&sample.sorted(|cost| cost.decoding));
         let judge_micros_in_batch = each(micros(judged.judging), seen);
         let (judge_share, decode_share) = (share(judge_micros_in_batch), share(decode_micros_mean));
         CostReport {
