@@ -14,7 +14,7 @@ pub struct RemoteEnd {
 }
 
 impl RemoteEnd {
-    /// The filter of this name. The client should ask for answers of that host itself ([`ApiClient::passed_on_by`]).
+    /// The filter of this name. The client should ask for answers of that host itself.
     pub fn new(client: ApiClient, filter: &str) -> RemoteEnd {
         RemoteEnd { client, path: format!("/api/v1/filters/{}", segment(filter)) }
     }
