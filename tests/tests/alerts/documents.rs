@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::host::Host;
+use skysieve_tests::kafka::wait_for;
 use skysieve_tests::{alerts, binary, module, root, text};
 
 /// README, the guides, and the README of a new project.
@@ -117,12 +118,12 @@ fn the_version_is_shown() {
 }
 
 /// A host on a broker of its own. Both have to be kept.
-fn host() -> (EmbeddedBroker, Host) {
+fn host(access: &[&str]) -> (EmbeddedBroker, Host) {
     let broker = EmbeddedBroker::start().unwrap();
     for topic in ["alerts", "lsst-alerts", "my-filter", "x", "t-dead-letters", "t-quotas", "t-filters", "t-modules"] {
         broker.create_topic(topic, 1).unwrap();
     }
-    let host = Host::start(broker.brokers(), "lsst-alerts", &["--name", "t"]);
+    let host = Host::start(broker.brokers(), "lsst-alerts", &[&["--name", "t"], access].concat());
     (broker, host)
 }
 
@@ -134,20 +135,31 @@ fn the_first_ten_minutes_work() {
     for alert in alerts(1, 20) {
         std::fs::write(packets.join(format!("{}.avro", alert.id)), alert.bytes).unwrap();
     }
-    let (broker, host) = host();
+    let operator = folder.path().join("operator.token");
+    std::fs::write(&operator, "the token of the first operator").unwrap();
+    let (broker, host) = host(&["--operator-token-file", operator.to_str().unwrap()]);
+    let token = folder.path().join("skysieve.token");
+    let new = format!("skysieve token new --user ada --role author --server {} >{}", host.url(), token.display());
+    succeeds(&bash(&new, folder.path(), &[("SKYSIEVE_TOKEN_FILE", operator.to_str().unwrap())]), &new);
+    let token = std::fs::read_to_string(token).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let get = |path: &str| host.request("GET", path, &[("authorization", &bearer)], b"").json();
+
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let blocks = blocks(&readme);
     let first = blocks.iter().find(|block| block[0].starts_with("skysieve new")).expect("a block that begins with it");
     let script = first.join("\n").replace("http://host:8080", host.url());
-    let output = bash(&format!("curl() {{ command curl -fsS \"$@\"; }}\n{script}"), folder.path(), &[]);
-    succeeds(&output, &script);
-    assert_eq!(host.filter("my-filter")["state"], "active");
+    succeeds(&bash(&script, folder.path(), &[]), &script);
+    let filter = get("/api/v1/filters/my-filter");
+    assert_eq!((&filter["state"], &filter["registered"]["owner"]), (&"active".into(), &"ada".into()), "{filter}");
     // The new project's own README says to upload it with its settings file.
     let project = folder.path().join("my-filter");
-    for command in commands(&std::fs::read_to_string(project.join("README.md")).unwrap(), "curl") {
+    let uploads = commands(&std::fs::read_to_string(project.join("README.md")).unwrap(), "skysieve upload");
+    assert_eq!(uploads.len(), 1);
+    for command in uploads {
         let command = command.replace("http://host:8080", host.url());
-        succeeds(&bash(&format!("{command} -fsS"), &project, &[]), &command);
-        assert_eq!(host.filter("my-filter")["settings"]["config"], "magnitude = 21.0\n");
+        succeeds(&bash(&command, &project, &[("SKYSIEVE_TOKEN", token.trim())]), &command);
+        assert_eq!(get("/api/v1/filters/my-filter")["settings"]["config"], "magnitude = 21.0\n");
     }
 
     let few = [("SKYSIEVE_BROKERS", broker.brokers()), ("SKYSIEVE_INTERVAL", "0"), ("SKYSIEVE_ALERTS_PER_VISIT", "10")];
@@ -155,7 +167,7 @@ fn the_first_ten_minutes_work() {
         let command = command.replace("kafka:9092", broker.brokers());
         succeeds(&bash(&command, folder.path(), &few), &command);
     }
-    host.await_done(30);
+    wait_for("the alerts to be judged", || get("/api/v1/filters/my-filter")["counts"]["seen"].as_u64() >= Some(30));
     for command in commands(&readme, "skysieve consume") {
         let line = command.split(" #").next().unwrap();
         let script = format!("{line} --from earliest --until-end");
@@ -169,7 +181,7 @@ fn uploads_by_curl_work() {
     std::fs::copy(module("lsst-bright"), folder.path().join("x.wasm")).unwrap();
     std::fs::copy(module("lsst-bright"), folder.path().join("my-filter.wasm")).unwrap();
     std::fs::write(folder.path().join("x.toml"), "magnitude = 20.0").unwrap();
-    let (_broker, host) = host();
+    let (_broker, host) = host(&[]);
     let documents = documents();
     let forms = documents.iter().flat_map(|(_, document)| {
         let lines = commands(document, "curl").into_iter();

@@ -118,6 +118,7 @@ fn what_belongs_to_others_is_not_there() {
             "activate_version" => r#"{"version": 1}"#,
             "release_filter" => r#"{"to": "there"}"#,
             "confirm_move" => r#"{"id": "7"}"#,
+            "check_version" => "",
             _ => "{}",
         };
         let query = if id == "replay_filter" { "?from=1" } else { "" };
