@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// Uploads a villain. Returns the status, and the message if it was refused.
 fn upload(host: &Host, name: &str, body: &str, query: &str) -> (u16, String) {
-    let request = ureq::put(format!("{}/api/v1/filters/{name}?{query}", host.url()));
+    let request = ureq::put(format!("{}/api/v1/filters/{name}?force=true&{query}", host.url()));
     let request = request.config().http_status_as_error(false).build();
     let mut reply = request.content_type("application/wasm").send(villain(body)).unwrap();
     (reply.status().as_u16(), reply.body_mut().read_to_string().unwrap())
