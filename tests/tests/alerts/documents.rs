@@ -136,7 +136,7 @@ fn the_first_ten_minutes_work() {
         std::fs::write(packets.join(format!("{}.avro", alert.id)), alert.bytes).unwrap();
     }
     let operator = folder.path().join("operator.token");
-    std::fs::write(&operator, "the token of the first operator").unwrap();
+    std::fs::write(&operator, "the-token-of-the-first-operator").unwrap();
     let (broker, host) = host(&["--operator-token-file", operator.to_str().unwrap()]);
     let token = folder.path().join("skysieve.token");
     let new = format!("skysieve token new --user ada --role author --server {} >{}", host.url(), token.display());
