@@ -84,7 +84,9 @@ impl Upload {
             let request = ureq::put(format!("{}/api/v1/filters/{}", host.url(), self.name));
             let request = request.config().http_status_as_error(false).build();
             // It would be refused at once that some fail on all alerts.
-            let request = request.query("force", "true").query_pairs(self.query.iter().map(|(key, value)| (*key, value.as_str())));
+            let request = request
+                .query("force", "true")
+                .query_pairs(self.query.iter().map(|(key, value)| (*key, value.as_str())));
             let mut reply = request.content_type("application/wasm").send(&self.module).unwrap();
             let body = reply.body_mut().read_to_string().unwrap();
             match reply.status().as_u16() {

@@ -1,13 +1,13 @@
 //! A host is killed at random moments while its filters are uploaded, changed and removed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use skysieve_tests::alerts;
 use skysieve_tests::bombs::with_custom_section;
 use skysieve_tests::host::{Client, Host};
-use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique};
+use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
 
 use super::{ACCEPT, judged_by, odd, sorted_ids};
@@ -42,14 +42,16 @@ struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Makes changes until the host is killed. Returns what the one would have made that was not answered.
-    fn make(&mut self, mut seed: usize, is_over: &AtomicBool) -> Option<State> {
+    /// Makes changes until the host is killed, and counts those that it has acknowledged. Returns what the one would have made
+    /// that was not answered.
+    fn make(&mut self, mut seed: usize, acknowledged: &AtomicUsize, is_over: &AtomicBool) -> Option<State> {
         while !is_over.load(Ordering::Relaxed) {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let choice = seed >> 33;
             let (wanted, answer) = self.one(choice);
             match answer {
                 Some(200 | 201) => {
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
                     if wanted.kept != self.state.kept {
                         self.history.push(wanted.kept.clone());
                     }
@@ -133,13 +135,15 @@ fn a_host_that_is_killed_keeps_what_it_has_acknowledged() {
         Changes { modules: &modules, client: host.client(), history: vec![first.kept.clone()], state: first };
     let mut unanswered = 0;
     for (kill, part) in sent.chunks(PER_KILL).take(kills()).enumerate() {
-        let is_over = AtomicBool::new(false);
+        let (acknowledged, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
         let pending = std::thread::scope(|scope| {
-            let making = scope.spawn(|| changes.make(kill * 977 + 1, &is_over));
+            let making = scope.spawn(|| changes.make(kill * 977 + 1, &acknowledged, &is_over));
             for few in part.chunks(10) {
                 feed(&mut feeder, PARTITIONS, packets(few));
                 std::thread::sleep(Duration::from_millis(20));
             }
+            // A busy machine may need seconds for one change, and some are to be made.
+            wait_for("changes", || acknowledged.load(Ordering::Relaxed) >= kill % 4);
             std::thread::sleep(Duration::from_millis(kill as u64 * 131 % 700));
             host.kill();
             is_over.store(true, Ordering::Relaxed);
