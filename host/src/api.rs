@@ -21,6 +21,7 @@ mod health;
 mod hosts;
 mod jobs;
 mod json;
+mod listing;
 mod metrics;
 mod moving;
 mod openapi;

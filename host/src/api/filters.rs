@@ -10,6 +10,7 @@ use tracing::info;
 
 use super::caller::Caller;
 use super::error::{ErrorBody, Problem};
+use super::listing::Listing;
 use super::query::Parameters;
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
@@ -22,7 +23,13 @@ use crate::filters::{FilterChange, Status};
     path = "/api/v1/filters",
     operation_id = "list_filters",
     tag = "filters",
-    params(("host" = Option<String>, Query, description = "The name of a host, whose filters alone are listed")),
+    params(
+        ("host" = Option<String>, Query, description = "The name of a host, whose filters alone are listed"),
+        ("owner" = Option<String>, Query, description = "A user, whose filters alone are listed"),
+        ("state" = Option<String>, Query, description = "A state: active, suspended, moved, paused, inactive, refused or elsewhere"),
+        ("limit" = Option<usize>, Query, description = "How many are listed at most, 1 to 1000; by default, all are. If there are more, `Link` says where"),
+        ("after" = Option<String>, Query, description = "A name; those that come behind it are listed")
+    ),
     responses(
         (status = 200, body = Vec<Status>),
         (status = 400, body = ErrorBody, description = "The query is malformed")
@@ -31,11 +38,10 @@ use crate::filters::{FilterChange, Status};
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    mut parameters: Parameters,
+    parameters: Parameters,
 ) -> Result<Response, Problem> {
-    let host = parameters.take("host")?;
-    parameters.finish()?;
-    api.ask(caller, move |control| Ok(Json(control.list_everywhere(host.as_deref())).into_response())).await
+    let listing = Listing::of(parameters)?;
+    api.ask(caller, move |control| Ok(listing.answer(control.list_everywhere(listing.host.as_deref())))).await
 }
 
 /// Returns one filter.

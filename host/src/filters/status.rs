@@ -41,6 +41,24 @@ pub enum State {
     Elsewhere(String),
 }
 
+impl State {
+    /// The names of all states.
+    pub const NAMES: [&str; 7] = ["active", "suspended", "moved", "paused", "inactive", "refused", "elsewhere"];
+
+    /// Its name, as in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Active => "active",
+            State::Suspended(_) => "suspended",
+            State::Moved(_) => "moved",
+            State::Paused => "paused",
+            State::Inactive => "inactive",
+            State::Refused(_) => "refused",
+            State::Elsewhere(_) => "elsewhere",
+        }
+    }
+}
+
 impl Status {
     /// A filter of which nothing but this is known.
     pub fn new(name: &str, state: State) -> Status {

@@ -37,6 +37,38 @@ fn filters_are_listed_shown_and_deleted() {
 }
 
 #[test]
+fn lists_come_in_pages_and_by_state() {
+    let server = Server::start();
+    for name in ["a", "b-1", "c.d", "e", "f"] {
+        server.control.add(status(name));
+    }
+    server.control.add(Status { state: State::Paused, ..status("d") });
+    let names = |reply: &Reply| -> Vec<String> {
+        reply.json().as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let (mut path, mut seen) = ("/api/v1/filters?limit=2&state=active".to_owned(), Vec::new());
+    for page in [&["a", "b-1"][..], &["c.d", "e"], &["f"]] {
+        let reply = server.get(&path);
+        assert_eq!(names(&reply), page);
+        seen.push(reply.header("link").to_owned());
+        path = seen.last().unwrap().split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+    }
+    assert_eq!(seen[0], "</api/v1/filters?state=active&limit=2&after=b%2D1>; rel=\"next\"");
+    assert_eq!(seen[2], "", "the last page is the last");
+    assert_eq!(names(&server.get("/api/v1/filters?state=paused")), ["d"]);
+    assert_eq!(names(&server.get("/api/v1/filters?after=d&limit=1000")), ["e", "f"]);
+    assert_eq!(names(&server.get("/api/v1/filters?owner=nobody")), [""; 0]);
+    for query in ["limit=0", "limit=1001", "limit=x", "state=asleep", "page=2", "after=a&after=b"] {
+        server.get(&format!("/api/v1/filters?{query}")).error(400, "bad_query");
+    }
+    for name in State::NAMES {
+        assert_eq!(server.get(&format!("/api/v1/filters?state={name}")).status, 200);
+    }
+    let json = serde_json::to_value(State::Elsewhere("b".to_owned())).unwrap();
+    assert_eq!(json["state"], State::Elsewhere(String::new()).name());
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let server = Server::start();
     let cases = [
