@@ -59,6 +59,19 @@ pub fn skysieve<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I
     output(Command::new(binary()).args(arguments).env("RUST_LOG", "warn"))
 }
 
+/// What `skysieve check` says of these alerts, with a module and a config.
+#[track_caller]
+pub fn check_offline(name: &str, config: &str, alerts: &[SimulatedAlert]) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("there is room");
+    for (at, alert) in alerts.iter().enumerate() {
+        std::fs::write(folder.path().join(format!("{at:06}.avro")), &alert.bytes).expect("there is room");
+    }
+    let (module, folder) = (module(name), folder.path());
+    let arguments = ["check".as_ref(), "--json".as_ref(), "--config".as_ref(), config.as_ref()];
+    let output = skysieve(arguments.into_iter().chain([module.as_os_str(), folder.as_os_str()]));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+}
+
 /// Runs a program until it ends, and returns what it printed. One that does not end in time is killed, and the test fails
 /// with what it printed; otherwise the test would wait until somebody kills it, and nobody would know why.
 #[track_caller]

@@ -9,7 +9,7 @@ use skysieve_tests::host::{Answer, Host};
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::pipeline::sorted;
 use skysieve_tests::setup::{ALL, Setup, ids, packets};
-use skysieve_tests::{alerts, module, skysieve, text};
+use skysieve_tests::{alerts, check_offline, module, skysieve, text};
 
 /// Accepts a third of the alerts.
 const THIRD: &str = "mode = 'accept'\nevery = 3";
@@ -69,18 +69,6 @@ fn job_ids(host: &Host, job: &Value) -> Vec<i64> {
     numbers(&ids["ids"])
 }
 
-/// What `skysieve check` says of these alerts.
-fn offline(alerts: &[SimulatedAlert], config: &str) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    for (at, alert) in alerts.iter().enumerate() {
-        std::fs::write(folder.path().join(format!("{at:06}.avro")), &alert.bytes).unwrap();
-    }
-    let (module, folder) = (module("odd"), folder.path());
-    let arguments = ["check", "--json", "--config", config, module.to_str().unwrap(), folder.to_str().unwrap()];
-    let output = skysieve(arguments);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
-}
-
 /// The parts of two reports on costs that don't depend on time and place.
 fn comparable(cost: &Value) -> Vec<&Value> {
     let names = [
@@ -111,7 +99,7 @@ fn a_dry_run_says_what_check_says_and_leaves_nothing_behind() {
         read_all(&brokers, &names).len()
     };
     let before = registry();
-    let checked = offline(&all, THIRD);
+    let checked = check_offline("odd", THIRD, &all);
     let config = "config=mode%3D'accept'%0Aevery%3D3";
 
     let job = tried(&host, &format!("name=third&last=1600&{config}"));
@@ -151,7 +139,7 @@ fn a_version_is_tried_from_a_terminal() {
     let output = run(&["mine", "--version", "1", "--last", "600", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let checked = offline(&all, THIRD);
+    let checked = check_offline("odd", THIRD, &all);
     assert_eq!(numbers(&found["accepted"]), numbers(&checked["accepted"]));
     assert_eq!(found["cost"]["fuel"], checked["cost"]["fuel"]);
     let output = run(&["mine", "--last", "100"]);
@@ -308,7 +296,7 @@ fn an_upload_is_tried_on_the_newest_alerts_before_it_is_active() {
     let cost = version(2)["cost"].clone();
     // As many are measured as there is time for.
     assert!(cost["alerts"] == 100 && (1..=100).contains(&cost["sampled"].as_u64().unwrap()), "{cost}");
-    let most = offline(&all[100..200], THIRD)["cost"]["fuel"]["max"].as_u64().unwrap();
+    let most = check_offline("odd", THIRD, &all[100..200])["cost"]["fuel"]["max"].as_u64().unwrap();
     assert!((1..=most).contains(&cost["fuel"]["max"].as_u64().unwrap()), "{cost}");
 
     // A version is kept whatever its trial finds, and refused when it is to be active.

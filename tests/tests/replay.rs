@@ -9,7 +9,7 @@ use skysieve_tests::host::Host;
 use skysieve_tests::kafka::{create_topic, feed, feeder, kafka, read_all, unique, wait_for};
 use skysieve_tests::pipeline::sorted;
 use skysieve_tests::setup::{ALL, Filter, Setup, ids, packets};
-use skysieve_tests::{alerts, binary, module, skysieve, text};
+use skysieve_tests::{alerts, binary, check_offline, module, skysieve, text};
 
 /// Accepts a third of the alerts, and has the usual quota.
 const THIRD: Filter = ("third", "odd", "[config]\nmode = 'accept'\nevery = 3");
@@ -70,25 +70,10 @@ fn ids_of(alerts: &[SimulatedAlert]) -> Vec<i64> {
     sorted(alerts.iter().map(|alert| alert.id).collect())
 }
 
-/// What `skysieve check` says of these alerts.
-fn check(alerts: &[SimulatedAlert], config: &str) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    for (at, alert) in alerts.iter().enumerate() {
-        std::fs::write(folder.path().join(format!("{at:06}.avro")), &alert.bytes).unwrap();
-    }
-    let (module, folder) = (module("odd"), folder.path());
-    let arguments = ["check", "--json", "--config", config, module.to_str().unwrap(), folder.to_str().unwrap()];
-    let output = skysieve(arguments);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
-}
-
 /// Sends a request, and returns the status and the body.
 fn send_request(host: &Host, method: &str, path: &str) -> (u16, Value) {
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let request = ureq::http::Request::builder().method(method).uri(format!("{}/api/v1/{path}", host.url()));
-    let mut response = agent.run(request.body(&b""[..]).unwrap()).unwrap();
-    let body = response.body_mut().read_to_string().unwrap();
-    (response.status().as_u16(), serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    let answer = host.request(method, &format!("/api/v1/{path}"), &[], b"");
+    (answer.status, answer.json())
 }
 
 /// Begins a replay of everything. Returns its number.
@@ -114,7 +99,7 @@ fn a_replay_of_a_span_says_what_check_says_and_publishes_that_and_the_live_filte
     send(&brokers, &topic, span);
     let to = between_messages();
     send(&brokers, &topic, &after[..200]);
-    let checked = check(span, THIRD_CONFIG);
+    let checked = check_offline("odd", THIRD_CONFIG, span);
 
     // Live alerts come meanwhile.
     let live = std::thread::spawn({
@@ -148,7 +133,7 @@ fn a_replay_of_a_span_says_what_check_says_and_publishes_that_and_the_live_filte
     let topics = ["all", "third"].map(|filter| setup.topic(filter));
     let outputs = read_all(&brokers, &topics);
     assert_eq!(ids(&outputs, &topics[0]), ids_of(&all));
-    assert_eq!(ids(&outputs, &topics[1]), numbers(&check(&all, THIRD_CONFIG)["published"]));
+    assert_eq!(ids(&outputs, &topics[1]), numbers(&check_offline("odd", THIRD_CONFIG, &all)["published"]));
     assert_eq!(host.filter("third")["counts"]["seen"], all.len());
     assert_eq!(host.stop().0, Some(0));
 }
@@ -166,7 +151,7 @@ fn the_ids_are_written_to_a_file_and_the_summary_is_printed() {
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{printed}");
     assert!(printed.contains("done") && printed.contains("200: 40 accepted"), "{printed}");
     let ids = |text: String| sorted(text.lines().map(|id| id.parse().unwrap()).collect());
-    let expected = numbers(&check(&all, THIRD_CONFIG)["published"]);
+    let expected = numbers(&check_offline("odd", THIRD_CONFIG, &all)["published"]);
     assert_eq!(ids(std::fs::read_to_string(file).unwrap()), expected);
     let output = replay(&host, &["third", "--from", "earliest", "--ids", "-"]);
     assert_eq!(ids(text(&output.stdout)), expected);

@@ -90,10 +90,15 @@ impl<'a> Permitted<'a> {
         }
     }
 
+    /// Who uploads something. Where everybody may, nobody is known.
+    fn signature(&self) -> String {
+        if self.access.open { String::new() } else { self.caller.user.clone() }
+    }
+
     /// An upload by the caller.
     fn signed(&self, name: &str, upload: Upload) -> Result<Upload, Problem> {
         if self.is_operator() {
-            return Ok(Upload { by: self.caller.user.clone(), ..upload });
+            return Ok(Upload { by: self.signature(), ..upload });
         }
         // A forged one could set quotas back.
         if let Some(handover) = &upload.handover
@@ -104,7 +109,7 @@ impl<'a> Permitted<'a> {
         self.check_name_is_free(name)?;
         let UserLimits { filters, bytes, .. } = self.access.limits;
         let expected = self.expecting(upload.expected.clone());
-        Ok(Upload { by: self.caller.user.clone(), allowance: Some(Allowance { filters, bytes }), expected, ..upload })
+        Ok(Upload { by: self.signature(), allowance: Some(Allowance { filters, bytes }), expected, ..upload })
     }
 
     /// Uploads a filter.

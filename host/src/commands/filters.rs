@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::common::UsageError;
 use super::output::{print, print_line};
-use super::remote::RemoteArgs;
+use super::remote::{ListArgs, RemoteArgs};
 use super::serve::stop_on_signal;
 use crate::filters::check_name;
 use crate::http_client::{ApiClient, ClientError, segment};
@@ -60,15 +60,6 @@ enum Action {
     Faults(NewestArgs),
     /// Show the newest log messages of a filter
     Logs(NewestArgs),
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    remote: RemoteArgs,
-    /// Print the host's answer as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,16 @@ pub struct RemoteArgs {
     token: TokenFile,
 }
 
+/// The running host, and how its answer is printed.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+    /// Print the host's answer as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// The token with which a host is asked.
 #[derive(Debug, Args)]
 pub struct TokenFile {

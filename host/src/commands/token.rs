@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::filters::refused;
 use super::filters::show::{one_line, table, text_of};
 use super::output::{print, print_line, tell};
-use super::remote::RemoteArgs;
+use super::remote::{ListArgs, RemoteArgs};
 use crate::http_client::segment;
 
 /// Make, list and revoke the tokens with which users come to a host.
@@ -59,15 +59,6 @@ struct NewArgs {
     #[command(flatten)]
     remote: RemoteArgs,
     /// Print the host's answer as JSON, with the token in it
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    #[command(flatten)]
-    remote: RemoteArgs,
-    /// Print the host's answer as JSON
     #[arg(long)]
     json: bool,
 }

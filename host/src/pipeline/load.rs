@@ -16,8 +16,12 @@ pub fn load(state: &PipelineState, name: &str, upload: &Upload) -> Result<Module
         config.ceilings.check(&upload.settings.limits)?;
     }
     let limits = upload.settings.limits.over(&config.limits);
-    // There are no users yet, so a filter's name stands for its owner where modules wait to be compiled.
-    let owner = if upload.by_operator { Owner::Operator } else { Owner::User(name) };
+    // Users take turns where modules wait to be compiled. Where nobody is told apart, a filter's name stands for its user.
+    let owner = match &*upload.by {
+        _ if upload.by_operator => Owner::Operator,
+        "" => Owner::User(name),
+        user => Owner::User(user),
+    };
     state.engine.load_for(owner, &upload.module, &limits).map_err(|error| match error {
         Refusal::CompilerBusy { .. } | Refusal::Compiler(_) => FilterError::Busy(error.to_string()),
         _ => FilterError::Refused(error.to_string()),

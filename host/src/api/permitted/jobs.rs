@@ -1,6 +1,7 @@
 //! Jobs: authors see and cancel those about filters of their own.
 
 use super::Permitted;
+use crate::filters::Upload;
 use crate::jobs::{CheckRequest, CheckedAlerts, JobError, JobIds, JobStatus, ReplayRequest};
 
 impl Permitted<'_> {
@@ -14,7 +15,8 @@ impl Permitted<'_> {
     /// Begins a dry run, which is the caller's.
     pub(in crate::api) fn dry_run(&self, request: CheckRequest) -> Result<JobStatus, JobError> {
         let owner = Some(self.caller.user.clone());
-        Ok(self.with_name(self.control.dry_run(CheckRequest { owner, ..request })?))
+        let upload = Upload { by: self.signature(), ..request.upload };
+        Ok(self.with_name(self.control.dry_run(CheckRequest { owner, upload, ..request })?))
     }
 
     /// Begins a dry run of a version.

@@ -156,6 +156,12 @@ fn changes_are_their_authors() {
     let upload = control.last_upload();
     assert_eq!((&*upload.by, upload.allowance, upload.expected), ("operator", None, Expected::Anything));
 
+    // Modules that are only tried wait to be compiled in their users' turns, too, whatever they are called.
+    control.jobs.set_most(1);
+    assert_eq!(users.send("ada", "POST", "/api/v1/check?name=another", "module").status, 202);
+    let check = control.checks.lock().pop().unwrap();
+    assert_eq!((&*check.upload.by, check.owner.as_deref()), ("ada", Some("ada")));
+
     control.add(owned("bright", "ada"));
     let patch = |user: &str, body: &str| users.send(user, "PATCH", "/api/v1/filters/bright", body);
     assert_eq!(patch("ada", r#"{"quota": 5}"#).status, 200);
@@ -378,7 +384,8 @@ fn a_client_that_does_not_wait_is_recorded_all_the_same() {
 fn an_open_host_asks_for_nothing_and_owns_nothing() {
     let server = super::Server::start();
     assert_eq!(server.put("/api/v1/filters/bright", b"module").status, 201);
-    assert_eq!(server.control.last_upload().by, "anyone");
+    // Nobody is known. The registry calls that `anyone`, and modules wait in turns of their filters' names.
+    assert_eq!(server.control.last_upload().by, "");
     let whoami = server.get("/api/v1/whoami").json();
     assert_eq!((&whoami["user"], &whoami["role"]), (&json!("anyone"), &json!("operator")));
 }
