@@ -93,6 +93,8 @@ fn uploads_are_there_after_a_kill() {
     assert_eq!(version["config"], watchlist);
     let came = host.request("GET", "/api/v1/filters/large/versions/1", &[], b"").json();
     assert_eq!((&came["bytes"], &came["sha256"]), (&json!(large.len()), &listed[2]["sha256"]));
+    // An open host tells nobody apart.
+    assert_eq!((&came["by"], &listed[2]["registered"]["owner"]), (&json!("anyone"), &json!("anyone")));
     assert_eq!(host.request("DELETE", "/api/v1/filters/wide", &[], b"").status, 200);
     assert_eq!(host.stop().0, Some(0));
 
