@@ -1,5 +1,7 @@
 //! A host on an embedded broker, and uploads to it.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use skysieve::kafka::EmbeddedBroker;
 use skysieve_tests::host::Host;
@@ -37,8 +39,11 @@ impl Target {
         for topic in filters.iter().chain(&["alerts", "t-dead-letters", "t-quotas", "t-filters", "t-modules"]) {
             broker.create_topic(topic, 1).unwrap();
         }
+        let begun = Instant::now();
         let host = Host::start(broker.brokers(), "alerts", &[&["--name", "t"], arguments].concat());
         host.await_reading();
+        // It asks nothing that this broker does not answer: librdkafka waits half a minute then.
+        assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
         Target { host, _broker: broker }
     }
 

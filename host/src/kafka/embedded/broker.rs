@@ -68,6 +68,11 @@ impl EmbeddedBroker {
     }
 }
 
+/// Whether a cluster with this id is an embedded broker. librdkafka's mock clusters put the address of a structure behind this name.
+pub(in crate::kafka) fn is_embedded(cluster: &str) -> bool {
+    cluster.starts_with("mockCluster")
+}
+
 fn cluster(client: &BaseProducer<Context>) -> Result<MockCluster<'_, Context>, Error> {
     client.client().mock_cluster().ok_or_else(|| Error::Other("librdkafka started no mock cluster".to_owned()))
 }

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use crate::kafka::client::backoff::TICK;
 use crate::kafka::client::error::Error;
 use crate::kafka::client::options::Options;
+use crate::kafka::embedded;
 use crate::kafka::librdkafka::context::Context;
 
 /// How many names of created topics are logged.
@@ -133,6 +134,9 @@ impl Topics {
 
     /// Says whether a topic keeps the last record of each key for ever. `None` if the brokers don't tell.
     pub fn is_compacted(&self, topic: &str) -> Option<bool> {
+        if embedded::broker::is_embedded(&self.consumer.client().fetch_cluster_id(ASK)?) {
+            return None; // It knows no such question, which librdkafka finds out only when the time is over.
+        }
         let in_time = AdminOptions::new().request_timeout(Some(ASK));
         let answers = self.request(self.admin.describe_configs(&[ResourceSpecifier::Topic(topic)], &in_time)).ok()?;
         let config = answers.into_iter().next()?.ok()?;
