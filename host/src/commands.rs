@@ -33,6 +33,7 @@ pub mod move_filter;
 pub mod new;
 mod output;
 mod packets;
+mod parameters;
 pub mod produce;
 mod properties;
 pub mod remote;

@@ -1,13 +1,19 @@
 //! What a filter says about itself, and what it may say.
 
-use super::limits::{DESCRIPTION_BYTES, FIELDS, PATH_BYTES, PATHS};
+use super::limits::{
+    DESCRIPTION_BYTES, FIELDS, PARAMETER_NAME_BYTES, PARAMETER_TEXT_BYTES, PARAMETERS, PATH_BYTES, PATHS,
+};
+use super::parameter::{self, Parameter};
 use super::refusal::Refusal;
 use super::wire::WireManifest;
 use skysieve_avro::alert::Field;
 
 /// How much host memory a manifest may take while it is read. A manifest within the limits above fits, whatever a
 /// hostile one makes its lists point at.
-pub const MANIFEST_BYTES: usize = DESCRIPTION_BYTES + FIELDS * (64 + PATHS * (PATH_BYTES + 64)) + (64 << 10);
+pub const MANIFEST_BYTES: usize = DESCRIPTION_BYTES
+    + FIELDS * (64 + PATHS * (PATH_BYTES + 64))
+    + PARAMETERS * (128 + PARAMETER_NAME_BYTES + 2 * PARAMETER_TEXT_BYTES)
+    + (64 << 10);
 
 /// What a filter says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -16,6 +22,8 @@ pub struct Manifest {
     pub description: String,
     /// The columns that [`Filter::evaluate`](super::Filter::evaluate) needs, in this order.
     pub fields: Vec<Field>,
+    /// What can be set in its config.
+    pub parameters: Vec<Parameter>,
 }
 
 impl TryFrom<WireManifest> for Manifest {
@@ -30,7 +38,7 @@ impl TryFrom<WireManifest> for Manifest {
         }
         let fields: Vec<Field> = wire.fields.into_iter().map(Field::from).collect();
         fields.iter().enumerate().try_for_each(|(number, field)| check(number, field))?;
-        Ok(Manifest { description: wire.description, fields })
+        Ok(Manifest { description: wire.description, fields, parameters: parameter::checked(wire.parameters)? })
     }
 }
 

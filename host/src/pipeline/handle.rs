@@ -161,6 +161,7 @@ impl Runner for Handle {
             module: entry.source.as_ref().and_then(|source| source.read(&entry.sha256)),
             description: entry.manifest.description.clone(),
             fields: entry.manifest.fields.iter().map(first).collect(),
+            parameters: entry.manifest.parameters.clone(),
             cost: entry.cost(),
         }
     }

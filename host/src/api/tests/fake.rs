@@ -15,6 +15,7 @@ use crate::jobs::{
     CheckRequest, CheckedAlerts, JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob,
 };
 use skysieve_avro::alert::{Field, Kind};
+use skysieve_sandbox::{Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
 /// accepted. All requests about the filter named `panic` panic.
@@ -93,6 +94,7 @@ pub(super) fn status(name: &str) -> Status {
         registered: None,
         since: Offsets::new(),
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
+        parameters: vec![magnitude()],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),
         warnings: Vec::new(),
@@ -125,6 +127,16 @@ fn registered() -> Registered {
     }
 }
 
+fn magnitude() -> Parameter {
+    Parameter {
+        name: "magnitude".to_owned(),
+        kind: ParameterKind::Number,
+        default: Some(ParameterValue::Number(17.0)),
+        required: false,
+        description: "The faintest magnitude.".to_owned(),
+    }
+}
+
 fn version(number: u32) -> VersionInfo {
     VersionInfo {
         number,
@@ -139,6 +151,7 @@ fn version(number: u32) -> VersionInfo {
         at: "2026-05-09T03:00:00Z".to_owned(),
         description: String::new(),
         fields: Vec::new(),
+        parameters: vec![magnitude()],
         cost: None,
     }
 }

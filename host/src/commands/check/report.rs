@@ -13,7 +13,7 @@ use super::settings::Origin;
 use crate::filters::{CostReport, Counts, JudgedAlerts};
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
-use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
+use skysieve_sandbox::{Annotation, Limits, Log, Manifest, Parameter};
 use skysieve_survey::Visit;
 
 /// How many bytes of annotations a report keeps, over all accepted alerts.
@@ -58,6 +58,8 @@ struct FilterReport {
     description: String,
     sha256: String,
     fields: Vec<Field>,
+    /// What can be set in its config.
+    parameters: Vec<Parameter>,
     /// Where the filter's config comes from.
     config: String,
 }
@@ -108,6 +110,7 @@ impl Report {
                 description: checked.manifest.description.clone(),
                 sha256: checked.sha256.to_owned(),
                 fields: checked.manifest.fields.clone(),
+                parameters: checked.manifest.parameters.clone(),
                 config: checked.config.to_string(),
             },
             alerts: findings.alerts,

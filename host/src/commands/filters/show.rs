@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
+use serde::Deserialize;
 use serde_json::Value;
+
+use crate::commands::parameters::ParameterLines;
+use skysieve_sandbox::Parameter;
 
 /// How many hexadecimal digits of a hash are shown.
 const HASH: usize = 12;
@@ -75,6 +79,12 @@ pub fn filter(filter: &Value) -> String {
     let counted = ["seen", "accepted", "rejected", "over_quota", "faulted", "too_large"];
     line("alerts", counted.map(|name| format!("{} {}", field(&counts[name]), name.replace('_', " "))).join(", "));
     line("quota", field(&filter["settings"]["quota"]));
+    // A host of another version may describe them in a way that can't be read here.
+    if let Ok(parameters) = Vec::<Parameter>::deserialize(&filter["parameters"])
+        && !parameters.is_empty()
+    {
+        line("parameters", format!("\n{}", ParameterLines(&parameters)).trim_end().to_owned());
+    }
     for (name, list) in [("warning", "warnings"), ("fault", "recent_faults"), ("log", "recent_logs")] {
         for value in filter[list].as_array().into_iter().flatten() {
             line(name, field(value));

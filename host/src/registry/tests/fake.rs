@@ -9,6 +9,7 @@ use crate::filters::{
     Checked, Control, FilterError, HandOver, HostInfo, Runner, State, Status, StreamIdentity, Upload, hash,
 };
 use crate::health::Health;
+use skysieve_sandbox::{Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what becomes of it: `refused` and `full` do not run; any other text runs.
 #[derive(Default)]
@@ -19,6 +20,17 @@ pub struct Fake {
     pub suspended: Mutex<Option<String>>,
     /// How often something was activated.
     pub activations: Mutex<usize>,
+}
+
+/// What every filter says can be set in its config.
+pub fn magnitude() -> Parameter {
+    Parameter {
+        name: "magnitude".to_owned(),
+        kind: ParameterKind::Number,
+        default: Some(ParameterValue::Number(f64::INFINITY)),
+        required: false,
+        description: "The faintest magnitude.".to_owned(),
+    }
 }
 
 impl Runner for Arc<Fake> {
@@ -37,6 +49,7 @@ impl Runner for Arc<Fake> {
             module: Some(Arc::new(upload.module.clone())),
             description: String::from_utf8_lossy(&upload.module).chars().take(40).collect(),
             fields: vec!["a.b".to_owned(), "c".to_owned()],
+            parameters: vec![magnitude()],
             cost: None,
         }
     }
