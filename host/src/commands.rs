@@ -33,7 +33,6 @@ pub mod move_filter;
 pub mod new;
 mod output;
 mod packets;
-mod parameters;
 pub mod produce;
 mod properties;
 pub mod remote;

@@ -1,14 +1,7 @@
 //! Parameters: what a filter says can be set in its config. See `parameter` in `wit/filter.wit`.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
-
-use super::limits::{PARAMETER_NAME_BYTES, PARAMETER_TEXT_BYTES, PARAMETERS};
-use super::refusal::Refusal;
-use super::text::cut;
-use super::wire::WireParameter;
 
 /// The kind of a parameter's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -127,7 +120,9 @@ impl ParameterKind {
     }
 
     /// Reads a value of this kind that is written as in TOML.
-    fn parse_toml(self, text: &str) -> Option<ParameterValue> {
+    ///
+    /// Returns `None` if it is not one.
+    pub(super) fn parse_toml(self, text: &str) -> Option<ParameterValue> {
         let value = match text.parse::<toml::Value>().ok()? {
             toml::Value::Boolean(value) => ParameterValue::Boolean(value),
             toml::Value::Integer(value) => ParameterValue::Integer(value),
@@ -216,48 +211,4 @@ impl TryFrom<Described> for Parameter {
         let default = default.map(|value| kind.convert(value)).transpose()?;
         Ok(Parameter { name, kind, default, required, description })
     }
-}
-
-/// Checks the parameters that a filter describes.
-pub fn checked(wire: Vec<WireParameter>) -> Result<Vec<Parameter>, Refusal> {
-    if wire.len() > PARAMETERS {
-        return Err(Refusal::Parameters { count: wire.len(), limit: PARAMETERS });
-    }
-    let parameters = wire.into_iter().enumerate().map(|(number, parameter)| check(number, parameter));
-    let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
-    let mut names = BTreeSet::new();
-    match parameters.iter().find(|parameter| !names.insert(&parameter.name)) {
-        Some(Parameter { name, .. }) => Err(Refusal::SameParameter { name: name.clone() }),
-        None => Ok(parameters),
-    }
-}
-
-fn check(
-    number: usize,
-    WireParameter { name, kind, default, description }: WireParameter,
-) -> Result<Parameter, Refusal> {
-    if !is_name(&name) {
-        return Err(Refusal::ParameterName { number, name: cut(&name, PARAMETER_NAME_BYTES).to_owned() });
-    }
-    let kind = ParameterKind::from(kind);
-    for (what, size) in [("description", description.len()), ("default", default.as_deref().map_or(0, str::len))] {
-        if size > PARAMETER_TEXT_BYTES {
-            return Err(Refusal::ParameterText { name, what, size, limit: PARAMETER_TEXT_BYTES });
-        }
-    }
-    let required = default.is_none();
-    let default = match default.filter(|text| !text.is_empty()) {
-        None => None,
-        Some(text) => match kind.parse_toml(&text) {
-            Some(value) => Some(value),
-            None => return Err(Refusal::ParameterDefault { name, text, kind: kind.noun() }),
-        },
-    };
-    Ok(Parameter { name, kind, default, required, description })
-}
-
-/// Whether it can be a key of TOML without quotes, and is not too long.
-fn is_name(name: &str) -> bool {
-    (1..=PARAMETER_NAME_BYTES).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }

@@ -1,11 +1,10 @@
 //! Filters and versions in the form of tables, for people.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::commands::parameters::ParameterLines;
 use skysieve_sandbox::Parameter;
 
 /// How many hexadecimal digits of a hash are shown.
@@ -125,6 +124,25 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// A line for each parameter, for people.
+pub struct ParameterLines<'a>(pub &'a [Parameter]);
+
+impl fmt::Display for ParameterLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|parameter| parameter.name.len()).max().unwrap_or(0);
+        for Parameter { name, kind, default, required, description } in self.0 {
+            let value = match default {
+                Some(value) => value.to_toml(),
+                None if *required => "must be given".to_owned(),
+                None => "may be left out".to_owned(),
+            };
+            let line = format!("  {name:<width$}  {}, {value}  {description}", kind.name());
+            writeln!(f, "{}", one_line(line.trim_end()))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

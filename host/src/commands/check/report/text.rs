@@ -5,7 +5,7 @@ use std::fmt;
 use super::{AcceptedReport, Report};
 use crate::commands::check::groups::{self, FaultGroup, LogGroup, PacketGroup};
 use crate::commands::cost::CostLines;
-use crate::commands::parameters::ParameterLines;
+use crate::commands::filters::show::ParameterLines;
 
 /// How many entries of each kind are shown.
 const SHOWN: usize = 10;
