@@ -73,7 +73,7 @@ fn parameters(wire: Vec<WireParameter>) -> Result<Vec<Parameter>, Refusal> {
     }
 }
 
-fn check(
+fn check_parameter(
     number: usize,
     WireParameter { name, kind, default, description }: WireParameter,
 ) -> Result<Parameter, Refusal> {
