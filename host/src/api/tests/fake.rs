@@ -7,15 +7,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{
-    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Kept, Lane, Offsets, Origin, Registered,
-    Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
+    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Kept, Lane, Offsets, Origin,
+    Registered, Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{
     CheckRequest, CheckedAlerts, JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob,
 };
 use skysieve_avro::alert::{Field, Kind};
-use skysieve_sandbox::{Parameter, ParameterKind, ParameterValue};
+use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
 /// accepted. All requests about the filter named `panic` panic.
@@ -173,6 +173,15 @@ pub(super) fn handover(name: &str, to: &str) -> HandOver {
 }
 
 impl Control for Fake {
+    fn inspect(&self, _: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        if upload.module == b"refused" || upload.settings.config.contains("magnitud ") {
+            return Err(FilterError::Refused("it is refused".to_owned()));
+        }
+        let Status { description, sha256, fields, .. } = status("it");
+        let manifest = Manifest { description, fields, parameters: vec![magnitude()] };
+        Ok(Inspected { sha256, manifest, module: None })
+    }
+
     fn list(&self) -> Vec<Status> {
         self.filters.lock().values().cloned().collect()
     }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::findings::AlertNamed;
 use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound, VisitFound};
 use super::groups::{self, FaultGroup};
-use super::settings::Origin;
 use crate::filters::{CostReport, Counts, JudgedAlerts};
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
@@ -88,7 +87,7 @@ struct VisitReport {
 pub struct Checked<'a> {
     pub manifest: &'a Manifest,
     pub sha256: &'a str,
-    pub config: &'a Origin,
+    pub config: &'a str,
     pub limits: &'a Limits,
     pub quota: u32,
 }
@@ -111,7 +110,7 @@ impl Report {
                 sha256: checked.sha256.to_owned(),
                 fields: checked.manifest.fields.clone(),
                 parameters: checked.manifest.parameters.clone(),
-                config: checked.config.to_string(),
+                config: checked.config.to_owned(),
             },
             alerts: findings.alerts,
             accepted: accepted.iter().map(|alert| alert.id.clone()).collect(),

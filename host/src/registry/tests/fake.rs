@@ -6,10 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Runner, State, Status, StreamIdentity, Upload, hash,
+    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, State, Status, StreamIdentity, Upload, hash,
 };
 use crate::health::Health;
-use skysieve_sandbox::{Parameter, ParameterKind, ParameterValue};
+use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what becomes of it: `refused` and `full` do not run; any other text runs.
 #[derive(Default)]
@@ -67,6 +67,11 @@ impl Runner for Arc<Fake> {
 }
 
 impl Control for Arc<Fake> {
+    fn inspect(&self, name: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        let Checked { sha256, description, parameters, .. } = self.describe(&self.check(name, upload.clone())?);
+        Ok(Inspected { sha256, manifest: Manifest { description, fields: Vec::new(), parameters }, module: None })
+    }
+
     fn list(&self) -> Vec<Status> {
         let names: Vec<String> = self.running.lock().keys().cloned().collect();
         names.iter().map(|name| self.get(name).unwrap()).collect()
