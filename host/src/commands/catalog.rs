@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::common::{LimitArgs, UsageError};
+use super::common::UsageError;
 use super::filters::refused;
 use super::filters::show::{ParameterLines, one_line};
 use super::output::{print, print_line};
 use super::remote::RemoteArgs;
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::filters::{FilterError, Inspected, Upload};
-use skysieve_sandbox::{Engine, Filter, PoolConfig};
+use skysieve_sandbox::{Engine, Filter, Limits, PoolConfig};
 
 /// List the predefined filters of a running host, with what can be set in them.
 ///
@@ -31,8 +31,6 @@ pub struct CatalogArgs {
     /// List the modules in this folder instead
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    #[command(flatten)]
-    limits: LimitArgs,
     /// Print the list as JSON
     #[arg(long)]
     json: bool,
@@ -49,9 +47,8 @@ pub fn run(args: &CatalogArgs) -> anyhow::Result<ExitCode> {
                 return Err(UsageError(format!("--folder {}: there is no such folder", folder.display())).into());
             }
             let engine = Engine::new(&PoolConfig::for_filters(1))?;
-            let limits = args.limits.limits();
             let inspect = |_: &str, upload: &Upload| {
-                let limits = upload.settings.limits.over(&limits);
+                let limits = upload.settings.limits.over(&Limits::default());
                 let module = engine.load(&upload.module, &limits);
                 let started = module.and_then(|module| Filter::start(&module, &upload.settings.config, &limits));
                 let filter = started.map_err(|error| FilterError::Refused(error.to_string()))?;

@@ -82,11 +82,15 @@ fn what_can_not_be_made_is_told() {
         (json!({"predefined": "lsst-bright", "colour": "red"}), 400, "colour"),
         (json!({"parameters": {"magnitude": 20}}), 400, "`predefined`"),
         (json!({"name": "x", "predefined": "lsst-bright"}), 400, "the path has the filter's name"),
-        (json!([]), 400, "cannot read the body"),
+        (json!({"predefined": "lsst-bright", "quota": 0}), 400, "cannot read the body: quota is 0"),
+        (json!("lsst-bright"), 400, "cannot read the body"),
     ] {
         let (found, detail) = put(settings.clone());
         assert!(found == status && detail.contains(says), "{settings}: {found} {detail}");
     }
+    let twice = json!({"predefined": "lsst-bright", "note": "mine"});
+    let reply = send_json(&server, "PUT", "/api/v1/filters/mine?note=theirs", &twice);
+    assert!(reply.status == 400 && reply.body.contains("given in the query, too"), "{}", reply.body);
     let reply = server.put("/api/v1/filters/mine?predefined=lsst-bright", b"module");
     assert!(reply.status == 400 && reply.body.contains("predefined"), "{}", reply.body);
     assert_eq!(server.get("/api/v1/filters/mine").status, 404);

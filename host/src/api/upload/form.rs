@@ -209,6 +209,7 @@ impl Form {
             limits: read.limits,
         };
         let parameters = Some(read.parameters).filter(|parameters| !parameters.is_empty());
+        settings.check().map_err(|error| Problem::Body(error.to_string()))?;
         self.set_settings(settings)
             .and_then(|()| fill_some(&mut self.name, read.name))
             .and_then(|()| fill_some(&mut self.predefined, read.predefined))
@@ -217,7 +218,7 @@ impl Form {
             .and_then(|()| fill_some(&mut self.strict, read.strict))
             .and_then(|()| fill_some(&mut self.host, read.host))
             .and_then(|()| fill_some(&mut self.force, read.force))
-            .map_err(|reason| Problem::Body(format!("a setting is in the query, too: {reason}")))
+            .map_err(|_| Problem::Body("a setting in it is given in the query, too".to_owned()))
     }
 
     /// Takes the body of a request that is a module. It may be empty if the module is a predefined filter's.
