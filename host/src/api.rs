@@ -11,6 +11,7 @@
 mod admission;
 mod audit;
 mod caller;
+mod catalog;
 mod config;
 mod error;
 mod filters;

@@ -14,6 +14,7 @@ use crate::heap;
 use common::LogFormat;
 
 pub mod build;
+pub mod catalog;
 pub mod check;
 mod common;
 pub mod compile_module;
@@ -34,11 +35,13 @@ pub mod new;
 mod output;
 mod packets;
 pub mod produce;
+mod profiles;
 mod properties;
 pub mod remote;
 pub mod replay;
 mod secret;
 mod serve;
+mod set;
 pub mod token;
 pub mod upload;
 
@@ -58,6 +61,7 @@ Examples:
   skysieve check my-filter.wasm alerts/             run it over archived alerts
   skysieve host --brokers kafka:9092 --topic alerts --filters filters/
   skysieve upload my-filter.wasm --activate         give it to a running host
+  skysieve catalog                                  the predefined filters, and what can be set in them
   skysieve filters list                             the filters of a running host
   skysieve hosts                                    the hosts that share its registry
   skysieve token new --user ada --role author       let a user come in
@@ -83,6 +87,7 @@ enum Command {
     Move(move_filter::MoveArgs),
     Replay(replay::ReplayArgs),
     Upload(upload::UploadArgs),
+    Catalog(catalog::CatalogArgs),
     Filters(filters::FiltersArgs),
     Hosts(hosts::HostsArgs),
     Token(token::TokenArgs),
@@ -126,6 +131,7 @@ impl Cli {
             Command::Move(args) => move_filter::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Upload(args) => upload::run(&args),
+            Command::Catalog(args) => catalog::run(&args),
             Command::Filters(args) => filters::run(args),
             Command::Hosts(args) => hosts::run(&args),
             Command::Token(args) => token::run(args),

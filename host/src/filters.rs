@@ -16,6 +16,7 @@
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `handover`, `origin` | a filter that is handed to another host, or that began in the past |
 //! | `module` | the modules' bytes, which another host may need |
+//! | `parameters` | sets parameters of a config by their names |
 //! | `registered` | what a registry knows of a filter |
 //! | `runner` | a filter is checked first, and activated later |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
@@ -33,6 +34,7 @@ mod lane;
 mod module;
 mod name;
 mod origin;
+mod parameters;
 mod registered;
 mod runner;
 mod settings;
@@ -41,17 +43,18 @@ mod stream;
 
 pub use ceilings::{CPU_SHARE, Ceilings, CpuShares};
 pub use change::{Allowance, FilterChange, Trial, TrialOutcome, Upload};
-pub use control::Control;
+pub use control::{Control, Inspected};
 pub use cost::{AlertCost, CostReport, CostSample, FuelSpread, JudgedAlerts, SAMPLED, TimeSpread};
 pub use counts::Counts;
 pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
 pub use error::FilterError;
-pub use folder::read_folder;
+pub use folder::{read_filter, read_folder};
 pub use handover::{HandOver, HostInfo, Offsets, StreamIdentity};
 pub use lane::Lane;
 pub use module::{ModuleSource, Modules, hash};
 pub use name::{NAME_LETTERS, check_name, check_owner};
 pub use origin::Origin;
+pub use parameters::{ParameterValues, nearest, set_parameters};
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};
 pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};

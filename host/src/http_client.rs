@@ -13,7 +13,7 @@ mod api_client;
 mod relay;
 
 pub use address::{Address, AddressError};
-pub use agent::agent;
+pub use agent::{CertificateError, agent};
 pub use api_client::{ApiClient, ClientError, query, segment};
-pub use relay::{CertificateError, Relay, RelayAnswer, RelayError, Relayed};
+pub use relay::{Relay, RelayAnswer, RelayError, Relayed};
 pub use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};

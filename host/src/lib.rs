@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod api;
+pub mod catalog;
 pub mod commands;
 pub mod filters;
 pub mod health;

@@ -9,6 +9,9 @@ const KINDS: [&str; 8] = ["any", "boolean", "int", "long", "float", "double", "t
 /// The address of the manifest in the guest's memory. Everything that it points at follows.
 const MANIFEST: usize = 1024;
 
+/// Where the fields begin: behind the result's tag, the description, the list of fields and that of parameters, which is empty.
+const FIELDS: usize = 28;
+
 /// A component that reads these fields, and accepts every alert with the annotation `note` = `seen`.
 pub fn reading(fields: &[GuestField<'_>]) -> Vec<u8> {
     reading_with(fields, "", "")
@@ -33,11 +36,11 @@ fn text_with(fields: &[GuestField<'_>], items: &str, first: &str) -> String {
 
 /// The result of `describe` in the layout of the canonical ABI.
 fn manifest(fields: &[GuestField<'_>]) -> Vec<u8> {
-    let mut memory = Memory(vec![0; 20 + 12 * fields.len()]);
+    let mut memory = Memory(vec![0; FIELDS + 12 * fields.len()]);
     memory.text(4, "reads what a test says");
-    memory.pair(12, MANIFEST + 20, fields.len());
+    memory.pair(12, MANIFEST + FIELDS, fields.len());
     for (number, (paths, kind, optional)) in fields.iter().enumerate() {
-        let at = 20 + 12 * number;
+        let at = FIELDS + 12 * number;
         let paths: Vec<&str> = paths.split_whitespace().collect();
         let list = memory.room(8 * paths.len());
         memory.pair(at, MANIFEST + list, paths.len());

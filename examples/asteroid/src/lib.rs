@@ -1,7 +1,7 @@
 //! ZTF: a known Solar System object is nearby. This example shows a text field, and a field that may be null.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Verdict, filter};
+use skysieve_sdk::{Alert, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
@@ -14,7 +14,7 @@ struct Candidate<'a> {
     distance: Option<f64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The largest distance of the object, in arcseconds.

@@ -1,7 +1,7 @@
 //! ZTF: brighter than a limit. This is the shortest possible filter with a config.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Verdict, filter};
+use skysieve_sdk::{Alert, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate {
@@ -10,7 +10,7 @@ struct Candidate {
     magnitude: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The limit, as a magnitude; smaller is brighter.

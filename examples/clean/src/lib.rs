@@ -2,7 +2,7 @@
 //! rejects the alert.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, filter};
+use skysieve_sdk::{Alert, Parameters, filter};
 
 #[derive(Alert)]
 struct Candidate {
@@ -23,13 +23,18 @@ struct Candidate {
     difference: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
+    /// The smallest probability that it is real, 0 to 1.
     real: f64,
+    /// The largest number of bad pixels.
     bad_pixels: i32,
+    /// The largest full width at half maximum, in pixels.
     width: f64,
+    /// The largest ratio of the axes.
     elongation: f64,
+    /// The largest difference between the aperture magnitude and that of the fitted point source, of either sign.
     difference: f64,
 }
 

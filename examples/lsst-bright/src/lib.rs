@@ -2,7 +2,7 @@
 //! annotations.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Verdict, filter};
+use skysieve_sdk::{Alert, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Source {
@@ -14,7 +14,7 @@ struct Source {
     error: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The limit, as an AB magnitude; smaller is brighter.

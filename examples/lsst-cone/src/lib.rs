@@ -1,7 +1,7 @@
 //! LSST: within some degrees of a position. This example shows a config that is checked when the filter is uploaded.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, filter};
+use skysieve_sdk::{Alert, Parameters, filter};
 
 #[derive(Alert)]
 struct Candidate {
@@ -12,11 +12,14 @@ struct Candidate {
 }
 
 /// A position and a radius, in degrees.
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
+    /// The right ascension of the centre, in degrees.
     ra: f64,
+    /// The declination of the centre, in degrees.
     dec: f64,
+    /// The largest distance from the centre, in degrees.
     radius: f64,
 }
 

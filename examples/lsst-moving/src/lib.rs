@@ -1,7 +1,7 @@
 //! LSST: a source that is, or looks like, a moving object. This example shows fields that only some alerts have.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Verdict, filter};
+use skysieve_sdk::{Alert, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Source {
@@ -15,7 +15,7 @@ struct Source {
     snr: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The smallest ratio of signal to noise.

@@ -1,7 +1,7 @@
 //! LSST: a first detection of something that is not in the Solar System.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, filter};
+use skysieve_sdk::{Alert, Column, Parameters, filter};
 
 #[derive(Alert)]
 struct Source<'a> {
@@ -15,7 +15,7 @@ struct Source<'a> {
     earlier: Column<'a, f64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The largest number of earlier detections.

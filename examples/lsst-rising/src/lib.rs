@@ -1,7 +1,7 @@
 //! LSST: brighter than before in the same band. This example shows histories, and text in them.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, Verdict, filter};
+use skysieve_sdk::{Alert, Column, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Source<'a> {
@@ -21,7 +21,7 @@ struct Source<'a> {
     earlier_flux: Column<'a, Option<f64>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// How many times as bright as every earlier detection it must be.

@@ -1,7 +1,7 @@
 //! ZTF: a first detection, whose history has only upper limits, or nothing.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, filter};
+use skysieve_sdk::{Alert, Column, Parameters, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
@@ -10,7 +10,7 @@ struct Candidate<'a> {
     earlier: Column<'a, Option<f32>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The largest number of earlier detections.

@@ -1,7 +1,7 @@
 //! ZTF: brighter than before. This example shows histories, and an annotation with a computed value.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, Verdict, filter};
+use skysieve_sdk::{Alert, Column, Parameters, Verdict, filter};
 
 #[derive(Alert)]
 struct Candidate<'a> {
@@ -21,7 +21,7 @@ struct Candidate<'a> {
     earlier_magnitude: Column<'a, Option<f64>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// By how many magnitudes it must be brighter than every earlier detection.

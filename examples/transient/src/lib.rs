@@ -2,7 +2,7 @@
 //! object. This example reads two histories side by side.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, filter};
+use skysieve_sdk::{Alert, Column, Parameters, filter};
 
 #[derive(Alert, Default)]
 struct Candidate<'a> {
@@ -26,11 +26,12 @@ struct Candidate<'a> {
     earlier_positive: Column<'a, Option<&'a str>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
-    /// The distances, in arcseconds, within which a star or a Solar System object explains the detection.
+    /// The distance within which a star explains the detection, in arcseconds.
     star_distance: f64,
+    /// The distance within which a Solar System object explains the detection, in arcseconds.
     object_distance: f64,
     /// Sources with at least this score count as stars.
     star: f64,

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::alert::{Field, Kind, RawColumn};
 use crate::bindings::skysieve::filter::types;
 use crate::log::{Level, log};
+use crate::parameter::{Parameter, ParameterKind};
 use crate::run::Filter;
 use crate::verdict::Annotation;
 
@@ -16,7 +17,8 @@ pub fn describe<F: Filter>(state: &OnceLock<F::Config>, config: &str) -> Result<
     let manifest = F::manifest()?;
     state.set(config).map_err(|_| "describe was called twice")?;
     let fields = manifest.fields.into_iter().map(declared).collect();
-    Ok(types::Manifest { description: manifest.description.to_owned(), fields })
+    let parameters = manifest.parameters.into_iter().map(described).collect();
+    Ok(types::Manifest { description: manifest.description.to_owned(), fields, parameters })
 }
 
 /// The contract's `evaluate`.
@@ -69,5 +71,19 @@ fn declared(field: Field) -> types::Field {
             Kind::Bytes => types::Kind::Bytes,
         },
         optional: field.optional,
+    }
+}
+
+fn described(parameter: Parameter) -> types::Parameter {
+    types::Parameter {
+        name: parameter.name,
+        kind: match parameter.kind {
+            ParameterKind::Boolean => types::ParameterKind::Boolean,
+            ParameterKind::Integer => types::ParameterKind::Integer,
+            ParameterKind::Number => types::ParameterKind::Number,
+            ParameterKind::Text => types::ParameterKind::Text,
+        },
+        default: parameter.default,
+        description: parameter.description.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use serde::Deserialize;
-//! use skysieve_sdk::{Alert, Column, Verdict, filter};
+//! use skysieve_sdk::{Alert, Column, Parameters, Verdict, filter};
 //!
 //! /// The fields that the filter reads, and where they are in a ZTF alert.
 //! #[derive(Alert)]
@@ -16,9 +16,10 @@
 //! }
 //!
 //! /// What can be set at upload.
-//! #[derive(Deserialize)]
+//! #[derive(Deserialize, Parameters)]
 //! #[serde(default, deny_unknown_fields)]
 //! struct Config {
+//!     /// The faintest magnitude that passes.
 //!     limit: f64,
 //! }
 //!
@@ -57,6 +58,7 @@ mod field;
 mod generated;
 mod log;
 mod opener;
+mod parameter;
 mod run;
 mod value;
 mod verdict;
@@ -68,7 +70,8 @@ pub use config::parse as parse_config;
 pub use element::Element;
 pub use field::FieldType;
 pub use log::Level;
-pub use skysieve_sdk_macros::{Alert, filter};
+pub use parameter::{Parameter, ParameterKind, ParameterType, Parameters, toml_text};
+pub use skysieve_sdk_macros::{Alert, Parameters, filter};
 pub use value::Value;
 pub use verdict::{Annotation, IntoVerdict, Verdict};
 
@@ -84,6 +87,7 @@ pub mod __private {
     pub use crate::generated::{HasField, Opened, Refused, declared};
     pub use crate::log::log;
     pub use crate::opener::Opener;
+    pub use crate::parameter::{ConfigOf, NoParameters, parameter};
     pub use crate::run::{Described, Filter, Manifest, Undescribed, judge_all};
     pub use crate::verdict::Annotation;
 }

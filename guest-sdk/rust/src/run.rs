@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use crate::alert::{Alert, Field, RawColumn};
+use crate::parameter::Parameter;
 use crate::verdict::{Annotation, Verdict};
 
 /// What `#[filter]` makes from a function.
@@ -32,6 +33,8 @@ pub struct Manifest {
     pub description: &'static str,
     /// The fields that it reads.
     pub fields: Vec<Field>,
+    /// What can be set in its config.
+    pub parameters: Vec<Parameter>,
 }
 
 /// The type of a filter's alerts.
@@ -41,8 +44,8 @@ pub struct Manifest {
 pub struct Described<A>(pub PhantomData<A>);
 
 impl<A: Alert> Described<A> {
-    /// The manifest of a filter that reads such alerts.
-    pub fn manifest(&self, description: &'static str) -> Result<Manifest, String> {
+    /// The manifest of a filter that reads such alerts, and has these parameters.
+    pub fn manifest(&self, description: &'static str, parameters: Vec<Parameter>) -> Result<Manifest, String> {
         let fields = A::fields();
         // The macro recognises `Column` only by its name; here the field's type is known for certain.
         for Field { name, paths, list, .. } in &fields {
@@ -54,14 +57,14 @@ impl<A: Alert> Described<A> {
                 }
             }
         }
-        Ok(Manifest { description, fields })
+        Ok(Manifest { description, fields, parameters })
     }
 }
 
 /// What generated code falls back to if a filter's type is not an [`Alert`].
 pub trait Undescribed {
     /// Stands for the manifest.
-    fn manifest(&self, _: &'static str) -> Result<Manifest, String> {
+    fn manifest(&self, _: &'static str, _: Vec<Parameter>) -> Result<Manifest, String> {
         unreachable!()
     }
 }

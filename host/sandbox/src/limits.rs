@@ -86,6 +86,13 @@ pub const PATHS: usize = 16;
 /// The longest path, in bytes.
 pub const PATH_BYTES: usize = 1 << 10;
 
+/// How many parameters a filter may describe.
+pub const PARAMETERS: usize = 64;
+/// The longest name of a parameter, in bytes.
+pub const PARAMETER_NAME_BYTES: usize = 64;
+/// The longest description of a parameter, and the longest default, in bytes. The registry keeps them with each version.
+pub const PARAMETER_TEXT_BYTES: usize = 512;
+
 /// How many bytes of stack a filter may use.
 pub const STACK_BYTES: usize = 2 << 20;
 /// The largest number of alerts in one call. It limits what a call can make the host hold.

@@ -2,6 +2,7 @@
 
 use super::evaluation::FaultKind;
 use super::interrupt::Interrupted;
+use super::limits::PARAMETER_NAME_BYTES;
 
 /// Why a module was refused, with one variant for each possible fault. Offsets are in bytes from the module's
 /// beginning.
@@ -163,6 +164,29 @@ pub enum Refusal {
     /// Some paths of a field go through an array, and others do not.
     #[error("field {field} has the paths {first:?} and {other:?}: all of them must go through an array, or none")]
     MixedPaths { field: usize, first: String, other: String },
+
+    /// It describes too many parameters.
+    #[error("the filter describes {count} parameters; the limit is {limit}")]
+    Parameters { count: usize, limit: usize },
+
+    /// A parameter has no name that a key of a config may have.
+    #[error(
+        "parameter {number} of the filter is named {name:?}: a name has 1 to {limit} of a-z, A-Z, 0-9, '_' and '-'",
+        limit = PARAMETER_NAME_BYTES
+    )]
+    ParameterName { number: usize, name: String },
+
+    /// Two parameters have the same name.
+    #[error("the filter has two parameters {name:?}")]
+    SameParameter { name: String },
+
+    /// The description of a parameter, or its default, is too long.
+    #[error("the {what} of the filter's parameter {name:?} has {size} bytes; the limit is {limit}")]
+    ParameterText { name: String, what: &'static str, size: usize, limit: usize },
+
+    /// A parameter's default is not a value of its kind.
+    #[error("the default of the filter's parameter {name:?} is {text:?}, which is not {kind} as in TOML")]
+    ParameterDefault { name: String, text: String, kind: &'static str },
 
     /// It describes itself differently than at its first start.
     #[error("the filter describes itself differently than before, for the same config")]

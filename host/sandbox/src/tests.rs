@@ -6,6 +6,7 @@ mod complexity;
 mod interrupts;
 mod isolation;
 mod output;
+mod parameters;
 mod refusals;
 mod splitting;
 mod starts;
@@ -118,7 +119,13 @@ impl Guest {
     (export "kind" (type $kind (eq $kind')))
     (type $field' (record (field "paths" (list string)) (field "kind" $kind) (field "optional" bool)))
     (export "field" (type $field (eq $field')))
-    (type $manifest' (record (field "description" string) (field "fields" (list $field))))
+    (type $parameter-kind' (enum "boolean" "integer" "number" "text"))
+    (export "parameter-kind" (type $parameter-kind (eq $parameter-kind')))
+    (type $parameter' (record (field "name" string) (field "kind" $parameter-kind) (field "default" (option string))
+      (field "description" string)))
+    (export "parameter" (type $parameter (eq $parameter')))
+    (type $manifest' (record (field "description" string) (field "fields" (list $field))
+      (field "parameters" (list $parameter))))
     (export "manifest" (type (eq $manifest')))
     (type $column' (record (field "kind" $kind) (field "values" (list u8)) (field "offsets" (list u8))
       (field "present" (list u8)) (field "ends" (list u8))))
@@ -149,7 +156,7 @@ impl Guest {
   (core module $main
     (import "owner" "memory" (memory 1))
     (import "host" "log" (func $log (param i32 i32 i32)))
-    (data (i32.const 1024) "\00\00\00\00\00\05\00\00\04\00\00\00\00\06\00\00\01\00\00\00")
+    (data (i32.const 1024) "\00\00\00\00\00\05\00\00\04\00\00\00\00\06\00\00\01\00\00\00\00\00\00\00\00\00\00\00")
     (data (i32.const 1280) "test")
     (data (i32.const 1536) "\00\07\00\00\01\00\00\00\05\00\00\00")
     (data (i32.const 1792) "\00\08\00\00\01\00\00\00")

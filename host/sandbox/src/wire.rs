@@ -2,6 +2,7 @@
 
 use wasmtime::component::{ComponentType, Lift, Lower};
 
+use super::parameter::ParameterKind;
 use skysieve_avro::alert::{ColumnView, Field, Kind};
 
 /// `kind`.
@@ -101,4 +102,41 @@ impl From<WireField> for Field {
 pub struct WireManifest {
     pub description: String,
     pub fields: Vec<WireField>,
+    pub parameters: Vec<WireParameter>,
+}
+
+/// `parameter-kind`.
+#[derive(Clone, Copy, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub enum WireParameterKind {
+    #[component(name = "boolean")]
+    Boolean,
+    #[component(name = "integer")]
+    Integer,
+    #[component(name = "number")]
+    Number,
+    #[component(name = "text")]
+    Text,
+}
+
+impl From<WireParameterKind> for ParameterKind {
+    fn from(kind: WireParameterKind) -> ParameterKind {
+        match kind {
+            WireParameterKind::Boolean => ParameterKind::Boolean,
+            WireParameterKind::Integer => ParameterKind::Integer,
+            WireParameterKind::Number => ParameterKind::Number,
+            WireParameterKind::Text => ParameterKind::Text,
+        }
+    }
+}
+
+/// `parameter`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub struct WireParameter {
+    pub name: String,
+    pub kind: WireParameterKind,
+    pub default: Option<String>,
+    pub description: String,
 }

@@ -101,6 +101,8 @@ impl Problem {
             Problem::Filter(FilterError::NoVersion(..)) => (StatusCode::NOT_FOUND, "unknown_version"),
             Problem::Filter(FilterError::NoRegistry) => (StatusCode::NOT_IMPLEMENTED, "no_registry"),
             Problem::Filter(FilterError::MovedOn(..)) => (StatusCode::GONE, "moved_on"),
+            Problem::Filter(FilterError::NoPredefined(..)) => (StatusCode::NOT_FOUND, "unknown_predefined"),
+            Problem::Filter(FilterError::NoCatalog(_)) => (StatusCode::NOT_IMPLEMENTED, "no_catalog"),
             Problem::Filter(FilterError::NoModule(_)) => (StatusCode::NOT_FOUND, "no_module"),
             Problem::Filter(FilterError::Busy(_)) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Problem::Filter(FilterError::Taken(_)) => (StatusCode::CONFLICT, "name_taken"),

@@ -9,7 +9,7 @@ const OF_FILTERS_ALONE: [&str; 1] = ["replay_filter"];
 /// Operations which the host answers that the query names (`host`).
 pub(super) const OF_NAMED: [&str; 4] = ["list_jobs", "get_job", "get_job_ids", "cancel_job"];
 /// Operations which see to it themselves.
-pub(super) const UPLOADS: [&str; 3] = ["put_filter", "post_filter", "add_version"];
+pub(super) const UPLOADS: [&str; 4] = ["create_filter", "put_filter", "post_filter", "add_version"];
 
 /// Whether an operation may be passed on to another host.
 pub(super) fn may_be_passed_on(operation: &str) -> bool {

@@ -14,10 +14,12 @@ use super::rights::Right;
 mod elsewhere;
 mod jobs;
 mod moving;
+mod predefined;
 mod tokens;
 
 pub(super) use elsewhere::Whereabouts;
 pub(super) use moving::Bring;
+pub(super) use predefined::Wanted;
 
 /// The host's control, as far as a caller may use it.
 pub(super) struct Permitted<'a> {

@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 34] = [
+const RIGHTS: [(&str, Right); 36] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -44,6 +44,7 @@ const RIGHTS: [(&str, Right); 34] = [
     ("whoami", Right::Token),
     ("get_host", Right::Token),
     ("list_hosts", Right::Token),
+    ("list_catalog", Right::Token),
     ("list_filters", Right::Token),
     ("get_filter", Right::Token),
     ("list_versions", Right::Token),
@@ -51,6 +52,7 @@ const RIGHTS: [(&str, Right); 34] = [
     ("list_jobs", Right::Token),
     ("get_job", Right::Token),
     ("get_job_ids", Right::Token),
+    ("create_filter", Right::Author),
     ("put_filter", Right::Author),
     ("post_filter", Right::Author),
     ("patch_filter", Right::Author),

@@ -20,7 +20,8 @@ use super::error::{Problem, panicked};
 use super::rights::Rights;
 use super::state::Api;
 use super::{
-    admission, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload, versions,
+    admission, catalog, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload,
+    versions,
 };
 use crate::access::Access;
 use crate::jobs::HostControl;
@@ -28,7 +29,8 @@ use crate::jobs::HostControl;
 pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiConfig) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(page::show))
-        .routes(routes!(filters::list))
+        .routes(routes!(catalog::list))
+        .routes(routes!(filters::list, upload::create::create))
         .routes(routes!(filters::status, upload::put, upload::post, versions::patch, filters::delete))
         .routes(routes!(versions::list, upload::add))
         .routes(routes!(versions::show))

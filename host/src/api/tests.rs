@@ -7,6 +7,7 @@ mod fake;
 mod foreign;
 mod jobs;
 mod moving;
+mod predefined;
 mod reading;
 mod tls;
 mod uploading;

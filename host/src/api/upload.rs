@@ -2,6 +2,7 @@
 
 mod body;
 pub(super) mod check;
+pub(super) mod create;
 mod form;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::permitted::Permitted;
 use super::place::{Placed, place};
 use super::revision::{IfMatch, tagged};
 use super::state::{Api, Name};
-use crate::filters::{Status, Upload};
+use crate::filters::{Status, Upload, check_name};
 use body::Incoming;
 use form::{Form, Layout};
 
@@ -34,6 +35,8 @@ use form::{Form, Layout};
     tag = "filters",
     params(
         ("name" = String, Path, description = "The filter's name, and its output topic's"),
+        ("predefined" = Option<String>, Query, description = "The name of a predefined filter, whose module is taken; there is no body then"),
+        ("parameters" = Option<String>, Query, description = "Values of parameters by their names, as a JSON object, which are set in the config"),
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
@@ -49,19 +52,25 @@ use form::{Form, Layout};
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
         ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(
+        ("application/wasm"),
+        (form::UploadForm = "multipart/form-data"),
+        (form::UploadSettings = "application/json")
+    )),
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
         (status = 400, body = ErrorBody, description = "The name, the query or the body is malformed"),
+        (status = 404, body = ErrorBody, description = "There is no such predefined filter"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
         (status = 409, body = ErrorBody, description = "It is in the folder that the host was started with, was moved to another host, can't begin in the past or be taken over because there is one already, or belongs to somebody else"),
         (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a form, nor JSON"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused, or it fails on all recent alerts (trial_failed)"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way, or the user has made too many within an hour"),
+        (status = 501, body = ErrorBody, description = "This host has no predefined filters"),
         (status = 503, body = ErrorBody, description = "The host is stopping, has no time to compile the module, or the registry does not answer"),
         (status = 507, body = ErrorBody, description = "There is no room or no memory for another filter, or the user has as much as users may have")
     )
@@ -77,7 +86,11 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     operation_id = "post_filter",
     tag = "filters",
     params(("name" = String, Path, description = "The filter's name, and its output topic's")),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(
+        ("application/wasm"),
+        (form::UploadForm = "multipart/form-data"),
+        (form::UploadSettings = "application/json")
+    )),
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
@@ -97,12 +110,18 @@ pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Respo
     tag = "versions",
     params(
         ("name" = String, Path, description = "The filter's name"),
+        ("predefined" = Option<String>, Query, description = "The name of a predefined filter, whose module is taken; there is no body then"),
+        ("parameters" = Option<String>, Query, description = "Values of parameters by their names, as a JSON object, which are set in the config"),
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
     ),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(
+        ("application/wasm"),
+        (form::UploadForm = "multipart/form-data"),
+        (form::UploadSettings = "application/json")
+    )),
     responses(
         (status = 201, body = Status, description = "It is kept; `Location` says where"),
         (status = "4XX", body = ErrorBody, description = "As for PUT of the filter"),
@@ -135,7 +154,11 @@ async fn answer(api: &Api, request: Request, take: Take) -> Response {
 
 async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take) -> Result<Response, Problem> {
     let caller = Caller::among(&parts.extensions)?;
-    let Name(name) = Name::from_request_parts(&mut parts, &()).await?;
+    // The path of all filters has no name; the form has one then.
+    let mut name = match parts.uri.path() {
+        create::PATH => None,
+        _ => Some(Name::from_request_parts(&mut parts, &()).await?.0),
+    };
     let IfMatch(expected) = IfMatch::of(&parts.headers)?;
     let layout = Layout::of(&parts.headers)?;
     let mut form = Form::from_query(&parts)?;
@@ -144,9 +167,14 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
     api.count_upload(&caller)?;
     let permit = Arc::clone(&api.uploads).try_acquire_owned().map_err(|_| Problem::Busy(api.config.uploads))?;
     let body = Bytes::from(incoming.read(layout.what(), limit, &api.config).await?);
-    if let Layout::Multipart = layout {
-        form.read_parts(parts.clone(), body.clone(), api.config.max_module).await?;
+    match layout {
+        Layout::Multipart => form.read_parts(parts.clone(), body.clone(), api.config.max_module).await?,
+        Layout::Json => form.read_json(&body)?,
+        Layout::Module => {}
     }
+    fill_name(&mut name, form.name.take())?;
+    let name = name.unwrap_or_default();
+    check_name(&name)?;
     let mut placing = None;
     // A filter that comes from another host is meant for this one.
     if !is_passed_on(&parts.headers) && form.handover.is_none() {
@@ -156,15 +184,32 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
         }
     }
     if let Layout::Module = layout {
-        form.module = Some(body.into());
+        form.take_module(body.into());
     }
-    let upload = Upload { expected, ..form.finish()? };
+    let (upload, wanted) = form.finish()?;
+    let mut upload = Upload { expected, ..upload };
+    let catalog = api.config.catalog.clone();
     api.ask(caller, move |control| {
         // The permit is held until the end even if the client goes away, because it stands for the memory in use.
         let _held = (permit, placing);
+        let _compiled = control.complete(&name, &mut upload, wanted, catalog.as_deref())?;
         take(control, &name, upload)
     })
     .await
+}
+
+/// Takes the name from the form, if the path has none.
+fn fill_name(name: &mut Option<String>, given: Option<String>) -> Result<(), Problem> {
+    let wrong = |reason: &str| Err(Problem::Part { name: "name".to_owned(), reason: reason.to_owned() });
+    match (&name, given) {
+        (None, None) => wrong("it is missing: what is the filter to be called?"),
+        (Some(_), Some(_)) => wrong("the path has the filter's name"),
+        (Some(_), None) => Ok(()),
+        (None, given) => {
+            *name = given;
+            Ok(())
+        }
+    }
 }
 
 fn put_filter(control: &Permitted<'_>, name: &str, upload: Upload) -> Result<Response, Problem> {

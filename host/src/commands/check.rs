@@ -13,6 +13,8 @@ use super::common::{LimitArgs, SchemaArgs, Survey, UsageError};
 use super::fields::FieldArgs;
 use super::output::{print, tell};
 use super::packets;
+use super::set::SetArgs;
+use crate::filters::{FilterError, Inspected, Upload, set_parameters};
 use input::Packet;
 use report::{Checked, Report};
 use settings::{Chosen, choose};
@@ -41,6 +43,7 @@ pub(super) mod settings;
 Examples:
   skysieve check target/filters/bright.wasm alerts/ztf
   skysieve check lsst-bright.wasm --config 'magnitude = 20.5' --json night.avro.gz | jq .accepted
+  skysieve check lsst-bright.wasm --set magnitude=20.5 --simulate lsst
   skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/
   skysieve check lsst-bright.wasm --simulate lsst     without packets at hand: a simulated visit
   skysieve check my.wasm --strict night/      fails if a field's path is in none of the alerts")]
@@ -70,6 +73,8 @@ pub struct CheckArgs {
     /// config, quota and [limits]; its topics are not applied). The report says which of the two it was read as
     #[arg(long, value_name = "FILE")]
     config_file: Option<PathBuf>,
+    #[command(flatten)]
+    set: SetArgs,
     /// Treat warnings as failures; they are about fields that none of the alerts has
     #[arg(long)]
     strict: bool,
@@ -120,14 +125,22 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     // this process, so it is compiled here.
     let engine = Engine::new(&PoolConfig::for_filters(3 * jobs))?;
     let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
-    let config = settings.config;
-    let manifest = Filter::start(&module, &config, &limits).with_context(refused)?.manifest().clone();
-    let sha256 = module.sha256().to_owned();
+    let quota = settings.quota.unwrap_or(args.quota);
+    let values = args.set.values()?;
+    let mut upload = Upload { settings, ..Upload::default() };
+    let inspect = |upload: &Upload| {
+        let filter = Filter::start(&module, &upload.settings.config, &limits);
+        let filter = filter.map_err(|error| FilterError::Refused(error.to_string()))?;
+        Ok(Inspected { sha256: filter.sha256().to_owned(), manifest: filter.manifest().clone(), module: None })
+    };
+    set_parameters(&mut upload, &values, inspect).with_context(refused)?;
+    let Inspected { manifest, sha256, .. } = inspect(&upload).with_context(refused)?;
+    let config = upload.settings.config;
+    let from = if values.is_empty() { from.to_string() } else { format!("{from}, with --set") };
     let instance_limits = limits.clone();
     let start: Arc<examine::Start> = Arc::new(move || Filter::start(&module, &config, &instance_limits));
     let findings = examine::all(packets, &schemas, &surveys, &start, jobs)?;
     let fit = fit(&schemas, &findings.schemas, &manifest.fields);
-    let quota = settings.quota.unwrap_or(args.quota);
     let checked = Checked { manifest: &manifest, sha256: &sha256, config: &from, limits: &limits, quota };
     let report = Report::new(&checked, findings, &fit);
     if args.json {

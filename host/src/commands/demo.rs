@@ -1,6 +1,6 @@
 //! `skysieve demo`: broker, survey, host and subscribers in one process, with an accounting at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use super::host::prepare;
 use super::serve::{Api, check_loopback, stop_on_signal};
 use crate::access::Access;
 use crate::api::ApiConfig;
+use crate::catalog::Catalog;
 use crate::commands::output::print_line;
 use crate::filters::{Ceilings, Control};
 use crate::kafka::{EmbeddedBroker, Feeder, HostLock, Options, StartAt, Subscriber};
@@ -82,6 +83,11 @@ pub struct DemoArgs {
     listen: String,
 }
 
+/// The API's settings: the examples are the predefined filters, too.
+fn api_config(modules: &Path) -> ApiConfig {
+    ApiConfig { catalog: Catalog::find(Some(modules)), ..ApiConfig::default() }
+}
+
 /// Runs the demo.
 ///
 /// # Errors
@@ -110,7 +116,7 @@ pub fn run(args: DemoArgs) -> anyhow::Result<ExitCode> {
     let broker = start_broker(&names)?;
     let options = Options { stop: stop.clone(), ..broker.options() };
     let api = match args.keep_running {
-        true => Some(Api::start(&args.listen, ApiConfig::default(), Access::open(), Arc::new(handle.clone()))?),
+        true => Some(Api::start(&args.listen, api_config(&args.modules), Access::open(), Arc::new(handle.clone()))?),
         false => None,
     };
     print_line(format_args!(

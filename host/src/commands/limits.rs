@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::access::{MOST_DAYS, MOST_TOKENS, UserLimits, WRONG_TOKENS};
 use crate::api::ApiConfig;
+use crate::catalog::CATALOG_MODULES;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{
     CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, SAMPLED, STREAM_SCHEMAS,
@@ -105,12 +106,16 @@ fn limits() -> Vec<(&'static str, String)> {
         ("alternative paths of a field", count(PATHS)),
         ("a path", bytes(PATH_BYTES)),
         ("description", bytes(DESCRIPTION_BYTES)),
+        ("parameters", count(PARAMETERS)),
+        ("a parameter's name", format!("{PARAMETER_NAME_BYTES} letters")),
+        ("a parameter's description, or its default", bytes(PARAMETER_TEXT_BYTES)),
         ("config", bytes(CONFIG_BYTES)),
         ("name", format!("{NAME_LETTERS} letters")),
         ("versions that are kept of a filter", count(VERSIONS)),
         ("a filter's record in the registry", format!("{} bytes", count(RECORD_BYTES))),
         ("note on a version", format!("{} bytes", count(NOTE_BYTES))),
         ("time for a change of the registry", format!("{} s", CHANGE_TIME.as_secs())),
+        ("predefined filters that are listed", count(CATALOG_MODULES)),
         ("a module", bytes(MODULE_BYTES)),
         ("functions", count(FUNCTIONS)),
         ("a function", bytes(FUNCTION_BYTES)),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::common::UsageError;
 use super::defaults::read;
+use super::output::tell;
 
 /// The secret in a file, or else in a variable. `flag` names the file's flag; its variable is `variable` with `_FILE` behind it.
 ///
@@ -22,4 +23,15 @@ pub fn secret(flag: &str, file: Option<&Path>, variable: &str) -> Result<Option<
     let wrong = |why: String| UsageError(format!("{flag} {}: {why}", file.display()));
     let text = read(file).map_err(wrong)?.trim().to_owned();
     if text.is_empty() { Err(wrong("it is empty".to_owned())) } else { Ok(Some(text)) }
+}
+
+/// Warns of a file with a secret that other users of this machine can read. Where secrets are mounted into a container,
+/// there are no others.
+pub fn warn_if_shared(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata().map_or(0, |meta| if meta.is_file() { meta.permissions().mode() } else { 0 });
+    if mode & 0o004 != 0 && !file.starts_with("/run/secrets") {
+        let file = file.display();
+        tell(format_args!("warning: other users can read {file}, which has a secret in it: chmod 600 {file}"));
+    }
 }

@@ -1,12 +1,11 @@
 //! `skysieve upload`: gives a filter to a running host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
-use toml::Table;
 
 use super::check::settings::choose;
 use super::common::{UsageError, read_file};
@@ -14,7 +13,7 @@ use super::filters::show::{one_line, text_of};
 use super::filters::{name_of, refused};
 use super::output::{print_line, tell};
 use super::remote::RemoteArgs;
-use crate::filters::Settings;
+use super::set::SetArgs;
 use crate::http_client::{query, segment};
 
 /// Upload a filter to a running host, which checks and compiles it.
@@ -28,13 +27,17 @@ Examples:
   skysieve upload target/filters/bright.wasm --activate                        it is called bright
   skysieve upload bright.wasm --name bright-20 --set magnitude=20 --activate   the same code, another config
   skysieve upload bright.wasm --config-file bright.toml --note 'fewer stars'   a version, not yet active
+  skysieve upload --predefined lsst-bright --name my-bright --set magnitude=20.5 --activate   see skysieve catalog
   skysieve upload bright.wasm --on node2 --activate                            on this host, of several
   skysieve filters activate bright 3 --server http://node1:8080                make it active")]
 pub struct UploadArgs {
     /// The module
-    #[arg(value_name = "FILTER.wasm")]
-    module: PathBuf,
-    /// The filter's name, and its topic's [default: the file's name without .wasm]
+    #[arg(value_name = "FILTER.wasm", required_unless_present = "predefined", conflicts_with = "predefined")]
+    module: Option<PathBuf>,
+    /// Take the module of a predefined filter of the host (`skysieve catalog` lists them)
+    #[arg(long, value_name = "NAME")]
+    predefined: Option<String>,
+    /// The filter's name, and its topic's [default: the file's name without .wasm, or the predefined filter's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
@@ -45,9 +48,8 @@ pub struct UploadArgs {
     /// The filter's config, as text
     #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
     config: Option<String>,
-    /// Set one parameter of a config in TOML; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    set: SetArgs,
     /// What is to be known of this version
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -77,12 +79,16 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     let client = args.remote.client()?;
     let name = args.name.clone().map_or_else(|| name_of_file(args), Ok)?;
     name_of(&name)?;
-    let module = read_file(&args.module)?;
+    let mut parts = Vec::new();
+    if let Some(module) = &args.module {
+        parts.push(("module", read_file(module)?));
+    }
     // The config may be as long as the form allows a part to be, so that it has its own.
-    let mut settings = settings(args)?;
+    let mut settings = choose(args.config.as_deref(), args.config_file.as_deref())?.settings;
     let config = std::mem::take(&mut settings.config);
-    let mut parts = vec![("module", module)];
     let mut add = |name, value: Option<String>| parts.extend(value.map(|value| (name, value.into_bytes())));
+    add("predefined", args.predefined.clone());
+    add("parameters", args.set.json()?);
     add("config", Some(config).filter(|config| !config.is_empty()));
     add("settings", Some(toml::to_string(&settings).context("the settings can't be sent")?));
     add("note", args.note.clone());
@@ -101,33 +107,9 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn name_of_file(args: &UploadArgs) -> Result<String, UsageError> {
-    let stem = args.module.file_stem().and_then(|stem| stem.to_str());
-    stem.map(str::to_owned).ok_or_else(|| UsageError("the file's name is no filter's name; give --name".to_owned()))
-}
-
-/// The settings that the command line asks for.
-fn settings(args: &UploadArgs) -> anyhow::Result<Settings> {
-    let mut settings = choose(args.config.as_deref(), args.config_file.as_deref())?.settings;
-    if args.set.is_empty() {
-        return Ok(settings);
-    }
-    let table = settings.config.parse::<Table>();
-    let mut table = table.map_err(|_| UsageError("--set: the config is not TOML; change it in its file".to_owned()))?;
-    for pair in &args.set {
-        let (key, value) = pair
-            .split_once('=')
-            .filter(|(key, _)| !key.trim().is_empty())
-            .ok_or_else(|| UsageError(format!("--set {pair:?} is not KEY=VALUE")))?;
-        table.insert(key.trim().to_owned(), value_of(value));
-    }
-    settings.config = toml::to_string(&table).context("--set")?;
-    Ok(settings)
-}
-
-/// A number, a truth value or an array as TOML writes it; anything else is a text.
-fn value_of(text: &str) -> toml::Value {
-    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+    let stem = args.module.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
+    let name = args.predefined.as_deref().or(stem);
+    name.map(str::to_owned).ok_or_else(|| UsageError("the file's name is no filter's name; give --name".to_owned()))
 }
 
 fn report(args: &UploadArgs, name: &str, status: &Value) {
@@ -147,20 +129,4 @@ fn report(args: &UploadArgs, name: &str, status: &Value) {
         }
     };
     print_line(format_args!("{name}: {what}"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_what_toml_takes_them_for() {
-        for (text, value) in [("20.5", toml::Value::Float(20.5)), ("3", 3.into()), ("true", true.into())] {
-            assert_eq!(value_of(text), value);
-        }
-        assert_eq!(value_of("[1, 2]"), toml::Value::Array(vec![1.into(), 2.into()]));
-        for text in ["SN Ia", "g", "1.2.3", "a\nb = 3", ""] {
-            assert_eq!(value_of(text), toml::Value::String(text.to_owned()));
-        }
-    }
 }

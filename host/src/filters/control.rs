@@ -9,6 +9,18 @@ use super::handover::{HandOver, HostInfo};
 use super::registered::{Expected, VersionInfo};
 use super::status::Status;
 use crate::health::Health;
+use skysieve_sandbox::{Manifest, Module};
+
+/// What a module says about itself.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// The SHA-256 hash of the module, in hexadecimal.
+    pub sha256: String,
+    /// What it says about itself, with the config that it was given.
+    pub manifest: Manifest,
+    /// The compiled module. As long as it is held, it need not be compiled again.
+    pub module: Option<Module>,
+}
 
 /// The filters of a running host. The methods block, because compiling a module can take some seconds, so they must be
 /// called from a thread that may wait.
@@ -54,6 +66,12 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// Returns [`FilterError::Unknown`], or [`FilterError::NoModule`] if it is not kept.
     fn module(&self, name: &str) -> Result<Arc<Vec<u8>>, FilterError>;
+
+    /// Compiles the module of an upload, and lets it describe itself. Nothing is changed.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Refused`], [`FilterError::Busy`], [`FilterError::Memory`] or [`FilterError::Stopping`].
+    fn inspect(&self, name: &str, upload: &Upload) -> Result<Inspected, FilterError>;
 
     /// Changes a filter that is kept in a registry. Returns once the change is kept there and, if the filter is this
     /// host's, in effect.

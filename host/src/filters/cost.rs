@@ -283,7 +283,7 @@ mod tests {
             judging: Duration::from_micros(15_600),
             memory: 1 << 20,
         };
-        let manifest = Manifest { description: String::new(), fields: Vec::new() };
+        let manifest = Manifest { description: String::new(), fields: Vec::new(), parameters: Vec::new() };
         let report = CostReport::new(&sample, &judged, &manifest, &Limits::default());
         assert_eq!((report.fuel.median, report.fuel.p99, report.fuel.max), (510, 990, 1000));
         assert_eq!(report.judge_micros, TimeSpread { median: 51.0, p99: 99.0, max: 100.0 });

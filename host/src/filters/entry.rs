@@ -236,6 +236,7 @@ impl Entry {
             registered: None,
             since: accounts.since.clone(),
             fields: self.manifest.fields.clone(),
+            parameters: self.manifest.parameters.clone(),
             topics: accounts.topics.clone(),
             settings: self.settings.clone(),
             warnings: accounts.warnings.iter().chain(&accounts.trial.warnings).cloned().collect(),

@@ -49,6 +49,12 @@ pub enum FilterError {
     /// There is no such token.
     #[error("there is no token {0:?}")]
     NoToken(String),
+    /// There is no predefined filter of that name. (What was probably meant is the second text.)
+    #[error("there is no predefined filter {0:?}{1}; `skysieve catalog` lists them")]
+    NoPredefined(String, String),
+    /// There are no predefined filters, for this reason.
+    #[error("this host has no catalogue of predefined filters ({0}): start it with --catalog DIR, a folder of modules")]
+    NoCatalog(String),
     /// The module is not kept.
     #[error("the module of filter {0:?} is not kept here")]
     NoModule(String),

@@ -61,13 +61,17 @@ pub fn read_folder(folder: &Path) -> std::io::Result<Vec<(String, Result<Upload,
     modules.sort();
     let named = |path: PathBuf| {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let upload = check_name(&name).and_then(|()| read(&path));
+        let upload = check_name(&name).and_then(|()| read_filter(&path));
         (name, upload)
     };
     Ok(modules.into_iter().map(named).collect())
 }
 
-fn read(module: &Path) -> Result<Upload, FilterError> {
+/// Reads the filter of a module, and the settings beside it.
+///
+/// # Errors
+/// Returns [`FilterError::Refused`], which names the file.
+pub fn read_filter(module: &Path) -> Result<Upload, FilterError> {
     let refused =
         |path: &Path, error: &dyn std::fmt::Display| FilterError::Refused(format!("{}: {error}", path.display()));
     let beside = module.with_extension("toml");

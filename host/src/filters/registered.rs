@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::CostReport;
 use super::error::FilterError;
 use super::settings::LimitOverrides;
+use skysieve_sandbox::Parameter;
 
 /// The largest note on a version, in bytes.
 pub const NOTE_BYTES: usize = 1000;
@@ -74,6 +75,9 @@ pub struct VersionInfo {
     pub description: String,
     /// The fields that it reads, each by its first path. A long list is cut.
     pub fields: Vec<String>,
+    /// What can be set in its config.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
     /// What it costs, from the trial at its upload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<CostReport>,

@@ -7,6 +7,7 @@ use super::control::Control;
 use super::cost::CostReport;
 use super::error::FilterError;
 use super::status::Status;
+use skysieve_sandbox::Parameter;
 
 /// A filter that has been checked, as far as the registry has to know it.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Checked {
     pub description: String,
     /// The first path of each field that it reads.
     pub fields: Vec<String>,
+    /// What can be set in its config.
+    pub parameters: Vec<Parameter>,
     /// What it costs, if it was tried.
     pub cost: Option<CostReport>,
 }

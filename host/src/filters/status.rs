@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use skysieve_avro::alert::Field;
+use skysieve_sandbox::Parameter;
 
 use super::ceilings::CPU_SHARE;
 use super::counts::Counts;
@@ -76,6 +77,7 @@ impl Status {
             registered: None,
             since: Offsets::new(),
             fields: Vec::new(),
+            parameters: Vec::new(),
             topics: Vec::new(),
             settings: Settings::default(),
             warnings: Vec::new(),
@@ -122,6 +124,8 @@ pub struct Status {
     pub since: Offsets,
     /// The fields that it reads.
     pub fields: Vec<Field>,
+    /// What can be set in its config, as it describes it.
+    pub parameters: Vec<Parameter>,
     /// The topics whose alerts it is shown: those named in its settings, or else those whose schemas have its fields,
     /// as far as alerts of them were seen.
     pub topics: Vec<String>,

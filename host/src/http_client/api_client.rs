@@ -9,7 +9,7 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 
 use super::address::Address;
-use super::agent::agent;
+use super::agent::{CertificateError, agent, agent_config, roots, trusting};
 
 /// How long a request may take. A host compiles an upload before it answers.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -75,6 +75,15 @@ impl ApiClient {
     /// A client that connects when it is first used.
     pub fn new(address: Address) -> ApiClient {
         ApiClient::by(agent(), address, None)
+    }
+
+    /// The same client, which trusts the certificates (PEM) in `ca` instead of those that the system trusts.
+    ///
+    /// # Errors
+    /// Returns a [`CertificateError`] if there is none in it.
+    pub fn trusting(self, ca: &[u8]) -> Result<ApiClient, CertificateError> {
+        let agent = agent_config(trusting(roots(ca)?)).build().new_agent();
+        Ok(ApiClient { agent, ..self })
     }
 
     /// A client that connects as `agent` does, and says with a header who it is.

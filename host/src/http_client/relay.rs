@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
-use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+use ureq::tls::RootCerts;
 use ureq::{Agent, Error, Timeout};
 
 use super::address::Address;
-use super::agent::{agent_config, trusting};
+use super::agent::{CertificateError, agent_config, roots, trusting};
 use super::api_client::ApiClient;
 
 /// How long a connection may take to be made.
@@ -60,11 +60,6 @@ pub enum RelayError {
     #[error("there is no answer in time")]
     Late,
 }
-
-/// A file that has no certificates.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct CertificateError(String);
 
 impl Relay {
     /// Trusts the certificates (PEM) in `ca`, or else those that the system trusts.
@@ -130,20 +125,6 @@ fn meaning(error: &Error) -> RelayError {
         }
         Error::Timeout(_) => RelayError::Late,
         error => RelayError::Broken(error.to_string()),
-    }
-}
-
-fn roots(pem: &[u8]) -> Result<RootCerts, CertificateError> {
-    let mut found: Vec<Certificate<'static>> = Vec::new();
-    for item in parse_pem(pem) {
-        match item.map_err(|error| CertificateError(error.to_string()))? {
-            PemItem::Certificate(certificate) => found.push(certificate),
-            _ => return Err(CertificateError("it has something else than certificates".to_owned())),
-        }
-    }
-    match found.is_empty() {
-        true => Err(CertificateError("there is no certificate (PEM) in it".to_owned())),
-        false => Ok(RootCerts::new_with_certs(&found)),
     }
 }
 

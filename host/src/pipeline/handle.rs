@@ -9,11 +9,14 @@ use crossbeam_channel::{Sender, bounded};
 use super::channels::Command;
 use super::check_upload::{Prepared, check_upload};
 use super::config::OpenTopic;
+use super::load::{load, start};
 use super::past::Past;
 use super::ready::{Begins, Ready};
 use super::replay;
 use super::state::PipelineState;
-use crate::filters::{Checked, Control, FilterError, HandOver, HostInfo, Runner, Status, Upload, check_name};
+use crate::filters::{
+    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, Status, Upload, check_name,
+};
 use crate::health::Health;
 use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
@@ -124,6 +127,12 @@ impl Control for Handle {
         self.let_go(name, to)
     }
 
+    fn inspect(&self, name: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        let module = load(&self.state, name, upload)?;
+        let filter = start(&self.state, &module, &upload.settings)?;
+        Ok(Inspected { sha256: filter.sha256().to_owned(), manifest: filter.manifest().clone(), module: Some(module) })
+    }
+
     fn confirm(&self, name: &str, id: &str) -> Result<Status, FilterError> {
         self.end_move(name, id)
     }
@@ -161,6 +170,7 @@ impl Runner for Handle {
             module: entry.source.as_ref().and_then(|source| source.read(&entry.sha256)),
             description: entry.manifest.description.clone(),
             fields: entry.manifest.fields.iter().map(first).collect(),
+            parameters: entry.manifest.parameters.clone(),
             cost: entry.cost(),
         }
     }

@@ -24,9 +24,10 @@ impl FilterRecord {
         let mut status = Status::new(&self.name, state);
         let Settings { quota, cpu_share, limits, from, .. } = &mut status.settings;
         (*quota, *cpu_share, *limits, *from) = (self.quota, self.cpu_share, self.limits, self.from.clone());
-        if let Some(Version { module, config, topics, description, .. }) = self.active_version() {
+        if let Some(Version { module, config, topics, description, parameters, .. }) = self.active_version() {
             status.sha256.clone_from(&module.sha256);
             status.description.clone_from(description);
+            status.parameters.clone_from(parameters);
             status.settings.topics.clone_from(topics);
             if let Config::Text(text) = config {
                 status.settings.config.clone_from(text);
@@ -57,6 +58,7 @@ impl Version {
             at: self.at.clone(),
             description: self.description.clone(),
             fields: self.fields.clone(),
+            parameters: self.parameters.clone(),
             cost: self.cost.as_deref().cloned(),
         }
     }

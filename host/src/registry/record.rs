@@ -1,6 +1,7 @@
 //! What is kept of a filter, and its JSON.
 
 use serde::{Deserialize, Serialize};
+use skysieve_sandbox::Parameter;
 use skysieve_sandbox::limits::MODULE_BYTES;
 
 use crate::filters::{CONFIG_BYTES, CostReport, LimitOverrides, check_name, hash};
@@ -87,6 +88,9 @@ pub struct Version {
     /// The first path of each field that it reads, as far as there is room.
     #[serde(default)]
     pub fields: Vec<String>,
+    /// What can be set in its config.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
     /// What it costs, from the trial at its upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Box<CostReport>>,

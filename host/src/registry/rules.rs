@@ -54,6 +54,7 @@ impl Offer {
             at,
             description: checked.description.clone(),
             fields: Vec::new(),
+            parameters: checked.parameters.clone(),
             // The fields are the version's own.
             cost: checked.cost.clone().map(|cost| Box::new(CostReport { fields: Vec::new(), ..cost })),
         };

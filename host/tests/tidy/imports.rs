@@ -3,24 +3,26 @@
 use super::tokens::{Token, tokens};
 
 /// The parts of the library ("rooms"), and the others that each of them may import.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("heap", &[]),
     ("health", &[]),
     ("http_client", &[]),
     ("schema_registry", &["http_client"]),
     ("hosts", &["filters", "http_client"]),
     ("filters", &["health"]),
+    ("catalog", &["filters"]),
     ("jobs", &["filters"]),
     ("access", &["filters"]),
     ("registry", &["access", "filters", "health", "jobs"]),
     ("pipeline", &["filters", "health", "heap", "jobs"]),
     ("kafka", &["access", "filters", "health", "hosts", "jobs", "pipeline", "registry"]),
-    ("api", &["access", "filters", "health", "hosts", "jobs", "pipeline"]),
+    ("api", &["access", "catalog", "filters", "health", "hosts", "jobs", "pipeline"]),
     (
         "commands",
         &[
             "access",
             "api",
+            "catalog",
             "filters",
             "health",
             "heap",

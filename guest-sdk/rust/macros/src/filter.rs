@@ -85,8 +85,9 @@ pub fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenStream> 
 
                 fn manifest() -> ::std::result::Result<sdk::Manifest, ::std::string::String> {
                     #[allow(unused_imports)]
-                    use sdk::Undescribed as _;
-                    sdk::Described::<#alert>(::std::marker::PhantomData).manifest(#description)
+                    use sdk::{NoParameters as _, Undescribed as _};
+                    let parameters = sdk::ConfigOf::<Self::Config>(::std::marker::PhantomData).parameters();
+                    sdk::Described::<#alert>(::std::marker::PhantomData).manifest(#description, parameters)
                 }
 
                 #[inline]

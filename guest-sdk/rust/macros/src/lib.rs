@@ -6,7 +6,9 @@ mod alert;
 mod filter;
 mod kinds;
 mod lifetimes;
+mod parameters;
 mod path;
+mod serde_attributes;
 
 /// Derives the fields that a filter reads from an alert.
 ///
@@ -30,6 +32,29 @@ pub fn alert(input: TokenStream) -> TokenStream {
     }
 }
 
+/// Describes what can be set in a config, for people and for forms that are made of it.
+///
+/// ```text
+/// #[derive(Deserialize, Parameters)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct Config {
+///     /// The faintest magnitude that passes.
+///     magnitude: f64,
+/// }
+/// ```
+///
+/// Every field is a parameter: its name and its default are serde's, and its description is the first paragraph of its
+/// doc comment. There are the types `bool`, integers of up to 64 bits, `f32`, `f64`, `String`, `char`, `Option`
+/// of these, and those for which you implement `ParameterType`. `#[parameter(skip)]` leaves a field of another type out of
+/// the description. A field with `#[serde(flatten)]` has the parameters of its type.
+#[proc_macro_derive(Parameters, attributes(parameter))]
+pub fn parameters(input: TokenStream) -> TokenStream {
+    match syn::parse(input).and_then(|input| parameters::derive(&input)) {
+        Ok(output) => output.into(),
+        Err(error) => error.into_compile_error().into(),
+    }
+}
+
 /// Makes a function of one alert into a filter. Each crate has one filter.
 ///
 /// ```text
@@ -37,7 +62,7 @@ pub fn alert(input: TokenStream) -> TokenStream {
 /// fn bright(config: &Config, alert: &Candidate) -> Verdict { … }
 /// ```
 ///
-/// `config` may be left out. Its type can be any that serde deserialises; it is read from the text given at upload,
+/// `config` may be left out. Its type can be any that serde deserialises, and should derive `Parameters`; it is read from the text given at upload,
 /// which is TOML, or JSON if it begins with `{`. `check = Config::check` names a function `fn(&Config) -> Result<(),
 /// E>`; if it returns an error, the config is refused.
 ///

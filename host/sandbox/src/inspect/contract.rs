@@ -12,7 +12,8 @@ const NAME: usize = 200;
 
 const DESCRIBE: &str = "func(config: string) -> result<record { description: string, fields: list<record { paths: \
                         list<string>, kind: enum { any, boolean, int, long, float, double, text, bytes }, optional: \
-                        bool }> }, string>";
+                        bool }>, parameters: list<record { name: string, kind: enum { boolean, integer, number, text }, \
+                        default: option<string>, description: string }> }, string>";
 const EVALUATE: &str = "func(rows: u32, columns: list<record { kind: enum { any, boolean, int, long, float, double, \
                         text, bytes }, values: list<u8>, offsets: list<u8>, present: list<u8>, ends: list<u8> }>) -> \
                         result<list<record { row: u32, annotations: list<record { name: string, value: string }> }>, \

@@ -16,7 +16,10 @@ fn verdicts_follow_the_column() {
 fn manifest_is_what_describe_says() {
     let filter = Guest::default().start();
     let field = skysieve_avro::alert::Field { paths: vec!["a".to_owned()], kind: Kind::Double, optional: false };
-    assert_eq!(filter.manifest(), &Manifest { description: "test".to_owned(), fields: vec![field] });
+    assert_eq!(
+        filter.manifest(),
+        &Manifest { description: "test".to_owned(), fields: vec![field], parameters: Vec::new() }
+    );
     assert_eq!(filter.sha256().len(), 64);
     assert_eq!(filter.memory_peak(), 2 << 16);
 }

@@ -7,14 +7,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{
-    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Kept, Lane, Offsets, Origin, Registered,
-    Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
+    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Kept, Lane, Offsets, Origin,
+    Registered, Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{
     CheckRequest, CheckedAlerts, JobControl, JobError, JobKind, JobStatus, Jobs, ReplayRequest, RunningJob,
 };
 use skysieve_avro::alert::{Field, Kind};
+use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what happens to it: `refused`, `full`, `stopping`, `panic` or `wait`; any other text is
 /// accepted. All requests about the filter named `panic` panic.
@@ -93,6 +94,7 @@ pub(super) fn status(name: &str) -> Status {
         registered: None,
         since: Offsets::new(),
         fields: vec![Field { paths: vec!["candidate.magpsf".to_owned()], kind: Kind::Float, optional: false }],
+        parameters: vec![magnitude()],
         topics: vec!["ztf".to_owned()],
         settings: Default::default(),
         warnings: Vec::new(),
@@ -125,6 +127,16 @@ fn registered() -> Registered {
     }
 }
 
+fn magnitude() -> Parameter {
+    Parameter {
+        name: "magnitude".to_owned(),
+        kind: ParameterKind::Number,
+        default: Some(ParameterValue::Number(17.0)),
+        required: false,
+        description: "The faintest magnitude.".to_owned(),
+    }
+}
+
 fn version(number: u32) -> VersionInfo {
     VersionInfo {
         number,
@@ -139,6 +151,7 @@ fn version(number: u32) -> VersionInfo {
         at: "2026-05-09T03:00:00Z".to_owned(),
         description: String::new(),
         fields: Vec::new(),
+        parameters: vec![magnitude()],
         cost: None,
     }
 }
@@ -160,6 +173,15 @@ pub(super) fn handover(name: &str, to: &str) -> HandOver {
 }
 
 impl Control for Fake {
+    fn inspect(&self, _: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        if upload.module == b"refused" || upload.settings.config.contains("magnitud ") {
+            return Err(FilterError::Refused("it is refused".to_owned()));
+        }
+        let Status { description, sha256, fields, .. } = status("it");
+        let manifest = Manifest { description, fields, parameters: vec![magnitude()] };
+        Ok(Inspected { sha256, manifest, module: None })
+    }
+
     fn list(&self) -> Vec<Status> {
         self.filters.lock().values().cloned().collect()
     }

@@ -98,7 +98,7 @@ fn other_paths_and_methods_are_refused() {
     server.get("/api/v2/filters").error(404, "no_such_path");
     let reply = server.put("/api/v1/filters", b"module");
     reply.error(405, "method_not_allowed");
-    assert_eq!(reply.header("allow"), "GET,HEAD");
+    assert_eq!(reply.header("allow"), "GET,HEAD,POST");
     server.delete("/metrics").error(405, "method_not_allowed");
 }
 
@@ -242,10 +242,11 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 27] = [
+    const ROUTES: [(&str, &[&str]); 28] = [
         ("/", &["get"]),
+        ("/api/v1/catalog", &["get"]),
         ("/api/v1/check", &["post"]),
-        ("/api/v1/filters", &["get"]),
+        ("/api/v1/filters", &["get", "post"]),
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
         ("/api/v1/filters/{name}/activate", &["post"]),
         ("/api/v1/filters/{name}/confirm", &["post"]),

@@ -12,14 +12,15 @@ use axum::response::{IntoResponse, Response};
 use tracing::info;
 
 use super::body::Incoming;
-use super::form::{Form, Layout};
+use super::form::{Form, Layout, UploadSettings};
 use super::{ErrorBody, Problem};
 use crate::api::audit::Note;
 use crate::api::caller::Caller;
-use crate::api::permitted::Permitted;
+use crate::api::permitted::{Permitted, Wanted};
 use crate::api::query::Parameters;
 use crate::api::state::Api;
 use crate::api::versions::Numbered;
+use crate::catalog::Catalog;
 use crate::filters::{Upload, check_name};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobState, JobStatus, LAST, PACKET_BYTES};
 
@@ -41,6 +42,10 @@ pub(super) struct CheckForm {
     /// possibly gzipped). This part may be repeated. There may be 64 MiB of them, and 10,000 alerts are judged.
     #[schema(value_type = String, format = Binary)]
     packets: Option<Vec<u8>>,
+    /// The name of a predefined filter, whose module is taken.
+    predefined: Option<String>,
+    /// Values of parameters by their names, as a JSON object. They are set in the config.
+    parameters: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -73,18 +78,18 @@ pub(super) struct CheckForm {
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit")
     ),
-    request_body(content(("application/wasm"), (CheckForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (CheckForm = "multipart/form-data"), (UploadSettings = "application/json"))),
     responses(
         (status = 200, body = JobStatus, description = "It has ended within the time to wait"),
         (status = 202, body = JobStatus, description = "It has begun; `Location` says where it can be asked about"),
         (status = 400, body = ErrorBody, description = "The query or the body is malformed"),
-        (status = 404, body = ErrorBody, description = "Kafka has no alerts of that time"),
+        (status = 404, body = ErrorBody, description = "Kafka has no alerts of that time, or there is no such predefined filter"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
         (status = 413, body = ErrorBody, description = "The module or the packets are too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a form, nor JSON"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many jobs are running, or too many uploads are under way"),
-        (status = 501, body = ErrorBody, description = "This host runs no checks"),
+        (status = 501, body = ErrorBody, description = "This host runs no checks, or has no predefined filters"),
         (status = 502, body = ErrorBody, description = "Kafka does not answer, or refuses"),
         (status = 503, body = ErrorBody, description = "The host is stopping, or has no time to compile the module"),
         (status = 507, body = ErrorBody, description = "There is no memory for the filter")
@@ -134,7 +139,7 @@ async fn answer(api: &Api, caller: Caller, request: Request, of_version: bool) -
 
 /// What is to be tried.
 enum Tried {
-    Upload(String, Box<Upload>),
+    Upload(String, Box<(Upload, Wanted)>),
     Version(Numbered),
 }
 
@@ -161,8 +166,9 @@ async fn begin(
         Layout::Module if body.len() > api.config.max_module => {
             return Err(Problem::TooLarge { what: layout.what(), limit: api.config.max_module });
         }
-        Layout::Module => form.module = Some(body),
+        Layout::Module => form.take_module(body),
         Layout::Multipart => form.read_parts(parts, body.into(), api.config.max_module).await?,
+        Layout::Json => form.read_json(&body)?,
     }
     let alerts = alerts(past, std::mem::take(&mut form.packets))?;
     let tried = match numbered {
@@ -170,12 +176,13 @@ async fn begin(
         Some(_) => {
             return Err(Problem::Body("a version has its own module and settings: send packets only".to_owned()));
         }
-        None => Tried::Upload(name, Box::new(form.finish()?)),
+        None => Tried::Upload(form.name.take().unwrap_or(name), Box::new(form.finish()?)),
     };
+    let catalog = api.config.catalog.clone();
     let status = api
         .ask(caller.clone(), move |control| {
             let _permit = permit;
-            run(control, tried, alerts)
+            run(control, tried, alerts, catalog.as_deref())
         })
         .await?;
     let (code, status) = ended(api, caller, status, wait).await?;
@@ -184,9 +191,18 @@ async fn begin(
     Ok(Note::on((code, [(header::LOCATION, location)], Json(status)).into_response(), note))
 }
 
-fn run(control: &Permitted<'_>, tried: Tried, alerts: CheckedAlerts) -> Result<JobStatus, Problem> {
+fn run(
+    control: &Permitted<'_>,
+    tried: Tried,
+    alerts: CheckedAlerts,
+    catalog: Option<&Catalog>,
+) -> Result<JobStatus, Problem> {
     let status = match tried {
-        Tried::Upload(name, upload) => control.dry_run(CheckRequest { name, upload: *upload, alerts, owner: None })?,
+        Tried::Upload(name, tried) => {
+            let (mut upload, wanted) = *tried;
+            let _compiled = control.complete(&name, &mut upload, wanted, catalog)?;
+            control.dry_run(CheckRequest { name, upload, alerts, owner: None })?
+        }
         Tried::Version(Numbered(name, number)) => control.dry_run_version(&name, number, alerts)?,
     };
     Ok(status)

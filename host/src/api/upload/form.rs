@@ -7,11 +7,14 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use serde::Deserialize;
 
 use crate::api::error::Problem;
+use crate::api::permitted::Wanted;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Trial, Upload};
+use crate::filters::{CONFIG_BYTES, HandOver, LimitOverrides, MIN_CPU_SHARE, ParameterValues, Settings, Trial, Upload};
 use crate::jobs::PACKET_BYTES;
+use skysieve_sandbox::ParameterValue;
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
 const FORM_OVERHEAD: usize = 64 << 10;
@@ -27,6 +30,8 @@ pub(super) enum Layout {
     Module,
     /// The body is a form, and the module is one of its parts.
     Multipart,
+    /// The body has the settings as JSON. The module is a predefined filter's.
+    Json,
 }
 
 impl Layout {
@@ -37,6 +42,7 @@ impl Layout {
         match essence.as_str() {
             "application/wasm" | "application/octet-stream" => Ok(Layout::Module),
             "multipart/form-data" => Ok(Layout::Multipart),
+            "application/json" => Ok(Layout::Json),
             _ => Err(Problem::MediaType(essence)),
         }
     }
@@ -46,6 +52,7 @@ impl Layout {
         match self {
             Layout::Module => "the module",
             Layout::Multipart => "the form",
+            Layout::Json => "the settings",
         }
     }
 
@@ -54,6 +61,8 @@ impl Layout {
         match self {
             Layout::Module => max_module,
             Layout::Multipart => max_module.saturating_add(HANDOVER + FORM_OVERHEAD),
+            // A config may consist of escape sequences.
+            Layout::Json => 8 * CONFIG_BYTES + FORM_OVERHEAD,
         }
     }
 }
@@ -62,9 +71,15 @@ impl Layout {
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "it only describes the form")]
 pub(super) struct UploadForm {
-    /// The component.
+    /// The filter's name, where the path has none.
+    name: Option<String>,
+    /// The component, unless `predefined` is given.
     #[schema(value_type = String, format = Binary)]
-    module: Vec<u8>,
+    module: Option<Vec<u8>>,
+    /// The name of a predefined filter, whose module is taken.
+    predefined: Option<String>,
+    /// Values of parameters by their names, as a JSON object. They are set in the config.
+    parameters: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -95,9 +110,46 @@ pub(super) struct UploadForm {
     handover: Option<String>,
 }
 
+/// The settings of an upload as JSON, where the module is a predefined filter's.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct UploadSettings {
+    /// The filter's name, where the path has none.
+    name: Option<String>,
+    /// The name of the predefined filter.
+    predefined: Option<String>,
+    /// Values of parameters by their names. They are set in the config. A text stands for a value of the parameter's kind.
+    #[schema(value_type = BTreeMap<String, ParameterValue>)]
+    parameters: ParameterValues,
+    /// Passed to the filter as it is.
+    config: Option<String>,
+    /// The topics whose alerts the filter is shown.
+    topics: Vec<String>,
+    /// How many accepted alerts are published for each visit.
+    quota: Option<u32>,
+    /// The share of a processor that the filter may use in the slow lane.
+    cpu_share: Option<f64>,
+    /// Where a new filter begins: earliest, latest, -N, or a time. It catches up from there.
+    from: Option<String>,
+    /// The limits of the sandbox.
+    limits: LimitOverrides,
+    /// What is to be known of this version.
+    note: Option<String>,
+    /// Whether warnings refuse the filter.
+    strict: Option<bool>,
+    /// The name of the host that is to take a new filter.
+    host: Option<String>,
+    /// Whether it is activated even if it fails on all recent alerts.
+    force: Option<bool>,
+}
+
 /// What has been read so far.
 #[derive(Default)]
 pub(super) struct Form {
+    /// The filter's name, where the path has none.
+    pub(super) name: Option<String>,
+    pub(super) predefined: Option<String>,
+    parameters: Option<ParameterValues>,
     pub(super) module: Option<Vec<u8>>,
     /// Whether it may have parts with alerts.
     pub(super) takes_packets: bool,
@@ -145,6 +197,37 @@ impl Form {
         Ok(())
     }
 
+    /// Reads the settings from a JSON object.
+    pub(super) fn read_json(&mut self, body: &[u8]) -> Result<(), Problem> {
+        let read: UploadSettings = serde_json::from_slice(body).map_err(|error| Problem::Body(error.to_string()))?;
+        let settings = Settings {
+            config: read.config.unwrap_or_default(),
+            topics: read.topics,
+            quota: read.quota,
+            cpu_share: read.cpu_share,
+            from: read.from,
+            limits: read.limits,
+        };
+        let parameters = Some(read.parameters).filter(|parameters| !parameters.is_empty());
+        settings.check().map_err(|error| Problem::Body(error.to_string()))?;
+        self.set_settings(settings)
+            .and_then(|()| fill_some(&mut self.name, read.name))
+            .and_then(|()| fill_some(&mut self.predefined, read.predefined))
+            .and_then(|()| fill_some(&mut self.parameters, parameters))
+            .and_then(|()| fill_some(&mut self.note, read.note))
+            .and_then(|()| fill_some(&mut self.strict, read.strict))
+            .and_then(|()| fill_some(&mut self.host, read.host))
+            .and_then(|()| fill_some(&mut self.force, read.force))
+            .map_err(|_| Problem::Body("a setting in it is given in the query, too".to_owned()))
+    }
+
+    /// Takes the body of a request that is a module. It may be empty if the module is a predefined filter's.
+    pub(super) fn take_module(&mut self, body: Vec<u8>) {
+        if !(body.is_empty() && self.predefined.is_some()) {
+            self.module = Some(body);
+        }
+    }
+
     async fn read_part(&mut self, part: Field<'_>, max_module: usize) -> Result<(), Problem> {
         let Some(name) = part.name().map(str::to_owned) else {
             return Err(Problem::Multipart("a part has no name".to_owned()));
@@ -177,6 +260,14 @@ impl Form {
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
             "settings" => self.set_all(&value),
+            "name" => fill(&mut self.name, value),
+            "predefined" => fill(&mut self.predefined, value),
+            "parameters" => {
+                let parameters = serde_json::from_str(&value).map_err(|error| {
+                    format!("it is not a JSON object of values, such as {{\"magnitude\": 20.5}}: {error}")
+                })?;
+                fill(&mut self.parameters, parameters)
+            }
             "config" => fill(&mut self.config, value),
             "topics" => {
                 let topics = value.split(',').map(str::trim).filter(|topic| !topic.is_empty());
@@ -203,7 +294,10 @@ impl Form {
 
     /// Reads all settings from a settings file.
     fn set_all(&mut self, file: &str) -> Result<(), String> {
-        let settings = Settings::from_toml(file).map_err(|error| error.to_string())?;
+        self.set_settings(Settings::from_toml(file).map_err(|error| error.to_string())?)
+    }
+
+    fn set_settings(&mut self, settings: Settings) -> Result<(), String> {
         settings.check().map_err(|error| error.to_string())?;
         if !settings.config.is_empty() {
             fill(&mut self.config, settings.config)?;
@@ -221,15 +315,23 @@ impl Form {
     pub(super) fn is_empty(&self) -> bool {
         let Form { module, config, topics, quota, cpu_share, from, .. } = self;
         let Form { fuel, memory, deadline_ms, strict, force, note, handover, host, .. } = self;
+        let Form { name, predefined, parameters, .. } = self;
+        let is_new = name.is_none() && predefined.is_none() && parameters.is_none();
         let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
         let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none() && force.is_none();
         let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
-        module.is_none() && handover.is_none() && host.is_none() && texts && numbers && limits
+        module.is_none() && handover.is_none() && host.is_none() && is_new && texts && numbers && limits
     }
 
-    pub(super) fn finish(self) -> Result<Upload, Problem> {
-        let missing = || Problem::Part { name: "module".to_owned(), reason: "it is missing".to_owned() };
-        let module = self.module.ok_or_else(missing)?;
+    /// The upload, and what it is still to be given.
+    pub(super) fn finish(self) -> Result<(Upload, Wanted), Problem> {
+        let module = match (self.module, &self.predefined) {
+            (Some(module), None) => module,
+            (None, Some(_)) => Vec::new(),
+            (None, None) => return Err(wrong_module("it is missing; `predefined` takes that of a predefined filter")),
+            (Some(_), Some(_)) => return Err(wrong_module("there is that of `predefined`, too; send one of them")),
+        };
+        let wanted = Wanted { predefined: self.predefined, parameters: self.parameters.unwrap_or_default() };
         let mut settings = Settings {
             config: self.config.unwrap_or_default(),
             topics: self.topics,
@@ -241,7 +343,9 @@ impl Form {
         settings.limits.fuel = self.fuel;
         settings.limits.memory = self.memory;
         settings.limits.deadline_ms = self.deadline_ms;
-        if self.handover.is_some() && settings != Settings::default() {
+        let is_changed =
+            settings != Settings::default() || !wanted.parameters.is_empty() || wanted.predefined.is_some();
+        if self.handover.is_some() && is_changed {
             let reason = "the settings are in it; no others can be given".to_owned();
             return Err(Problem::Part { name: "handover".to_owned(), reason });
         }
@@ -252,11 +356,16 @@ impl Form {
             Some(_) => Trial::Without,
             None => Trial::unless(self.force.unwrap_or(false)),
         };
-        Ok(Upload { module, settings, strict, trial, note, handover: self.handover, ..Upload::default() })
+        let upload = Upload { module, settings, strict, trial, note, handover: self.handover, ..Upload::default() };
+        Ok((upload, wanted))
     }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
+fn wrong_module(reason: &str) -> Problem {
+    Problem::Part { name: "module".to_owned(), reason: reason.to_owned() }
+}
+
+const NO_SETTING: &str = "there is no such setting; there are predefined, parameters, config, topics, quota, cpu_share, from, fuel, memory, \
                           deadline_ms, note, strict, force and host, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.

@@ -9,11 +9,10 @@ use serde::Serialize;
 use super::findings::AlertNamed;
 use super::findings::{AcceptedFound, FaultFound, Findings, UndecodableFound, VisitFound};
 use super::groups::{self, FaultGroup};
-use super::settings::Origin;
 use crate::filters::{CostReport, Counts, JudgedAlerts};
 use skysieve_avro::Fit;
 use skysieve_avro::alert::Field;
-use skysieve_sandbox::{Annotation, Limits, Log, Manifest};
+use skysieve_sandbox::{Annotation, Limits, Log, Manifest, Parameter};
 use skysieve_survey::Visit;
 
 /// How many bytes of annotations a report keeps, over all accepted alerts.
@@ -58,6 +57,8 @@ struct FilterReport {
     description: String,
     sha256: String,
     fields: Vec<Field>,
+    /// What can be set in its config.
+    parameters: Vec<Parameter>,
     /// Where the filter's config comes from.
     config: String,
 }
@@ -86,7 +87,7 @@ struct VisitReport {
 pub struct Checked<'a> {
     pub manifest: &'a Manifest,
     pub sha256: &'a str,
-    pub config: &'a Origin,
+    pub config: &'a str,
     pub limits: &'a Limits,
     pub quota: u32,
 }
@@ -108,7 +109,8 @@ impl Report {
                 description: checked.manifest.description.clone(),
                 sha256: checked.sha256.to_owned(),
                 fields: checked.manifest.fields.clone(),
-                config: checked.config.to_string(),
+                parameters: checked.manifest.parameters.clone(),
+                config: checked.config.to_owned(),
             },
             alerts: findings.alerts,
             accepted: accepted.iter().map(|alert| alert.id.clone()).collect(),

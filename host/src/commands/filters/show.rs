@@ -1,8 +1,11 @@
 //! Filters and versions in the form of tables, for people.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
+use serde::Deserialize;
 use serde_json::Value;
+
+use skysieve_sandbox::Parameter;
 
 /// How many hexadecimal digits of a hash are shown.
 const HASH: usize = 12;
@@ -75,6 +78,12 @@ pub fn filter(filter: &Value) -> String {
     let counted = ["seen", "accepted", "rejected", "over_quota", "faulted", "too_large"];
     line("alerts", counted.map(|name| format!("{} {}", field(&counts[name]), name.replace('_', " "))).join(", "));
     line("quota", field(&filter["settings"]["quota"]));
+    // A host of another version may describe them in a way that can't be read here.
+    if let Ok(parameters) = Vec::<Parameter>::deserialize(&filter["parameters"])
+        && !parameters.is_empty()
+    {
+        line("parameters", format!("\n{}", ParameterLines(&parameters)).trim_end().to_owned());
+    }
     for (name, list) in [("warning", "warnings"), ("fault", "recent_faults"), ("log", "recent_logs")] {
         for value in filter[list].as_array().into_iter().flatten() {
             line(name, field(value));
@@ -115,6 +124,25 @@ pub fn table<const N: usize>(rows: &[[String; N]]) -> String {
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// A line for each parameter, for people.
+pub struct ParameterLines<'a>(pub &'a [Parameter]);
+
+impl fmt::Display for ParameterLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|parameter| parameter.name.len()).max().unwrap_or(0);
+        for Parameter { name, kind, default, required, description } in self.0 {
+            let value = match default {
+                Some(value) => value.to_toml(),
+                None if *required => "must be given".to_owned(),
+                None => "may be left out".to_owned(),
+            };
+            let line = format!("  {name:<width$}  {}, {value}  {description}", kind.name());
+            writeln!(f, "{}", one_line(line.trim_end()))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::api::{ApiConfig, Tls};
+use crate::catalog::Catalog;
 use crate::hosts::Hosts;
 
 /// How the host's HTTP API is reached.
@@ -22,6 +23,10 @@ pub struct ApiArgs {
     /// A certificate (PEM) for the HTTP API, followed by those that vouch for it. It is read again when the file changes
     #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_CERT", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
+    /// The folder of predefined filters (`skysieve catalog`): NAME.wasm and, if it needs a config, NAME.toml beside it
+    /// [default: share/skysieve/filters beside the program's folder, or in /usr]
+    #[arg(long, value_name = "DIR", env = "SKYSIEVE_CATALOG")]
+    catalog: Option<PathBuf>,
     /// The certificate's key (PEM, without a password)
     #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
@@ -38,6 +43,7 @@ impl ApiArgs {
             _ => None,
         };
         let names = self.allow_host.iter().cloned().chain(name).collect();
-        Ok(ApiConfig { names, tls, hosts, ..ApiConfig::default() })
+        let catalog = Catalog::find(self.catalog.as_deref());
+        Ok(ApiConfig { names, tls, hosts, catalog, ..ApiConfig::default() })
     }
 }

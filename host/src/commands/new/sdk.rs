@@ -13,7 +13,7 @@ macro_rules! files {
 const WORKSPACE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
 
 /// The files: their paths below the folder that contains the SDK, and their texts.
-pub const FILES: [(&str, &str); 25] = files![
+pub const FILES: [(&str, &str); 28] = files![
     "guest-sdk/README.md",
     "guest-sdk/rust/Cargo.toml",
     "guest-sdk/rust/src/alert.rs",
@@ -27,6 +27,7 @@ pub const FILES: [(&str, &str); 25] = files![
     "guest-sdk/rust/src/lib.rs",
     "guest-sdk/rust/src/log.rs",
     "guest-sdk/rust/src/opener.rs",
+    "guest-sdk/rust/src/parameter.rs",
     "guest-sdk/rust/src/run.rs",
     "guest-sdk/rust/src/value.rs",
     "guest-sdk/rust/src/verdict.rs",
@@ -37,7 +38,9 @@ pub const FILES: [(&str, &str); 25] = files![
     "guest-sdk/rust/macros/src/kinds.rs",
     "guest-sdk/rust/macros/src/lib.rs",
     "guest-sdk/rust/macros/src/lifetimes.rs",
+    "guest-sdk/rust/macros/src/parameters.rs",
     "guest-sdk/rust/macros/src/path.rs",
+    "guest-sdk/rust/macros/src/serde_attributes.rs",
     "wit/filter.wit",
 ];
 

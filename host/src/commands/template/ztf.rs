@@ -1,7 +1,7 @@
 //! ZTF: a bright detection that was not seen before.
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Column, Verdict, filter};
+use skysieve_sdk::{Alert, Column, Parameters, Verdict, filter};
 
 /// The fields that the filter reads, and where they are in an alert. If a path is wrong,
 /// `skysieve check` names the nearest existing ones.
@@ -20,11 +20,12 @@ struct Candidate<'a> {
 }
 
 /// What can be set at upload. Values that are left out have the defaults below.
-#[derive(Deserialize)]
+#[derive(Deserialize, Parameters)]
 #[serde(default, deny_unknown_fields)]
 struct Config {
     /// The faintest magnitude that is accepted.
     magnitude: f64,
+    /// The smallest probability that the detection is real, 0 to 1.
     real: f64,
 }
 

@@ -21,7 +21,7 @@ use crate::filters::{Ceilings, Counts, Entry, Settings, State};
 /// A filter that accepts everything.
 fn module() -> Vec<u8> {
     let text = include_str!("../../../../tests/src/guest.wat");
-    let manifest = "\\00".repeat(20);
+    let manifest = "\\00".repeat(28);
     wat::parse_str(
         text.replace("ITEMS", "").replace("FIRST", "").replace("MANIFEST", "1024").replace("DATA", &manifest),
     )

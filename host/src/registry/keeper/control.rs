@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Keeper;
 use super::in_step::{Outcome, config, upload};
 use crate::filters::{
-    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Runner, State, Status, Upload, VersionInfo,
-    check_name,
+    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Runner, State, Status, Upload,
+    VersionInfo, check_name,
 };
 use crate::health::{Health, RegistryHealth};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
@@ -80,6 +80,10 @@ impl<R: Runner> Control for Keeper<R> {
             }
             found => found,
         }
+    }
+
+    fn inspect(&self, name: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        self.runner.inspect(name, upload)
     }
 
     fn change(&self, name: &str, change: FilterChange, expected: &Expected) -> Result<Status, FilterError> {

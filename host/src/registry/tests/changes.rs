@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fake::magnitude;
 use super::{Host, revision, tag, upload, with_settings};
 use crate::filters::{
     Control, Expected, FilterChange, FilterError, Kept, LimitOverrides, Settings, SettingsPatch, State, Upload,
@@ -79,7 +80,8 @@ fn what_is_refused_leaves_nothing_behind() {
 
 #[test]
 fn versions_are_added_activated_and_rolled_back() {
-    let host = Host::start(&Arc::default(), "a");
+    let shared = Arc::<Shared>::default();
+    let host = Host::start(&shared, "a");
     let any = Expected::Anything;
     let add = |module: &str| host.keeper.change("new", FilterChange::AddVersion(Box::new(upload(module))), &any);
     assert_eq!((add("one").unwrap().state, host.running("new")), (State::Inactive, None));
@@ -95,6 +97,9 @@ fn versions_are_added_activated_and_rolled_back() {
         [(1, true), (2, false)]
     );
     assert_eq!((&*versions[1].description, &versions[1].fields), ("two", &vec!["a.b".to_owned(), "c".to_owned()]));
+    assert_eq!(versions[1].parameters, [magnitude()]);
+    let inactive = Host::start(&shared, "b").keeper.get("new").unwrap();
+    assert_eq!(inactive.parameters, [magnitude()]);
     assert_eq!(**host.keeper.version_module("new", 2).unwrap(), *b"two");
 }
 

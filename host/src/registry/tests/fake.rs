@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Runner, State, Status, StreamIdentity, Upload, hash,
+    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, State, Status, StreamIdentity, Upload, hash,
 };
 use crate::health::Health;
+use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
 
 /// The text of a module decides what becomes of it: `refused` and `full` do not run; any other text runs.
 #[derive(Default)]
@@ -19,6 +20,17 @@ pub struct Fake {
     pub suspended: Mutex<Option<String>>,
     /// How often something was activated.
     pub activations: Mutex<usize>,
+}
+
+/// What every filter says can be set in its config.
+pub fn magnitude() -> Parameter {
+    Parameter {
+        name: "magnitude".to_owned(),
+        kind: ParameterKind::Number,
+        default: Some(ParameterValue::Number(f64::INFINITY)),
+        required: false,
+        description: "The faintest magnitude.".to_owned(),
+    }
 }
 
 impl Runner for Arc<Fake> {
@@ -37,6 +49,7 @@ impl Runner for Arc<Fake> {
             module: Some(Arc::new(upload.module.clone())),
             description: String::from_utf8_lossy(&upload.module).chars().take(40).collect(),
             fields: vec!["a.b".to_owned(), "c".to_owned()],
+            parameters: vec![magnitude()],
             cost: None,
         }
     }
@@ -54,6 +67,11 @@ impl Runner for Arc<Fake> {
 }
 
 impl Control for Arc<Fake> {
+    fn inspect(&self, name: &str, upload: &Upload) -> Result<Inspected, FilterError> {
+        let Checked { sha256, description, parameters, .. } = self.describe(&self.check(name, upload.clone())?);
+        Ok(Inspected { sha256, manifest: Manifest { description, fields: Vec::new(), parameters }, module: None })
+    }
+
     fn list(&self) -> Vec<Status> {
         let names: Vec<String> = self.running.lock().keys().cloned().collect();
         names.iter().map(|name| self.get(name).unwrap()).collect()

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use serde::Deserialize;
-use skysieve_sdk::{Alert, Verdict, filter, log};
+use skysieve_sdk::{Alert, ParameterKind, ParameterType, Parameters, Verdict, filter, log, toml_text};
 
 #[derive(Alert)]
 struct Id {
@@ -11,7 +11,7 @@ struct Id {
     id: i64,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Mode {
     /// Accepts the alert.
@@ -42,14 +42,24 @@ enum Mode {
     Leak,
 }
 
-#[derive(Deserialize)]
+impl ParameterType for Mode {
+    const KIND: ParameterKind = ParameterKind::Text;
+
+    fn to_toml(&self) -> String {
+        toml_text(&format!("{self:?}").to_lowercase())
+    }
+}
+
+#[derive(Deserialize, Parameters)]
 #[serde(deny_unknown_fields)]
 struct Config {
+    /// How it misbehaves.
     mode: Mode,
     /// Does so for alerts whose id leaves `rest` when divided by `every`, and rejects the others.
     #[serde(default = "one")]
     every: i64,
     #[serde(default)]
+    /// See `every`.
     rest: i64,
     /// Does so for alerts with a smaller id or this one, and accepts the others.
     below: Option<i64>,

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{AcceptedReport, Report};
 use crate::commands::check::groups::{self, FaultGroup, LogGroup, PacketGroup};
 use crate::commands::cost::CostLines;
+use crate::commands::filters::show::ParameterLines;
 
 /// How many entries of each kind are shown.
 const SHOWN: usize = 10;
@@ -16,6 +17,9 @@ impl fmt::Display for Report {
         writeln!(f, "filter       {}", self.filter.description)?;
         writeln!(f, "version      {}", self.filter.sha256)?;
         writeln!(f, "config       {}", self.filter.config)?;
+        if !self.filter.parameters.is_empty() {
+            write!(f, "parameters\n{}", ParameterLines(&self.filter.parameters))?;
+        }
         self.write_fields(f)?;
         writeln!(f, "alerts       {}", self.alerts)?;
         writeln!(f, "accepted     {}", self.accepted.len())?;
