@@ -34,6 +34,7 @@ mod revision;
 mod rights;
 mod routes;
 mod server;
+mod shadow;
 mod state;
 #[cfg(test)]
 mod tests;

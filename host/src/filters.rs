@@ -18,6 +18,7 @@
 //! | `module` | the modules' bytes, which another host may need |
 //! | `registered` | what a registry knows of a filter |
 //! | `runner` | a filter is checked first, and activated later |
+//! | `shadow` | a version that runs beside the active one, and what both have accepted |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod ceilings;
@@ -36,6 +37,7 @@ mod origin;
 mod registered;
 mod runner;
 mod settings;
+mod shadow;
 mod status;
 mod stream;
 
@@ -55,5 +57,6 @@ pub use origin::Origin;
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};
 pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
+pub use shadow::{AcceptedIds, ComparedVisit, Comparison, SHADOW_IDS, Shadow, ShadowState, ShadowStatus, VersionTally};
 pub use status::{State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

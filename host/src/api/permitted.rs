@@ -14,6 +14,7 @@ use super::rights::Right;
 mod elsewhere;
 mod jobs;
 mod moving;
+mod shadow;
 mod tokens;
 
 pub(super) use elsewhere::Whereabouts;

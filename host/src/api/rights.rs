@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 34] = [
+const RIGHTS: [(&str, Right); 38] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -48,6 +48,7 @@ const RIGHTS: [(&str, Right); 34] = [
     ("get_filter", Right::Token),
     ("list_versions", Right::Token),
     ("get_version", Right::Token),
+    ("get_shadow", Right::Token),
     ("list_jobs", Right::Token),
     ("get_job", Right::Token),
     ("get_job_ids", Right::Token),
@@ -57,6 +58,9 @@ const RIGHTS: [(&str, Right); 34] = [
     ("delete_filter", Right::Author),
     ("add_version", Right::Author),
     ("activate_version", Right::Author),
+    ("begin_shadow", Right::Author),
+    ("end_shadow", Right::Author),
+    ("activate_shadow", Right::Author),
     ("pause_filter", Right::Author),
     ("resume_filter", Right::Author),
     ("get_module", Right::Author),

@@ -8,6 +8,7 @@ mod foreign;
 mod jobs;
 mod moving;
 mod reading;
+mod shadows;
 mod tls;
 mod uploading;
 mod versions;

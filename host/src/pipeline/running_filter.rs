@@ -2,6 +2,7 @@
 
 mod behind;
 mod piecewise;
+mod shadowed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,10 @@ use super::panics::{caught, judge_in_halves};
 use super::place::Place;
 use super::positions::Positions;
 use super::quota::Quota;
+use super::shadow::{JudgedRows, RunningShadow};
 use super::topics::{FilterTopics, Rows};
+
+pub use shadowed::Slots;
 
 /// One running filter.
 pub struct RunningFilter {
@@ -66,6 +70,8 @@ pub struct RunningFilter {
     dry_run: bool,
     /// Whether it has brought counters along, so that those of an earlier filter don't count.
     brings_counters: bool,
+    /// The version that judges what this one has judged.
+    shadow: Option<Box<RunningShadow>>,
 }
 
 impl RunningFilter {
@@ -103,6 +109,7 @@ impl RunningFilter {
             served: Instant::now(),
             dry_run: config.dry_run,
             brings_counters: false,
+            shadow: None,
         }
     }
 
@@ -223,7 +230,7 @@ impl RunningFilter {
     ///
     /// # Errors
     /// Returns [`Interrupted`] if that took more than the `slice` of time, or was cancelled. Nothing has changed then.
-    pub fn process(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) -> Result<(), Interrupted> {
+    pub fn process(&mut self, batch: &Arc<Batch>, time: &LaneTime, outcome: &mut Outcome) -> Result<(), Interrupted> {
         if self.suspended {
             return Ok(());
         }
@@ -236,13 +243,17 @@ impl RunningFilter {
         self.give_back(outcome);
         if let Some((verdicts, took)) = judged {
             self.settle(batch, &rows, &verdicts, took, outcome);
+            if self.shadow.is_some() {
+                let (slots, from) = (self.slots().shadow, self.place.not_before(&batch.begin));
+                self.pass_on(&JudgedRows { batch, rows: &rows, verdicts: &verdicts, took }, slots, &from);
+            }
         }
         self.advance(batch, outcome);
         Ok(())
     }
 
     /// Judges these rows. Returns the time that it took, too.
-    fn judge_timed(
+    pub(super) fn judge_timed(
         &mut self,
         batch: &Batch,
         rows: &Rows,

@@ -115,7 +115,7 @@ fn what_belongs_to_others_is_not_there() {
             continue;
         }
         let body = match &*id {
-            "activate_version" => r#"{"version": 1}"#,
+            "activate_version" | "begin_shadow" => r#"{"version": 1}"#,
             "release_filter" => r#"{"to": "there"}"#,
             "confirm_move" => r#"{"id": "7"}"#,
             "check_version" => "",

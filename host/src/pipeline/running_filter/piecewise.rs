@@ -16,6 +16,7 @@ use crate::pipeline::lane_time::LaneTime;
 use crate::pipeline::outcome::Outcome;
 use crate::pipeline::owed;
 use crate::pipeline::place::Place;
+use crate::pipeline::shadow::JudgedRows;
 use crate::pipeline::standings::Standing;
 use crate::pipeline::topics::Rows;
 
@@ -48,7 +49,8 @@ impl RunningFilter {
         }
         let (own, place) = (own.clone(), Place::Own(next.clone()));
         let rows = self.rows(batch);
-        self.owed.push(batch, place.rows(batch, rows), self.judge.slots().to_vec(), &own);
+        let slots = self.slots();
+        self.owed.push(batch, place.rows(batch, rows), slots, &own);
         true
     }
 
@@ -97,7 +99,7 @@ impl RunningFilter {
         let (batch, slots, cpu) = (rest.batch.clone(), rest.slots.clone(), CpuTime::now());
         let mut alerts = 0;
         if rows != Rows::None {
-            let now = self.judge.replace_slots(slots);
+            let now = self.judge.replace_slots(slots.filter);
             let judged = self.judge_timed(&batch, &rows, slice);
             self.judge.replace_slots(now);
             if judged.is_err() {
@@ -107,6 +109,10 @@ impl RunningFilter {
             alerts = verdicts.seen;
             let mut outcome = Outcome::default();
             self.settle(&batch, &rows, &verdicts, took, &mut outcome);
+            if let Some(from) = self.place.positions().filter(|_| self.shadow.is_some()).cloned() {
+                let judged = JudgedRows { batch: &batch, rows: &rows, verdicts: &verdicts, took };
+                self.pass_on(&judged, slots.shadow, &from);
+            }
             late.push((batch, outcome));
         }
         let Some((rest, ..)) = self.owed.piece() else { return Ok(()) };
