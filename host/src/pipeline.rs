@@ -62,7 +62,7 @@
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
 //! | `running_filter`, `judge` | one filter on one batch |
-//! | `shadow` | a version that judges what the active one judges, and is compared with it |
+//! | `running_filter/shadow` | a version that judges what the active one judges, and is compared with it |
 //! | `cost_meter` | measures what alerts cost one filter |
 //! | `account`, `quota` | what its verdicts lead to: the quota, the accounting |
 //! | `failing`, `log_rate` | bound what a filter that fails or logs too much can cost |
@@ -125,9 +125,9 @@ mod replay;
 mod rounds;
 mod run;
 mod running_filter;
-mod shadow;
 mod shard;
 mod shards;
+mod slots;
 mod slow;
 mod standings;
 mod state;
@@ -139,7 +139,7 @@ mod trial;
 
 pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
-pub use check_upload::Prepared;
+pub use check_upload::{NewShadow, Prepared};
 pub use config::{
     Config, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic,
     PipelineError, SHADOWS, SLICE, STRIKE_TIME, TopicOpener, Topics,
@@ -162,5 +162,5 @@ pub use ready::Ready;
 pub use recent::RECENT_ALERTS;
 pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
-pub use shadow::{MOST as ALERTS_OWED_BY_SHADOWS, NewShadow};
+pub use running_filter::ALERTS_OWED_BY_SHADOWS;
 pub use slow::SlowLane;

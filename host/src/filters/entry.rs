@@ -18,8 +18,11 @@ use super::module::ModuleSource;
 use super::origin::Origin;
 use super::registered::Kept;
 use super::settings::Settings;
-use super::shadow::Shadow;
 use super::status::{State, Status, VisitTally};
+
+mod shadow;
+
+pub use shadow::Shadow;
 
 /// How many faults and log messages are kept for people to read.
 pub const RECENT: usize = 20;

@@ -1,39 +1,21 @@
-//! A shadow: a version of a filter that judges the same alerts as the active one and publishes nothing; and what the two of
-//! them have accepted.
+//! What a filter's shadow and the active version have accepted of the same alerts, and the description of that for others.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::entry::{Entry, RECENT_VISITS};
 use super::handover::Offsets;
-use super::status::Status;
 
 /// How many ids of each kind are kept of a comparison: the newest.
 pub const SHADOW_IDS: usize = 1000;
 
-/// A version that runs beside the active one. The thread that judges writes to it; requests read it.
-#[derive(Debug)]
-pub struct Shadow {
-    /// The version's number.
-    pub version: u32,
-    /// The version's record, which is not that of the filter.
-    pub entry: Arc<Entry>,
-    begun: SystemTime,
-    warnings: Vec<String>,
-    over: AtomicBool,
-    compared: Mutex<Compared>,
-}
-
 /// What has been compared so far.
 #[derive(Debug, Default)]
-struct Compared {
+pub(super) struct Compared {
+    /// How many alerts the shadow has yet to judge.
+    pub(super) behind: u64,
     seen: u64,
-    behind: u64,
     both: KeptIds,
     only_active: KeptIds,
     only_shadow: KeptIds,
@@ -159,85 +141,36 @@ pub struct ShadowStatus {
     pub recent_logs: Vec<String>,
 }
 
-impl Shadow {
-    /// One that has compared nothing.
-    pub fn new(version: u32, entry: Arc<Entry>, warnings: Vec<String>) -> Shadow {
-        let (begun, over, compared) = (SystemTime::now(), AtomicBool::new(false), Mutex::default());
-        Shadow { version, entry, begun, warnings, over, compared }
-    }
-
-    /// Whether it judges nothing any more. Once that is so, it stays so.
-    pub fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
-    }
-
-    /// Ends it, also in the middle of a call.
-    pub fn end(&self) {
-        self.over.store(true, Ordering::Release);
-        self.entry.cancel.cancel();
-    }
-
-    /// Stops it for this reason, unless it is over.
-    pub fn stop(&self, reason: String) {
-        if !self.over.swap(true, Ordering::AcqRel) {
-            tracing::warn!(shadow = self.entry.name, reason, "shadow stopped");
-            self.entry.suspend(reason);
-        }
-    }
-
-    /// Sets how many alerts it has yet to judge.
-    pub fn set_behind(&self, alerts: u64) {
-        self.compared.lock().behind = alerts;
-    }
-
-    /// Adds a comparison.
-    pub fn add(&self, comparison: Comparison) {
-        let mut compared = self.compared.lock();
-        compared.seen += comparison.seen;
-        compared.both.add(comparison.both);
-        compared.only_active.add(comparison.only_active);
-        compared.only_shadow.add(comparison.only_shadow);
-        compared.active.add(comparison.active);
+impl Compared {
+    /// Adds a comparison. The newest `visits` are kept.
+    pub(super) fn add(&mut self, comparison: Comparison, visits: usize) {
+        self.seen += comparison.seen;
+        self.both.add(comparison.both);
+        self.only_active.add(comparison.only_active);
+        self.only_shadow.add(comparison.only_shadow);
+        self.active.add(comparison.active);
         for visit in comparison.visits {
-            match compared.visits.iter_mut().rev().find(|known| known.visit == visit.visit) {
+            match self.visits.iter_mut().rev().find(|known| known.visit == visit.visit) {
                 Some(known) => known.add(&visit),
-                None => compared.visits.push_back(visit),
+                None => self.visits.push_back(visit),
             }
         }
-        let excess = compared.visits.len().saturating_sub(RECENT_VISITS);
-        compared.visits.drain(..excess);
+        let excess = self.visits.len().saturating_sub(visits);
+        self.visits.drain(..excess);
     }
 
-    /// The description of the shadow of a filter for others.
-    pub fn status(&self, filter: &str) -> ShadowStatus {
-        // The entry is looked at while nothing is added, so that its counts are those of the alerts that were compared.
-        let compared = self.compared.lock();
-        let Status { counts, fuel, seconds, memory_peak, since, recent_faults, recent_logs, .. } = self.entry.status();
-        let stopped = self.entry.suspended().map(ShadowState::Stopped);
+    /// Adds what has been compared to a description, of which the shadow's own part is known.
+    pub(super) fn describe(&self, status: ShadowStatus) -> ShadowStatus {
         ShadowStatus {
-            filter: filter.to_owned(),
-            version: self.version,
-            active_version: None,
-            state: stopped.unwrap_or(ShadowState::Running),
-            begun: humantime::format_rfc3339_seconds(self.begun).to_string(),
-            since,
-            behind: compared.behind,
-            seen: compared.seen,
-            both: compared.both.list(),
-            only_active: compared.only_active.list(),
-            only_shadow: compared.only_shadow.list(),
-            active: compared.active,
-            shadow: VersionTally {
-                accepted: compared.both.count + compared.only_shadow.count,
-                faulted: counts.faulted,
-                fuel,
-                seconds,
-            },
-            memory_peak,
-            visits: compared.visits.iter().cloned().collect(),
-            warnings: self.warnings.clone(),
-            recent_faults,
-            recent_logs,
+            behind: self.behind,
+            seen: self.seen,
+            both: self.both.list(),
+            only_active: self.only_active.list(),
+            only_shadow: self.only_shadow.list(),
+            active: self.active,
+            shadow: VersionTally { accepted: self.both.count + self.only_shadow.count, ..status.shadow },
+            visits: self.visits.iter().cloned().collect(),
+            ..status
         }
     }
 }

@@ -9,14 +9,13 @@ use crossbeam_channel::{Receiver, Sender};
 use skysieve_avro::Projection;
 
 use super::batch::Batch;
-use super::check_upload::Prepared;
+use super::check_upload::{NewShadow, Prepared};
 use super::expected::Expected;
 use super::io::Position;
 use super::moving::{Arrival, Release};
 use super::outcome::{Changes, Outcome};
 use super::positions::Positions;
-use super::running_filter::RunningFilter;
-use super::shadow::{NewShadow, RunningShadow};
+use super::running_filter::{RunningFilter, RunningShadow};
 use crate::filters::{Entry, FilterError, ShadowStatus, Status};
 
 /// Changes the filters. The loop executes it between two batches, and answers through the sender.

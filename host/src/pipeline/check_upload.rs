@@ -9,7 +9,6 @@ use super::config::Config;
 use super::judge::Judge;
 use super::load::{load, start};
 use super::running_filter::RunningFilter;
-use super::shadow::NewShadow;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
 use super::trial::try_out;
@@ -23,6 +22,16 @@ pub struct Prepared {
     pub topic: Arc<str>,
     pub(super) filter: Filter,
     pub(super) topics: FilterTopics,
+}
+
+/// A version that has been checked, and is ready to be the shadow of a filter.
+pub struct NewShadow {
+    /// The filter's record.
+    pub of: Arc<Entry>,
+    /// The version.
+    pub prepared: Prepared,
+    /// What others see of it.
+    pub shadow: Arc<Shadow>,
 }
 
 impl Prepared {

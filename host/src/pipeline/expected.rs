@@ -7,7 +7,8 @@ use skysieve_avro::alert::Field;
 
 use super::batch::Batch;
 use super::kept::KeptBytes;
-use super::running_filter::{RunningFilter, Slots};
+use super::running_filter::RunningFilter;
+use super::slots::Slots;
 use crate::filters::Entry;
 
 /// The batches that a shard keeps for a filter that is expected.

@@ -7,12 +7,11 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::channels::Command;
-use super::check_upload::{Prepared, check_shadow, check_upload};
+use super::check_upload::{NewShadow, Prepared, check_shadow, check_upload};
 use super::config::OpenTopic;
 use super::past::Past;
 use super::ready::{Begins, Ready};
 use super::replay;
-use super::shadow::NewShadow;
 use super::state::PipelineState;
 use crate::filters::{
     Checked, Control, FilterError, HandOver, HostInfo, Runner, ShadowStatus, Status, Upload, check_name,

@@ -14,8 +14,7 @@ use super::lane::{Duties, Lane, TELL_AGAIN};
 use super::lane_record::{LaneChange, LaneRecord};
 use super::moving::{Departed, Release};
 use super::positions::Positions;
-use super::running_filter::RunningFilter;
-use super::shadow::RunningShadow;
+use super::running_filter::{RunningFilter, RunningShadow};
 use super::standings::Standings;
 use crate::filters::{self, Entry, FilterError, Status};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::io::Message;
 use super::positions::Positions;
-use super::running_filter::Slots;
+use super::slots::Slots;
 use super::topics::Rows;
 
 /// How many batches a filter may owe. In the slow lane, this is how often the lane has to go back for a filter that is

@@ -2,6 +2,7 @@
 
 mod behind;
 mod piecewise;
+mod shadow;
 mod shadowed;
 
 use std::sync::Arc;
@@ -29,10 +30,11 @@ use super::panics::{caught, judge_in_halves};
 use super::place::Place;
 use super::positions::Positions;
 use super::quota::Quota;
-use super::shadow::{JudgedRows, RunningShadow};
 use super::topics::{FilterTopics, Rows};
 
-pub use shadowed::Slots;
+pub use shadow::{MOST as ALERTS_OWED_BY_SHADOWS, RunningShadow};
+
+use shadow::JudgedRows;
 
 /// One running filter.
 pub struct RunningFilter {

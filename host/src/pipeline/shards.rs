@@ -14,8 +14,7 @@ use super::config::{Config, PipelineError};
 use super::expected::Expected;
 use super::lane_time::LaneTime;
 use super::records;
-use super::running_filter::RunningFilter;
-use super::shadow::RunningShadow;
+use super::running_filter::{RunningFilter, RunningShadow};
 use super::shard::{QUOTAS_KEPT, Shard};
 use crate::filters::Entry;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Live;
 use crate::filters::{FilterError, ShadowStatus};
 use crate::pipeline::channels::Command;
+use crate::pipeline::check_upload::NewShadow;
 use crate::pipeline::lane::Lane;
-use crate::pipeline::shadow::{NewShadow, RunningShadow};
+use crate::pipeline::running_filter::RunningShadow;
 
 impl Live {
     /// Lets a version run as the shadow of a filter, in place of an earlier one.
@@ -22,7 +23,8 @@ impl Live {
             earlier.end();
         }
         tracing::info!(filter = of.name, version = shadow.version, "shadow begins");
-        let running = Box::new(RunningShadow::new(prepared, shadow, &lane.state.config));
+        let config = &lane.state.config;
+        let running = Box::new(RunningShadow::new(prepared.run(config), shadow, config));
         self.bring_shadow(lane, of.name.clone(), running);
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use skysieve_sandbox::{CpuTime, Interrupted, Slice};
 
 use super::RunningFilter;
+use super::shadow::JudgedRows;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
@@ -16,7 +17,6 @@ use crate::pipeline::lane_time::LaneTime;
 use crate::pipeline::outcome::Outcome;
 use crate::pipeline::owed;
 use crate::pipeline::place::Place;
-use crate::pipeline::shadow::JudgedRows;
 use crate::pipeline::standings::Standing;
 use crate::pipeline::topics::Rows;
 
@@ -97,7 +97,7 @@ impl RunningFilter {
     ) -> Result<(), Interrupted> {
         let Some((rest, messages, rows)) = self.owed.piece() else { return Ok(()) };
         let (batch, slots, cpu) = (rest.batch.clone(), rest.slots.clone(), CpuTime::now());
-        let mut alerts = 0;
+        let (mut alerts, mut passed_on) = (0, None);
         if rows != Rows::None {
             let now = self.judge.replace_slots(slots.filter);
             let judged = self.judge_timed(&batch, &rows, slice);
@@ -109,11 +109,9 @@ impl RunningFilter {
             alerts = verdicts.seen;
             let mut outcome = Outcome::default();
             self.settle(&batch, &rows, &verdicts, took, &mut outcome);
-            if let Some(from) = self.place.positions().filter(|_| self.shadow.is_some()).cloned() {
-                let judged = JudgedRows { batch: &batch, rows: &rows, verdicts: &verdicts, took };
-                self.pass_on(&judged, slots.shadow, &from);
-            }
-            late.push((batch, outcome));
+            late.push((batch.clone(), outcome));
+            let from = self.place.positions().filter(|_| self.shadow.is_some()).cloned();
+            passed_on = from.map(|from| (from, verdicts, took));
         }
         let Some((rest, ..)) = self.owed.piece() else { return Ok(()) };
         if let Place::Own(own) = &mut self.place {
@@ -122,6 +120,11 @@ impl RunningFilter {
         let (took, left) = (cpu.elapsed(), time.turn.saturating_sub(turn.elapsed()));
         if let Some((alerts, took)) = self.owed.done(messages.end, alerts, took, left) {
             self.pace.add(alerts, took, time.allowance);
+        }
+        // What its shadow takes is none of its own time.
+        if let Some((from, verdicts, took)) = passed_on {
+            let judged = JudgedRows { batch: &batch, rows: &rows, verdicts: &verdicts, took };
+            self.pass_on(&judged, slots.shadow, &from);
         }
         Ok(())
     }

@@ -3,17 +3,9 @@
 use skysieve_avro::Projection;
 
 use super::RunningFilter;
+use super::shadow::{JudgedRows, RunningShadow};
 use crate::pipeline::positions::Positions;
-use crate::pipeline::shadow::{JudgedRows, RunningShadow};
-
-/// Where the fields of a filter are in a batch.
-#[derive(Clone, Debug, Default)]
-pub struct Slots {
-    /// The slots of its own fields.
-    pub filter: Vec<usize>,
-    /// Those of its shadow's, if it has one that is to judge the batch.
-    pub shadow: Option<Vec<usize>>,
-}
+use crate::pipeline::slots::Slots;
 
 impl RunningFilter {
     /// Binds it, and its shadow, to the projection by which batches are decoded from now on. A shadow that is over goes.

@@ -8,7 +8,7 @@ use skysieve_sandbox::Slice;
 use super::Worker;
 use crate::pipeline::channels::Job;
 use crate::pipeline::panics::caught;
-use crate::pipeline::shadow::RunningShadow;
+use crate::pipeline::running_filter::RunningShadow;
 
 impl Worker {
     /// The next job. Until it comes, shadows go on with what they owe. `None` if no more jobs come.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::shadow::ToldShadow;
 use super::{Keeper, Named};
 use crate::filters::{FilterError, LimitOverrides, Runner, Settings, State, Upload};
 use crate::registry::record::{Blob, Config, FilterRecord, Version};
@@ -41,6 +40,21 @@ pub struct Told {
     pub outcome: Outcome,
     /// What it was told about the filter's shadow since.
     pub shadow: Option<ToldShadow>,
+}
+
+/// What the pipeline was told last about the shadow of a filter.
+#[derive(Clone, Debug)]
+pub struct ToldShadow {
+    pub version: u32,
+    pub judged: Judged,
+    pub outcome: Outcome,
+}
+
+impl ToldShadow {
+    /// Whether the pipeline should be asked once more.
+    pub fn waits(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused(_, true))
+    }
 }
 
 impl Told {

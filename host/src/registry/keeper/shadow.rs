@@ -2,26 +2,11 @@
 //! host, after a move and after a change of the filter, it begins anew.
 
 use super::Keeper;
-use super::in_step::{Judged, Outcome, upload};
+use super::in_step::{Judged, Outcome, ToldShadow, upload};
 use crate::filters::{Expected, FilterError, Runner, ShadowState, ShadowStatus, State, Status, Upload, check_name};
 use crate::registry::record::{FilterRecord, Version};
 use crate::registry::rules::{self, Edit};
 use crate::registry::writer::Decision;
-
-/// What the pipeline was told last about the shadow of a filter.
-#[derive(Clone, Debug)]
-pub struct ToldShadow {
-    version: u32,
-    judged: Judged,
-    outcome: Outcome,
-}
-
-impl ToldShadow {
-    /// Whether the pipeline should be asked once more.
-    pub fn waits(&self) -> bool {
-        matches!(self.outcome, Outcome::Refused(_, true))
-    }
-}
 
 impl<R: Runner> Keeper<R> {
     /// Makes a version the shadow of a filter. Whether it can be one is found out before that is kept.

@@ -11,32 +11,22 @@ use std::time::{Duration, Instant};
 use skysieve_avro::Projection;
 use skysieve_sandbox::{Budget, CpuTime, Interrupted, Slice};
 
-use super::batch::Batch;
-use super::check_upload::Prepared;
-use super::config::Config;
-use super::costly::FULL_BATCH;
-use super::cpu_share::CpuShare;
-use super::io::Message;
-use super::judge::Verdicts;
-use super::kept::KeptBytes;
-use super::outcome::Outcome;
-use super::positions::Positions;
-use super::running_filter::RunningFilter;
-use super::topics::Rows;
-use crate::filters::{ComparedVisit, Comparison, Entry, Shadow, VersionTally};
+use super::RunningFilter;
+use crate::filters::{ComparedVisit, Comparison, Shadow, VersionTally};
+use crate::pipeline::batch::Batch;
+use crate::pipeline::config::Config;
+use crate::pipeline::costly::FULL_BATCH;
+use crate::pipeline::cpu_share::CpuShare;
+use crate::pipeline::io::Message;
+use crate::pipeline::judge::Verdicts;
+use crate::pipeline::kept::KeptBytes;
+use crate::pipeline::outcome::Outcome;
+use crate::pipeline::owed;
+use crate::pipeline::positions::Positions;
+use crate::pipeline::topics::Rows;
 
 /// How many alerts a shadow may owe: those of eight full batches. A filter of the live lane may owe half as many.
-pub const MOST: u64 = 2 * super::owed::MOST as u64 * FULL_BATCH as u64;
-
-/// A shadow that is to begin.
-pub struct NewShadow {
-    /// The filter's record.
-    pub of: Arc<Entry>,
-    /// The version.
-    pub prepared: Prepared,
-    /// What others see of it.
-    pub shadow: Arc<Shadow>,
-}
+pub const MOST: u64 = 2 * owed::MOST as u64 * FULL_BATCH as u64;
 
 /// A shadow that runs.
 pub struct RunningShadow {
@@ -83,10 +73,10 @@ pub struct JudgedRows<'a> {
 
 impl RunningShadow {
     /// A shadow that has judged nothing.
-    pub fn new(prepared: Prepared, shadow: Arc<Shadow>, config: &Config) -> RunningShadow {
+    pub fn new(filter: RunningFilter, shadow: Arc<Shadow>, config: &Config) -> RunningShadow {
         RunningShadow {
             shadow,
-            filter: prepared.run(config),
+            filter,
             slots: None,
             has_begun: false,
             owed: VecDeque::new(),
