@@ -92,6 +92,7 @@ fn upload(packets: &[Vec<u8>]) -> anyhow::Result<f64> {
         open_topic: None,
         alert_topics: None,
         trial_pass_rate: 0.2,
+        max_shadows: 0,
         dry_run: false,
     };
     let engine = Engine::new(&PoolConfig { filters: 8, ..PoolConfig::default() })?;

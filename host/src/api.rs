@@ -35,6 +35,7 @@ mod revision;
 mod rights;
 mod routes;
 mod server;
+mod shadow;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@
 //! | `parameters` | sets parameters of a config by their names |
 //! | `registered` | what a registry knows of a filter |
 //! | `runner` | a filter is checked first, and activated later |
+//! | `shadow` | a version that runs beside the active one, and what both have accepted |
 //! | `stream` | the schemas that the stream was seen to use, and which fields of filters they lack |
 
 mod ceilings;
@@ -38,6 +39,7 @@ mod parameters;
 mod registered;
 mod runner;
 mod settings;
+mod shadow;
 mod status;
 mod stream;
 
@@ -46,7 +48,7 @@ pub use change::{Allowance, FilterChange, Trial, TrialOutcome, Upload};
 pub use control::{Control, Inspected};
 pub use cost::{AlertCost, CostReport, CostSample, FuelSpread, JudgedAlerts, SAMPLED, TimeSpread};
 pub use counts::Counts;
-pub use entry::{Entry, RECENT, RECENT_VISITS, Tally};
+pub use entry::{Entry, RECENT, RECENT_VISITS, Shadow, Tally};
 pub use error::FilterError;
 pub use folder::{read_filter, read_folder};
 pub use handover::{HandOver, HostInfo, Offsets, StreamIdentity};
@@ -58,5 +60,6 @@ pub use parameters::{ParameterValues, nearest, set_parameters};
 pub use registered::{Expected, Kept, NOTE_BYTES, Registered, SettingsPatch, VersionInfo, check_note};
 pub use runner::{Checked, Runner};
 pub use settings::{CONFIG_BYTES, LimitOverrides, MIN_CPU_SHARE, Settings};
+pub use shadow::{AcceptedIds, ComparedVisit, Comparison, SHADOW_IDS, ShadowState, ShadowStatus, VersionTally};
 pub use status::{State, Status, VisitTally};
 pub use stream::{STREAM_SCHEMAS, StreamSchemas};

@@ -62,6 +62,7 @@
 //! | `channels` | the types that are sent between the threads |
 //! | `shards`, `shard` | the threads that judge, and the assignment of filters to them |
 //! | `running_filter`, `judge` | one filter on one batch |
+//! | `running_filter/shadow` | a version that judges what the active one judges, and is compared with it |
 //! | `cost_meter` | measures what alerts cost one filter |
 //! | `account`, `quota` | what its verdicts lead to: the quota, the accounting |
 //! | `failing`, `log_rate` | bound what a filter that fails or logs too much can cost |
@@ -126,6 +127,7 @@ mod run;
 mod running_filter;
 mod shard;
 mod shards;
+mod slots;
 mod slow;
 mod standings;
 mod state;
@@ -137,10 +139,10 @@ mod trial;
 
 pub use alert_topics::{AlertTopics, TopicLookup};
 pub use batch::{Batch, HostSlots, Identities, Undecodable, VisitShare, host_projection};
-pub use check_upload::Prepared;
+pub use check_upload::{NewShadow, Prepared};
 pub use config::{
     Config, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, MAX_LAG, OpenTopic,
-    PipelineError, SLICE, STRIKE_TIME, TopicOpener, Topics,
+    PipelineError, SHADOWS, SLICE, STRIKE_TIME, TopicOpener, Topics,
 };
 pub use cost_meter::CostMeter;
 pub use costly::CHEAP as CHEAP_ALERT;
@@ -160,4 +162,5 @@ pub use ready::Ready;
 pub use recent::RECENT_ALERTS;
 pub use replay::TOPIC_LETTERS;
 pub use run::Pipeline;
+pub use running_filter::ALERTS_OWED_BY_SHADOWS;
 pub use slow::SlowLane;

@@ -49,6 +49,7 @@ pub fn config() -> Config {
         },
         open_topic: None,
         trial_pass_rate: 0.2,
+        max_shadows: 2,
         dry_run: false,
         alert_topics: None,
     }

@@ -43,6 +43,8 @@ impl Access {
 pub struct UserLimits {
     /// Filters in the registry.
     pub filters: usize,
+    /// Shadows at a time.
+    pub shadows: usize,
     /// Uploads an hour.
     pub uploads: u32,
     /// Bytes of modules and configs in the registry. Content that is used several times counts once.
@@ -51,6 +53,6 @@ pub struct UserLimits {
 
 impl Default for UserLimits {
     fn default() -> UserLimits {
-        UserLimits { filters: 100, uploads: 120, bytes: 1 << 30 }
+        UserLimits { filters: 100, shadows: 4, uploads: 120, bytes: 1 << 30 }
     }
 }

@@ -110,6 +110,8 @@ impl Problem {
             Problem::Filter(FilterError::NoToken(_)) => (StatusCode::NOT_FOUND, "unknown_token"),
             Problem::Filter(FilterError::Topic(_)) => (StatusCode::BAD_GATEWAY, "no_topic"),
             Problem::Filter(FilterError::Full(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
+            Problem::Filter(FilterError::FullOfShadows(_)) => (StatusCode::INSUFFICIENT_STORAGE, "full"),
+            Problem::Filter(FilterError::NoShadow(_)) => (StatusCode::NOT_FOUND, "no_shadow"),
             Problem::Filter(FilterError::Memory(_)) => (StatusCode::INSUFFICIENT_STORAGE, "no_memory"),
             Problem::Filter(FilterError::Stopping) => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Problem::Job(error) => job_status(error),

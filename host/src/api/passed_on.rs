@@ -2,10 +2,17 @@
 
 /// Operations about one filter, which the host answers that it belongs to. If that one can't be reached, the registry is
 /// asked.
-pub(super) const OF_FILTERS: [&str; 6] =
-    ["get_filter", "patch_filter", "delete_filter", "activate_version", "pause_filter", "resume_filter"];
+pub(super) const OF_FILTERS: [&str; 7] = [
+    "get_filter",
+    "patch_filter",
+    "delete_filter",
+    "activate_version",
+    "activate_shadow",
+    "pause_filter",
+    "resume_filter",
+];
 /// The same, where only that host can answer.
-const OF_FILTERS_ALONE: [&str; 1] = ["replay_filter"];
+const OF_FILTERS_ALONE: [&str; 4] = ["replay_filter", "begin_shadow", "get_shadow", "end_shadow"];
 /// Operations which the host answers that the query names (`host`).
 pub(super) const OF_NAMED: [&str; 4] = ["list_jobs", "get_job", "get_job_ids", "cancel_job"];
 /// Operations which see to it themselves.

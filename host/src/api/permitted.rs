@@ -15,6 +15,7 @@ mod elsewhere;
 mod jobs;
 mod moving;
 mod predefined;
+mod shadow;
 mod tokens;
 
 pub(super) use elsewhere::Whereabouts;

@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 36] = [
+const RIGHTS: [(&str, Right); 40] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -49,6 +49,7 @@ const RIGHTS: [(&str, Right); 36] = [
     ("get_filter", Right::Token),
     ("list_versions", Right::Token),
     ("get_version", Right::Token),
+    ("get_shadow", Right::Token),
     ("list_jobs", Right::Token),
     ("get_job", Right::Token),
     ("get_job_ids", Right::Token),
@@ -59,6 +60,9 @@ const RIGHTS: [(&str, Right); 36] = [
     ("delete_filter", Right::Author),
     ("add_version", Right::Author),
     ("activate_version", Right::Author),
+    ("begin_shadow", Right::Author),
+    ("end_shadow", Right::Author),
+    ("activate_shadow", Right::Author),
     ("pause_filter", Right::Author),
     ("resume_filter", Right::Author),
     ("get_module", Right::Author),

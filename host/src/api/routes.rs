@@ -20,8 +20,8 @@ use super::error::{Problem, panicked};
 use super::rights::Rights;
 use super::state::Api;
 use super::{
-    admission, catalog, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, tokens, upload,
-    versions,
+    admission, catalog, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, shadow, tokens,
+    upload, versions,
 };
 use crate::access::Access;
 use crate::jobs::HostControl;
@@ -36,6 +36,8 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(versions::show))
         .routes(routes!(versions::module))
         .routes(routes!(versions::activate))
+        .routes(routes!(shadow::begin, shadow::status, shadow::end))
+        .routes(routes!(shadow::activate))
         .routes(routes!(versions::pause))
         .routes(routes!(versions::resume))
         .routes(routes!(jobs::replay))

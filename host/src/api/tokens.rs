@@ -47,6 +47,8 @@ pub(super) struct WhoAmI {
 pub(super) struct Limits {
     /// Filters in the registry.
     filters: usize,
+    /// Shadows at a time: versions that run beside the active ones.
+    shadows: usize,
     /// Uploads an hour, at each host.
     uploads_per_hour: u32,
     /// Bytes of modules and configs in the registry.
@@ -135,8 +137,8 @@ pub(super) async fn revoke(
 )]
 pub(super) async fn whoami(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, Problem> {
     let role = caller.role.ok_or(Problem::NoToken)?;
-    let UserLimits { filters, uploads, bytes } = api.access.limits;
-    let limits = (role != Role::Operator).then_some(Limits { filters, uploads_per_hour: uploads, bytes });
+    let UserLimits { filters, shadows, uploads, bytes } = api.access.limits;
+    let limits = (role != Role::Operator).then_some(Limits { filters, shadows, uploads_per_hour: uploads, bytes });
     let Caller { user, token, expires, .. } = caller;
     Ok(Json(WhoAmI { user, role, token, expires, limits }).into_response())
 }

@@ -179,6 +179,7 @@ fn config(filters: usize, surveys: Surveys) -> Config {
         },
         open_topic: None,
         trial_pass_rate: DEFAULT_PASS_RATE,
+        max_shadows: 0,
         dry_run: false,
         alert_topics: None,
     }

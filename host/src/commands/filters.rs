@@ -15,6 +15,7 @@ use crate::filters::check_name;
 use crate::http_client::{ApiClient, ClientError, segment};
 
 mod check;
+mod shadow;
 pub mod show;
 
 /// How often the host is asked for new messages.
@@ -30,6 +31,7 @@ Examples:
   skysieve filters rollback bright             the version before the active one
   skysieve filters logs bright --follow
   skysieve filters check bright --version 3 --last 10000      what would it accept, and what does it cost?
+  skysieve filters shadow bright --version 4   what would it accept of the live stream?
   skysieve filters list --json | jq '.[] | select(.state != \"active\") | .name'")]
 pub struct FiltersArgs {
     #[command(subcommand)]
@@ -54,6 +56,8 @@ enum Action {
     Resume(OneArgs),
     /// Try a version of a filter on recent alerts, beside the stream: what it accepts, and what it costs
     Check(check::CheckVersionArgs),
+    /// Let a version run beside the active one on the live stream, and show what both accept
+    Shadow(shadow::ShadowArgs),
     /// Remove a filter with all of its versions
     Delete(OneArgs),
     /// Show the newest faults of a filter
@@ -116,6 +120,7 @@ pub fn run(args: FiltersArgs) -> anyhow::Result<ExitCode> {
         Action::Pause(one) => one.ask("/pause", |client, path| client.post(path, b""), show::change)?,
         Action::Resume(one) => one.ask("/resume", |client, path| client.post(path, b""), show::change)?,
         Action::Check(args) => return check::run(&args),
+        Action::Shadow(args) => shadow::run(&args)?,
         Action::Delete(one) => {
             one.ask("", ApiClient::delete, |status| format!("{}: deleted\n", show::text_of(&status["name"])))?
         }

@@ -60,7 +60,7 @@ pub fn run(args: HostArgs) -> anyhow::Result<ExitCode> {
         None => Vec::new(),
     };
     let topics = Arc::new(Topics::new(&options, args.topic_settings())?);
-    let pool = PoolConfig::for_filters(args.max_filters + args.replays);
+    let pool = PoolConfig::for_filters(args.max_filters + args.replays + args.shadows);
     let engine = Engine::for_uploads(&pool, Duration::from_secs(args.compile_time), args.cache.as_deref())?;
     let lookup = TopicLookup(Arc::new(KafkaAlertTopics::new(&options, &args.name, &args.topics)));
     let config = Config { alert_topics: Some(lookup), ..args.pipeline(open_topic(topics.clone()), surveys) };

@@ -8,13 +8,15 @@ use crate::api::ApiConfig;
 use crate::catalog::CATALOG_MODULES;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{
-    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, SAMPLED, STREAM_SCHEMAS,
+    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, SAMPLED, SHADOW_IDS,
+    STREAM_SCHEMAS,
 };
 use crate::jobs::{IDS_KEPT, JOBS_KEPT, LAST, PACKET_BYTES, PACKETS};
 use crate::kafka::RECORDS_KEPT;
 use crate::pipeline::{
-    BATCHES_OWED, BYTES_OWED, BatchLimits, CHEAP_ALERT, DEADLINE_STRIKES, DEFAULT_PASS_RATE, DEFAULT_QUOTA,
-    FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG, RECENT_ALERTS, SLICE, STRIKE_TIME, TOPIC_LETTERS,
+    ALERTS_OWED_BY_SHADOWS, BATCHES_OWED, BYTES_OWED, BatchLimits, CHEAP_ALERT, DEADLINE_STRIKES, DEFAULT_PASS_RATE,
+    DEFAULT_QUOTA, FAILING_ALERTS, FaultLimits, LOG_BURST, LOGS_A_SECOND, MAX_LAG, RECENT_ALERTS, SHADOWS, SLICE,
+    STRIKE_TIME, TOPIC_LETTERS,
 };
 use crate::registry::{CHANGE_TIME, RECORD_BYTES, VERSIONS};
 use skysieve_sandbox::Limits;
@@ -142,6 +144,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("time to compile a module, and CPU time of each thread", format!("{} s", COMPILE_TIME.as_secs())),
         ("time until it is a module's turn", format!("{} s", (COMPILE_TIME * COMPILE_WAITS).as_secs())),
         ("machine code of a module", format!("{} MiB", COMPILED_BYTES >> 20)),
+        ("shadows at a time", count(SHADOWS)),
+        ("shadows of a user at a time", count(users.shadows)),
+        ("alerts that a shadow may owe", count(ALERTS_OWED_BY_SHADOWS)),
+        ("ids of each kind kept of a shadow", count(SHADOW_IDS)),
         ("filters of a user in the registry", count(users.filters)),
         ("modules and configs of a user in the registry, each once", format!("{} MiB", users.bytes >> 20)),
         ("uploads of a user within an hour, at each host", count(users.uploads)),

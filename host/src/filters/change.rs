@@ -85,6 +85,20 @@ pub enum FilterChange {
         /// Whether it is activated even if it fails on all recent alerts.
         force: bool,
     },
+    /// Lets a version run beside the active one, without publishing.
+    Shadow {
+        /// Its number.
+        version: u32,
+        /// How many shadows the filter's owner may have. `None`: as many as there is room for.
+        most: Option<usize>,
+    },
+    /// Ends that.
+    EndShadow,
+    /// Makes the shadow the active version.
+    ActivateShadow {
+        /// Whether it is activated even if it fails on all recent alerts.
+        force: bool,
+    },
     /// It judges nothing until it is resumed.
     Pause,
     /// It judges alerts again, from those that come now on. One that was suspended is active again.

@@ -7,6 +7,7 @@ use super::change::{FilterChange, Upload};
 use super::error::FilterError;
 use super::handover::{HandOver, HostInfo};
 use super::registered::{Expected, VersionInfo};
+use super::shadow::ShadowStatus;
 use super::status::Status;
 use crate::health::Health;
 use skysieve_sandbox::{Manifest, Module};
@@ -109,6 +110,14 @@ pub trait Control: Send + Sync {
     fn version_module(&self, name: &str, number: u32) -> Result<Arc<Vec<u8>>, FilterError> {
         let _ = number;
         self.get(name).and(Err(FilterError::NoRegistry))
+    }
+
+    /// Returns the shadow of a filter: what it and the active version have accepted.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Unknown`], or [`FilterError::NoShadow`] if it has none.
+    fn shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        self.get(name).and(Err(FilterError::NoShadow(name.to_owned())))
     }
 
     /// Returns the name of the host that a filter belongs to, if that is another one.

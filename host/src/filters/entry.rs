@@ -1,6 +1,7 @@
 //! The record of one filter: what it is, and what happened to the alerts that it was shown.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,6 +19,10 @@ use super::origin::Origin;
 use super::registered::Kept;
 use super::settings::Settings;
 use super::status::{State, Status, VisitTally};
+
+mod shadow;
+
+pub use shadow::Shadow;
 
 /// How many faults and log messages are kept for people to read.
 pub const RECENT: usize = 20;
@@ -63,6 +68,7 @@ struct Accounts {
     suspended: Option<String>,
     warnings: Vec<String>,
     trial: TrialOutcome,
+    shadow: Option<Arc<Shadow>>,
     faults: VecDeque<String>,
     logs: VecDeque<String>,
     visits: VecDeque<VisitTally>,
@@ -201,6 +207,21 @@ impl Entry {
     pub fn set_warnings(&self, warnings: Vec<String>) -> Vec<String> {
         let before = std::mem::replace(&mut self.accounts.lock().warnings, warnings.clone());
         warnings.into_iter().filter(|warning| !before.contains(warning)).collect()
+    }
+
+    /// Sets its shadow. Returns the one that it had.
+    pub fn set_shadow(&self, shadow: Option<Arc<Shadow>>) -> Option<Arc<Shadow>> {
+        std::mem::replace(&mut self.accounts.lock().shadow, shadow)
+    }
+
+    /// The version that is its shadow, even if that was stopped.
+    pub fn shadow(&self) -> Option<Arc<Shadow>> {
+        self.accounts.lock().shadow.clone()
+    }
+
+    /// Whether this is its shadow.
+    pub fn has_shadow(&self, shadow: &Arc<Shadow>) -> bool {
+        self.accounts.lock().shadow.as_ref().is_some_and(|own| Arc::ptr_eq(own, shadow))
     }
 
     /// Sets what its trial has found.

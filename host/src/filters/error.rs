@@ -64,6 +64,12 @@ pub enum FilterError {
     /// There is no room for another filter.
     #[error("this host holds {0} filters, as many as it was started for; delete one first")]
     Full(usize),
+    /// There is no room for another shadow.
+    #[error("this host runs {0} shadows, as many as it may at a time (--shadows): end one first, or ask the operator")]
+    FullOfShadows(usize),
+    /// The filter has no shadow.
+    #[error("filter {0:?} has no shadow")]
+    NoShadow(String),
     /// There is no memory for it.
     #[error("{0}")]
     Memory(String),

@@ -45,6 +45,9 @@ pub struct Registered {
     pub note: String,
     /// Whether it was paused.
     pub paused: bool,
+    /// The number of the version that is its shadow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<u32>,
 }
 
 /// One version of a filter. It never changes.

@@ -6,6 +6,7 @@ use super::change::Upload;
 use super::control::Control;
 use super::cost::CostReport;
 use super::error::FilterError;
+use super::shadow::ShadowStatus;
 use super::status::Status;
 use skysieve_sandbox::Parameter;
 
@@ -30,6 +31,8 @@ pub struct Checked {
 pub trait Runner: Control {
     /// A filter that was checked, and is ready to run.
     type Ready: Send;
+    /// A version that was checked, and is ready to be a filter's shadow.
+    type ReadyShadow: Send;
 
     /// Checks and compiles a filter. Nothing is changed.
     ///
@@ -45,4 +48,22 @@ pub trait Runner: Control {
     /// # Errors
     /// Returns any [`FilterError`]; nothing has changed then.
     fn run(&self, ready: Self::Ready) -> Result<Status, FilterError>;
+
+    /// Checks and compiles a version that is to be the shadow of a filter, which must be active.
+    ///
+    /// # Errors
+    /// Returns any [`FilterError`]; nothing has changed then.
+    fn check_shadow(&self, name: &str, version: u32, upload: Upload) -> Result<Self::ReadyShadow, FilterError>;
+
+    /// Lets it judge what the active version judges, in place of an earlier shadow. It ends when the filter is changed.
+    ///
+    /// # Errors
+    /// Returns any [`FilterError`]; nothing has changed then.
+    fn run_shadow(&self, ready: Self::ReadyShadow) -> Result<(), FilterError>;
+
+    /// Ends the shadow of a filter. Returns its last status.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Unknown`], [`FilterError::NoShadow`] or [`FilterError::Stopping`].
+    fn end_shadow(&self, name: &str) -> Result<ShadowStatus, FilterError>;
 }

@@ -9,14 +9,14 @@ use crossbeam_channel::{Receiver, Sender};
 use skysieve_avro::Projection;
 
 use super::batch::Batch;
-use super::check_upload::Prepared;
+use super::check_upload::{NewShadow, Prepared};
 use super::expected::Expected;
 use super::io::Position;
 use super::moving::{Arrival, Release};
 use super::outcome::{Changes, Outcome};
 use super::positions::Positions;
-use super::running_filter::RunningFilter;
-use crate::filters::{Entry, FilterError, Status};
+use super::running_filter::{RunningFilter, RunningShadow};
+use crate::filters::{Entry, FilterError, ShadowStatus, Status};
 
 /// Changes the filters. The loop executes it between two batches, and answers through the sender.
 pub enum Command {
@@ -39,6 +39,15 @@ pub enum Command {
     Expect(Arc<Entry>, Duration, Sender<Option<Arc<Positions>>>),
     /// To the live lane, from the slow one: this filter, which is expected, has come there. It comes back if it is too late.
     Join(Box<RunningFilter>, Sender<Option<Box<RunningFilter>>>),
+    /// Lets a version run as the shadow of a filter.
+    BeginShadow(Box<NewShadow>, Sender<Result<(), FilterError>>),
+    /// Ends the shadow of the filter with that name.
+    EndShadow(String, Sender<Result<ShadowStatus, FilterError>>),
+    /// To either lane: here is the shadow of the filter with that name. If the filter is not where it was thought to be, the
+    /// shadow comes back to the live lane by this.
+    GiveShadow(String, Box<RunningShadow>),
+    /// To the slow lane: a shadow is over, so that its fields need not be decoded any more.
+    Project,
     /// To the slow lane: judge this filter from its own position on.
     Take(Box<RunningFilter>),
     /// To the slow lane: replace a filter by its new version. If it does not run there, it begins at the positions.
@@ -64,6 +73,9 @@ pub enum Job {
     Withdraw(String, Sender<Box<RunningFilter>>),
     /// Removes the filter with that name.
     Remove(String),
+    /// Gives the filter with that name its shadow. If the filter has left the shard, the shadow
+    /// [comes back](Command::GiveShadow).
+    Shadow(String, Box<RunningShadow>),
     /// Binds the filters to another projection, by which the batches after this job are decoded.
     Bind(Projection),
     /// Judges a batch, and sends the outcome.

@@ -12,7 +12,7 @@ use super::running_filter::RunningFilter;
 use super::state::PipelineState;
 use super::topics::FilterTopics;
 use super::trial::try_out;
-use crate::filters::{Entry, FilterError, Settings, Upload, check_name};
+use crate::filters::{Entry, FilterError, Settings, Shadow, Upload, check_name};
 
 /// A filter that has been checked, compiled and described, and is ready to run.
 pub struct Prepared {
@@ -22,6 +22,16 @@ pub struct Prepared {
     pub topic: Arc<str>,
     pub(super) filter: Filter,
     pub(super) topics: FilterTopics,
+}
+
+/// A version that has been checked, and is ready to be the shadow of a filter.
+pub struct NewShadow {
+    /// The filter's record.
+    pub of: Arc<Entry>,
+    /// The version.
+    pub prepared: Prepared,
+    /// What others see of it.
+    pub shadow: Arc<Shadow>,
 }
 
 impl Prepared {
@@ -88,6 +98,50 @@ pub(super) fn prepare_again(
     let entry = Arc::new(Entry::new(name, &filter, settings.clone()));
     entry.set_topics(known);
     Ok(Prepared { entry, filter, topic, topics })
+}
+
+/// Checks a version that is to be the shadow of a filter, and starts it.
+///
+/// # Errors
+/// Returns [`FilterError::Unknown`] or [`FilterError::Conflict`] if the filter judges nothing,
+/// [`FilterError::FullOfShadows`], [`FilterError::Refused`], [`FilterError::Memory`], [`FilterError::Busy`] or
+/// [`FilterError::Stopping`].
+pub(super) fn check_shadow(
+    state: &PipelineState,
+    name: &str,
+    version: u32,
+    upload: &Upload,
+) -> Result<NewShadow, FilterError> {
+    let of = state.entries().get(name).cloned().ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+    if let Some(reason) = of.suspended() {
+        return Err(FilterError::Conflict(format!(
+            "filter {name:?} is suspended, so that there is nothing to compare: resume it first. It was suspended because: {reason}"
+        )));
+    }
+    state.check_shadows(name)?;
+    let module = load(state, name, upload)?;
+    let filter = start(state, &module, &upload.settings)?;
+    let warnings = state.stream.check(filter.manifest(), |topic| of.topics().iter().any(|own| own == topic), false)?;
+    let (topics, known) = topics(state, &upload.settings.topics, filter.manifest())?;
+    let mut entry = Entry::new(&format!("{name}@{version}"), &filter, upload.settings.clone());
+    entry.cpu_share = of.cpu_share;
+    let warnings = warnings.into_iter().chain(other_topics(&of.topics(), &known)).collect();
+    entry.set_topics(known);
+    let shadow = Shadow::new(version, Arc::new(entry), warnings);
+    let (entry, topic) = (shadow.entry.clone(), Arc::from("nowhere"));
+    Ok(NewShadow { of, prepared: Prepared { entry, filter, topic, topics }, shadow: Arc::new(shadow) })
+}
+
+/// Warns if a version would be shown the alerts of other topics than the active one, whose alerts it is shown as a shadow.
+fn other_topics(active: &[String], own: &[String]) -> Option<String> {
+    let is_known = !active.is_empty() && !own.is_empty();
+    (is_known && active != own).then(|| {
+        format!(
+            "as a shadow, it is shown the alerts of {}, as the active version is; when it is active, those of {}",
+            active.join(", "),
+            own.join(", ")
+        )
+    })
 }
 
 /// The topics that a filter belongs to, and their names as far as they are known.

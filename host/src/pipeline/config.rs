@@ -15,6 +15,9 @@ pub const DEFAULT_QUOTA: u32 = 20;
 /// The share of recent alerts that an upload may accept without a warning, unless another one is set.
 pub const DEFAULT_PASS_RATE: f64 = 0.2;
 
+/// How many shadows there may be at a time, unless another number is set.
+pub const SHADOWS: usize = 16;
+
 /// The settings of a pipeline.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -46,6 +49,8 @@ pub struct Config {
     pub open_topic: Option<OpenTopic>,
     /// An upload is warned of if it accepts a larger share of recent alerts; see [`DEFAULT_PASS_RATE`].
     pub trial_pass_rate: f64,
+    /// How many shadows there may be at a time; see [`SHADOWS`].
+    pub max_shadows: usize,
     /// Whether filters are only tried: alerts over the quota are passed on, too, and times are CPU times.
     pub dry_run: bool,
     /// Answers questions about the topics of alerts. Without it, filters can't be moved, nor begin in the past.

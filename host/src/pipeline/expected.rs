@@ -8,6 +8,7 @@ use skysieve_avro::alert::Field;
 use super::batch::Batch;
 use super::kept::KeptBytes;
 use super::running_filter::RunningFilter;
+use super::slots::Slots;
 use crate::filters::Entry;
 
 /// The batches that a shard keeps for a filter that is expected.
@@ -15,14 +16,16 @@ pub struct Expected {
     /// The filter's name.
     pub name: String,
     fields: Vec<Field>,
-    /// The slots of its fields in the batches that come now.
-    slots: Vec<usize>,
+    /// Those of its shadow, if it has one.
+    shadow: Option<Vec<Field>>,
+    /// The slots of all these in the batches that come now.
+    slots: Slots,
     kept: Vec<Kept>,
 }
 
 enum Kept {
     /// A batch, and the slots of the fields in it.
-    Batch(Arc<Batch>, Vec<usize>),
+    Batch(Arc<Batch>, Slots),
     /// A topic was created anew.
     Anew(Arc<str>),
 }
@@ -31,15 +34,20 @@ impl Expected {
     /// Expects a filter with these fields.
     pub fn new(entry: &Entry, projection: &mut Projection) -> Expected {
         let (name, fields) = (entry.name.clone(), entry.manifest.fields.clone());
-        let mut expected = Expected { name, fields, slots: Vec::new(), kept: Vec::new() };
+        let shadow = entry.shadow().filter(|shadow| !shadow.is_over());
+        let shadow = shadow.map(|shadow| shadow.entry.manifest.fields.clone());
+        let mut expected = Expected { name, fields, shadow, slots: Slots::default(), kept: Vec::new() };
         expected.bind(projection);
         expected
     }
 
     /// Takes note of another projection, by which batches are decoded from now on.
     pub fn bind(&mut self, projection: &mut Projection) {
-        let slots = self.fields.iter().map(|field| projection.add(field));
-        self.slots = slots.collect::<Result<_, _>>().expect("the fields were bound before");
+        let mut bind = |fields: &Vec<Field>| {
+            let slots = fields.iter().map(|field| projection.add(field));
+            slots.collect::<Result<_, _>>().expect("the fields were bound before")
+        };
+        self.slots = Slots { filter: bind(&self.fields), shadow: self.shadow.as_ref().map(bind) };
     }
 
     /// Keeps a batch.
@@ -60,13 +68,13 @@ impl Expected {
         for kept in self.kept {
             match kept {
                 Kept::Batch(batch, slots) => {
-                    filter.judge_mut().replace_slots(slots);
+                    filter.set_slots(slots);
                     filter.take_kept(&batch);
                 }
                 Kept::Anew(topic) => filter.begin_anew(&topic),
             }
         }
-        filter.judge_mut().replace_slots(self.slots);
+        filter.set_slots(self.slots);
         filter.has_arrived();
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 
 use super::channels::Command;
-use super::check_upload::{Prepared, check_upload};
+use super::check_upload::{NewShadow, Prepared, check_shadow, check_upload};
 use super::config::OpenTopic;
 use super::load::{load, start};
 use super::past::Past;
@@ -15,7 +15,7 @@ use super::ready::{Begins, Ready};
 use super::replay;
 use super::state::PipelineState;
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, Status, Upload, check_name,
+    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowStatus, Status, Upload, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
@@ -141,6 +141,12 @@ impl Control for Handle {
         self.read_module(name)
     }
 
+    fn shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        check_name(name)?;
+        let entry = self.state.entries().get(name).cloned().ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
+        entry.shadow().map(|shadow| shadow.status(name)).ok_or_else(|| FilterError::NoShadow(name.to_owned()))
+    }
+
     fn host(&self) -> Result<HostInfo, FilterError> {
         self.describe_host()
     }
@@ -152,6 +158,7 @@ impl Control for Handle {
 
 impl Runner for Handle {
     type Ready = Ready;
+    type ReadyShadow = Box<NewShadow>;
 
     fn check(&self, name: &str, upload: Upload) -> Result<Ready, FilterError> {
         check_name(name)?;
@@ -184,6 +191,19 @@ impl Runner for Handle {
         // The stream may have met a new schema since the filter was checked.
         self.state.stream.tell(|| vec![entry.clone()]);
         Ok(entry.status())
+    }
+
+    fn check_shadow(&self, name: &str, version: u32, upload: Upload) -> Result<Box<NewShadow>, FilterError> {
+        check_name(name)?;
+        check_shadow(&self.state, name, version, &upload).map(Box::new)
+    }
+
+    fn run_shadow(&self, new: Box<NewShadow>) -> Result<(), FilterError> {
+        self.ask(|answer| Command::BeginShadow(new, answer))?
+    }
+
+    fn end_shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        self.ask(|answer| Command::EndShadow(name.to_owned(), answer))?
     }
 }
 

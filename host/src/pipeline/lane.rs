@@ -20,7 +20,7 @@ use super::lane_record::LaneChange;
 use super::outcome::{AfterCommit, Changes, QuotaCounter};
 use super::positions::Positions;
 use super::publish::Publisher;
-use super::running_filter::RunningFilter;
+use super::running_filter::{RunningFilter, RunningShadow};
 use super::shards::Shards;
 use super::state::PipelineState;
 use super::stopping::cancel_after_grace;
@@ -219,9 +219,19 @@ impl Lane {
         self.ended = true;
     }
 
-    /// Decodes for the current filters from now on, and binds the filters on the shards to that.
-    fn project(&mut self) -> skysieve_avro::Projection {
-        let projection = self.decoder.set_filters(self.members.values());
+    /// Gives a filter its shadow, for which batches are decoded from the next one on. Returns the shadow if the filter is not
+    /// here.
+    pub fn give_shadow(&mut self, name: &str, mut shadow: Box<RunningShadow>) -> Result<(), Box<RunningShadow>> {
+        let mut projection = self.project();
+        shadow.bind(&mut projection);
+        self.shards.give_shadow(name, shadow)
+    }
+
+    /// Decodes for the current filters and their shadows from now on, and binds the filters on the shards to that.
+    pub fn project(&mut self) -> skysieve_avro::Projection {
+        let shadows = self.members.values().filter_map(|entry| entry.shadow()).filter(|shadow| !shadow.is_over());
+        let shadows: Vec<Arc<Entry>> = shadows.map(|shadow| shadow.entry.clone()).collect();
+        let projection = self.decoder.set_filters(self.members.values().chain(&shadows));
         self.shards.bind(&projection);
         projection
     }

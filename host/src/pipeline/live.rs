@@ -14,12 +14,13 @@ use super::lane::{Duties, Lane, TELL_AGAIN};
 use super::lane_record::{LaneChange, LaneRecord};
 use super::moving::{Departed, Release};
 use super::positions::Positions;
-use super::running_filter::RunningFilter;
+use super::running_filter::{RunningFilter, RunningShadow};
 use super::standings::Standings;
 use crate::filters::{self, Entry, FilterError, Status};
 
 mod arrive;
 mod release;
+mod shadow;
 
 /// The live lane's duties.
 #[derive(Default)]
@@ -42,6 +43,8 @@ pub struct Live {
     restored: HashMap<String, LaneRecord>,
     /// Filters that are to go to another host, and have just left their shards.
     releasing: HashMap<String, Box<Release>>,
+    /// Shadows of filters that have just left their shards.
+    shadows: HashMap<String, Box<RunningShadow>>,
     /// When it was last published where filters are that would have to begin anew without that, and which have gone.
     told: Option<Instant>,
 }
@@ -83,7 +86,16 @@ impl Duties for Live {
                 Command::Returned(filter) => drop(self.returned.insert(filter.entry.name.clone(), filter)),
                 Command::Expect(entry, each, answer) => drop(answer.send(self.expect(lane, entry, each))),
                 Command::Join(filter, answer) => drop(answer.send(self.join(lane, filter))),
-                Command::Take(_) | Command::Replace(..) | Command::Remove(_) => {
+                Command::BeginShadow(new, answer) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    drop(answer.send(self.begin_shadow(lane, *new)));
+                }
+                Command::EndShadow(name, answer) => {
+                    self.start(lane, std::mem::take(&mut added));
+                    drop(answer.send(self.end_shadow(lane, &name)));
+                }
+                Command::GiveShadow(name, shadow) => self.bring_shadow(lane, name, shadow),
+                Command::Take(_) | Command::Replace(..) | Command::Remove(_) | Command::Project => {
                     unreachable!("this is for the slow lane")
                 }
             }
@@ -226,7 +238,10 @@ impl Live {
         lane.leave_out(gone.iter().map(String::as_str));
     }
 
-    fn give_away(&mut self, filter: Box<RunningFilter>) {
+    fn give_away(&mut self, mut filter: Box<RunningFilter>) {
+        if let Some(shadow) = self.shadows.remove(&filter.entry.name) {
+            filter.set_shadow(shadow);
+        }
         tracing::info!(filter = filter.entry.name, "the filter takes long: it is judged in the slow lane");
         self.away.insert(filter.entry.name.clone());
         self.send(Command::Take(filter));

@@ -53,6 +53,12 @@ impl Meetings {
         self.all.remove(name);
     }
 
+    /// Sends a command to the live lane.
+    pub fn send(&self, command: Command) {
+        // Sending fails if the live lane has ended, and then this one will end, too.
+        let _ = self.live.send(command);
+    }
+
     /// Brings filters closer to the live lane. All that was read is judged or taken, and that is committed.
     pub fn go_on(&mut self, lane: &mut Lane, standings: &Standings, stop: &AtomicBool) {
         let live = lane.state.live.positions();
@@ -105,8 +111,7 @@ impl Meetings {
     fn ask(&mut self, lane: &Lane, name: &str, each: Duration, pause: Duration) {
         let Some(entry) = lane.entry(name) else { return };
         let (sender, answer) = bounded(1);
-        // Sending fails if the live lane has ended, and then this one will end, too.
-        let _ = self.live.send(Command::Expect(entry, each, sender));
+        self.send(Command::Expect(entry, each, sender));
         self.all.insert(name.to_owned(), Meeting { progress: Progress::Asked(answer), pause });
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::io::Message;
 use super::positions::Positions;
+use super::slots::Slots;
 use super::topics::Rows;
 
 /// How many batches a filter may owe. In the slow lane, this is how often the lane has to go back for a filter that is
@@ -34,7 +35,7 @@ pub struct Rest {
     /// The batch.
     pub batch: Arc<Batch>,
     /// The columns of the filter's fields in it. Later batches may have them elsewhere.
-    pub slots: Vec<usize>,
+    pub slots: Slots,
     /// The rows to be judged.
     rows: Rows,
     /// How many of its messages are done.
@@ -75,7 +76,7 @@ impl Owed {
     }
 
     /// Takes one more batch, of which `rows` are to be judged. `own` is where the filter is if it owes nothing.
-    pub fn push(&mut self, batch: &Arc<Batch>, rows: Rows, slots: Vec<usize>, own: &Positions) {
+    pub fn push(&mut self, batch: &Arc<Batch>, rows: Rows, slots: Slots, own: &Positions) {
         let next = self.next.get_or_insert_with(|| own.clone());
         next.learn(&batch.begin);
         next.advance(&batch.messages);
@@ -87,6 +88,11 @@ impl Owed {
             judged: Default::default(),
             former: Vec::new(),
         });
+    }
+
+    /// Takes note that a shadow has come, for which there is nothing in the batches that were taken already.
+    pub fn leave_out_shadow(&mut self) {
+        self.rests.iter_mut().for_each(|rest| rest.slots.shadow = None);
     }
 
     /// Lets the next piece be a small one, because one took too long.

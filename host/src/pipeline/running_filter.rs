@@ -2,6 +2,8 @@
 
 mod behind;
 mod piecewise;
+mod shadow;
+mod shadowed;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,6 +31,10 @@ use super::place::Place;
 use super::positions::Positions;
 use super::quota::Quota;
 use super::topics::{FilterTopics, Rows};
+
+pub use shadow::{MOST as ALERTS_OWED_BY_SHADOWS, RunningShadow};
+
+use shadow::JudgedRows;
 
 /// One running filter.
 pub struct RunningFilter {
@@ -66,6 +72,8 @@ pub struct RunningFilter {
     dry_run: bool,
     /// Whether it has brought counters along, so that those of an earlier filter don't count.
     brings_counters: bool,
+    /// The version that judges what this one has judged.
+    shadow: Option<Box<RunningShadow>>,
 }
 
 impl RunningFilter {
@@ -103,6 +111,7 @@ impl RunningFilter {
             served: Instant::now(),
             dry_run: config.dry_run,
             brings_counters: false,
+            shadow: None,
         }
     }
 
@@ -223,7 +232,7 @@ impl RunningFilter {
     ///
     /// # Errors
     /// Returns [`Interrupted`] if that took more than the `slice` of time, or was cancelled. Nothing has changed then.
-    pub fn process(&mut self, batch: &Batch, time: &LaneTime, outcome: &mut Outcome) -> Result<(), Interrupted> {
+    pub fn process(&mut self, batch: &Arc<Batch>, time: &LaneTime, outcome: &mut Outcome) -> Result<(), Interrupted> {
         if self.suspended {
             return Ok(());
         }
@@ -236,13 +245,17 @@ impl RunningFilter {
         self.give_back(outcome);
         if let Some((verdicts, took)) = judged {
             self.settle(batch, &rows, &verdicts, took, outcome);
+            if self.shadow.is_some() {
+                let (slots, from) = (self.slots().shadow, self.place.not_before(&batch.begin));
+                self.pass_on(&JudgedRows { batch, rows: &rows, verdicts: &verdicts, took }, slots, &from);
+            }
         }
         self.advance(batch, outcome);
         Ok(())
     }
 
     /// Judges these rows. Returns the time that it took, too.
-    fn judge_timed(
+    pub(super) fn judge_timed(
         &mut self,
         batch: &Batch,
         rows: &Rows,

@@ -19,6 +19,8 @@ use super::panics::caught;
 use super::quota::Quota;
 use super::running_filter::RunningFilter;
 
+mod shadows;
+
 /// For how many removed filters the counters are kept, in case a filter with the same name is added within the visit.
 pub const QUOTAS_KEPT: usize = 1000;
 
@@ -42,7 +44,9 @@ impl Shard {
             if worker.time.yields {
                 yield_to_others();
             }
-            inbox.iter().for_each(|job| worker.work(job));
+            while let Some(job) = worker.next_job(&inbox) {
+                worker.work(job);
+            }
         };
         let thread = spawn(name, work);
         Ok(Shard { jobs: Some(jobs), thread: Some(thread.map_err(PipelineError::Thread)?), filters: 0 })
@@ -75,12 +79,14 @@ struct Worker {
     expected: Vec<Expected>,
     time: LaneTime,
     back: Sender<Command>,
+    /// Which shadow comes first in the slice that all have after a batch.
+    first_shadow: usize,
 }
 
 impl Worker {
     fn new(time: LaneTime, back: Sender<Command>) -> Worker {
         let (quotas, left, expected) = (VecDeque::new(), HashSet::new(), Vec::new());
-        Worker { filters: Vec::new(), quotas, left, expected, time, back }
+        Worker { filters: Vec::new(), quotas, left, expected, time, back, first_shadow: 0 }
     }
 
     fn work(&mut self, job: Job) {
@@ -103,14 +109,17 @@ impl Worker {
             }
             Job::Bind(mut projection) => {
                 self.expected.iter_mut().for_each(|expected| expected.bind(&mut projection));
-                for filter in &mut self.filters {
-                    filter.judge_mut().bind(&mut projection).expect("the fields were bound before");
-                }
+                self.filters.iter_mut().for_each(|filter| filter.bind(&mut projection));
             }
             Job::BeginAnew(topic) => {
                 self.filters.iter_mut().for_each(|filter| filter.begin_anew(&topic));
                 self.expected.iter_mut().for_each(|expected| expected.begin_anew(&topic));
             }
+            Job::Shadow(name, shadow) => match self.filters.iter_mut().find(|filter| filter.entry.name == name) {
+                Some(filter) => filter.set_shadow(shadow),
+                // Sending fails if the loop has ended.
+                None => drop(self.back.send(Command::GiveShadow(name, shadow))),
+            },
             Job::Expect(expected) => self.expected.push(*expected),
             Job::Arrive(filter) => self.arrive(filter),
             Job::Judge(batch, done) => {
@@ -119,6 +128,7 @@ impl Worker {
                 drop(batch);
                 // Sending fails if the publishers have failed.
                 let _ = done.send(judged);
+                self.judge_shadows();
             }
         }
     }
@@ -273,7 +283,7 @@ impl Worker {
 /// Judges a batch with a filter. If the host panics, other than over an alert, only this filter fails.
 fn process(
     filter: &mut RunningFilter,
-    batch: &Batch,
+    batch: &Arc<Batch>,
     time: &LaneTime,
     outcome: &mut Outcome,
 ) -> Result<(), Interrupted> {

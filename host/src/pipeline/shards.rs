@@ -14,7 +14,7 @@ use super::config::{Config, PipelineError};
 use super::expected::Expected;
 use super::lane_time::LaneTime;
 use super::records;
-use super::running_filter::RunningFilter;
+use super::running_filter::{RunningFilter, RunningShadow};
 use super::shard::{QUOTAS_KEPT, Shard};
 use crate::filters::Entry;
 
@@ -79,7 +79,7 @@ impl Shards {
     /// Passes a filter to a shard, replacing an earlier one of its name. It is bound to `projection`, by which batches
     /// are decoded from now on.
     pub fn add(&mut self, mut filter: Box<RunningFilter>, projection: &mut Projection) {
-        filter.judge_mut().bind(projection).expect("the fields were checked when it was prepared");
+        filter.bind(projection);
         let shard = self.assign(filter.entry.name.clone());
         self.shards[shard].give(Job::Add(filter));
     }
@@ -122,6 +122,17 @@ impl Shards {
         let (sender, withdrawn) = bounded(1);
         self.shards[shard].give(Job::Withdraw(name.to_owned(), sender));
         withdrawn.recv().ok()
+    }
+
+    /// Gives a filter its shadow. Returns the shadow if the filter does not run here.
+    pub fn give_shadow(&self, name: &str, shadow: Box<RunningShadow>) -> Result<(), Box<RunningShadow>> {
+        match self.assignments.get(name).filter(|assignment| assignment.runs) {
+            Some(assignment) => {
+                self.shards[assignment.shard].give(Job::Shadow(name.to_owned(), shadow));
+                Ok(())
+            }
+            None => Err(shadow),
+        }
     }
 
     /// Forgets how far filters have come in a topic that was created anew.

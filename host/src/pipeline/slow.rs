@@ -93,13 +93,23 @@ impl Duties for Slow {
                     self.standings.remove(&name);
                     lane.tell(LaneChange::forget(&name));
                 }
+                Command::GiveShadow(name, shadow) => {
+                    // The live lane has kept no batches for it.
+                    self.meetings.forget(&name);
+                    if let Err(shadow) = lane.give_shadow(&name, shadow) {
+                        self.meetings.send(Command::GiveShadow(name, shadow));
+                    }
+                }
+                Command::Project => drop(lane.project()),
                 Command::Release(release) => self.release(lane, *release),
                 Command::Put(..)
                 | Command::Delete(..)
                 | Command::Arrive(..)
                 | Command::Arrived(..)
                 | Command::Expect(..)
-                | Command::Join(..) => {
+                | Command::Join(..)
+                | Command::BeginShadow(..)
+                | Command::EndShadow(..) => {
                     unreachable!("this is for the live lane")
                 }
                 // Nobody is interrupted here.

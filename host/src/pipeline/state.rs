@@ -139,6 +139,17 @@ impl PipelineState {
         if entries.len() >= room && !entries.contains_key(name) { Err(FilterError::Full(room)) } else { Ok(()) }
     }
 
+    /// Refuses a shadow of a filter for which there is no room.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::FullOfShadows`].
+    pub fn check_shadows(&self, name: &str) -> Result<(), FilterError> {
+        let room = self.config.max_shadows;
+        let has_shadow = |entry: &Arc<Entry>| entry.shadow().is_some_and(|shadow| !shadow.is_over());
+        let others = self.all_entries().iter().filter(|entry| entry.name != name && has_shadow(entry)).count();
+        if others >= room { Err(FilterError::FullOfShadows(room)) } else { Ok(()) }
+    }
+
     /// The topics of the stream and their schemas, as far as they have been seen.
     pub fn seen_topics(&self) -> Arc<[SeenTopic]> {
         self.topics.lock().seen()

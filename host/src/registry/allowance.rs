@@ -26,6 +26,27 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Refuses one more shadow of the filter's owner, who may have so many.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::OverLimit`], which says what to do.
+    pub fn check_shadows(&self, record: &FilterRecord, most: Option<usize>) -> Result<(), FilterError> {
+        let records = self.records();
+        let others = records
+            .iter()
+            .filter(|other| other.owner == record.owner && other.name != record.name && other.shadow.is_some());
+        match most.filter(|most| others.count() >= *most) {
+            None => Ok(()),
+            Some(most) => Err(FilterError::OverLimit(format!(
+                "{} has {most} shadows, as many as a user of this host may have (--shadows-per-user): end one first, or ask \
+                 an operator",
+                record.owner
+            ))),
+        }
+    }
+}
+
 fn check(
     records: &Records,
     allowance: Allowance,

@@ -16,6 +16,7 @@ impl FilterRecord {
             versions: self.versions.len(),
             note: self.active_version().map(|version| version.note.clone()).unwrap_or_default(),
             paused: self.paused,
+            shadow: self.shadow,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::filters::{FilterError, HandOver, Kept, Runner, State, Status, Upload,
 mod changes;
 mod control;
 mod in_step;
+mod shadow;
 
 use in_step::{AllTold, Judged, Outcome, Told};
 
@@ -98,7 +99,7 @@ impl<R: Runner> Keeper<R> {
     pub fn started(&self, name: &str, result: &Result<(), FilterError>) {
         let record = self.registry.records().get(name).cloned();
         let Some(judged) = record.as_deref().and_then(Judged::of) else { return };
-        let told = Told { judged, outcome: Outcome::of(result) };
+        let told = Told::new(judged, Outcome::of(result));
         self.told.lock().insert(name.to_owned(), told);
     }
 
@@ -137,6 +138,7 @@ impl<R: Runner> Keeper<R> {
     /// Follows what others write into the registry, until `stop` is set.
     pub fn follow(&self, stop: &AtomicBool) {
         let mut tried = Instant::now();
+        self.follow_waiting();
         while !stop.load(Ordering::Relaxed) {
             let followed = self.registry.follow();
             self.note_trouble(followed.as_ref().err());
@@ -145,7 +147,7 @@ impl<R: Runner> Keeper<R> {
             }
             if tried.elapsed() >= AGAIN {
                 tried = Instant::now();
-                self.bring_all_in_step(self.waiting());
+                self.follow_waiting();
             }
             self.follow_changes();
         }
@@ -155,6 +157,11 @@ impl<R: Runner> Keeper<R> {
     pub(super) fn follow_changes(&self) {
         let changed = self.registry.records().take_changed();
         self.bring_all_in_step(changed);
+    }
+
+    /// Lets the pipeline run what it could not run before, and shadows that have yet to begin.
+    pub(super) fn follow_waiting(&self) {
+        self.bring_all_in_step(self.waiting());
     }
 
     fn bring_all_in_step(&self, names: impl IntoIterator<Item = String>) {
@@ -223,7 +230,7 @@ impl<R: Runner> Keeper<R> {
                 if let Err(error) = self.runner.run(ready) {
                     return Err(self.take_back(name, changed, error));
                 }
-                self.told.lock().insert(name.to_owned(), Told { judged, outcome: Outcome::Runs });
+                self.told.lock().insert(name.to_owned(), Told::new(judged, Outcome::Runs));
             }
             _ => self.bring_in_step(name),
         }
@@ -278,7 +285,7 @@ impl<R: Runner> Keeper<R> {
             Judged::of(&FilterRecord { quota, cpu_share, limits, paused: false, versions, active, ..record })
         });
         if let Some(judged) = offered {
-            self.told.lock().insert(name.to_owned(), Told { judged, outcome: Outcome::Runs });
+            self.told.lock().insert(name.to_owned(), Told::new(judged, Outcome::Runs));
         }
         self.bring_in_step(name);
         self.status(name)

@@ -57,6 +57,9 @@ pub struct FilterRecord {
     /// The number of the active version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<u32>,
+    /// The number of the version that is its shadow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<u32>,
     /// The number of the next version.
     pub next: u32,
     /// The versions, by their numbers.
@@ -191,6 +194,19 @@ impl FilterRecord {
         self.active_version().filter(|_| !self.paused)
     }
 
+    /// Makes a version the active one. Its shadow was to be compared with the one before.
+    pub fn activate(&mut self, number: u32) {
+        if self.active.replace(number) != Some(number) {
+            self.shadow = None;
+        }
+    }
+
+    /// The version that is to run beside the one that is judged.
+    pub fn shadow_version(&self) -> Option<&Version> {
+        self.running()?;
+        self.shadow.filter(|number| self.active != Some(*number)).and_then(|number| self.version(number))
+    }
+
     /// Stands for this revision of this filter.
     pub fn tag(&self) -> String {
         format!("{}-{}", self.revision, self.created)
@@ -225,7 +241,7 @@ impl FilterRecord {
         serde_json::to_vec(self).expect("it is made of text and numbers")
     }
 
-    /// Lets the oldest versions go that are not active, until there are few enough and the record is small enough.
+    /// Lets the oldest versions go that are neither active nor the shadow, until there are few enough and the record is small enough.
     ///
     /// # Errors
     /// Returns how many bytes it has if it is still too large.
@@ -236,7 +252,8 @@ impl FilterRecord {
             if self.versions.len() <= VERSIONS && bytes <= RECORD_BYTES {
                 return Ok(());
             }
-            let may_go = |version: &Version| Some(version.number) != self.active && version.number != newest;
+            let used = [self.active, self.shadow, Some(newest)];
+            let may_go = |version: &Version| !used.contains(&Some(version.number));
             let at = self.versions.iter().position(may_go).ok_or(bytes)?;
             self.versions.remove(at);
         }

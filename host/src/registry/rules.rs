@@ -88,6 +88,7 @@ impl Offer {
             from,
             paused: false,
             active: None,
+            shadow: None,
             next: 1,
             versions: Vec::new(),
         };
@@ -128,6 +129,7 @@ pub fn put(name: &str, record: Option<&FilterRecord>, offer: &Offer, host: &str,
     let mut new = before.clone();
     if !before.active_version().is_some_and(|active| active.is_like(&offer.version)) {
         new.active = Some(offer.add_to(&mut new));
+        new.shadow = None;
     }
     let Apart { quota, cpu_share, limits, from } = offer.apart.clone();
     (new.quota, new.cpu_share, new.limits, new.from) = (quota, cpu_share, limits, from);
@@ -148,21 +150,36 @@ pub fn add(name: &str, record: Option<&FilterRecord>, offer: &Offer, host: &str,
 #[derive(Clone, Debug)]
 pub enum Edit {
     Activate(u32),
+    /// The shadow becomes the active version.
+    ActivateShadow,
+    /// A version becomes the shadow.
+    Shadow(u32),
+    EndShadow,
     Set(SettingsPatch),
 }
 
 /// Makes such a change.
 ///
 /// # Errors
-/// Returns [`FilterError::Unknown`] or [`FilterError::NoVersion`].
+/// Returns [`FilterError::Unknown`], [`FilterError::NoVersion`], [`FilterError::NoShadow`] or [`FilterError::Conflict`].
 pub fn edit(name: &str, record: Option<&FilterRecord>, edit: &Edit) -> Result<Decision, FilterError> {
     let before = record.ok_or_else(|| FilterError::Unknown(name.to_owned()))?;
     let mut new = before.clone();
     match edit {
-        Edit::Activate(number) if before.version(*number).is_none() => {
+        Edit::Activate(number) | Edit::Shadow(number) if before.version(*number).is_none() => {
             return Err(FilterError::NoVersion(name.to_owned(), *number));
         }
-        Edit::Activate(number) => new.active = Some(*number),
+        Edit::Activate(number) => new.activate(*number),
+        Edit::ActivateShadow => {
+            new.activate(before.shadow.ok_or_else(|| FilterError::NoShadow(name.to_owned()))?);
+        }
+        Edit::Shadow(number) => {
+            check_shadow(name, before, *number)?;
+            new.shadow = Some(*number);
+        }
+        Edit::EndShadow => {
+            new.shadow.take().ok_or_else(|| FilterError::NoShadow(name.to_owned()))?;
+        }
         Edit::Set(SettingsPatch { quota, cpu_share, limits, paused, owner, host }) => {
             if let Some(owner) = owner {
                 check_owner(owner)?;
@@ -184,6 +201,19 @@ pub fn edit(name: &str, record: Option<&FilterRecord>, edit: &Edit) -> Result<De
         new.from = None;
     }
     Ok(revise(before, new, Vec::new()))
+}
+
+/// Refuses a shadow with which there is nothing to compare.
+fn check_shadow(name: &str, record: &FilterRecord, number: u32) -> Result<(), FilterError> {
+    let conflict = |reason: &str| Err(FilterError::Conflict(format!("filter {name:?} {reason}")));
+    match record.active {
+        None => conflict("has no active version with which a shadow could be compared: activate one first"),
+        Some(active) if active == number => {
+            conflict(&format!("has version {number} as the active one: its shadow has to be another one"))
+        }
+        Some(_) if record.paused => conflict("is paused, so that there is nothing to compare: resume it first"),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Lets a filter belong to `host`, which has taken it from the host `from`.
@@ -217,7 +247,7 @@ pub fn take_back(record: Option<&FilterRecord>, now: &FilterRecord, before: Opti
     let Some(before) = before else { return Decision::Remove };
     let mut new = newest.clone();
     new.versions.retain(|version| before.version(version.number).is_some());
-    (new.active, new.paused) = (before.active, before.paused);
+    (new.active, new.shadow, new.paused) = (before.active, before.shadow, before.paused);
     (new.quota, new.cpu_share, new.limits) = (before.quota, before.cpu_share, before.limits);
     new.from.clone_from(&before.from);
     revise(newest, new, Vec::new())

@@ -4,6 +4,7 @@ mod changes;
 mod fake;
 mod hosts;
 mod reading;
+mod shadows;
 mod tokens;
 
 use std::collections::BTreeSet;

@@ -115,7 +115,7 @@ fn what_belongs_to_others_is_not_there() {
             continue;
         }
         let body = match &*id {
-            "activate_version" => r#"{"version": 1}"#,
+            "activate_version" | "begin_shadow" => r#"{"version": 1}"#,
             "release_filter" => r#"{"to": "there"}"#,
             "confirm_move" => r#"{"id": "7"}"#,
             "check_version" => "",
@@ -215,7 +215,7 @@ fn tokens_are_made_listed_and_revoked() {
     let whoami = |token: &str| users.send_with(Some(token), "GET", "/api/v1/whoami", "");
     let answer = whoami(&token).json();
     assert_eq!((&answer["user"], &answer["role"], &answer["token"]), (&json!("eve"), &json!("author"), &json!(id)));
-    assert_eq!(answer["limits"], json!({"filters": 100, "uploads_per_hour": 120, "bytes": 1 << 30}));
+    assert_eq!(answer["limits"], json!({"filters": 100, "shadows": 4, "uploads_per_hour": 120, "bytes": 1 << 30}));
     assert_eq!(users.get(OPERATOR, "/api/v1/whoami").json()["limits"], Value::Null);
 
     let list = users.get(OPERATOR, "/api/v1/tokens");

@@ -8,7 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{
     Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Kept, Lane, Offsets, Origin,
-    Registered, Settings, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally, check_name,
+    Registered, Settings, ShadowState, ShadowStatus, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally,
+    check_name,
 };
 use crate::health::Health;
 use crate::jobs::{
@@ -124,6 +125,7 @@ fn registered() -> Registered {
         versions: 2,
         note: String::new(),
         paused: false,
+        shadow: None,
     }
 }
 
@@ -230,6 +232,12 @@ impl Control for Fake {
     fn version(&self, name: &str, number: u32) -> Result<VersionInfo, FilterError> {
         let known = self.versions(name)?.into_iter().find(|version| version.number == number);
         known.ok_or_else(|| FilterError::NoVersion(name.to_owned(), number))
+    }
+
+    fn shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        self.get(name)?;
+        let shadow = ShadowStatus::waiting(name, 2, String::new());
+        Ok(ShadowStatus { state: ShadowState::Running, seen: 7, ..shadow })
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {

@@ -242,7 +242,7 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 28] = [
+    const ROUTES: [(&str, &[&str]); 30] = [
         ("/", &["get"]),
         ("/api/v1/catalog", &["get"]),
         ("/api/v1/check", &["post"]),
@@ -255,6 +255,8 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}/release", &["post"]),
         ("/api/v1/filters/{name}/replay", &["post"]),
         ("/api/v1/filters/{name}/resume", &["post"]),
+        ("/api/v1/filters/{name}/shadow", &["delete", "get", "post"]),
+        ("/api/v1/filters/{name}/shadow/activate", &["post"]),
         ("/api/v1/filters/{name}/versions", &["get", "post"]),
         ("/api/v1/filters/{name}/versions/{number}", &["get"]),
         ("/api/v1/filters/{name}/versions/{number}/check", &["post"]),

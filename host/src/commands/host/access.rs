@@ -38,6 +38,10 @@ pub struct AccessArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_FILTERS_PER_USER", default_value_t = UserLimits::default().filters,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=100_000))]
     filters_per_user: usize,
+    /// Shadows that a user's filters may have at a time: versions that run beside the active ones
+    #[arg(long, value_name = "N", env = "SKYSIEVE_SHADOWS_PER_USER", default_value_t = UserLimits::default().shadows,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=100_000))]
+    shadows_per_user: usize,
     /// Uploads that a user may make within an hour
     #[arg(long, value_name = "N", env = "SKYSIEVE_UPLOADS_PER_HOUR", default_value_t = UserLimits::default().uploads,
           value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
@@ -73,6 +77,7 @@ impl AccessArgs {
         }
         let limits = UserLimits {
             filters: self.filters_per_user,
+            shadows: self.shadows_per_user,
             uploads: self.uploads_per_hour,
             bytes: self.bytes_per_user << 20,
         };

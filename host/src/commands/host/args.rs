@@ -18,7 +18,7 @@ use crate::commands::properties::PropertyArgs;
 use crate::filters::Ceilings;
 use crate::kafka::{Compression, LostOffsets, StartAt, TopicSettings};
 use crate::pipeline::{
-    BatchLimits, Config, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SLICE, Topics,
+    BatchLimits, Config, DEFAULT_PASS_RATE, DEFAULT_QUOTA, FaultLimits, MAX_LAG, OpenTopic, SHADOWS, SLICE, Topics,
 };
 use skysieve_sandbox::limits::COMPILE_TIME;
 use skysieve_survey::Surveys;
@@ -130,6 +130,10 @@ pub struct HostArgs {
     #[arg(long, value_name = "N", env = "SKYSIEVE_REPLAYS", default_value_t = REPLAYS,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=64))]
     pub replays: usize,
+    /// Versions of filters that may run beside the active ones at the same time, as their shadows
+    #[arg(long, value_name = "N", env = "SKYSIEVE_SHADOWS", default_value_t = SHADOWS,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=1000))]
+    pub shadows: usize,
     /// Warn of an uploaded filter that accepts more than this share of recent alerts, on which it is tried
     #[arg(long, value_name = "SHARE", env = "SKYSIEVE_TRIAL_PASS_RATE", default_value_t = DEFAULT_PASS_RATE,
           value_parser = share)]
@@ -276,6 +280,7 @@ impl HostArgs {
             },
             open_topic: Some(open_topic),
             trial_pass_rate: self.trial_pass_rate,
+            max_shadows: self.shadows,
             dry_run: false,
             alert_topics: None,
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use skysieve_sandbox::{CpuTime, Interrupted, Slice};
 
 use super::RunningFilter;
+use super::shadow::JudgedRows;
 use crate::filters::Lane;
 use crate::pipeline::batch::Batch;
 use crate::pipeline::channels::Judged;
@@ -48,7 +49,8 @@ impl RunningFilter {
         }
         let (own, place) = (own.clone(), Place::Own(next.clone()));
         let rows = self.rows(batch);
-        self.owed.push(batch, place.rows(batch, rows), self.judge.slots().to_vec(), &own);
+        let slots = self.slots();
+        self.owed.push(batch, place.rows(batch, rows), slots, &own);
         true
     }
 
@@ -95,9 +97,9 @@ impl RunningFilter {
     ) -> Result<(), Interrupted> {
         let Some((rest, messages, rows)) = self.owed.piece() else { return Ok(()) };
         let (batch, slots, cpu) = (rest.batch.clone(), rest.slots.clone(), CpuTime::now());
-        let mut alerts = 0;
+        let (mut alerts, mut passed_on) = (0, None);
         if rows != Rows::None {
-            let now = self.judge.replace_slots(slots);
+            let now = self.judge.replace_slots(slots.filter);
             let judged = self.judge_timed(&batch, &rows, slice);
             self.judge.replace_slots(now);
             if judged.is_err() {
@@ -107,7 +109,9 @@ impl RunningFilter {
             alerts = verdicts.seen;
             let mut outcome = Outcome::default();
             self.settle(&batch, &rows, &verdicts, took, &mut outcome);
-            late.push((batch, outcome));
+            late.push((batch.clone(), outcome));
+            let from = self.place.positions().filter(|_| self.shadow.is_some()).cloned();
+            passed_on = from.map(|from| (from, verdicts, took));
         }
         let Some((rest, ..)) = self.owed.piece() else { return Ok(()) };
         if let Place::Own(own) = &mut self.place {
@@ -116,6 +120,11 @@ impl RunningFilter {
         let (took, left) = (cpu.elapsed(), time.turn.saturating_sub(turn.elapsed()));
         if let Some((alerts, took)) = self.owed.done(messages.end, alerts, took, left) {
             self.pace.add(alerts, took, time.allowance);
+        }
+        // What its shadow takes is none of its own time.
+        if let Some((from, verdicts, took)) = passed_on {
+            let judged = JudgedRows { batch: &batch, rows: &rows, verdicts: &verdicts, took };
+            self.pass_on(&judged, slots.shadow, &from);
         }
         Ok(())
     }

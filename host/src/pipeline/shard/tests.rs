@@ -53,6 +53,7 @@ fn config() -> Config {
         },
         open_topic: None,
         trial_pass_rate: 0.2,
+        max_shadows: 2,
         dry_run: false,
         alert_topics: None,
     }
@@ -148,10 +149,11 @@ fn an_alert_that_can_not_be_accounted_for_is_a_fault() {
 fn the_filter_goes_on_with_the_counters_that_were_published() {
     let mut stream = Stream::new();
     let mut filter = stream.filter("all");
-    let (first, second) = (stream.batch(0..3), stream.batch(0..2 * ALERTS));
+    let (first, second) = (Arc::new(stream.batch(0..3)), Arc::new(stream.batch(0..2 * ALERTS)));
     let mut broken = stream.batch(0..ALERTS);
     // The last alert is missing where the host looks up ids and visits.
     broken.alerts = stream.batch(0..ALERTS - 1).alerts;
+    let broken = Arc::new(broken);
     let mut outcomes = [(); 3].map(|()| Outcome::default());
     process(&mut filter, &first, &LaneTime::default(), &mut outcomes[0]).unwrap();
     process(&mut filter, &broken, &LaneTime::default(), &mut outcomes[1]).unwrap();
@@ -167,11 +169,11 @@ fn the_filter_goes_on_with_the_counters_that_were_published() {
 fn a_panic_over_a_filter_fails_that_filter_alone() {
     let mut stream = Stream::new();
     let mut filters = ["one", "other"].map(|name| stream.filter(name));
-    let mut batch = stream.batch(0..ALERTS);
+    let mut batch = Arc::new(stream.batch(0..ALERTS));
     let mut outcome = Outcome::default();
     process(&mut filters[0], &batch, &LaneTime::default(), &mut outcome).unwrap();
     // Topics are looked up for a filter before it is shown any alert.
-    batch.topics.seen = Arc::new([]);
+    Arc::get_mut(&mut batch).unwrap().topics.seen = Arc::new([]);
     process(&mut filters[1], &batch, &LaneTime::default(), &mut outcome).unwrap();
     assert_eq!(published(&outcome), [0, 1, 2, 3, 4]);
     assert_eq!(failed(&outcome), (0..ALERTS as u32).map(|row| (row, FaultKind::Host)).collect::<Vec<_>>());

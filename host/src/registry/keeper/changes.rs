@@ -44,13 +44,17 @@ impl<R: Runner> Keeper<R> {
     pub(super) fn edit(&self, name: &str, change: &FilterChange, expected: &Expected) -> Result<Status, FilterError> {
         let edit = match change {
             FilterChange::Activate { version, .. } => Edit::Activate(*version),
+            FilterChange::ActivateShadow { .. } => Edit::ActivateShadow,
+            FilterChange::EndShadow => Edit::EndShadow,
             FilterChange::Pause => Edit::Set(SettingsPatch { paused: Some(true), ..SettingsPatch::default() }),
             FilterChange::Resume => Edit::Set(SettingsPatch { paused: Some(false), ..SettingsPatch::default() }),
             FilterChange::Set(patch) => Edit::Set(patch.clone()),
-            FilterChange::Delete | FilterChange::AddVersion(_) => unreachable!("these are other changes"),
+            FilterChange::Delete | FilterChange::AddVersion(_) | FilterChange::Shadow { .. } => {
+                unreachable!("these are other changes")
+            }
         };
         let trial = match change {
-            FilterChange::Activate { force, .. } => Trial::unless(*force),
+            FilterChange::Activate { force, .. } | FilterChange::ActivateShadow { force } => Trial::unless(*force),
             _ => Trial::Without,
         };
         self.check_folder(name)?;
@@ -125,6 +129,8 @@ impl<R: Runner> Keeper<R> {
             return self.status(name);
         }
         self.runner.run(ready)?;
+        // Its shadow, if it had one, has ended with what was suspended.
+        self.told.lock().get_mut(name).into_iter().for_each(|told| told.shadow = None);
         self.bring_in_step(name);
         self.status(name)
     }

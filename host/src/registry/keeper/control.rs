@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Keeper;
-use super::in_step::{Outcome, config, upload};
+use super::in_step::{Outcome, config};
 use crate::filters::{
-    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Runner, State, Status, Upload,
-    VersionInfo, check_name,
+    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowStatus, State, Status,
+    Upload, VersionInfo, check_name,
 };
 use crate::health::{Health, RegistryHealth};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
@@ -92,6 +92,7 @@ impl<R: Runner> Control for Keeper<R> {
             FilterChange::Delete => self.remove(name, expected),
             FilterChange::AddVersion(upload) => self.add_version(name, *upload, expected),
             FilterChange::Resume => self.resume(name, expected),
+            FilterChange::Shadow { version, most } => self.begin_shadow(name, version, most, expected),
             change => self.edit(name, &change, expected),
         }
     }
@@ -112,6 +113,10 @@ impl<R: Runner> Control for Keeper<R> {
         let mut found = self.registry.blobs(std::slice::from_ref(&version.module))?;
         let module = found.remove(&version.module.sha256).ok_or_else(|| FilterError::NoModule(name.to_owned()))?;
         Ok(Arc::new(module.into()))
+    }
+
+    fn shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        self.shadow_status(name)
     }
 
     fn elsewhere(&self, name: &str) -> Option<String> {
@@ -216,8 +221,7 @@ impl<R: Runner + JobControl> JobControl for Keeper<R> {
 
     fn dry_run_version(&self, name: &str, number: u32, alerts: CheckedAlerts) -> Result<JobStatus, JobError> {
         let (record, version) = self.find(name, number)?;
-        let wanted: Vec<_> = version.blobs().cloned().collect();
-        let upload = upload(&record, &version, &self.registry.blobs(&wanted).map_err(FilterError::from)?)?;
+        let upload = self.load_version(&record, &version)?;
         let owner = Some(record.owner.clone());
         self.runner.dry_run(CheckRequest { name: name.to_owned(), upload, alerts, owner })
     }

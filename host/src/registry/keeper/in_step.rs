@@ -22,9 +22,14 @@ pub struct Judged {
 impl Judged {
     /// What a filter is to be judged by, if it is.
     pub fn of(record: &FilterRecord) -> Option<Judged> {
-        let Version { module, config, topics, .. } = record.running()?.clone();
+        Some(Judged::by(record, record.running()?))
+    }
+
+    /// What one of a filter's versions is judged by.
+    pub fn by(record: &FilterRecord, version: &Version) -> Judged {
+        let Version { module, config, topics, .. } = version.clone();
         let FilterRecord { quota, cpu_share, limits, .. } = *record;
-        Some(Judged { module, config, topics, quota, cpu_share, limits })
+        Judged { module, config, topics, quota, cpu_share, limits }
     }
 }
 
@@ -33,6 +38,30 @@ impl Judged {
 pub struct Told {
     pub judged: Judged,
     pub outcome: Outcome,
+    /// What it was told about the filter's shadow since.
+    pub shadow: Option<ToldShadow>,
+}
+
+/// What the pipeline was told last about the shadow of a filter.
+#[derive(Clone, Debug)]
+pub struct ToldShadow {
+    pub version: u32,
+    pub judged: Judged,
+    pub outcome: Outcome,
+}
+
+impl ToldShadow {
+    /// Whether the pipeline should be asked once more.
+    pub fn waits(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused(_, true))
+    }
+}
+
+impl Told {
+    /// It was told to judge by this.
+    pub fn new(judged: Judged, outcome: Outcome) -> Told {
+        Told { judged, outcome, shadow: None }
+    }
 }
 
 /// What became of that.
@@ -60,8 +89,13 @@ impl Outcome {
 pub type AllTold = BTreeMap<String, Told>;
 
 impl<R: Runner> Keeper<R> {
-    /// Lets the pipeline run what the record of a filter says. Its name is locked.
+    /// Lets the pipeline run what the record of a filter says, and its shadow. Its name is locked.
     pub(super) fn bring_in_step(&self, name: &str) {
+        self.bring_filter_in_step(name);
+        self.bring_shadow_in_step(name);
+    }
+
+    fn bring_filter_in_step(&self, name: &str) {
         let record = self.registry.records().get(name).filter(|record| record.host == self.host).cloned();
         let wanted = record.as_deref().and_then(Judged::of);
         let (Some(record), Some(judged)) = (record, wanted) else { return self.take_out(name) };
@@ -81,7 +115,7 @@ impl<R: Runner> Keeper<R> {
             // What is active can't be judged, and something else must not be judged in its place.
             self.take_out(name);
         }
-        self.told.lock().insert(name.to_owned(), Told { judged, outcome });
+        self.told.lock().insert(name.to_owned(), Told::new(judged, outcome));
     }
 
     /// Whether the pipeline runs just that.
@@ -103,16 +137,27 @@ impl<R: Runner> Keeper<R> {
             Err(error) => {
                 tracing::warn!(filter = name, %error, "the filter is removed later");
                 let outcome = Outcome::Refused(error.to_string(), true);
-                self.told.lock().insert(name.to_owned(), Told { judged: told.judged, outcome });
+                self.told.lock().insert(name.to_owned(), Told::new(told.judged, outcome));
             }
         }
     }
 
     /// The filters for which the pipeline should be asked once more.
     pub(super) fn waiting(&self) -> Vec<String> {
+        let shadows: Vec<String> = {
+            let records = self.registry.records();
+            records
+                .iter()
+                .filter(|record| record.shadow_version().is_some())
+                .map(|record| record.name.clone())
+                .collect()
+        };
         let told = self.told.lock();
-        let waits = |told: &Told| matches!(told.outcome, Outcome::Refused(_, true));
-        told.iter().filter(|(_, told)| waits(told)).map(|(name, _)| name.clone()).collect()
+        let waits = |(name, told): &(&String, &Told)| {
+            let lacks_shadow = shadows.contains(*name) && told.shadow.as_ref().is_none_or(ToldShadow::waits);
+            matches!(told.outcome, Outcome::Refused(_, true)) || told.outcome == Outcome::Runs && lacks_shadow
+        };
+        told.iter().filter(waits).map(|(name, _)| name.clone()).collect()
     }
 
     /// The active version of a filter, with its module and settings.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, State, Status, StreamIdentity, Upload, hash,
+    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowState, ShadowStatus, State, Status,
+    StreamIdentity, Upload, hash,
 };
 use crate::health::Health;
 use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
@@ -18,6 +19,8 @@ pub struct Fake {
     /// Filters that have gone, with the host that they have gone to.
     pub moved: Mutex<BTreeMap<String, String>>,
     pub suspended: Mutex<Option<String>>,
+    /// The shadows that run, with their versions and modules.
+    pub shadows: Mutex<BTreeMap<String, (u32, Upload)>>,
     /// How often something was activated.
     pub activations: Mutex<usize>,
 }
@@ -35,6 +38,7 @@ pub fn magnitude() -> Parameter {
 
 impl Runner for Arc<Fake> {
     type Ready = (String, Upload);
+    type ReadyShadow = (String, u32, Upload);
 
     fn check(&self, name: &str, upload: Upload) -> Result<(String, Upload), FilterError> {
         match &upload.module[..] {
@@ -60,9 +64,31 @@ impl Runner for Arc<Fake> {
         }
         self.moved.lock().remove(&name);
         self.running.lock().insert(name.clone(), upload);
+        // A shadow ends with what it was compared with.
+        self.shadows.lock().remove(&name);
         *self.suspended.lock() = None;
         *self.activations.lock() += 1;
         self.get(&name)
+    }
+
+    fn check_shadow(&self, name: &str, version: u32, upload: Upload) -> Result<Self::ReadyShadow, FilterError> {
+        self.get(name)?;
+        let (name, upload) = self.check(name, upload)?;
+        Ok((name, version, upload))
+    }
+
+    fn run_shadow(&self, (name, version, upload): Self::ReadyShadow) -> Result<(), FilterError> {
+        if upload.module == b"full" {
+            return Err(FilterError::FullOfShadows(3));
+        }
+        self.shadows.lock().insert(name, (version, upload));
+        Ok(())
+    }
+
+    fn end_shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        let status = self.shadow(name)?;
+        self.shadows.lock().remove(name);
+        Ok(status)
     }
 }
 
@@ -93,8 +119,15 @@ impl Control for Arc<Fake> {
         self.run(self.check(name, upload)?)
     }
 
+    fn shadow(&self, name: &str) -> Result<ShadowStatus, FilterError> {
+        let shadows = self.shadows.lock();
+        let (version, _) = shadows.get(name).ok_or_else(|| FilterError::NoShadow(name.to_owned()))?;
+        Ok(ShadowStatus { state: ShadowState::Running, ..ShadowStatus::waiting(name, *version, String::new()) })
+    }
+
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
         let status = self.get(name)?;
+        self.shadows.lock().remove(name);
         self.running.lock().remove(name);
         self.moved.lock().remove(name);
         Ok(status)
