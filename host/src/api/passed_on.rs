@@ -5,7 +5,9 @@
 pub(super) const OF_FILTERS: [&str; 6] =
     ["get_filter", "patch_filter", "delete_filter", "activate_version", "pause_filter", "resume_filter"];
 /// The same, where only that host can answer.
-const OF_FILTERS_ALONE: [&str; 1] = ["replay_filter"];
+const OF_FILTERS_ALONE: [&str; 4] = ["replay_filter", "get_stats", "list_faults", "list_logs"];
+/// Operations that may be answered with a stream.
+pub(super) const STREAMS: [&str; 2] = ["list_faults", "list_logs"];
 /// Operations which the host answers that the query names (`host`).
 pub(super) const OF_NAMED: [&str; 4] = ["list_jobs", "get_job", "get_job_ids", "cancel_job"];
 /// Operations which see to it themselves.

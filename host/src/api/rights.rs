@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 34] = [
+const RIGHTS: [(&str, Right); 37] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -46,6 +46,9 @@ const RIGHTS: [(&str, Right); 34] = [
     ("list_hosts", Right::Token),
     ("list_filters", Right::Token),
     ("get_filter", Right::Token),
+    ("get_stats", Right::Token),
+    ("list_faults", Right::Token),
+    ("list_logs", Right::Token),
     ("list_versions", Right::Token),
     ("get_version", Right::Token),
     ("list_jobs", Right::Token),

@@ -8,6 +8,7 @@ mod foreign;
 mod jobs;
 mod moving;
 mod reading;
+mod reports;
 mod tls;
 mod uploading;
 mod versions;

@@ -13,7 +13,9 @@ use super::past::Past;
 use super::ready::{Begins, Ready};
 use super::replay;
 use super::state::PipelineState;
-use crate::filters::{Checked, Control, FilterError, HandOver, HostInfo, Runner, Status, Upload, check_name};
+use crate::filters::{
+    Checked, Control, FilterError, FilterStats, HandOver, HostInfo, Journals, Runner, Status, Upload, check_name,
+};
 use crate::health::Health;
 use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 
@@ -111,6 +113,18 @@ impl Control for Handle {
         here.or_else(gone).ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        check_name(name)?;
+        let here = self.state.entries().get(name).map(|entry| entry.stats());
+        here.ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        check_name(name)?;
+        let here = self.state.entries().get(name).map(|entry| entry.journals());
+        here.ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         self.run(self.ready(name, upload)?)
     }
@@ -163,6 +177,10 @@ impl Runner for Handle {
             fields: entry.manifest.fields.iter().map(first).collect(),
             cost: entry.cost(),
         }
+    }
+
+    fn adopt(&self, Ready { entry, .. }: &Ready, journals: Journals) {
+        entry.set_journals(journals);
     }
 
     fn run(&self, Ready { entry, begins }: Ready) -> Result<Status, FilterError> {

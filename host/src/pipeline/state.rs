@@ -126,6 +126,7 @@ impl PipelineState {
             let (lane, behind) = earlier.lane();
             entry.set_lane(lane, behind);
             entry.set_origin(earlier.origin());
+            entry.set_journals(earlier.journals());
         }
         Ok(())
     }

@@ -11,3 +11,4 @@ mod pipes;
 mod produce;
 mod subscribers;
 mod terminal;
+mod watching;

@@ -242,18 +242,21 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 27] = [
+    const ROUTES: [(&str, &[&str]); 30] = [
         ("/", &["get"]),
         ("/api/v1/check", &["post"]),
         ("/api/v1/filters", &["get"]),
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
         ("/api/v1/filters/{name}/activate", &["post"]),
         ("/api/v1/filters/{name}/confirm", &["post"]),
+        ("/api/v1/filters/{name}/faults", &["get"]),
+        ("/api/v1/filters/{name}/logs", &["get"]),
         ("/api/v1/filters/{name}/module", &["get"]),
         ("/api/v1/filters/{name}/pause", &["post"]),
         ("/api/v1/filters/{name}/release", &["post"]),
         ("/api/v1/filters/{name}/replay", &["post"]),
         ("/api/v1/filters/{name}/resume", &["post"]),
+        ("/api/v1/filters/{name}/stats", &["get"]),
         ("/api/v1/filters/{name}/versions", &["get", "post"]),
         ("/api/v1/filters/{name}/versions/{number}", &["get"]),
         ("/api/v1/filters/{name}/versions/{number}/check", &["post"]),

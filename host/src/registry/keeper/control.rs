@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::Keeper;
 use super::in_step::{Outcome, config, upload};
 use crate::filters::{
-    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Runner, State, Status, Upload, VersionInfo,
-    check_name,
+    Control, Expected, FilterChange, FilterError, FilterStats, HandOver, HostInfo, Journals, Runner, State, Status,
+    Upload, VersionInfo, check_name,
 };
 use crate::health::{Health, RegistryHealth};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
@@ -31,6 +31,23 @@ impl<R: Runner> Control for Keeper<R> {
 
     fn get(&self, name: &str) -> Result<Status, FilterError> {
         self.status(name)
+    }
+
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        let Status { name, sha256, registered, .. } = self.status(name)?;
+        let version = registered.and_then(|registered| registered.version);
+        match self.runner.stats(&name) {
+            Ok(stats) => Ok(FilterStats { version, ..stats }),
+            Err(FilterError::Unknown(_)) => Ok(FilterStats { name, sha256, version, ..FilterStats::default() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        match self.runner.journals(name) {
+            Err(FilterError::Unknown(_)) => self.status(name).map(|_| self.resting_journals(name)),
+            found => found,
+        }
     }
 
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
@@ -193,6 +210,7 @@ impl<R: Runner> Keeper<R> {
             Ok(_) => {}
         }
         self.told.lock().remove(name);
+        self.resting.lock().remove(name);
         match (self.runner.delete(name), before) {
             (Ok(status), Ok(Status { kept, registered, .. })) => Ok(Status { kept, registered, ..status }),
             (Err(FilterError::Unknown(_)), Ok(before)) => Ok(before),

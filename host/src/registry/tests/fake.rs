@@ -6,7 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Runner, State, Status, StreamIdentity, Upload, hash,
+    Checked, Control, FilterError, FilterStats, HandOver, HostInfo, Journals, Runner, State, Status, StreamIdentity,
+    Upload, hash,
 };
 use crate::health::Health;
 
@@ -17,6 +18,8 @@ pub struct Fake {
     /// Filters that have gone, with the host that they have gone to.
     pub moved: Mutex<BTreeMap<String, String>>,
     pub suspended: Mutex<Option<String>>,
+    /// What they have told.
+    pub journals: Mutex<BTreeMap<String, Journals>>,
     /// How often something was activated.
     pub activations: Mutex<usize>,
 }
@@ -39,6 +42,10 @@ impl Runner for Arc<Fake> {
             fields: vec!["a.b".to_owned(), "c".to_owned()],
             cost: None,
         }
+    }
+
+    fn adopt(&self, (name, _): &(String, Upload), journals: Journals) {
+        self.journals.lock().insert(name.clone(), journals);
     }
 
     fn run(&self, (name, upload): (String, Upload)) -> Result<Status, FilterError> {
@@ -71,6 +78,16 @@ impl Control for Arc<Fake> {
         Ok(Status { sha256, settings, ..Status::new(name, state) })
     }
 
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        let Status { name, sha256, .. } = self.get(name)?;
+        Ok(FilterStats { name, sha256, ..FilterStats::default() })
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        self.get(name)?;
+        Ok(self.journals.lock().entry(name.to_owned()).or_default().clone())
+    }
+
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         self.run(self.check(name, upload)?)
     }
@@ -78,6 +95,7 @@ impl Control for Arc<Fake> {
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
         let status = self.get(name)?;
         self.running.lock().remove(name);
+        self.journals.lock().remove(name);
         self.moved.lock().remove(name);
         Ok(status)
     }
