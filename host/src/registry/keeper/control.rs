@@ -12,6 +12,7 @@ use crate::filters::{
 use crate::health::{Health, RegistryHealth};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 use crate::registry::record::{FilterRecord, Version};
+use crate::registry::records::RegistrySize;
 use crate::registry::writer::Decision;
 
 impl<R: Runner> Control for Keeper<R> {
@@ -157,7 +158,8 @@ impl<R: Runner> Control for Keeper<R> {
     fn health(&self) -> Health {
         let records = self.registry.records();
         let filters = records.iter().filter(|record| record.host == self.host).count();
-        let unreadable = records.unreadable();
+        let RegistrySize { filters: all, tokens, bytes } = records.size();
+        let (unreadable, newest) = (records.unreadable(), records.newest());
         drop(records);
         let refused = |(name, outcome): (&String, &Outcome)| match outcome {
             Outcome::Refused(reason, _) => Some(format!("{name}: {reason}")),
@@ -166,7 +168,11 @@ impl<R: Runner> Control for Keeper<R> {
         let told = self.told.lock();
         let refused = told.iter().filter_map(|(name, told)| refused((name, &told.outcome))).take(20).collect();
         let trouble = self.trouble.lock().clone();
-        Health { registry: Some(RegistryHealth { filters, unreadable, refused, trouble }), ..self.runner.health() }
+        let (offset, last_write) = (newest.map(|(offset, _)| offset), newest.and_then(|(_, time)| time));
+        let last_write = last_write.map(|millis| millis / 1000);
+        let registry =
+            RegistryHealth { filters, records: all, tokens, bytes, offset, last_write, unreadable, refused, trouble };
+        Health { registry: Some(registry), ..self.runner.health() }
     }
 }
 
