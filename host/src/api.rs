@@ -6,7 +6,7 @@
 //! Each request passes `guard`, which knows foreign pages, and `admission`, which asks `gate` who has sent it, and `rights` what
 //! it asks for. Handlers get at the host through [`Permitted`](permitted::Permitted) only, which shows and changes what is the
 //! caller's. `audit` records changes. Where several hosts have one registry, `forward` passes requests on to the host that a
-//! filter belongs to, and `place` decides which host takes a new one.
+//! filter belongs to, `relay` streams of events, and `place` decides which host takes a new one.
 
 mod admission;
 mod audit;
@@ -14,6 +14,7 @@ mod caller;
 mod catalog;
 mod config;
 mod error;
+mod events;
 mod filters;
 mod forward;
 mod gate;
@@ -31,16 +32,20 @@ mod passed_on;
 mod permitted;
 mod place;
 mod query;
+mod relay;
+mod reports;
 mod revision;
 mod rights;
 mod routes;
 mod server;
 mod shadow;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod tokens;
+mod told;
 mod upload;
 mod versions;
 

@@ -29,6 +29,16 @@ pub struct Health {
     pub dead_letters: u64,
     /// How many times a batch had to be published once more.
     pub retries: u64,
+    /// The number of transactions committed.
+    pub transactions: u64,
+    /// The time spent in each stage.
+    pub stage_seconds: StageSeconds,
+    /// The memory of the process in bytes, where the system says so.
+    pub memory: Option<u64>,
+    /// The number of modules that are being compiled.
+    pub compiling: u64,
+    /// The number of modules that wait for that.
+    pub compile_queue: u64,
     /// How far each partition of the stream has been read.
     pub partitions: Vec<PartitionLag>,
     /// The registry of filters, if the host has one.
@@ -36,11 +46,32 @@ pub struct Health {
     pub registry: Option<RegistryHealth>,
 }
 
+/// The time spent in each stage of an alert's path since the start, in seconds, over all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct StageSeconds {
+    /// Decoding.
+    pub decode: f64,
+    /// Judging, by the threads that run filters.
+    pub judge: f64,
+    /// Publishing and committing.
+    pub publish: f64,
+}
+
 /// The registry of filters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RegistryHealth {
     /// How many filters of this host it has.
     pub filters: usize,
+    /// How many filters it has in all.
+    pub records: u64,
+    /// How many tokens it has.
+    pub tokens: u64,
+    /// How many bytes the modules and configs have that filters name, each once.
+    pub bytes: u64,
+    /// The offset of its newest record, if there is one.
+    pub offset: Option<i64>,
+    /// When that was written, in seconds since 1970, if that is known.
+    pub last_write: Option<i64>,
     /// Records that are not used, with their keys and offsets. Their number is limited.
     pub unreadable: Vec<String>,
     /// Filters of this host that can't run, and why. Their number is limited.
@@ -81,6 +112,12 @@ impl Health {
             waiting_for_schema: self.waiting_for_schema || slow.waiting_for_schema,
             dead_letters: self.dead_letters + slow.dead_letters,
             retries: self.retries + slow.retries,
+            transactions: self.transactions + slow.transactions,
+            stage_seconds: StageSeconds {
+                decode: self.stage_seconds.decode + slow.stage_seconds.decode,
+                judge: self.stage_seconds.judge + slow.stage_seconds.judge,
+                publish: self.stage_seconds.publish + slow.stage_seconds.publish,
+            },
             ..self
         }
     }

@@ -1,4 +1,4 @@
-//! What the C library's allocator does with freed memory. This is the only place with unsafe code.
+//! The memory of this process, and what the C library's allocator does with freed memory. This is the only place with unsafe code.
 
 /// Keeps freed memory instead of returning it to the system at once.
 ///
@@ -32,5 +32,21 @@ pub fn give_back() {
         // as safe with other threads).
         #[expect(unsafe_code, reason = "there is no safe way to the allocator")]
         let _ = unsafe { libc::malloc_trim(0) };
+    }
+}
+
+/// The memory of this process in bytes, where the system says so (Linux).
+pub fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_has_memory() {
+        assert!(super::resident().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

@@ -20,6 +20,7 @@ mod forward;
 mod moving;
 mod remote;
 
+pub use crate::http_client::{HeaderMap, OpenAnswer};
 pub use announcement::Announcement;
 pub use directory::{Directory, EVERY, HostEntry, Placing, SILENCE};
 pub use forward::{FORWARDED, ForwardError, Forwarded, Hosts, TO};

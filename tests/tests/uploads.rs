@@ -17,6 +17,8 @@ mod access;
 mod kills;
 #[path = "uploads/placed.rs"]
 mod placed;
+#[path = "uploads/relayed.rs"]
+mod relayed;
 #[path = "uploads/shared.rs"]
 mod shared;
 

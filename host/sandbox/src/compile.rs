@@ -107,7 +107,27 @@ impl Children {
     }
 }
 
+/// How many modules are being compiled, and how many wait for that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CompileQueue {
+    /// Those that are being compiled.
+    pub running: u64,
+    /// Those that wait.
+    pub waiting: u64,
+}
+
 impl Compiler {
+    /// What is being compiled. In this process, nothing waits.
+    pub fn queue(&self) -> CompileQueue {
+        match self {
+            Compiler::InProcess => CompileQueue::default(),
+            Compiler::Children(children) => {
+                let (running, waiting) = children.turns.count();
+                CompileQueue { running, waiting }
+            }
+        }
+    }
+
     /// Compiles a module.
     pub fn compile(&self, engine: &wasmtime::Engine, source: &Source<'_>) -> Result<Component, Refusal> {
         match self {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use super::compile::{Children, Compiler, Owner, Source, compile_config};
+use super::compile::{Children, CompileQueue, Compiler, Owner, Source, compile_config};
 use super::inspect::{LOGGING, examine};
 use super::limits::{Limits, MEMORIES, PoolConfig, SPARE_FILTERS, TABLE_ELEMENTS, TABLES};
 use super::module::{Compiled, Module};
@@ -127,6 +127,11 @@ impl Engine {
         let compiled = Arc::new(self.compile(&Source { bytes, sha256, owner }, limits)?);
         *slot = Arc::downgrade(&compiled);
         Ok(Module(compiled))
+    }
+
+    /// How many modules are being compiled in child processes, and how many wait for that.
+    pub fn compile_queue(&self) -> CompileQueue {
+        self.0.compiler.queue()
     }
 
     /// Returns the slot of a hash. Slots of modules that nobody uses any more are dropped along the way.

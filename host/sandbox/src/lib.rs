@@ -33,7 +33,7 @@ mod wire;
 mod tests;
 
 pub use budget::{Budget, Share};
-pub use compile::{Owner, compile_module};
+pub use compile::{CompileQueue, Owner, compile_module};
 pub use engine::{Engine, SandboxError};
 pub use evaluation::{Accepted, Annotation, Evaluation, Fault, FaultKind, Level, Log};
 pub use filter::{Filter, Terms};

@@ -27,6 +27,12 @@ pub struct ApiConfig {
     pub uploads: usize,
     /// The number of open connections. Further ones wait in the listener's backlog.
     pub connections: usize,
+    /// The number of streams of events that are open at a time. Each takes one of the connections.
+    pub streams: usize,
+    /// The number of those that one user may have.
+    pub streams_each: usize,
+    /// How often it is checked whether a stream may go on.
+    pub check_time: Duration,
     /// How long a client may take to send a request's headers, and how long a connection may be idle.
     pub header_time: Duration,
     /// How long an upload may pause.
@@ -49,6 +55,9 @@ impl Default for ApiConfig {
             max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,
+            streams: 64,
+            streams_each: 8,
+            check_time: Duration::from_secs(10),
             header_time: Duration::from_secs(20),
             stall_time: Duration::from_secs(30),
             upload_time: Duration::from_secs(300),

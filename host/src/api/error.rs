@@ -54,6 +54,8 @@ pub(super) enum Problem {
     Slow(Duration),
     #[error("{0} uploads are under way, as many as this host takes at a time; try again")]
     Busy(usize),
+    #[error("{most} streams are open, as many as {whose} at a time; try again when one has ended")]
+    Streams { most: usize, whose: &'static str },
     #[error("{0:?} is not known as a name of this host: use its address, or start it with --allow-host NAME")]
     Host(String),
     #[error(
@@ -124,6 +126,7 @@ impl Problem {
             Problem::MediaType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Problem::Stalled(_) | Problem::Slow(_) => (StatusCode::REQUEST_TIMEOUT, "timeout"),
             Problem::Busy(_) => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Problem::Streams { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_streams"),
             Problem::NoToken => (StatusCode::UNAUTHORIZED, "no_token"),
             Problem::WrongToken | Problem::Expired(_) => (StatusCode::UNAUTHORIZED, "wrong_token"),
             Problem::Guessing(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"),

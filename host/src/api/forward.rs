@@ -16,8 +16,9 @@ use bytes::Bytes;
 use super::audit::Note;
 use super::caller::Caller;
 use super::error::{Problem, panicked};
+use super::events::accepts_events;
 use super::json::whole;
-use super::passed_on::{OF_FILTERS, OF_NAMED, UPLOADS, may_be_passed_on};
+use super::passed_on::{OF_FILTERS, OF_NAMED, STREAMS, UPLOADS, may_be_passed_on};
 use super::query::Parameters;
 use super::rights::Operation;
 use super::state::{Api, Name};
@@ -78,6 +79,10 @@ async fn pass_on(api: &Api, request: Request) -> Result<Passed, Problem> {
         None => host_of(api, &operation, &mut parts).await?,
     };
     let Some(to) = to else { return Ok(Passed::Here(Request::from_parts(parts, body))) };
+    if STREAMS.contains(&&*operation) && accepts_events(&parts.headers) {
+        let caller = Caller::among(&parts.extensions)?;
+        return api.relay(&to, &caller, forwarded(&parts, Bytes::new())).await.map(Passed::Answered);
+    }
     let body = whole(body).await?;
     match api.forward(&to, Arc::new(forwarded(&parts, body.clone()))).await {
         Ok(response) => Ok(Passed::Answered(response)),
@@ -168,7 +173,7 @@ impl Api {
 }
 
 /// Says which host has answered, also where the answer says where to ask on.
-fn name_host(headers: &mut HeaderMap, host: &str) {
+pub(super) fn name_host(headers: &mut HeaderMap, host: &str) {
     if let Ok(name) = HeaderValue::from_str(host) {
         headers.insert(BY, name);
     }

@@ -12,7 +12,10 @@ pub(super) const OF_FILTERS: [&str; 7] = [
     "resume_filter",
 ];
 /// The same, where only that host can answer.
-const OF_FILTERS_ALONE: [&str; 4] = ["replay_filter", "begin_shadow", "get_shadow", "end_shadow"];
+const OF_FILTERS_ALONE: [&str; 7] =
+    ["replay_filter", "begin_shadow", "get_shadow", "end_shadow", "get_stats", "list_faults", "list_logs"];
+/// Operations that may be answered with a stream.
+pub(super) const STREAMS: [&str; 2] = ["list_faults", "list_logs"];
 /// Operations which the host answers that the query names (`host`).
 pub(super) const OF_NAMED: [&str; 4] = ["list_jobs", "get_job", "get_job_ids", "cancel_job"];
 /// Operations which see to it themselves.

@@ -2,7 +2,10 @@
 //! filters of their own. What belongs to others is as if it were not there.
 
 use crate::access::{Access, Role, UserLimits};
-use crate::filters::{Allowance, Expected, FilterChange, FilterError, HandOver, HostInfo, Status, Upload, VersionInfo};
+use crate::filters::{
+    Allowance, Expected, FilterChange, FilterError, FilterStats, HandOver, HostInfo, Journals, Status, Upload,
+    VersionInfo,
+};
 use crate::health::Health;
 use crate::hosts::Hosts;
 use crate::jobs::HostControl;
@@ -74,6 +77,18 @@ impl<'a> Permitted<'a> {
             true => Ok(self.shown(status)),
             false => Err(FilterError::Unknown(name.to_owned())),
         }
+    }
+
+    /// Where a filter's alerts went, and what they cost.
+    pub(super) fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        self.get(name)?;
+        self.control.stats(name)
+    }
+
+    /// What a filter has to tell.
+    pub(super) fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        self.get(name)?;
+        self.control.journals(name)
     }
 
     /// Refuses what belongs to somebody else, where it is to be uploaded.

@@ -33,7 +33,7 @@ impl Right {
 }
 
 /// The operations by their ids in the API's description.
-const RIGHTS: [(&str, Right); 40] = [
+const RIGHTS: [(&str, Right); 43] = [
     ("page", Right::Public),
     ("openapi", Right::Public),
     ("live", Right::Public),
@@ -47,6 +47,9 @@ const RIGHTS: [(&str, Right); 40] = [
     ("list_catalog", Right::Token),
     ("list_filters", Right::Token),
     ("get_filter", Right::Token),
+    ("get_stats", Right::Token),
+    ("list_faults", Right::Token),
+    ("list_logs", Right::Token),
     ("list_versions", Right::Token),
     ("get_version", Right::Token),
     ("get_shadow", Right::Token),

@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::debug;
 use utoipa::OpenApi;
@@ -20,13 +21,18 @@ use super::error::{Problem, panicked};
 use super::rights::Rights;
 use super::state::Api;
 use super::{
-    admission, catalog, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, shadow, tokens,
-    upload, versions,
+    admission, catalog, filters, forward, guard, health, hosts, jobs, metrics, moving, openapi, page, reports, shadow,
+    tokens, upload, versions,
 };
 use crate::access::Access;
 use crate::jobs::HostControl;
 
-pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiConfig) -> Router {
+pub(super) fn router(
+    control: Arc<dyn HostControl>,
+    access: Access,
+    config: ApiConfig,
+    stopped: watch::Receiver<bool>,
+) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(page::show))
         .routes(routes!(catalog::list))
@@ -40,6 +46,9 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(shadow::activate))
         .routes(routes!(versions::pause))
         .routes(routes!(versions::resume))
+        .routes(routes!(reports::stats))
+        .routes(routes!(reports::faults))
+        .routes(routes!(reports::logs))
         .routes(routes!(jobs::replay))
         .routes(routes!(upload::check::check))
         .routes(routes!(upload::check::check_version))
@@ -60,7 +69,7 @@ pub(super) fn router(control: Arc<dyn HostControl>, access: Access, config: ApiC
         .routes(routes!(metrics::show))
         .split_for_parts();
     let rights = Rights::of(&document, access.open_metrics);
-    let api = Arc::new(Api::new(control, access, config, (openapi::written(&document, &rights), rights)));
+    let api = Arc::new(Api::new(control, access, config, (openapi::written(&document, &rights), rights), stopped));
     router
         .fallback(async || Problem::Route)
         .method_not_allowed_fallback(async || Problem::Method)

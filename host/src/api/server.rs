@@ -54,7 +54,7 @@ pub async fn serve(
 ) -> Result<(), ApiError> {
     let (stop, stopped) = watch::channel(false);
     let permits = Arc::new(Semaphore::new(config.connections));
-    let app = routes::router(control, access, config.clone());
+    let app = routes::router(control, access, config.clone(), stopped.clone());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     let mut failures = 0;

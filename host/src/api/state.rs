@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::caller::Caller;
 use super::config::ApiConfig;
@@ -12,6 +12,7 @@ use super::error::{Problem, panicked};
 use super::gate::Gate;
 use super::permitted::Permitted;
 use super::rights::Rights;
+use super::streams::Streams;
 use crate::access::{Access, Role, UploadRates};
 use crate::filters::check_name;
 use crate::jobs::HostControl;
@@ -26,6 +27,10 @@ pub(super) struct Api {
     rates: UploadRates,
     /// A permit for each upload in progress.
     pub(super) uploads: Arc<Semaphore>,
+    /// The streams that are open.
+    pub(super) streams: Arc<Streams>,
+    /// Whether the server is stopping.
+    pub(super) stopped: watch::Receiver<bool>,
     /// The machine-readable description of the API, as JSON.
     pub(super) document: String,
 }
@@ -36,10 +41,15 @@ impl Api {
         access: Access,
         config: ApiConfig,
         (document, rights): (String, Rights),
+        stopped: watch::Receiver<bool>,
     ) -> Api {
         let (access, uploads) = (Arc::new(access), Arc::new(Semaphore::new(config.uploads)));
+        // Where there are no tokens, nobody can be told from others.
+        let each = if access.open { config.streams } else { config.streams_each };
         Api {
             control,
+            streams: Streams::new(config.streams, each),
+            stopped,
             gate: Gate::new(access.clone()),
             document,
             rights,

@@ -9,6 +9,7 @@ mod jobs;
 mod moving;
 mod predefined;
 mod reading;
+mod reports;
 mod shadows;
 mod tls;
 mod uploading;

@@ -1,8 +1,6 @@
 //! `skysieve filters`: the filters of a running host.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -10,16 +8,15 @@ use serde_json::{Value, json};
 use super::common::UsageError;
 use super::output::{print, print_line};
 use super::remote::{ListArgs, RemoteArgs};
-use super::serve::stop_on_signal;
 use crate::filters::check_name;
 use crate::http_client::{ApiClient, ClientError, segment};
 
 mod check;
+mod newest;
 mod shadow;
 pub mod show;
 
-/// How often the host is asked for new messages.
-const EVERY: Duration = Duration::from_secs(1);
+use newest::{Kind, NewestArgs};
 
 /// List, show and change the filters of a running host.
 #[derive(Debug, Args)]
@@ -29,7 +26,9 @@ Examples:
   skysieve filters show bright
   skysieve filters versions bright --server http://node1:8080
   skysieve filters rollback bright             the version before the active one
-  skysieve filters logs bright --follow
+  skysieve filters stats bright                where did its alerts go, and what do they cost?
+  skysieve filters faults bright --last 5      on which alerts did it fail, and where in the module?
+  skysieve filters logs bright --follow        as they come, until Ctrl-C
   skysieve filters check bright --version 3 --last 10000      what would it accept, and what does it cost?
   skysieve filters shadow bright --version 4   what would it accept of the live stream?
   skysieve filters list --json | jq '.[] | select(.state != \"active\") | .name'")]
@@ -60,7 +59,9 @@ enum Action {
     Shadow(shadow::ShadowArgs),
     /// Remove a filter with all of its versions
     Delete(OneArgs),
-    /// Show the newest faults of a filter
+    /// Show where the alerts of a filter went and what they cost, by visit
+    Stats(OneArgs),
+    /// Show the newest faults of a filter, each with where it happened in the module
     Faults(NewestArgs),
     /// Show the newest log messages of a filter
     Logs(NewestArgs),
@@ -90,15 +91,6 @@ struct ActivateArgs {
     force: bool,
 }
 
-#[derive(Debug, Args)]
-struct NewestArgs {
-    #[command(flatten)]
-    one: OneArgs,
-    /// Wait for more, until Ctrl-C
-    #[arg(long, conflicts_with = "json")]
-    follow: bool,
-}
-
 /// Does what the command line asks for.
 ///
 /// # Errors
@@ -124,8 +116,9 @@ pub fn run(args: FiltersArgs) -> anyhow::Result<ExitCode> {
         Action::Delete(one) => {
             one.ask("", ApiClient::delete, |status| format!("{}: deleted\n", show::text_of(&status["name"])))?
         }
-        Action::Faults(newest) => newest.print("recent_faults")?,
-        Action::Logs(newest) => newest.print("recent_logs")?,
+        Action::Stats(one) => one.ask("/stats", |client, path| client.get(path), show::stats)?,
+        Action::Faults(newest) => newest.print(Kind::Faults)?,
+        Action::Logs(newest) => newest.print(Kind::Logs)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -165,42 +158,6 @@ impl OneArgs {
     }
 }
 
-impl NewestArgs {
-    /// Prints the newest texts of a list in the filter's status, and then those that come.
-    fn print(&self, list: &str) -> anyhow::Result<()> {
-        let (client, path) = (self.one.remote.client()?, self.one.path("")?);
-        let newest = || -> anyhow::Result<Vec<String>> {
-            let status: Value = client.get(&path).map_err(refused)?;
-            Ok(status[list].as_array().into_iter().flatten().map(show::text_of).collect())
-        };
-        let mut shown = newest()?;
-        if self.one.json {
-            print_line(json!(shown));
-            return Ok(());
-        }
-        shown.iter().for_each(|text| print_line(show::one_line(text)));
-        let stop = if self.follow { Some(stop_on_signal()?) } else { None };
-        while stop.as_ref().is_some_and(|stop| waited(stop)) {
-            let now = newest()?;
-            now[common(&shown, &now)..].iter().for_each(|text| print_line(show::one_line(text)));
-            shown = now;
-        }
-        Ok(())
-    }
-}
-
-/// Waits a moment. Returns whether the process goes on.
-fn waited(stop: &AtomicBool) -> bool {
-    std::thread::sleep(EVERY);
-    !stop.load(Ordering::Relaxed)
-}
-
-/// How many texts at the beginning of `now` were at the end of `before` already. A list has the newest texts only.
-fn common(before: &[String], now: &[String]) -> usize {
-    let most = before.len().min(now.len());
-    (0..=most).rev().find(|count| before[before.len() - count..] == now[..*count]).unwrap_or(0)
-}
-
 fn output(json: bool, answer: &Value, shown: impl FnOnce(&Value) -> String) {
     match json {
         true => print_line(answer),
@@ -221,26 +178,5 @@ pub fn refused(error: ClientError) -> anyhow::Error {
     match error {
         ClientError::Refused { status: 400, message, .. } => UsageError(message).into(),
         error => error.into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_is_new_is_printed() {
-        let texts = |letters: &str| letters.chars().map(String::from).collect::<Vec<_>>();
-        for (before, now, new) in [
-            ("", "ab", "ab"),
-            ("ab", "ab", ""),
-            ("ab", "abc", "c"),
-            ("abc", "bcd", "d"),
-            ("abc", "def", "def"),
-            ("aa", "aaa", "a"),
-        ] {
-            let now = texts(now);
-            assert_eq!(now[common(&texts(before), &now)..].concat(), new);
-        }
     }
 }

@@ -8,8 +8,8 @@ use crate::api::ApiConfig;
 use crate::catalog::CATALOG_MODULES;
 use crate::commands::host::{MAX_FILTERS, REPLAYS, SHARE};
 use crate::filters::{
-    CONFIG_BYTES, CPU_SHARE, Ceilings, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS, SAMPLED, SHADOW_IDS,
-    STREAM_SCHEMAS,
+    CONFIG_BYTES, CPU_SHARE, Ceilings, FAULTS, JOURNAL_BYTES, LOGS, NAME_LETTERS, NOTE_BYTES, RECENT, RECENT_VISITS,
+    SAMPLED, SHADOW_IDS, STREAM_SCHEMAS,
 };
 use crate::jobs::{IDS_KEPT, JOBS_KEPT, LAST, PACKET_BYTES, PACKETS};
 use crate::kafka::RECORDS_KEPT;
@@ -74,7 +74,10 @@ fn limits() -> Vec<(&'static str, String)> {
         ("frames of a backtrace", count(FRAMES)),
         ("a backtrace", bytes(BACKTRACE_BYTES)),
         ("faults and log messages kept in a filter's status", count(RECENT)),
-        ("visits kept in a filter's status", count(RECENT_VISITS)),
+        ("visits kept in a filter's status and statistics", count(RECENT_VISITS)),
+        ("faults kept of a filter", count(FAULTS)),
+        ("log messages kept of a filter", count(LOGS)),
+        ("bytes of a filter's faults, and of its log messages", bytes(JOURNAL_BYTES)),
         ("CPU time for a batch in the live lane", format!("{} ms", SLICE.as_millis())),
         ("CPU time for an alert above which filters share a slice", format!("{} µs", CHEAP_ALERT.as_micros())),
         ("batches that a filter may judge later in the live lane", count(BATCHES_OWED)),
@@ -158,6 +161,8 @@ fn limits() -> Vec<(&'static str, String)> {
         ("filters that are tried out beside those", count(SPARE_FILTERS)),
         ("share of the machine's memory, or its control group's, that filters have together", format!("1/{SHARE}")),
         ("uploads at the same time", count(ApiConfig::default().uploads)),
+        ("streams of events at the same time", count(ApiConfig::default().streams)),
+        ("streams of events of a user at the same time", count(ApiConfig::default().streams_each)),
         ("compiled filters kept in `--cache`", format!("{} MiB", CACHE_BYTES >> 20)),
         ("schemas of the stream that fields are checked against", count(STREAM_SCHEMAS)),
     ]

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::change::{FilterChange, Upload};
 use super::error::FilterError;
 use super::handover::{HandOver, HostInfo};
+use super::records::Journals;
 use super::registered::{Expected, VersionInfo};
 use super::shadow::ShadowStatus;
+use super::stats::FilterStats;
 use super::status::Status;
 use crate::health::Health;
 use skysieve_sandbox::{Manifest, Module};
@@ -34,6 +36,18 @@ pub trait Control: Send + Sync {
     /// # Errors
     /// Returns [`FilterError::Unknown`] if there is no such filter.
     fn get(&self, name: &str) -> Result<Status, FilterError>;
+
+    /// Returns where the alerts of a filter went, and what they cost.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Unknown`] if there is no such filter.
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError>;
+
+    /// Returns what a filter has to tell: its faults and log messages.
+    ///
+    /// # Errors
+    /// Returns [`FilterError::Unknown`] if there is no such filter.
+    fn journals(&self, name: &str) -> Result<Journals, FilterError>;
 
     /// Checks and compiles a filter, and activates it between two batches, replacing an earlier one of its name.
     /// Returns once it is active.

@@ -1,6 +1,5 @@
 //! The record of one filter: what it is, and what happened to the alerts that it was shown.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,21 +12,22 @@ use super::change::TrialOutcome;
 use super::cost::CostReport;
 use super::counts::Counts;
 use super::handover::Offsets;
+use super::journal::{Journal, JournalRecord};
 use super::lane::Lane;
 use super::module::ModuleSource;
 use super::origin::Origin;
+use super::records::{FaultRecord, Journals, LogRecord};
 use super::registered::Kept;
 use super::settings::Settings;
+use super::stats::{AlertCosts, FaultCounts, FilterStats, Visits};
 use super::status::{State, Status, VisitTally};
 
 mod shadow;
 
 pub use shadow::Shadow;
 
-/// How many faults and log messages are kept for people to read.
+/// How many faults and log messages a status has.
 pub const RECENT: usize = 20;
-/// For how many visits counts are kept for people to read.
-pub const RECENT_VISITS: usize = 100;
 
 /// One version of one filter. The threads that run it and publish for it write to this record once for each batch;
 /// status requests read it.
@@ -69,9 +69,10 @@ struct Accounts {
     warnings: Vec<String>,
     trial: TrialOutcome,
     shadow: Option<Arc<Shadow>>,
-    faults: VecDeque<String>,
-    logs: VecDeque<String>,
-    visits: VecDeque<VisitTally>,
+    fault_counts: FaultCounts,
+    journals: Journals,
+    costs: AlertCosts,
+    visits: Visits,
     /// The visits of alerts that could not be published, for which the quota has yet to be corrected.
     unpublished: Vec<Visit>,
 }
@@ -89,10 +90,14 @@ pub struct Tally {
     pub time: Duration,
     /// The largest size of linear memory so far, in bytes.
     pub memory_peak: usize,
-    /// Faults, for people to read.
-    pub faults: Vec<String>,
-    /// Log messages, for people to read.
-    pub logs: Vec<String>,
+    /// How often the filter failed, by the kind of fault.
+    pub fault_counts: FaultCounts,
+    /// The last faults.
+    pub faults: Vec<FaultRecord>,
+    /// How many faults were before them.
+    pub more_faults: u64,
+    /// Log messages.
+    pub logs: Vec<LogRecord>,
 }
 
 impl Entry {
@@ -123,17 +128,21 @@ impl Entry {
         accounts.fuel += tally.fuel;
         accounts.time += tally.time;
         accounts.memory_peak = accounts.memory_peak.max(tally.memory_peak);
-        keep_recent(&mut accounts.faults, tally.faults);
-        keep_recent(&mut accounts.logs, tally.logs);
-        add_visits(&mut accounts.visits, tally.visits);
+        accounts.fault_counts.merge(tally.fault_counts);
+        accounts.journals.faults.add(tally.more_faults, tally.faults);
+        accounts.journals.logs.add(0, tally.logs);
+        // A batch is judged as a whole, so its mean is what is known of an alert.
+        let seen = tally.counts.seen.max(1);
+        let (fuel, time) = (tally.fuel / seen, tally.time.div_f64(seen as f64));
+        accounts.costs.add(tally.counts.seen, fuel, time);
+        accounts.visits.add(tally.visits, fuel, time);
     }
 
     /// Counts an alert that had been counted as accepted as too large for the filter's topic.
     pub fn count_too_large(&self, visit: Visit) {
         let mut accounts = self.accounts.lock();
         let Accounts { counts, visits, unpublished, .. } = &mut *accounts;
-        let label = visit.to_string();
-        let of_visit = visits.iter_mut().rev().find(|tally| tally.visit == label).map(|tally| &mut tally.counts);
+        let of_visit = visits.counts_mut(&visit.to_string());
         for counts in of_visit.into_iter().chain([counts]) {
             counts.accepted = counts.accepted.saturating_sub(1);
             counts.too_large += 1;
@@ -234,6 +243,34 @@ impl Entry {
         self.accounts.lock().trial.cost.clone()
     }
 
+    /// Tells on what an earlier version of the filter has told.
+    pub fn set_journals(&self, journals: Journals) {
+        self.accounts.lock().journals = journals;
+    }
+
+    /// What it has to tell.
+    pub fn journals(&self) -> Journals {
+        self.accounts.lock().journals.clone()
+    }
+
+    /// The last fault, if it is kept.
+    pub fn last_fault(&self) -> Option<String> {
+        self.journals().faults.newest(1).records.first().map(ToString::to_string)
+    }
+
+    /// Where its alerts went, and what they cost.
+    pub fn stats(&self) -> FilterStats {
+        let accounts = self.accounts.lock();
+        FilterStats {
+            name: self.name.clone(),
+            sha256: self.sha256.clone(),
+            version: None,
+            total: accounts.costs.stats(accounts.counts),
+            faults: accounts.fault_counts.by_name(),
+            visits: accounts.visits.stats(),
+        }
+    }
+
     /// The counts of its alerts so far.
     pub fn counts(&self) -> Counts {
         self.accounts.lock().counts
@@ -265,26 +302,15 @@ impl Entry {
             fuel: accounts.fuel,
             seconds: accounts.time.as_secs_f64(),
             memory_peak: accounts.memory_peak,
-            recent_faults: accounts.faults.iter().cloned().collect(),
-            recent_logs: accounts.logs.iter().cloned().collect(),
-            recent_visits: accounts.visits.iter().cloned().collect(),
+            fault_counts: accounts.fault_counts.by_name(),
+            recent_faults: texts(&accounts.journals.faults),
+            recent_logs: texts(&accounts.journals.logs),
+            recent_visits: accounts.visits.tallies(),
         }
     }
 }
 
-fn keep_recent(kept: &mut VecDeque<String>, new: Vec<String>) {
-    kept.extend(new);
-    let excess = kept.len().saturating_sub(RECENT);
-    kept.drain(..excess);
-}
-
-fn add_visits(kept: &mut VecDeque<VisitTally>, new: Vec<VisitTally>) {
-    for tally in new {
-        match kept.iter_mut().rev().find(|known| known.visit == tally.visit) {
-            Some(known) => known.counts += tally.counts,
-            None => kept.push_back(tally),
-        }
-    }
-    let excess = kept.len().saturating_sub(RECENT_VISITS);
-    kept.drain(..excess);
+/// The newest records of a journal, for people to read.
+fn texts<T: JournalRecord + ToString>(journal: &Journal<T>) -> Vec<String> {
+    journal.newest(RECENT).records.iter().map(|record| record.to_string()).collect()
 }

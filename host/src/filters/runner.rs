@@ -6,6 +6,7 @@ use super::change::Upload;
 use super::control::Control;
 use super::cost::CostReport;
 use super::error::FilterError;
+use super::records::Journals;
 use super::shadow::ShadowStatus;
 use super::status::Status;
 use skysieve_sandbox::Parameter;
@@ -42,6 +43,9 @@ pub trait Runner: Control {
 
     /// Describes a filter that was checked.
     fn describe(&self, ready: &Self::Ready) -> Checked;
+
+    /// Lets a filter that was checked tell on what it has told before it was removed.
+    fn adopt(&self, ready: &Self::Ready, journals: Journals);
 
     /// Activates a filter between two batches, replacing an earlier one of its name. Returns once it is active.
     ///

@@ -1,5 +1,7 @@
 //! The description of one filter for others: its state, and where its alerts went.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use skysieve_avro::alert::Field;
@@ -85,6 +87,7 @@ impl Status {
             fuel: 0,
             seconds: 0.0,
             memory_peak: 0,
+            fault_counts: BTreeMap::new(),
             recent_faults: Vec::new(),
             recent_logs: Vec::new(),
             recent_visits: Vec::new(),
@@ -141,6 +144,8 @@ pub struct Status {
     pub seconds: f64,
     /// The largest size of linear memory so far, in bytes.
     pub memory_peak: usize,
+    /// On how many alerts it failed, by the kind of fault.
+    pub fault_counts: BTreeMap<String, u64>,
     /// Its newest faults, newest last. Their number is limited.
     pub recent_faults: Vec<String>,
     /// Its newest log messages, newest last. Their number is limited.

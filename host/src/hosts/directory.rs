@@ -100,6 +100,13 @@ impl Directory {
         self.known.lock().is_live(name)
     }
 
+    /// How many hosts live, with this one.
+    pub fn count_live(&self) -> u64 {
+        let known = self.known.lock();
+        let others = known.heard.keys().filter(|name| **name != known.own.name && known.is_live(name));
+        1 + others.count() as u64
+    }
+
     /// The address of a host that lives and can be reached.
     pub fn address(&self, name: &str) -> Option<String> {
         let known = self.known.lock();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::directory::Directory;
 use super::remote::RemoteEnd;
 use crate::http_client::{
-    Address, HeaderMap, HeaderName, HeaderValue, Method, Relay, RelayAnswer, RelayError, Relayed,
+    Address, HeaderMap, HeaderName, HeaderValue, Method, OpenAnswer, Relay, RelayAnswer, RelayError, Relayed,
 };
 
 /// Says that a request was passed on, and by which host. It is not passed on once more.
@@ -21,9 +21,10 @@ const QUESTION: Duration = Duration::from_secs(15);
 const CHANGE: Duration = Duration::from_secs(300);
 
 /// The headers of a request that are passed on.
-const ASKED: [&str; 5] = ["authorization", "accept", "content-type", "if-match", "if-none-match"];
+const ASKED: [&str; 6] = ["authorization", "accept", "content-type", "if-match", "if-none-match", "last-event-id"];
 /// The headers of an answer that are passed on.
-const ANSWERED: [&str; 5] = ["content-type", "etag", "location", "retry-after", "www-authenticate"];
+const ANSWERED: [&str; 6] =
+    ["content-type", "etag", "location", "retry-after", "www-authenticate", "x-accel-buffering"];
 
 /// The other hosts.
 pub struct Hosts {
@@ -73,6 +74,25 @@ impl Hosts {
     /// # Errors
     /// Returns a [`ForwardError`].
     pub fn forward(&self, to: &str, request: &Forwarded) -> Result<RelayAnswer, ForwardError> {
+        let time = if request.method.is_safe() { QUESTION } else { CHANGE };
+        self.ask(to, request, time, Duration::ZERO)?.read().map_err(|error| failed(error, time))
+    }
+
+    /// The same, but the answer is read as it comes, for so long at most.
+    ///
+    /// # Errors
+    /// Returns a [`ForwardError`].
+    pub fn open(&self, to: &str, request: &Forwarded, reading: Duration) -> Result<OpenAnswer, ForwardError> {
+        self.ask(to, request, QUESTION, reading)
+    }
+
+    fn ask(
+        &self,
+        to: &str,
+        request: &Forwarded,
+        time: Duration,
+        reading: Duration,
+    ) -> Result<OpenAnswer, ForwardError> {
         let own = self.directory.own().name;
         let address = self.address(to)?;
         let mut headers = only(&request.headers, &ASKED);
@@ -81,14 +101,9 @@ impl Hosts {
             let value = value.map_err(|_| ForwardError::NotReached("its name can't be in a header".to_owned()))?;
             headers.insert(HeaderName::from_static(name), value);
         }
-        let time = if request.method.is_safe() { QUESTION } else { CHANGE };
         let url = address.join(&request.path);
-        let relayed = Relayed { method: request.method.clone(), url, headers, body: &request.body, time };
-        let mut answer = self.relay.send(relayed).map_err(|error| match error {
-            RelayError::NotConnected(reason) => ForwardError::NotReached(reason),
-            RelayError::Broken(reason) => ForwardError::Broken(reason),
-            RelayError::Late => ForwardError::Late(time),
-        })?;
+        let relayed = Relayed { method: request.method.clone(), url, headers, body: &request.body, time, reading };
+        let mut answer = self.relay.open(relayed).map_err(|error| failed(error, time))?;
         let answers = answer.headers.get(TO).map(HeaderValue::as_bytes);
         if answers != Some(to.as_bytes()) {
             return Err(ForwardError::NotReached(format!("at {address} somebody else answers")));
@@ -118,6 +133,14 @@ impl Hosts {
             ForwardError::NotReached("it does not announce itself, or announces no address".to_owned())
         })?;
         Address::parse(&url, None).map_err(|error| ForwardError::NotReached(error.to_string()))
+    }
+}
+
+fn failed(error: RelayError, time: Duration) -> ForwardError {
+    match error {
+        RelayError::NotConnected(reason) => ForwardError::NotReached(reason),
+        RelayError::Broken(reason) => ForwardError::Broken(reason),
+        RelayError::Late => ForwardError::Late(time),
     }
 }
 

@@ -1,18 +1,23 @@
 //! Asks the API of a running host.
 
+use std::io::Read;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
-use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
+use ureq::http::request::Builder;
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use ureq::{Agent, Body};
 
 use super::address::Address;
 use super::agent::{CertificateError, agent, agent_config, roots, trusting};
+use super::events::Events;
 
 /// How long a request may take. A host compiles an upload before it answers.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a stream of events may take. Hosts end them earlier.
+const STREAM: Duration = Duration::from_secs(1800);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The media type of a body of which nothing else is known.
@@ -167,6 +172,28 @@ impl ApiClient {
         self.parse(path, self.send_body(Method::POST, path, &body, &kind)?)
     }
 
+    /// Follows the events at a path, those behind the one with the id `last`. The stream ends at some time.
+    ///
+    /// # Errors
+    /// Returns a [`ClientError`].
+    pub fn events(&self, path: &str, last: Option<&str>) -> Result<Events<impl Read + Send + use<>>, ClientError> {
+        let url = self.address.join(path);
+        let no_answer = |error: ureq::Error| ClientError::NoAnswer { url: url.clone(), reason: error.to_string() };
+        let mut request = self.request(Method::GET, &url, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let opened = request.body(()).map_err(ureq::Error::from).and_then(|request| self.run_for(request, STREAM));
+        let mut response = opened.map_err(no_answer)?;
+        let status = response.status().as_u16();
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        if status == 200 && kind.is_some_and(|kind| kind == "text/event-stream") {
+            return Ok(Events::new(response.into_body().into_reader()));
+        }
+        let answer = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec().map_err(no_answer)?;
+        Err(self.refusal(url.clone(), status, &answer))
+    }
+
     /// Deletes what is at a path.
     ///
     /// # Errors
@@ -193,12 +220,17 @@ impl ApiClient {
         if (200..300).contains(&status) {
             return Ok(answer);
         }
-        match serde_json::from_slice(&answer) {
+        Err(self.refusal(url, status, &answer))
+    }
+
+    /// Why there is no other answer.
+    fn refusal(&self, url: String, status: u16, answer: &[u8]) -> ClientError {
+        match serde_json::from_slice(answer) {
             Ok(Problem { code, detail }) => {
                 let message = format!("{detail}{}", self.advice(status));
-                Err(ClientError::Refused { status, code, message })
+                ClientError::Refused { status, code, message }
             }
-            Err(_) => Err(ClientError::NotAHost { url, status }),
+            Err(_) => ClientError::NotAHost { url, status },
         }
     }
 
@@ -214,16 +246,9 @@ impl ApiClient {
     }
 
     fn ask(&self, method: Method, url: &str, body: &[u8], kind: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
-        let mut request = Request::builder().method(&method).uri(url).header(header::ACCEPT, "application/json");
-        if let Some(authorization) = self.address.authorization() {
-            request = request.header(header::AUTHORIZATION, authorization);
-        } else if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, token);
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let mut response = if matches!(method, Method::GET | Method::DELETE) {
+        let is_bare = matches!(method, Method::GET | Method::DELETE);
+        let request = self.request(method, url, "application/json");
+        let mut response = if is_bare {
             self.run(request.body(())?)?
         } else {
             self.run(request.header(header::CONTENT_TYPE, kind).body(body)?)?
@@ -232,11 +257,29 @@ impl ApiClient {
         Ok((response.status().as_u16(), answer))
     }
 
-    fn run(&self, request: Request<impl ureq::AsSendBody>) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let agent = &self.agent;
-        let request =
-            agent.configure_request(request).timeout_global(Some(PATIENCE)).timeout_connect(Some(CONNECT)).build();
-        agent.run(request)
+    /// The beginning of a request.
+    fn request(&self, method: Method, url: &str, accept: &'static str) -> Builder {
+        let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT, accept);
+        if let Some(authorization) = self.address.authorization() {
+            request = request.header(header::AUTHORIZATION, authorization);
+        } else if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, token);
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        request
+    }
+
+    fn run(&self, request: Request<impl ureq::AsSendBody>) -> Result<Response<Body>, ureq::Error> {
+        self.run_for(request, PATIENCE)
+    }
+
+    /// Sends a request, whose answer may take so long in all.
+    fn run_for(&self, request: Request<impl ureq::AsSendBody>, time: Duration) -> Result<Response<Body>, ureq::Error> {
+        let request = self.agent.configure_request(request).timeout_global(Some(time));
+        let request = request.timeout_recv_response(Some(PATIENCE)).timeout_connect(Some(CONNECT)).build();
+        self.agent.run(request)
     }
 }
 

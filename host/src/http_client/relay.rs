@@ -1,11 +1,11 @@
 //! Passes requests on, and says how far one that failed has come.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, header};
 use ureq::tls::RootCerts;
-use ureq::{Agent, Error, Timeout};
+use ureq::{Agent, Body, Error, Timeout};
 
 use super::address::Address;
 use super::agent::{CertificateError, agent_config, roots, trusting};
@@ -34,6 +34,8 @@ pub struct Relayed<'a> {
     pub body: &'a [u8],
     /// How long it may take.
     pub time: Duration,
+    /// How much longer reading the answer may take, once it has begun.
+    pub reading: Duration,
 }
 
 /// The answer to a request that was passed on.
@@ -45,6 +47,16 @@ pub struct RelayAnswer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Vec<u8>,
+}
+
+/// An answer that has begun.
+#[derive(Debug)]
+pub struct OpenAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    body: Body,
 }
 
 /// Why there is no answer.
@@ -78,34 +90,52 @@ impl Relay {
         ApiClient::by(self.agent.clone(), address, authorization)
     }
 
-    /// Sends a request, and reads the answer.
+    /// Sends a request, and waits until the answer begins.
     ///
     /// # Errors
     /// Returns a [`RelayError`].
-    pub fn send(&self, relayed: Relayed<'_>) -> Result<RelayAnswer, RelayError> {
-        let Relayed { method, url, headers, body, time } = relayed;
+    pub fn open(&self, relayed: Relayed<'_>) -> Result<OpenAnswer, RelayError> {
+        let Relayed { method, url, headers, body, time, reading } = relayed;
         let mut request = Request::builder().method(&method).uri(url);
         for (name, value) in headers.iter().filter(|(name, _)| !body.is_empty() || **name != header::CONTENT_TYPE) {
             request = request.header(name, value);
         }
         let sent = if matches!(method, Method::GET | Method::HEAD | Method::DELETE) {
-            request.body(()).map_err(Error::from).and_then(|request| self.run(request, time))
+            request.body(()).map_err(Error::from).and_then(|request| self.run(request, time, reading))
         } else {
-            request.body(body).map_err(Error::from).and_then(|request| self.run(request, time))
+            request.body(body).map_err(Error::from).and_then(|request| self.run(request, time, reading))
         };
         let mut response = sent.map_err(|error| meaning(&error))?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-        let body = response.body_mut().with_config().limit(MAX_ANSWER).read_to_vec();
-        Ok(RelayAnswer { status, headers, body: body.map_err(|error| meaning(&error))? })
+        Ok(OpenAnswer { status, headers, body: response.into_body() })
     }
 
     fn run(
         &self,
         request: Request<impl ureq::AsSendBody>,
         time: Duration,
+        reading: Duration,
     ) -> Result<ureq::http::Response<ureq::Body>, Error> {
         let request = self.agent.configure_request(request);
-        self.agent.run(request.timeout_global(Some(time)).timeout_connect(Some(CONNECT)).build())
+        let request = request.timeout_connect(Some(CONNECT)).timeout_recv_response(Some(time));
+        self.agent.run(request.timeout_global(Some(time + reading)).build())
+    }
+}
+
+impl OpenAnswer {
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// Returns a [`RelayError`] if it breaks off, or is too long.
+    pub fn read(self) -> Result<RelayAnswer, RelayError> {
+        let OpenAnswer { status, headers, mut body } = self;
+        let body = body.with_config().limit(MAX_ANSWER).read_to_vec().map_err(|error| meaning(&error))?;
+        Ok(RelayAnswer { status, headers, body })
+    }
+
+    /// The body, which can be read as it comes.
+    pub fn into_reader(self) -> impl Read + Send {
+        self.body.into_reader()
     }
 }
 
@@ -136,8 +166,8 @@ mod tests {
 
     fn ask(url: String) -> RelayError {
         let (headers, time) = (HeaderMap::new(), Duration::from_millis(300));
-        let relayed = Relayed { method: Method::GET, url, headers, body: b"", time };
-        Relay::new(None).unwrap().send(relayed).unwrap_err()
+        let relayed = Relayed { method: Method::GET, url, headers, body: b"", time, reading: Duration::ZERO };
+        Relay::new(None).unwrap().open(relayed).unwrap_err()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! nothing that lasts. If the host panics in it, it is repeated for parts of the batch, from the same counters.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use skysieve_sandbox::{Fault, FaultKind};
 use skysieve_survey::Visit;
@@ -13,7 +14,7 @@ use super::outcome::{FaultReport, Output, QuotaCounter};
 use super::panics::{Halves, caught};
 use super::quota::Quota;
 use super::topics::Rows;
-use crate::filters::{Counts, Entry, RECENT, Tally, VisitTally};
+use crate::filters::{Counts, Entry, FAULTS, FaultCounts, FaultRecord, Tally, VisitTally};
 
 /// The filter whose verdicts are accounted for, and its counters before the batch.
 pub struct Accountant<'a> {
@@ -46,8 +47,10 @@ pub struct Account {
     pub not_its_own: u64,
     /// Why the filter is to be suspended, if it is.
     pub suspended: Option<String>,
-    /// The last faults, for people to read.
-    described: Vec<String>,
+    /// How often the filter failed, by the kind of fault.
+    fault_counts: FaultCounts,
+    /// The last faults.
+    recorded: Vec<FaultRecord>,
 }
 
 /// What is added to the counters for a visit.
@@ -88,7 +91,7 @@ impl Accountant<'_> {
                     let failed = |_: &[u32]| Verdicts { seen: 1, faults: vec![fault.clone()], ..Verdicts::default() };
                     match self.with(&account, batch, some, failed) {
                         Ok(with) => account = with,
-                        Err(_) => self.add_unplaced(&mut account, fault),
+                        Err(_) => self.add_unplaced(&mut account, batch, fault),
                     }
                 }
             }
@@ -142,7 +145,7 @@ impl Accountant<'_> {
         for fault in &verdicts.faults {
             self.add_fault(account, batch, fault);
         }
-        account.described.extend(recent(&verdicts.faults).iter().map(|fault| describe(batch, fault)));
+        account.recorded.extend(last(&verdicts.faults).iter().map(|fault| self.record(batch, fault)));
         for VisitAccount { counts, .. } in &mut account.visits {
             let others = counts.accepted + counts.over_quota + counts.faulted;
             counts.rejected = counts.seen.checked_sub(others).expect("an alert has one verdict");
@@ -153,6 +156,7 @@ impl Accountant<'_> {
         let at = batch.alerts.visit_of(fault.row);
         let of_visit = &mut account.visits[at];
         of_visit.counts.faulted += 1;
+        account.fault_counts.add(fault.kind);
         if of_visit.dead_letters < self.dead_letters.room(batch.alerts.visits()[at].visit) {
             of_visit.dead_letters += 1;
             account.faults.push(FaultReport { entry: self.entry.clone(), fault: fault.clone() });
@@ -180,14 +184,31 @@ impl Accountant<'_> {
     }
 
     /// Adds an alert over which the host panics even when it is only counted as failed.
-    fn add_unplaced(&self, account: &mut Account, fault: Fault) {
+    fn add_unplaced(&self, account: &mut Account, batch: &Batch, fault: Fault) {
         account.unplaced += 1;
         account.not_its_own += 1;
-        account.described.push(format!("{}: {}", fault.kind, fault.message));
+        account.fault_counts.add(fault.kind);
+        account.recorded.extend(caught(|| self.record(batch, &fault)).ok());
         if account.unplaced > self.strikes.room(Visit::Unknown) {
             account.suspend_for(Visit::Unknown, &fault);
         }
         account.faults.push(FaultReport { entry: self.entry.clone(), fault });
+    }
+
+    fn record(&self, batch: &Batch, fault: &Fault) -> FaultRecord {
+        let (message, alert) = (&batch.messages[fault.row as usize], batch.alerts.id_text(fault.row));
+        FaultRecord {
+            id: String::new(),
+            time: SystemTime::now(),
+            version: self.entry.sha256.clone(),
+            alert,
+            topic: message.topic.to_string(),
+            partition: message.partition,
+            offset: message.offset,
+            kind: fault.kind,
+            message: fault.message.clone(),
+            backtrace: fault.backtrace.clone(),
+        }
     }
 
     /// The counters of the quota that change, as they are after the batch.
@@ -209,7 +230,8 @@ impl Account {
         let unplaced = u64::from(self.unplaced);
         let mut tally = Tally {
             counts: Counts { seen: unplaced, faulted: unplaced, ..Counts::default() },
-            faults: recent(&self.described).to_vec(),
+            fault_counts: self.fault_counts.clone(),
+            faults: last(&self.recorded).to_vec(),
             ..Tally::default()
         };
         for (share, &VisitAccount { counts, .. }) in batch.alerts.visits().iter().zip(&self.visits) {
@@ -218,6 +240,7 @@ impl Account {
                 tally.visits.push(VisitTally { visit: share.label.to_string(), counts });
             }
         }
+        tally.more_faults = tally.counts.faulted.saturating_sub(tally.faults.len() as u64);
         tally
     }
 
@@ -241,11 +264,7 @@ fn seen_by_visit(batch: &Batch, rows: &Rows) -> Vec<u64> {
     seen
 }
 
-/// The last of these, as many as are kept for people to read.
-pub fn recent<T>(all: &[T]) -> &[T] {
-    &all[all.len().saturating_sub(RECENT)..]
-}
-
-fn describe(batch: &Batch, fault: &Fault) -> String {
-    format!("alert {}: {}: {}", batch.alerts.id_text(fault.row), fault.kind, fault.message)
+/// The last of these, as many as are kept.
+fn last<T>(all: &[T]) -> &[T] {
+    &all[all.len().saturating_sub(FAULTS)..]
 }

@@ -4,13 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use skysieve_avro::alert::Column;
 use skysieve_avro::{Decoded, Projection};
-use skysieve_sandbox::Fault;
+use skysieve_sandbox::{Fault, FaultKind};
 use skysieve_survey::{AlertId, HostField, Surveys, Value, Visit};
 
 use super::io::Message;
 use super::kept::{Counted, KeptBytes};
 use super::positions::Positions;
 use super::topics::{BatchTopics, Rows};
+use crate::filters::{Counts, FaultCounts, Tally, VisitTally};
 
 /// A message that is not an alert, and the reason.
 #[derive(Clone, Debug)]
@@ -61,6 +62,19 @@ impl Batch {
         let mut among: Vec<u32> = all.filter(|&row| rows.contain(row)).collect();
         among.sort_unstable();
         among
+    }
+
+    /// What is added to a filter's record if all of these alerts are faults.
+    pub fn tally_of_failure(&self, rows: &[u32]) -> Tally {
+        let counts = |count| Counts { seen: count, faulted: count, ..Counts::default() };
+        let shares = self.alerts.visits().iter().enumerate().filter_map(|(at, share)| {
+            let count = rows.iter().filter(|row| self.alerts.visit_of(**row) == at).count() as u64;
+            let tally = VisitTally { visit: share.label.to_string(), counts: counts(count) };
+            (count > 0).then_some(tally)
+        });
+        let (count, mut fault_counts) = (rows.len() as u64, FaultCounts::default());
+        rows.iter().for_each(|_| fault_counts.add(FaultKind::Host));
+        Tally { counts: counts(count), visits: shares.collect(), fault_counts, more_faults: count, ..Tally::default() }
     }
 
     /// Logs that the host has panicked over an alert.

@@ -92,6 +92,8 @@ pub struct Judged {
     /// Filters that leave this lane as of the batch's begin, because they took too long. Each is judged from a position
     /// of its own from now on, for which there is a [`LaneChange`](super::lane_record::LaneChange).
     pub leaving: Vec<RunningFilter>,
+    /// How long the shard was at work.
+    pub took: Duration,
 }
 
 /// A batch that the shards are working on, for the publishers.

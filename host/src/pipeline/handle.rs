@@ -15,7 +15,8 @@ use super::ready::{Begins, Ready};
 use super::replay;
 use super::state::PipelineState;
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowStatus, Status, Upload, check_name,
+    Checked, Control, FilterError, FilterStats, HandOver, HostInfo, Inspected, Journals, Runner, ShadowStatus, Status,
+    Upload, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{CheckRequest, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
@@ -114,6 +115,18 @@ impl Control for Handle {
         here.or_else(gone).ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        check_name(name)?;
+        let here = self.state.entries().get(name).map(|entry| entry.stats());
+        here.ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        check_name(name)?;
+        let here = self.state.entries().get(name).map(|entry| entry.journals());
+        here.ok_or_else(|| FilterError::Unknown(name.to_owned()))
+    }
+
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         self.run(self.ready(name, upload)?)
     }
@@ -180,6 +193,10 @@ impl Runner for Handle {
             parameters: entry.manifest.parameters.clone(),
             cost: entry.cost(),
         }
+    }
+
+    fn adopt(&self, Ready { entry, .. }: &Ready, journals: Journals) {
+        entry.set_journals(journals);
     }
 
     fn run(&self, Ready { entry, begins }: Ready) -> Result<Status, FilterError> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 
@@ -422,7 +422,9 @@ impl Lane {
     /// Decodes a batch. If its columns take too much memory, the rest goes into the next one.
     fn decode(&mut self, messages: Vec<Message>, batcher: &mut Batcher) -> Batch {
         let state = &self.state;
+        let begun = Instant::now();
         let (batch, rest) = self.decoder.decode(messages, |topic, schema| state.add_stream_schema(topic, schema));
+        self.totals.add_decoding(begun.elapsed());
         batcher.put_back(rest);
         batch
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use parking_lot::Mutex;
@@ -57,7 +57,9 @@ impl<'a> Publisher<'a> {
                 // Another sink has failed, and its error is the one to report.
                 return Ok(());
             }
+            let begun = Instant::now();
             let published = sink.commit(sent)?;
+            self.totals.add_transaction(transaction.judging, transaction.sending + begun.elapsed());
             self.tell_too_large(transaction.count_too_large(&published.too_large));
             self.totals.add_published(transaction.batches.len(), transaction.messages, transaction.dead_letters);
             for filter in transaction.leaving {
@@ -114,7 +116,9 @@ impl<'a> Publisher<'a> {
         }
         let (records, positions) =
             (std::mem::take(&mut transaction.records), std::mem::take(&mut transaction.positions));
+        let begun = Instant::now();
         let sent = sink.send(records, positions);
+        transaction.sending = begun.elapsed();
         Ok(Some((ticket, transaction, sent)))
     }
 }

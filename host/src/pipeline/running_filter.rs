@@ -8,11 +8,11 @@ mod shadowed;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::filters::{Counts, Entry, Lane, Tally};
-use skysieve_sandbox::{CpuTime, Fault, FaultKind, Interrupted, Slice};
+use crate::filters::{Counts, Entry, Lane, LogRecord, Tally};
+use skysieve_sandbox::{CpuTime, Fault, FaultKind, Interrupted, Log, Slice};
 use skysieve_survey::Visit;
 
-use super::account::{Account, Accountant, recent};
+use super::account::{Account, Accountant};
 use super::batch::Batch;
 use super::config::Config;
 use super::costly::Cost;
@@ -292,7 +292,7 @@ impl RunningFilter {
             fuel: verdicts.fuel,
             time,
             memory_peak: self.judge.filter().memory_peak(),
-            logs: recent(&verdicts.logs).iter().map(|log| format!("{}: {}", log.level, log.message)).collect(),
+            logs: self.log_records(&verdicts.logs),
             ..account.tally(batch)
         };
         // What the batch led to is known, and is published even if the filter can't go on.
@@ -303,6 +303,11 @@ impl RunningFilter {
         outcome.outputs.extend(account.outputs);
         outcome.faults.extend(account.faults);
         outcome.counters.extend(counters);
+    }
+
+    fn log_records(&self, logs: &[Log]) -> Vec<LogRecord> {
+        let version = &self.entry.sha256;
+        logs.iter().map(|log| LogRecord::new(version, log)).collect()
     }
 
     /// Adds an account to the filter's counters. Returns those that were forgotten.
@@ -336,9 +341,7 @@ impl RunningFilter {
     /// each of its alerts is a fault.
     pub fn fail(&mut self, batch: &Batch, message: String, outcome: &mut Outcome) {
         let rows = batch.alerts_among(&self.place.rows(batch, Rows::All));
-        let count = rows.len() as u64;
-        self.entry
-            .add(Tally { counts: Counts { seen: count, faulted: count, ..Counts::default() }, ..Tally::default() });
+        self.entry.add(batch.tally_of_failure(&rows));
         outcome.faults.extend(rows.into_iter().map(|row| {
             let fault = Fault { row, kind: FaultKind::Host, message: message.clone(), backtrace: None };
             FaultReport { entry: self.entry.clone(), fault }
@@ -352,7 +355,7 @@ impl RunningFilter {
         if self.suspended {
             self.judge.filter_mut().rest();
         } else if let Some(reason) = self.failing.reason() {
-            let last = self.entry.status().recent_faults.pop().unwrap_or_default();
+            let last = self.entry.last_fault().unwrap_or_default();
             self.suspend(format!("{reason}, the last: {last}"));
         } else if self.judge.filter().breaks_budget() {
             self.suspend(

@@ -4,6 +4,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Sender, unbounded};
 use skysieve_sandbox::{Interrupted, spawn, yield_to_others};
@@ -124,7 +125,9 @@ impl Worker {
             Job::Arrive(filter) => self.arrive(filter),
             Job::Judge(batch, done) => {
                 self.expected.iter_mut().for_each(|expected| expected.keep(&batch, &self.time.standings.kept));
-                let judged = self.judge(&batch);
+                let begun = Instant::now();
+                let mut judged = self.judge(&batch);
+                judged.took = begun.elapsed();
                 drop(batch);
                 // Sending fails if the publishers have failed.
                 let _ = done.send(judged);

@@ -16,6 +16,7 @@ use super::topics::{SeenTopic, StreamTopics};
 use super::totals::Totals;
 use crate::filters::{Entry, FilterError, Modules, StreamSchemas};
 use crate::health::Health;
+use crate::heap;
 use crate::jobs::Jobs;
 
 /// The parts of a pipeline that its threads and its handles share.
@@ -86,10 +87,12 @@ impl PipelineState {
     /// The health of both lanes.
     pub fn health(&self) -> Health {
         let live = self.totals.health();
-        match self.slow.get() {
+        let health = match self.slow.get() {
             Some(slow) => live.beside(slow.health()),
             None => live,
-        }
+        };
+        let queue = self.engine.compile_queue();
+        Health { memory: heap::resident(), compiling: queue.running, compile_queue: queue.waiting, ..health }
     }
 
     /// The past of the stream, once it can be read.
@@ -126,6 +129,7 @@ impl PipelineState {
             let (lane, behind) = earlier.lane();
             entry.set_lane(lane, behind);
             entry.set_origin(earlier.origin());
+            entry.set_journals(earlier.journals());
         }
         Ok(())
     }

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::io::{Condition, Monitor};
-use crate::health::Health;
+use crate::health::{Health, StageSeconds};
 
 /// The counts, which the pipeline's threads update and others read.
 #[derive(Default)]
@@ -19,6 +20,11 @@ pub struct Totals {
     batches: AtomicU64,
     done: AtomicU64,
     dead_letters: AtomicU64,
+    transactions: AtomicU64,
+    /// The time spent in stages, in nanoseconds.
+    decoding: AtomicU64,
+    judging: AtomicU64,
+    publishing: AtomicU64,
     running: AtomicBool,
     waiting: AtomicBool,
     detail: Mutex<String>,
@@ -44,6 +50,18 @@ impl Totals {
         self.done.fetch_add(messages as u64, Ordering::Relaxed);
         self.dead_letters.fetch_add(dead_letters as u64, Ordering::Relaxed);
         self.batches.fetch_add(batches as u64, Ordering::Release);
+    }
+
+    /// Counts a transaction that was committed, for whose batches this time was spent.
+    pub fn add_transaction(&self, judging: Duration, publishing: Duration) {
+        self.transactions.fetch_add(1, Ordering::Relaxed);
+        self.judging.fetch_add(nanos(judging), Ordering::Relaxed);
+        self.publishing.fetch_add(nanos(publishing), Ordering::Relaxed);
+    }
+
+    /// Counts time spent decoding.
+    pub fn add_decoding(&self, time: Duration) {
+        self.decoding.fetch_add(nanos(time), Ordering::Relaxed);
     }
 
     /// The number of messages that have been fetched.
@@ -78,6 +96,7 @@ impl Totals {
         let get = |total: &AtomicU64| total.load(Ordering::Relaxed);
         let Condition { trouble, remark, retries, partitions } =
             self.monitor.get().map(|tell| tell()).unwrap_or_default();
+        let seconds = |total: &AtomicU64| get(total) as f64 / 1e9;
         let detail = || self.detail.lock().clone();
         Health {
             batches: self.batches.load(Ordering::Acquire),
@@ -92,8 +111,21 @@ impl Totals {
             done: get(&self.done),
             dead_letters: get(&self.dead_letters),
             retries,
+            transactions: get(&self.transactions),
+            stage_seconds: StageSeconds {
+                decode: seconds(&self.decoding),
+                judge: seconds(&self.judging),
+                publish: seconds(&self.publishing),
+            },
+            memory: None,
+            compiling: 0,
+            compile_queue: 0,
             partitions,
             registry: None,
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! Batches that are published together in one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use skysieve_survey::Visit;
 
@@ -34,6 +35,10 @@ pub struct TransactionBatch {
     pub messages: usize,
     /// The number of dead letters among the records.
     pub dead_letters: usize,
+    /// How long shards have judged the batches.
+    pub judging: Duration,
+    /// How long sending the records took.
+    pub sending: Duration,
     /// The filters that leave the lane once the transaction is committed.
     pub leaving: Vec<RunningFilter>,
     /// What else is to be done then.
@@ -76,10 +81,11 @@ impl TransactionBatch {
             self.records.push(records::undecodable(&topics.dead_letters, &batch, undecodable));
         }
         self.dead_letters += batch.undecodable.len();
-        for Judged { outcome, late, leaving } in judged {
+        for Judged { outcome, late, leaving, took } in judged {
             late.iter().for_each(|(batch, outcome)| self.append(topics, batch, outcome));
             self.append(topics, &batch, &outcome);
             self.leaving.extend(leaving);
+            self.judging += took;
         }
         positions.into_iter().for_each(|position| position.advance(&mut self.positions));
         self.messages += batch.messages.len();

@@ -1,6 +1,6 @@
 //! The requests about the filters of a host with a registry: a change is kept first, and passed to the pipeline then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +13,7 @@ use super::rules::{self, Offer};
 use super::store::StoreError;
 use super::writer::{Changed, Decision, Registry, new_id};
 use crate::access::Tokens;
-use crate::filters::{FilterError, HandOver, Kept, Runner, State, Status, Upload, check_name, check_note};
+use crate::filters::{FilterError, HandOver, Journals, Kept, Runner, State, Status, Upload, check_name, check_note};
 
 mod changes;
 mod control;
@@ -39,6 +39,8 @@ pub struct Keeper<R> {
     /// Held while a filter is changed in the registry and in the pipeline.
     names: Names,
     pub(super) told: Mutex<AllTold>,
+    /// What filters of this host have told that do not run now, but have run before. Each is known by when it was created, too.
+    resting: Mutex<BTreeMap<String, (String, Journals)>>,
     phase: Mutex<Phase>,
     phase_changed: Condvar,
     /// Why the registry can't be read, if so.
@@ -68,6 +70,7 @@ impl<R: Runner> Keeper<R> {
             folder,
             names: Names::default(),
             told: Mutex::default(),
+            resting: Mutex::default(),
             phase: Mutex::new(Phase::Starting),
             phase_changed: Condvar::new(),
             trouble: Mutex::new(None),
@@ -227,7 +230,7 @@ impl<R: Runner> Keeper<R> {
         match (Judged::of(&record), ready) {
             (Some(judged), _) if self.is_told(name, &judged) && is_active() => {}
             (Some(judged), Some(ready)) => {
-                if let Err(error) = self.runner.run(ready) {
+                if let Err(error) = self.activate(name, ready) {
                     return Err(self.take_back(name, changed, error));
                 }
                 self.told.lock().insert(name.to_owned(), Told::new(judged, Outcome::Runs));

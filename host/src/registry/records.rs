@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::kind::{Kinds, Record, parse, token_of};
 use super::newest::Newest;
@@ -25,11 +26,25 @@ pub struct Records {
     changed: BTreeSet<String>,
     /// Records that are not used, by their keys: those that no newer record has replaced.
     unreadable: BTreeMap<Vec<u8>, (i64, Unreadable)>,
+    /// The offset of the newest record, and when it came, in milliseconds since 1970, if that is known.
+    newest: Option<(i64, Option<i64>)>,
+}
+
+/// How much there is in the registry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegistrySize {
+    /// The number of filters.
+    pub filters: u64,
+    /// The number of tokens.
+    pub tokens: u64,
+    /// The bytes of the modules and configs that filters name, each once.
+    pub bytes: u64,
 }
 
 impl Records {
     /// Takes note of a record that was read. Of those that this host has written, it has taken note before.
     pub fn read(&mut self, raw: Raw) {
+        self.note(raw.offset, raw.time);
         let key = String::from_utf8_lossy(&raw.key).into_owned();
         match token_of(&key) {
             Some(id) => drop(self.read_as::<TokenRecord>(id, &key, raw)),
@@ -72,6 +87,8 @@ impl Records {
 
     /// Takes note of a record that this host has written.
     pub fn written<R: Record>(&mut self, name: &str, record: Option<Arc<R>>, offset: i64) {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.note(offset, i64::try_from(since.as_millis()).ok());
         if self.of::<R>().knows(name, offset) {
             return;
         }
@@ -83,6 +100,28 @@ impl Records {
         }
         if token_of(&key).is_none() {
             self.changed.insert(key);
+        }
+    }
+
+    fn note(&mut self, offset: i64, time: Option<i64>) {
+        if self.newest.is_none_or(|(newest, _)| newest < offset) {
+            self.newest = Some((offset, time));
+        }
+    }
+
+    /// The offset of the newest record, and when it came, in milliseconds since 1970, if that is known.
+    pub fn newest(&self) -> Option<(i64, Option<i64>)> {
+        self.newest
+    }
+
+    /// How much there is.
+    pub fn size(&self) -> RegistrySize {
+        let blobs = self.iter().flat_map(|record| &record.versions).flat_map(|version| version.blobs());
+        let blobs: HashSet<&Blob> = blobs.collect();
+        RegistrySize {
+            filters: self.kinds.filters.len() as u64,
+            tokens: self.kinds.tokens.len() as u64,
+            bytes: blobs.iter().map(|blob| blob.bytes).sum(),
         }
     }
 

@@ -12,3 +12,4 @@ mod pipes;
 mod produce;
 mod subscribers;
 mod terminal;
+mod watching;

@@ -17,6 +17,7 @@ pub struct Turns {
     state: Mutex<State>,
     changed: Condvar,
     patience: Duration,
+    places: usize,
 }
 
 #[derive(Default)]
@@ -48,7 +49,14 @@ impl State {
 impl Turns {
     /// As many places as modules may be compiled at the same time, and how long to wait for one.
     pub fn new(places: usize, patience: Duration) -> Turns {
-        Turns { state: Mutex::new(State { free: places, ..State::default() }), changed: Condvar::new(), patience }
+        let state = Mutex::new(State { free: places, ..State::default() });
+        Turns { state, changed: Condvar::new(), patience, places }
+    }
+
+    /// How many places are taken, and how many wait for one.
+    pub fn count(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (self.places.saturating_sub(state.free) as u64, state.waiting.len() as u64)
     }
 
     /// Waits for a place, `times` as long as usual. It is free again when what this returns is dropped.

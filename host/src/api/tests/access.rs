@@ -1,6 +1,6 @@
 //! Who is let in, what they see and change, and what is recorded of it.
 
-mod users;
+pub(super) mod users;
 
 use std::collections::BTreeSet;
 

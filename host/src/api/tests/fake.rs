@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::filters::{
-    Control, Counts, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Kept, Lane, Offsets, Origin,
-    Registered, Settings, ShadowState, ShadowStatus, State, Status, StreamIdentity, Upload, VersionInfo, VisitTally,
-    check_name,
+    AlertCosts, Control, Counts, Expected, FilterChange, FilterError, FilterStats, HandOver, HostInfo, Inspected,
+    Journals, Kept, Lane, Offsets, Origin, Registered, Settings, ShadowState, ShadowStatus, State, Status,
+    StreamIdentity, Upload, VersionInfo, VisitStats, VisitTally, check_name,
 };
 use crate::health::Health;
 use crate::jobs::{
@@ -32,6 +33,8 @@ pub(super) struct Fake {
     pub checks: Mutex<Vec<CheckRequest>>,
     /// The jobs that have begun. One that is taken out ends.
     pub running: Mutex<Vec<RunningJob>>,
+    /// What filters have told.
+    pub journals: Mutex<BTreeMap<String, Journals>>,
     gate: Mutex<Option<Gate>>,
 }
 
@@ -103,6 +106,7 @@ pub(super) fn status(name: &str) -> Status {
         fuel: 123_456,
         seconds: 0.25,
         memory_peak: 1_114_112,
+        fault_counts: BTreeMap::from([("fuel".to_owned(), 5)]),
         recent_faults: vec!["out of fuel on alert 697251921615015001".to_owned()],
         recent_logs: vec!["info: limit is 17".to_owned()],
         recent_visits: vec![VisitTally { visit: "2024111900094".to_owned(), counts }],
@@ -192,6 +196,21 @@ impl Control for Fake {
         self.of(name).get(name).cloned().ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        let Status { name, sha256, counts, .. } = self.get(name)?;
+        let mut costs = AlertCosts::default();
+        costs.add(990, 100, Duration::from_nanos(1500));
+        costs.add(10, 5000, Duration::from_micros(20));
+        let (faults, visit) = (BTreeMap::from([("fuel".to_owned(), 5)]), "2024111900094".to_owned());
+        let visits = vec![VisitStats { visit, alerts: costs.stats(counts) }];
+        Ok(FilterStats { name, sha256, version: Some(2), total: costs.stats(counts), faults, visits })
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        self.get(name)?;
+        Ok(self.journals.lock().entry(name.to_owned()).or_default().clone())
+    }
+
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         check_name(name)?;
         match &upload.module[..] {
@@ -241,6 +260,7 @@ impl Control for Fake {
     }
 
     fn delete(&self, name: &str) -> Result<Status, FilterError> {
+        self.journals.lock().remove(name);
         self.of(name).remove(name).ok_or_else(|| FilterError::Unknown(name.to_owned()))
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::fake::status;
 use super::{Reply, Server};
 use crate::filters::{State, Status};
-use crate::health::{Health, PartitionLag};
+use crate::health::{Health, PartitionLag, RegistryHealth, StageSeconds};
 
 #[test]
 fn filters_are_listed_shown_and_deleted() {
@@ -151,7 +151,13 @@ fn metrics_are_open_metrics() {
     check_metrics(&server.get("/metrics"));
     server.control.add(status("bright"));
     server.control.add(Status { state: State::Suspended(String::new()), ..status("a\"\\\n} 1") });
-    *server.control.health.lock() = Health { ready: true, messages: 12, bytes: 4096, ..Health::default() };
+    *server.control.health.lock() = Health {
+        ready: true,
+        messages: 12,
+        bytes: 4096,
+        stage_seconds: StageSeconds { judge: 1.5, ..StageSeconds::default() },
+        ..Health::default()
+    };
 
     let samples = check_metrics(&server.get("/metrics"));
     let value =
@@ -168,6 +174,15 @@ fn metrics_are_open_metrics() {
     assert_eq!(value(r#"skysieve_filter_time_seconds_total{filter="bright"}"#), "0.25");
     assert_eq!(value(r#"skysieve_filter_memory_peak_bytes{filter="bright"}"#), "1114112");
     assert_eq!(value(r#"skysieve_filter_active{filter="bright"}"#), "1");
+    assert_eq!(value(r#"skysieve_filter_faults_total{filter="bright",kind="fuel"}"#), "5");
+    assert_eq!(value(r#"skysieve_filter_info{filter="bright",version="",module="5e884898da28",owner=""}"#), "1");
+    for (filter, state, is_so) in
+        [("bright", "active", "1"), ("bright", "suspended", "0"), (r#"a\"\\\n} 1"#, "suspended", "1")]
+    {
+        assert_eq!(value(&format!(r#"skysieve_filter_state{{filter="{filter}",state="{state}"}}"#)), is_so);
+    }
+    assert_eq!(value("skysieve_live_hosts"), "1");
+    assert_eq!(value(r#"skysieve_stage_seconds_total{stage="judge"}"#), "1.5");
     assert_eq!(value(r#"skysieve_filter_active{filter="a\"\\\n} 1"}"#), "0");
 }
 
@@ -242,7 +257,7 @@ fn the_page_needs_nothing_else_and_runs_nothing_else() {
 
 #[test]
 fn openapi_has_every_route_and_every_schema() {
-    const ROUTES: [(&str, &[&str]); 30] = [
+    const ROUTES: [(&str, &[&str]); 33] = [
         ("/", &["get"]),
         ("/api/v1/catalog", &["get"]),
         ("/api/v1/check", &["post"]),
@@ -250,6 +265,8 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}", &["delete", "get", "patch", "post", "put"]),
         ("/api/v1/filters/{name}/activate", &["post"]),
         ("/api/v1/filters/{name}/confirm", &["post"]),
+        ("/api/v1/filters/{name}/faults", &["get"]),
+        ("/api/v1/filters/{name}/logs", &["get"]),
         ("/api/v1/filters/{name}/module", &["get"]),
         ("/api/v1/filters/{name}/pause", &["post"]),
         ("/api/v1/filters/{name}/release", &["post"]),
@@ -257,6 +274,7 @@ fn openapi_has_every_route_and_every_schema() {
         ("/api/v1/filters/{name}/resume", &["post"]),
         ("/api/v1/filters/{name}/shadow", &["delete", "get", "post"]),
         ("/api/v1/filters/{name}/shadow/activate", &["post"]),
+        ("/api/v1/filters/{name}/stats", &["get"]),
         ("/api/v1/filters/{name}/versions", &["get", "post"]),
         ("/api/v1/filters/{name}/versions/{number}", &["get"]),
         ("/api/v1/filters/{name}/versions/{number}/check", &["post"]),
@@ -332,7 +350,10 @@ fn every_metric_is_explained() {
         high: Some(2),
         lost: 1,
     };
-    server.control.health.lock().partitions.push(lag);
+    let registry = RegistryHealth { offset: Some(7), last_write: Some(1), ..RegistryHealth::default() };
+    let partitions = vec![lag];
+    *server.control.health.lock() =
+        Health { memory: Some(1), registry: Some(registry), partitions, ..Health::default() };
     let metrics = server.get("/metrics").body;
     let samples = metrics.lines().filter(|line| !line.starts_with('#'));
     let written: BTreeSet<&str> = samples.map(|line| line.split(['{', ' ']).next().unwrap()).collect();

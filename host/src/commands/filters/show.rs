@@ -108,6 +108,65 @@ pub fn versions(versions: &Value) -> String {
     table(&rows)
 }
 
+/// Where a filter's alerts went and what they cost: a line for each visit, newest first, and one for all.
+pub fn stats(stats: &Value) -> String {
+    let head = [
+        "VISIT",
+        "SEEN",
+        "ACCEPTED",
+        "REJECTED",
+        "OVER QUOTA",
+        "FAULTED",
+        "TOO LARGE",
+        "FUEL",
+        "P99",
+        "MAX",
+        "TIME",
+        "P99",
+        "MAX",
+    ];
+    let mut rows = vec![head.map(String::from), row("all", &stats["total"])];
+    for visit in stats["visits"].as_array().into_iter().flatten() {
+        rows.push(row(&field(&visit["visit"]), visit));
+    }
+    let faults = stats["faults"].as_object().into_iter().flatten();
+    let faults: Vec<String> = faults.map(|(kind, count)| format!("{} {}", field(count), one_line(kind))).collect();
+    let faults = if faults.is_empty() { String::new() } else { format!("faults: {}\n", faults.join(", ")) };
+    let note = "fuel and time (µs) of an alert: median, p99, max; the mean of a batch counts for each of its alerts\n";
+    format!("{}{faults}{note}", table(&rows))
+}
+
+fn row(name: &str, stats: &Value) -> [String; 13] {
+    let of = |group: &str, name: &str| match &stats[group][name] {
+        Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
+        other => field(other),
+    };
+    let [fuel, micros] = ["fuel", "micros"].map(|group| ["median", "p99", "max"].map(|name| of(group, name)));
+    let [seen, accepted, rejected, over_quota, faulted, too_large] =
+        ["seen", "accepted", "rejected", "over_quota", "faulted", "too_large"].map(|name| of("counts", name));
+    let ([f50, f99, fmax], [t50, t99, tmax]) = (fuel, micros);
+    [name.to_owned(), seen, accepted, rejected, over_quota, faulted, too_large, f50, f99, fmax, t50, t99, tmax]
+}
+
+/// A fault, and below it a line for each function that was being called.
+pub fn fault(fault: &Value) -> String {
+    let [time, topic, partition, offset, alert, kind, message] =
+        ["time", "topic", "partition", "offset", "alert", "kind", "message"].map(|name| field(&fault[name]));
+    // Not every alert has an id.
+    let alert = if alert.is_empty() { String::new() } else { format!(" {alert}") };
+    let mut text = format!("{time} alert{alert} ({topic}/{partition}/{offset}): {kind}: {message}\n");
+    for frame in text_of(&fault["backtrace"]).lines() {
+        text.push_str(&format!("    {}\n", one_line(frame)));
+    }
+    text
+}
+
+/// A log message in a line.
+pub fn log(log: &Value) -> String {
+    let [time, level, message] = ["time", "level", "message"].map(|name| field(&log[name]));
+    format!("{time} {level}: {message}\n")
+}
+
 /// What a filter is after a change.
 pub fn change(filter: &Value) -> String {
     let version = &filter["registered"]["version"];
@@ -169,5 +228,30 @@ odd     suspended  0123456789ab         5      1         4        7
         let versions_of = json!([{"number": 1, "active": true, "sha256": "0123456789abcdef", "at": "2026-05-09T03:00:00Z",
              "by": "ada", "note": "a\u{1b}[2Jb"}]);
         assert!(versions(&versions_of).ends_with("1        active  0123456789ab  2026-05-09T03:00:00Z  ada  a [2Jb\n"));
+    }
+
+    #[test]
+    fn statistics_and_faults_are_for_reading() {
+        let alerts = json!({
+            "counts": {"seen": 20, "accepted": 1, "rejected": 16, "over_quota": 1, "faulted": 2, "too_large": 0},
+            "fuel": {"median": 900, "p99": 1000, "max": 1100}, "micros": {"median": 0.5, "p99": 1.25, "max": 20.0}
+        });
+        let mut visit = alerts.clone();
+        visit["visit"] = json!("2024111900094");
+        let text = stats(&json!({"total": alerts, "faults": {"fuel": 1, "trap": 1}, "visits": [visit]}));
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        let numbers = ["20", "1", "16", "1", "2", "0", "900", "1000", "1100", "0.50", "1.25", "20.00"];
+        assert_eq!((lines[1][0], &lines[1][1..], lines[2][0]), ("all", &numbers[..], "2024111900094"), "{text}");
+        assert!(text.contains("faults: 1 fuel, 1 trap\n"), "{text}");
+
+        let told = json!({
+            "time": "2026-05-09T03:00:00.000Z", "topic": "ztf", "partition": 3, "offset": 17, "alert": "1701", "kind": "trap",
+            "message": "unreachable\u{1b}[2J", "backtrace": "0x0000ab mine::slope\n0x0000cd mine::judge\n"
+        });
+        let expected = "2026-05-09T03:00:00.000Z alert 1701 (ztf/3/17): trap: unreachable [2J\n    0x0000ab mine::slope\n    \
+                        0x0000cd mine::judge\n";
+        assert_eq!(fault(&told), expected);
+        let told = json!({"time": "2026-05-09T03:00:00.000Z", "level": "warn", "message": "a\nb"});
+        assert_eq!(log(&told), "2026-05-09T03:00:00.000Z warn: a b\n");
     }
 }

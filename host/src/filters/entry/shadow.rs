@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use super::{Entry, RECENT_VISITS};
+use super::Entry;
 use crate::filters::shadow::{Compared, Comparison, ShadowState, ShadowStatus, VersionTally};
+use crate::filters::stats::RECENT_VISITS;
 use crate::filters::status::Status;
 
 /// A version that runs beside the active one. The thread that judges writes to it; requests read it.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::Keeper;
 use super::in_step::{Outcome, config};
 use crate::filters::{
-    Control, Expected, FilterChange, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowStatus, State, Status,
-    Upload, VersionInfo, check_name,
+    Control, Expected, FilterChange, FilterError, FilterStats, HandOver, HostInfo, Inspected, Journals, Runner,
+    ShadowStatus, State, Status, Upload, VersionInfo, check_name,
 };
 use crate::health::{Health, RegistryHealth};
 use crate::jobs::{CheckRequest, CheckedAlerts, JobControl, JobError, JobStatus, Jobs, ReplayRequest};
 use crate::registry::record::{FilterRecord, Version};
+use crate::registry::records::RegistrySize;
 use crate::registry::writer::Decision;
 
 impl<R: Runner> Control for Keeper<R> {
@@ -31,6 +32,23 @@ impl<R: Runner> Control for Keeper<R> {
 
     fn get(&self, name: &str) -> Result<Status, FilterError> {
         self.status(name)
+    }
+
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        let Status { name, sha256, registered, .. } = self.status(name)?;
+        let version = registered.and_then(|registered| registered.version);
+        match self.runner.stats(&name) {
+            Ok(stats) => Ok(FilterStats { version, ..stats }),
+            Err(FilterError::Unknown(_)) => Ok(FilterStats { name, sha256, version, ..FilterStats::default() }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        match self.runner.journals(name) {
+            Err(FilterError::Unknown(_)) => self.status(name).map(|_| self.resting_journals(name)),
+            found => found,
+        }
     }
 
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
@@ -149,7 +167,8 @@ impl<R: Runner> Control for Keeper<R> {
     fn health(&self) -> Health {
         let records = self.registry.records();
         let filters = records.iter().filter(|record| record.host == self.host).count();
-        let unreadable = records.unreadable();
+        let RegistrySize { filters: all, tokens, bytes } = records.size();
+        let (unreadable, newest) = (records.unreadable(), records.newest());
         drop(records);
         let refused = |(name, outcome): (&String, &Outcome)| match outcome {
             Outcome::Refused(reason, _) => Some(format!("{name}: {reason}")),
@@ -158,7 +177,11 @@ impl<R: Runner> Control for Keeper<R> {
         let told = self.told.lock();
         let refused = told.iter().filter_map(|(name, told)| refused((name, &told.outcome))).take(20).collect();
         let trouble = self.trouble.lock().clone();
-        Health { registry: Some(RegistryHealth { filters, unreadable, refused, trouble }), ..self.runner.health() }
+        let (offset, last_write) = (newest.map(|(offset, _)| offset), newest.and_then(|(_, time)| time));
+        let last_write = last_write.map(|millis| millis / 1000);
+        let registry =
+            RegistryHealth { filters, records: all, tokens, bytes, offset, last_write, unreadable, refused, trouble };
+        Health { registry: Some(registry), ..self.runner.health() }
     }
 }
 
@@ -202,6 +225,7 @@ impl<R: Runner> Keeper<R> {
             Ok(_) => {}
         }
         self.told.lock().remove(name);
+        self.resting.lock().remove(name);
         match (self.runner.delete(name), before) {
             (Ok(status), Ok(Status { kept, registered, .. })) => Ok(Status { kept, registered, ..status }),
             (Err(FilterError::Unknown(_)), Ok(before)) => Ok(before),

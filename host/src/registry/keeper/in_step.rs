@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Keeper, Named};
-use crate::filters::{FilterError, LimitOverrides, Runner, Settings, State, Upload};
+use crate::filters::{FilterError, Journals, LimitOverrides, Runner, Settings, State, Status, Upload};
 use crate::registry::record::{Blob, Config, FilterRecord, Version};
 use crate::registry::store::Blobs;
 
 /// What a filter is judged by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
+    /// Tells the filter from an earlier one of its name.
+    created: String,
     module: Blob,
     config: Config,
     topics: Vec<String>,
@@ -28,8 +30,8 @@ impl Judged {
     /// What one of a filter's versions is judged by.
     pub fn by(record: &FilterRecord, version: &Version) -> Judged {
         let Version { module, config, topics, .. } = version.clone();
-        let FilterRecord { quota, cpu_share, limits, .. } = *record;
-        Judged { module, config, topics, quota, cpu_share, limits }
+        let (created, &FilterRecord { quota, cpu_share, limits, .. }) = (record.created.clone(), record);
+        Judged { created, module, config, topics, quota, cpu_share, limits }
     }
 }
 
@@ -104,7 +106,7 @@ impl<R: Runner> Keeper<R> {
         }
         let version = record.active;
         let ran = self.load(&record).and_then(|upload| self.runner.check(name, upload));
-        let ran = ran.and_then(|ready| self.runner.run(ready));
+        let ran = ran.and_then(|ready| self.activate(name, ready));
         match &ran {
             Ok(_) => tracing::info!(filter = name, ?version, "the filter follows its record in the registry"),
             Err(FilterError::Stopping) => return,
@@ -126,6 +128,55 @@ impl<R: Runner> Keeper<R> {
 
     /// Removes a filter from the pipeline, if it runs there because of its record. Its name is locked.
     pub(super) fn take_out(&self, name: &str) {
+        let is_kept = self.registry.records().get(name).is_some_and(|record| record.host == self.host);
+        let created = self.told.lock().get(name).map(|told| told.judged.created.clone());
+        match (created, self.runner.journals(name)) {
+            (Some(created), Ok(journals)) if is_kept => {
+                self.resting.lock().insert(name.to_owned(), (created, journals));
+            }
+            _ if !is_kept => drop(self.resting.lock().remove(name)),
+            _ => {}
+        }
+        self.stop(name);
+    }
+
+    /// What a filter has told that does not run now, but has run before.
+    pub(super) fn rested(&self, name: &str) -> Option<Journals> {
+        let created = self.registry.records().get(name)?.created.clone();
+        self.resting.lock().get(name).filter(|(of, _)| *of == created).map(|(_, journals)| journals.clone())
+    }
+
+    /// The same, where it can be followed until the filter runs.
+    pub(super) fn resting_journals(&self, name: &str) -> Journals {
+        let record = self.registry.records().get(name).filter(|record| record.host == self.host).cloned();
+        let Some(record) = record else { return Journals::default() };
+        let mut resting = self.resting.lock();
+        match resting.get(name) {
+            Some((of, journals)) if *of == record.created => journals.clone(),
+            _ => {
+                let journals = Journals::default();
+                resting.insert(name.to_owned(), (record.created.clone(), journals.clone()));
+                journals
+            }
+        }
+    }
+
+    /// Activates a filter that was checked. It tells on what it has told before. Its name is locked.
+    pub(super) fn activate(&self, name: &str, ready: R::Ready) -> Result<Status, FilterError> {
+        let created = self.registry.records().get(name).map(|record| record.created.clone());
+        if self.told.lock().get(name).is_some_and(|told| Some(&told.judged.created) != created.as_ref()) {
+            // It was another filter, and what that has told is not for this one's owner.
+            self.stop(name);
+        }
+        if let Some(journals) = self.rested(name) {
+            self.runner.adopt(&ready, journals);
+        }
+        let running = self.runner.run(ready)?;
+        self.resting.lock().remove(name);
+        Ok(running)
+    }
+
+    fn stop(&self, name: &str) {
         let Some(told) = self.told.lock().remove(name) else { return };
         let Ok(status) = self.runner.get(name) else { return };
         // What is known of a filter that has moved is needed by others.

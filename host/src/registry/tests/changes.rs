@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::fake::magnitude;
 use super::{Host, revision, tag, upload, with_settings};
 use crate::filters::{
-    Control, Expected, FilterChange, FilterError, Kept, LimitOverrides, Settings, SettingsPatch, State, Upload,
+    Control, Expected, FilterChange, FilterError, Kept, LimitOverrides, LogRecord, Settings, SettingsPatch, State,
+    Upload,
 };
 use crate::registry::record::{INLINE, VERSIONS};
 use crate::registry::{Fault, PIECE, Shared};
+use skysieve_sandbox::{Level, Log};
 
 fn set(patch: SettingsPatch) -> FilterChange {
     FilterChange::Set(patch)
@@ -44,6 +46,42 @@ fn what_is_the_same_adds_no_version() {
     let settings = Settings { config: "x".into(), ..Settings::default() };
     let status = host.keeper.put("bright", with_settings("two", settings)).unwrap();
     assert_eq!(revision(&status), (4, Some(3), 3));
+}
+
+#[test]
+fn what_a_filter_has_told_outlives_a_pause_and_not_the_filter() {
+    let shared = Arc::<Shared>::default();
+    let host = Host::start(&shared, "a");
+    let told = |host: &Host| host.keeper.journals("bright").unwrap().logs.newest(9).records.len();
+    let tell = |host: &Host| {
+        let log = Log { level: Level::Info, message: "here".to_owned() };
+        host.keeper.journals("bright").unwrap().logs.add(0, vec![LogRecord::new("one", &log)]);
+    };
+    let change = |host: &Host, change| host.keeper.change("bright", change, &Expected::Anything).unwrap();
+    host.put("bright", "one");
+    tell(&host);
+    change(&host, FilterChange::Pause);
+    assert_eq!((told(&host), host.keeper.stats("bright").unwrap().version), (1, Some(1)));
+    change(&host, FilterChange::Resume);
+    tell(&host);
+    assert_eq!(told(&host), 2);
+    // Whoever has a filter of that name later is perhaps somebody else.
+    change(&host, FilterChange::Delete);
+    assert!(matches!(host.keeper.journals("bright"), Err(FilterError::Unknown(_))));
+    host.put("bright", "one");
+    assert_eq!(told(&host), 0);
+    // The same if it was another host that has removed it, and this host has not noticed.
+    let other = Host::start(&shared, "b");
+    for paused in [false, true] {
+        tell(&host);
+        if paused {
+            change(&host, FilterChange::Pause);
+        }
+        other.follow();
+        change(&other, FilterChange::Delete);
+        host.put("bright", "two");
+        assert_eq!(told(&host), 0, "paused: {paused}");
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::filters::{
-    Checked, Control, FilterError, HandOver, HostInfo, Inspected, Runner, ShadowState, ShadowStatus, State, Status,
-    StreamIdentity, Upload, hash,
+    Checked, Control, FilterError, FilterStats, HandOver, HostInfo, Inspected, Journals, Runner, ShadowState,
+    ShadowStatus, State, Status, StreamIdentity, Upload, hash,
 };
 use crate::health::Health;
 use skysieve_sandbox::{Manifest, Parameter, ParameterKind, ParameterValue};
@@ -21,6 +21,8 @@ pub struct Fake {
     pub suspended: Mutex<Option<String>>,
     /// The shadows that run, with their versions and modules.
     pub shadows: Mutex<BTreeMap<String, (u32, Upload)>>,
+    /// What they have told.
+    pub journals: Mutex<BTreeMap<String, Journals>>,
     /// How often something was activated.
     pub activations: Mutex<usize>,
 }
@@ -56,6 +58,10 @@ impl Runner for Arc<Fake> {
             parameters: vec![magnitude()],
             cost: None,
         }
+    }
+
+    fn adopt(&self, (name, _): &(String, Upload), journals: Journals) {
+        self.journals.lock().insert(name.clone(), journals);
     }
 
     fn run(&self, (name, upload): (String, Upload)) -> Result<Status, FilterError> {
@@ -115,6 +121,16 @@ impl Control for Arc<Fake> {
         Ok(Status { sha256, settings, ..Status::new(name, state) })
     }
 
+    fn stats(&self, name: &str) -> Result<FilterStats, FilterError> {
+        let Status { name, sha256, .. } = self.get(name)?;
+        Ok(FilterStats { name, sha256, ..FilterStats::default() })
+    }
+
+    fn journals(&self, name: &str) -> Result<Journals, FilterError> {
+        self.get(name)?;
+        Ok(self.journals.lock().entry(name.to_owned()).or_default().clone())
+    }
+
     fn put(&self, name: &str, upload: Upload) -> Result<Status, FilterError> {
         self.run(self.check(name, upload)?)
     }
@@ -129,6 +145,7 @@ impl Control for Arc<Fake> {
         let status = self.get(name)?;
         self.shadows.lock().remove(name);
         self.running.lock().remove(name);
+        self.journals.lock().remove(name);
         self.moved.lock().remove(name);
         Ok(status)
     }

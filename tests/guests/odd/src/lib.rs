@@ -99,7 +99,7 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
             MET.set(met + 1);
             Ok(Verdict::accept_if(met.is_multiple_of(2)))
         }
-        Mode::Panic => panic!("alert {} is not to my taste", alert.id),
+        Mode::Panic => dislike(alert.id),
         Mode::Spin => spin(u64::MAX),
         Mode::Hoard => Ok(Verdict::accept_if(std::hint::black_box(vec![1u8; 1 << 30]).len() > 1)),
         Mode::Error => Err(format!("alert {} makes no sense", alert.id)),
@@ -121,6 +121,12 @@ fn odd(config: &Config, alert: &Id) -> Result<Verdict, String> {
             Ok(Verdict::Accept)
         }
     }
+}
+
+/// A function with a name that can be found in backtraces.
+#[inline(never)]
+fn dislike(id: i64) -> ! {
+    panic!("alert {id} is not to my taste")
 }
 
 /// Works for this many rounds, in a way that a compiler can't predict.

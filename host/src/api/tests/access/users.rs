@@ -66,6 +66,11 @@ impl Users {
     }
 
     pub fn with(limits: UserLimits) -> Users {
+        Users::at(ApiConfig::default(), limits)
+    }
+
+    /// The users of a server with these limits.
+    pub fn at(config: ApiConfig, limits: UserLimits) -> Users {
         let kept = Arc::<Kept>::default();
         let mut tokens = BTreeMap::new();
         for (user, role) in
@@ -79,14 +84,14 @@ impl Users {
             tokens.insert(user.to_owned(), token);
         }
         tokens.insert("nobody".to_owned(), Token::new().unwrap());
-        Users::of(tokens, Some(kept), limits)
+        Users::of(config, tokens, Some(kept), limits)
     }
 
     pub fn without_registry() -> Users {
-        Users::of([("ada".to_owned(), Token::new().unwrap())].into(), None, UserLimits::default())
+        Users::of(ApiConfig::default(), [("ada".to_owned(), Token::new().unwrap())].into(), None, UserLimits::default())
     }
 
-    fn of(tokens: BTreeMap<String, Token>, kept: Option<Arc<Kept>>, limits: UserLimits) -> Users {
+    fn of(config: ApiConfig, tokens: BTreeMap<String, Token>, kept: Option<Arc<Kept>>, limits: UserLimits) -> Users {
         let sink = Arc::<Sink>::default();
         let access = Access {
             operator: Some(OperatorToken::new(FIRST).unwrap()),
@@ -97,7 +102,7 @@ impl Users {
             ..Access::default()
         };
 
-        Users { server: Server::for_users(ApiConfig::default(), access), tokens, sink }
+        Users { server: Server::for_users(config, access), tokens, sink }
     }
 
     /// The token of a user.
@@ -112,6 +117,12 @@ impl Users {
     /// The id of that token.
     pub fn id(&self, user: &str) -> String {
         self.tokens[user].id().to_owned()
+    }
+
+    /// Takes a user's token back.
+    pub fn revoke(&self, user: &str) {
+        let path = format!("/api/v1/tokens/{}", self.id(user));
+        assert_eq!(self.send(OPERATOR, "DELETE", &path, "").status, 200);
     }
 
     /// What was recorded so far.
