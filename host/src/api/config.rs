@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::tls::Tls;
+use crate::filters::Runners;
 use crate::hosts::Hosts;
 use skysieve_sandbox::limits::MODULE_BYTES;
 
@@ -17,6 +18,8 @@ pub struct ApiConfig {
     pub tls: Option<Arc<Tls>>,
     /// The other hosts with the same registry. `None`: there is no registry.
     pub hosts: Option<Arc<Hosts>>,
+    /// The runners of filters that are given as text.
+    pub runners: Runners,
     /// The size of one module in bytes.
     pub max_module: usize,
     /// The number of concurrent uploads. Each of them may take twice [`ApiConfig::max_module`] of memory. Further
@@ -42,6 +45,7 @@ impl Default for ApiConfig {
             names: Vec::new(),
             tls: None,
             hosts: None,
+            runners: Runners::default(),
             max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,

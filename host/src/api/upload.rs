@@ -34,7 +34,8 @@ use form::{Form, Layout};
     tag = "filters",
     params(
         ("name" = String, Path, description = "The filter's name, and its output topic's"),
-        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is; with a program, its parameters in TOML"),
+        ("file" = Option<String>, Query, description = "The name of the program's file, for messages"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
         ("cpu_share" = Option<f64>, Query, description = "Share of a processor in the slow lane"),
@@ -49,7 +50,7 @@ use form::{Form, Layout};
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be replaced; * if there must be one"),
         ("If-None-Match" = Option<String>, Header, description = "* if there must be none")
     ),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (String = "text/x-python"), (form::UploadForm = "multipart/form-data"))),
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
@@ -59,7 +60,7 @@ use form::{Form, Layout};
         (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a program in a language that is known, nor a form"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused, or it fails on all recent alerts (trial_failed)"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way, or the user has made too many within an hour"),
         (status = 503, body = ErrorBody, description = "The host is stopping, has no time to compile the module, or the registry does not answer"),
@@ -77,7 +78,7 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     operation_id = "post_filter",
     tag = "filters",
     params(("name" = String, Path, description = "The filter's name, and its output topic's")),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (String = "text/x-python"), (form::UploadForm = "multipart/form-data"))),
     responses(
         (status = 200, body = Status, description = "It replaced an earlier one"),
         (status = 201, body = Status, description = "It is new"),
@@ -97,12 +98,13 @@ pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Respo
     tag = "versions",
     params(
         ("name" = String, Path, description = "The filter's name"),
-        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is; with a program, its parameters in TOML"),
+        ("file" = Option<String>, Query, description = "The name of the program's file, for messages"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
     ),
-    request_body(content(("application/wasm"), (form::UploadForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (String = "text/x-python"), (form::UploadForm = "multipart/form-data"))),
     responses(
         (status = 201, body = Status, description = "It is kept; `Location` says where"),
         (status = "4XX", body = ErrorBody, description = "As for PUT of the filter"),
@@ -155,10 +157,8 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
             Placed::Here(counted) => placing = counted,
         }
     }
-    if let Layout::Module = layout {
-        form.module = Some(body.into());
-    }
-    let upload = Upload { expected, ..form.finish()? };
+    form.take_body(layout, body.into())?;
+    let upload = Upload { expected, ..form.finish(&name, &api.config.runners)? };
     api.ask(caller, move |control| {
         // The permit is held until the end even if the client goes away, because it stands for the memory in use.
         let _held = (permit, placing);

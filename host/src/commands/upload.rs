@@ -1,20 +1,19 @@
 //! `skysieve upload`: gives a filter to a running host.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
-use toml::Table;
 
-use super::check::settings::choose;
+use super::check::settings::ConfigArgs;
 use super::common::{UsageError, read_file};
 use super::filters::show::{one_line, text_of};
 use super::filters::{name_of, refused};
 use super::output::{print_line, tell};
 use super::remote::RemoteArgs;
-use crate::filters::Settings;
+use crate::filters::Language;
 use crate::http_client::{query, segment};
 
 /// Upload a filter to a running host, which checks and compiles it.
@@ -27,27 +26,21 @@ use crate::http_client::{query, segment};
 Examples:
   skysieve upload target/filters/bright.wasm --activate                        it is called bright
   skysieve upload bright.wasm --name bright-20 --set magnitude=20 --activate   the same code, another config
+  skysieve upload rising.py --set rise=0.5 --activate                          a filter in Python
   skysieve upload bright.wasm --config-file bright.toml --note 'fewer stars'   a version, not yet active
   skysieve upload bright.wasm --on node2 --activate                            on this host, of several
   skysieve filters activate bright 3 --server http://node1:8080                make it active")]
 pub struct UploadArgs {
-    /// The module
-    #[arg(value_name = "FILTER.wasm")]
+    /// The module, or the text of a filter in Python (*.py)
+    #[arg(value_name = "FILTER")]
     module: PathBuf,
-    /// The filter's name, and its topic's [default: the file's name without .wasm]
+    /// The filter's name, and its topic's [default: the file's name without its ending]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// A file with the filter's config, or one like those that hosts read beside a module (config, quota, topics, limits)
-    #[arg(long, value_name = "FILE")]
-    config_file: Option<PathBuf>,
-    /// The filter's config, as text
-    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
-    config: Option<String>,
-    /// Set one parameter of a config in TOML; may be given several times
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
     /// What is to be known of this version
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
@@ -79,10 +72,13 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     name_of(&name)?;
     let module = read_file(&args.module)?;
     // The config may be as long as the form allows a part to be, so that it has its own.
-    let mut settings = settings(args)?;
+    let mut settings = args.config.choose()?.settings;
     let config = std::mem::take(&mut settings.config);
-    let mut parts = vec![("module", module)];
+    let language = Language::of_file(&args.module);
+    let mut parts = vec![(if language.is_some() { "program" } else { "module" }, module)];
     let mut add = |name, value: Option<String>| parts.extend(value.map(|value| (name, value.into_bytes())));
+    add("language", language.map(|language| language.name.to_owned()));
+    add("file", language.and_then(|_| file_name(&args.module)));
     add("config", Some(config).filter(|config| !config.is_empty()));
     add("settings", Some(toml::to_string(&settings).context("the settings can't be sent")?));
     add("note", args.note.clone());
@@ -105,29 +101,9 @@ fn name_of_file(args: &UploadArgs) -> Result<String, UsageError> {
     stem.map(str::to_owned).ok_or_else(|| UsageError("the file's name is no filter's name; give --name".to_owned()))
 }
 
-/// The settings that the command line asks for.
-fn settings(args: &UploadArgs) -> anyhow::Result<Settings> {
-    let mut settings = choose(args.config.as_deref(), args.config_file.as_deref())?.settings;
-    if args.set.is_empty() {
-        return Ok(settings);
-    }
-    let table = settings.config.parse::<Table>();
-    let mut table = table.map_err(|_| UsageError("--set: the config is not TOML; change it in its file".to_owned()))?;
-    for pair in &args.set {
-        let (key, value) = pair
-            .split_once('=')
-            .filter(|(key, _)| !key.trim().is_empty())
-            .ok_or_else(|| UsageError(format!("--set {pair:?} is not KEY=VALUE")))?;
-        table.insert(key.trim().to_owned(), value_of(value));
-    }
-    settings.config = toml::to_string(&table).context("--set")?;
-    Ok(settings)
-}
-
-/// A number, a truth value or an array as TOML writes it; anything else is a text.
-fn value_of(text: &str) -> toml::Value {
-    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+/// The name of a file, without its folder.
+fn file_name(path: &Path) -> Option<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn report(args: &UploadArgs, name: &str, status: &Value) {
@@ -147,20 +123,4 @@ fn report(args: &UploadArgs, name: &str, status: &Value) {
         }
     };
     print_line(format_args!("{name}: {what}"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_what_toml_takes_them_for() {
-        for (text, value) in [("20.5", toml::Value::Float(20.5)), ("3", 3.into()), ("true", true.into())] {
-            assert_eq!(value_of(text), value);
-        }
-        assert_eq!(value_of("[1, 2]"), toml::Value::Array(vec![1.into(), 2.into()]));
-        for text in ["SN Ia", "g", "1.2.3", "a\nb = 3", ""] {
-            assert_eq!(value_of(text), toml::Value::String(text.to_owned()));
-        }
-    }
 }

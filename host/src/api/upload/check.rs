@@ -41,6 +41,12 @@ pub(super) struct CheckForm {
     /// possibly gzipped). This part may be repeated. There may be 64 MiB of them, and 10,000 alerts are judged.
     #[schema(value_type = String, format = Binary)]
     packets: Option<Vec<u8>>,
+    /// Instead of the component: the text of a filter in a language, as for PUT of a filter.
+    program: Option<String>,
+    /// The program's language: python, unless it is given.
+    language: Option<String>,
+    /// The name of the program's file, for messages.
+    file: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -73,7 +79,7 @@ pub(super) struct CheckForm {
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit")
     ),
-    request_body(content(("application/wasm"), (CheckForm = "multipart/form-data"))),
+    request_body(content(("application/wasm"), (String = "text/x-python"), (CheckForm = "multipart/form-data"))),
     responses(
         (status = 200, body = JobStatus, description = "It has ended within the time to wait"),
         (status = 202, body = JobStatus, description = "It has begun; `Location` says where it can be asked about"),
@@ -81,7 +87,7 @@ pub(super) struct CheckForm {
         (status = 404, body = ErrorBody, description = "Kafka has no alerts of that time"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
         (status = 413, body = ErrorBody, description = "The module or the packets are too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module nor a form"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a program in a language that is known, nor a form"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many jobs are running, or too many uploads are under way"),
         (status = 501, body = ErrorBody, description = "This host runs no checks"),
@@ -161,8 +167,8 @@ async fn begin(
         Layout::Module if body.len() > api.config.max_module => {
             return Err(Problem::TooLarge { what: layout.what(), limit: api.config.max_module });
         }
-        Layout::Module => form.module = Some(body),
         Layout::Multipart => form.read_parts(parts, body.into(), api.config.max_module).await?,
+        _ => form.take_body(layout, body)?,
     }
     let alerts = alerts(past, std::mem::take(&mut form.packets))?;
     let tried = match numbered {
@@ -170,7 +176,10 @@ async fn begin(
         Some(_) => {
             return Err(Problem::Body("a version has its own module and settings: send packets only".to_owned()));
         }
-        None => Tried::Upload(name, Box::new(form.finish()?)),
+        None => {
+            let upload = form.finish(&name, &api.config.runners)?;
+            Tried::Upload(name, Box::new(upload))
+        }
     };
     let status = api
         .ask(caller.clone(), move |control| {

@@ -10,7 +10,9 @@ use axum::http::{HeaderMap, header};
 
 use crate::api::error::Problem;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, MIN_CPU_SHARE, Settings, Trial, Upload};
+use crate::filters::{
+    CONFIG_BYTES, HandOver, LANGUAGES, Language, MIN_CPU_SHARE, Program, Runners, Settings, Trial, Upload,
+};
 use crate::jobs::PACKET_BYTES;
 
 /// How many bytes a form may take in addition to its module and config: for the other parts, headers and boundaries.
@@ -25,6 +27,8 @@ const HANDOVER: usize = 8 * CONFIG_BYTES;
 pub(super) enum Layout {
     /// The body is the module.
     Module,
+    /// The body is the text of a filter in a language.
+    Program(&'static Language),
     /// The body is a form, and the module is one of its parts.
     Multipart,
 }
@@ -37,7 +41,7 @@ impl Layout {
         match essence.as_str() {
             "application/wasm" | "application/octet-stream" => Ok(Layout::Module),
             "multipart/form-data" => Ok(Layout::Multipart),
-            _ => Err(Problem::MediaType(essence)),
+            text => Language::of_media_type(text).map(Layout::Program).ok_or(Problem::MediaType(essence)),
         }
     }
 
@@ -45,6 +49,7 @@ impl Layout {
     pub(super) fn what(self) -> &'static str {
         match self {
             Layout::Module => "the module",
+            Layout::Program(_) => "the program",
             Layout::Multipart => "the form",
         }
     }
@@ -53,6 +58,7 @@ impl Layout {
     pub(super) fn body_limit(self, max_module: usize) -> usize {
         match self {
             Layout::Module => max_module,
+            Layout::Program(_) => CONFIG_BYTES,
             Layout::Multipart => max_module.saturating_add(HANDOVER + FORM_OVERHEAD),
         }
     }
@@ -64,7 +70,13 @@ impl Layout {
 pub(super) struct UploadForm {
     /// The component.
     #[schema(value_type = String, format = Binary)]
-    module: Vec<u8>,
+    module: Option<Vec<u8>>,
+    /// Instead of the component: the text of a filter in a language. The config then has its parameters, in TOML.
+    program: Option<String>,
+    /// The program's language: python, unless it is given.
+    language: Option<String>,
+    /// The name of the program's file, for messages.
+    file: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -99,6 +111,10 @@ pub(super) struct UploadForm {
 #[derive(Default)]
 pub(super) struct Form {
     pub(super) module: Option<Vec<u8>>,
+    /// The text of a filter in a language.
+    pub(super) program: Option<String>,
+    pub(super) language: Option<&'static Language>,
+    file: Option<String>,
     /// Whether it may have parts with alerts.
     pub(super) takes_packets: bool,
     /// Files of alerts.
@@ -135,6 +151,21 @@ impl Form {
         Ok(form)
     }
 
+    /// Takes a body that is the filter itself.
+    pub(super) fn take_body(&mut self, layout: Layout, body: Vec<u8>) -> Result<(), Problem> {
+        match layout {
+            Layout::Module => self.module = Some(body),
+            Layout::Program(language) => {
+                let text = String::from_utf8(body).map_err(|_| Problem::Body(NO_TEXT.to_owned()))?;
+                let twice = |reason| Problem::Parameter { name: "program".to_owned(), reason };
+                fill(&mut self.program, text).map_err(twice)?;
+                self.language = Some(language);
+            }
+            Layout::Multipart => {}
+        }
+        Ok(())
+    }
+
     /// Reads the parts of a multipart body.
     pub(super) async fn read_parts(&mut self, parts: Parts, body: Bytes, max_module: usize) -> Result<(), Problem> {
         let multipart = Multipart::from_request(Request::from_parts(parts, Body::from(body)), &()).await;
@@ -165,6 +196,7 @@ impl Form {
         }
         let (what, limit) = match &*name {
             "handover" => ("the hand-over", HANDOVER),
+            "program" => ("the program", CONFIG_BYTES),
             _ => ("the config", CONFIG_BYTES),
         };
         if bytes.len() > limit {
@@ -176,6 +208,13 @@ impl Form {
 
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
+            "program" => fill(&mut self.program, value),
+            "language" => {
+                let known = || LANGUAGES.iter().map(|language| language.name).collect::<Vec<_>>().join(", ");
+                let language = Language::named(&value).ok_or_else(|| format!("it is none of: {}", known()))?;
+                fill(&mut self.language, language)
+            }
+            "file" => fill(&mut self.file, value),
             "settings" => self.set_all(&value),
             "config" => fill(&mut self.config, value),
             "topics" => {
@@ -219,15 +258,38 @@ impl Form {
 
     /// Whether it has neither a module nor a setting.
     pub(super) fn is_empty(&self) -> bool {
-        let Form { module, config, topics, quota, cpu_share, from, .. } = self;
+        let Form { module, program, language, file, config, topics, quota, cpu_share, from, .. } = self;
         let Form { fuel, memory, deadline_ms, strict, force, note, handover, host, .. } = self;
         let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
         let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none() && force.is_none();
         let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
-        module.is_none() && handover.is_none() && host.is_none() && texts && numbers && limits
+        let none = module.is_none() && program.is_none() && language.is_none() && file.is_none();
+        none && handover.is_none() && host.is_none() && texts && numbers && limits
     }
 
-    pub(super) fn finish(self) -> Result<Upload, Problem> {
+    /// The program, if there is one instead of a module. `name` is the filter's.
+    fn program(&mut self, name: &str) -> Result<Option<Program>, Problem> {
+        let Some(text) = self.program.take() else {
+            return match (self.language, &self.file) {
+                (None, None) => Ok(None),
+                _ => Err(Problem::Part { name: "program".to_owned(), reason: "it is missing".to_owned() }),
+            };
+        };
+        if self.module.is_some() {
+            let reason = "there is a module as well; one of the two is the filter".to_owned();
+            return Err(Problem::Part { name: "program".to_owned(), reason });
+        }
+        let language = self.language.unwrap_or(&LANGUAGES[0]);
+        let file = self.file.take().unwrap_or_else(|| format!("{name}.{}", language.ending));
+        Ok(Some(Program { language, file, text }))
+    }
+
+    /// What is to be uploaded as the filter of this name. The runner of a program is one of `runners`.
+    pub(super) fn finish(mut self, name: &str, runners: &Runners) -> Result<Upload, Problem> {
+        let program = self.program(name)?;
+        if let Some(program) = &program {
+            self.module = Some(runners.read(program.language)?);
+        }
         let missing = || Problem::Part { name: "module".to_owned(), reason: "it is missing".to_owned() };
         let module = self.module.ok_or_else(missing)?;
         let mut settings = Settings {
@@ -245,6 +307,9 @@ impl Form {
             let reason = "the settings are in it; no others can be given".to_owned();
             return Err(Problem::Part { name: "handover".to_owned(), reason });
         }
+        if let Some(program) = program {
+            program.fill(&mut settings)?;
+        }
         let strict = self.strict.unwrap_or(false);
         let note = self.note.unwrap_or_default();
         // A filter that comes from another host was tried there.
@@ -256,7 +321,7 @@ impl Form {
     }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are config, topics, quota, cpu_share, from, fuel, memory, \
+const NO_SETTING: &str = "there is no such setting; there are language, file, config, topics, quota, cpu_share, from, fuel, memory, \
                           deadline_ms, note, strict, force and host, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.

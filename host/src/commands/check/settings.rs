@@ -1,12 +1,64 @@
 //! The filter's settings, from flags or from a file of either form.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
+use toml::Table;
 
 use crate::commands::common::{UsageError, read_file};
 use crate::filters::Settings;
+
+/// A filter's config, as it is given on the command line.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// A file with the filter's config, or one like those that hosts read beside a module (NAME.toml, as written by
+    /// `skysieve new`: config, quota, topics and [limits])
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// The filter's config, as text
+    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
+    config: Option<String>,
+    /// Set one parameter of a config in TOML; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl ConfigArgs {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Returns an error if the file can't be read or is not UTF-8, if it is a host's settings file that a host would
+    /// refuse, or if a parameter can't be set.
+    pub fn choose(&self) -> anyhow::Result<Chosen> {
+        let mut chosen = choose(self.config.as_deref(), self.config_file.as_deref())?;
+        if self.set.is_empty() {
+            return Ok(chosen);
+        }
+        let table = chosen.settings.config.parse::<Table>();
+        let mut table =
+            table.map_err(|_| UsageError("--set: the config is not TOML; change it in its file".to_owned()))?;
+        for pair in &self.set {
+            let (key, value) = pair
+                .split_once('=')
+                .filter(|(key, _)| !key.trim().is_empty())
+                .ok_or_else(|| UsageError(format!("--set {pair:?} is not KEY=VALUE")))?;
+            table.insert(key.trim().to_owned(), value_of(value));
+        }
+        chosen.settings.config = toml::to_string(&table).context("--set")?;
+        if let Origin::Nowhere = chosen.from {
+            chosen.from = Origin::Set;
+        }
+        Ok(chosen)
+    }
+}
+
+/// A number, a truth value or an array as TOML writes it; anything else is a text.
+fn value_of(text: &str) -> toml::Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| toml::Value::String(text.to_owned()))
+}
 
 /// The filter's settings, and where they come from.
 #[derive(Debug)]
@@ -22,6 +74,8 @@ pub enum Origin {
     Nowhere,
     /// `--config`.
     Flag,
+    /// `--set`.
+    Set,
     /// A file that consists of the config alone.
     Config(String),
     /// A file like those that hosts read beside a module, with config, quota and limits.
@@ -33,6 +87,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Nowhere => f.write_str("empty"),
             Origin::Flag => f.write_str("of --config"),
+            Origin::Set => f.write_str("of --set"),
             Origin::Config(file) => write!(f, "{file}, as it is"),
             Origin::Settings(file) => {
                 write!(f, "of {file}, read as hosts read NAME.toml: its config, quota and [limits]")
@@ -41,12 +96,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Reads the settings that the command line asks for.
-///
-/// # Errors
-/// Returns an error if the file can't be read or is not UTF-8, or if it is a host's settings file that a host would
-/// refuse.
-pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
+/// Reads the settings, before single parameters are set.
+fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
     let bare = |config: &str| Settings { config: config.to_owned(), ..Settings::default() };
     let (settings, from) = match (config, file) {
         (Some(text), _) => (bare(text), Origin::Flag),
@@ -67,6 +118,17 @@ pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chose
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_what_toml_takes_them_for() {
+        for (text, value) in [("20.5", toml::Value::Float(20.5)), ("3", 3.into()), ("true", true.into())] {
+            assert_eq!(value_of(text), value);
+        }
+        assert_eq!(value_of("[1, 2]"), toml::Value::Array(vec![1.into(), 2.into()]));
+        for text in ["SN Ia", "g", "1.2.3", "a\nb = 3", ""] {
+            assert_eq!(value_of(text), toml::Value::String(text.to_owned()));
+        }
+    }
 
     #[test]
     fn a_hosts_file_is_taken_apart_and_its_mistakes_are_told() {

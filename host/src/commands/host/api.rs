@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::api::{ApiConfig, Tls};
+use crate::commands::common::RunnerArgs;
 use crate::hosts::Hosts;
 
 /// How the host's HTTP API is reached.
@@ -25,6 +26,8 @@ pub struct ApiArgs {
     /// The certificate's key (PEM, without a password)
     #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    runners: RunnerArgs,
 }
 
 impl ApiArgs {
@@ -38,6 +41,6 @@ impl ApiArgs {
             _ => None,
         };
         let names = self.allow_host.iter().cloned().chain(name).collect();
-        Ok(ApiConfig { names, tls, hosts, ..ApiConfig::default() })
+        Ok(ApiConfig { names, tls, hosts, runners: self.runners.runners(), ..ApiConfig::default() })
     }
 }
