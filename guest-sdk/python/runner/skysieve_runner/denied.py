@@ -51,7 +51,7 @@ INSTEAD = {
 EVENTS = {
     NO_FILES: "open os.listdir os.scandir os.mkdir os.remove os.rename os.rmdir os.chdir os.truncate os.link os.symlink "
     "os.utime os.chmod os.walk os.getxattr shutil.rmtree tempfile.mkstemp glob.glob sqlite3.connect mmap.__new__ fcntl.fcntl",
-    NO_THREADS: "os.system os.exec os.fork subprocess.Popen _thread.start_new_thread",
+    NO_THREADS: "os.system os.exec os.fork subprocess.Popen _thread.start_new_thread _thread.start_joinable_thread",
     NO_NETWORK: "socket.__new__ socket.connect socket.getaddrinfo socket.bind socket.gethostname urllib.Request",
     NO_CLOCK: "time.sleep",
     "filters have no native libraries": "ctypes.dlopen",
