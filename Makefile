@@ -14,12 +14,13 @@ BENCH_ARGS ?=
 comma := ,
 
 SHELL := bash
-.PHONY: bench-hostile bench-swarm demo test filters lint unit soak bench bench-kafka images test-compose test-swarm setup fuzz clean help
+.PHONY: runners bench-hostile bench-swarm demo test filters lint unit soak bench bench-kafka images test-compose test-swarm setup fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
 	@sed -n 's/^# //p' Makefile
 	@echo "make filters compile the examples to target/filters/NAME.wasm"
+	@echo "make runners compile what runs filters in Python to target/runners"
 	@echo "make lint    check formatting, clippy, documentation, licences and shell scripts"
 	@echo "make unit    run the tests, without those of deployments"
 	@echo "make fuzz    run the fuzz targets for a minute each (needs nightly and cargo-fuzz)"
@@ -35,12 +36,15 @@ help:
 setup:
 	@scripts/setup
 
-demo: setup
+demo: setup runners
 	$(CARGO) build --release -p skysieve
 	target/release/skysieve build $(GUESTS) --out target/filters
 	target/release/skysieve demo --modules target/filters $(DEMO_ARGS)
 
-filters: setup
+runners:
+	@scripts/runners
+
+filters: setup runners
 	$(CARGO) test $(TESTED) --no-run
 	target/debug/skysieve build $(GUESTS) --out target/filters
 

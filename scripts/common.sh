@@ -85,3 +85,19 @@ render() {
     printf '%s\n' "$out$line"
   done <"$1"
 }
+
+# python_env FOLDER REQUIREMENTS: makes a Python environment with these packages, unless it is there already. It needs Python
+# 3.11 or newer (PYTHON names an interpreter other than python3).
+python_env() {
+  local env=$1 requirements=$2 python=${PYTHON:-python3}
+  if cmp -s "$requirements" "$env/requirements.txt" && "$env/bin/python" -c "" 2>/dev/null; then return; fi
+  command -v "$python" >/dev/null || install python3
+  "$python" -c "import ensurepip, venv" 2>/dev/null || install python3-venv
+  "$python" -c "import sys; sys.exit(sys.version_info < (3, 11))" ||
+    die "$("$python" --version) is too old: name Python 3.11 or newer with PYTHON=..."
+  say "making $env"
+  "$python" -m venv --clear "$env" >&2
+  "$env/bin/python" -m pip install -q --disable-pip-version-check -r "$requirements" >&2 ||
+    die "pip failed; is there a way to the package index?"
+  cp "$requirements" "$env/requirements.txt"
+}

@@ -12,6 +12,7 @@
 //! | `cost` | what a filter costs: fuel, time and memory for an alert |
 //! | `counts` | where the alerts of a filter went |
 //! | `entry` | the record of one version of one filter, with the counts of its alerts |
+//! | `language` | languages in which filters are given as text, and their runners |
 //! | `lane` | where a filter is judged: in the live lane, or in the slow one |
 //! | `folder` | the filters in a folder, with which a host starts |
 //! | `handover`, `origin` | a filter that is handed to another host, or that began in the past |
@@ -37,6 +38,7 @@ mod handover;
 mod histogram;
 mod journal;
 mod lane;
+mod language;
 mod module;
 mod name;
 mod origin;
@@ -61,6 +63,7 @@ pub use folder::{read_filter, read_folder};
 pub use handover::{HandOver, HostInfo, Offsets, StreamIdentity};
 pub use journal::{Journal, JournalPage, JournalRecord};
 pub use lane::Lane;
+pub use language::{LANGUAGES, Language, Program, Runners};
 pub use module::{ModuleSource, Modules, hash};
 pub use name::{NAME_LETTERS, check_name, check_owner};
 pub use origin::Origin;

@@ -242,7 +242,8 @@ impl Client {
     ) -> Result<Answer, ureq::Error> {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
-        if method == "PUT" {
+        let has_type = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if method == "PUT" && !has_type {
             request = request.header("content-type", "application/wasm");
         }
         for (name, value) in headers {

@@ -135,3 +135,26 @@ pub fn python() -> Option<PathBuf> {
     }
     Some(PathBuf::from(text(&script("python-env", &[]).stdout).trim()))
 }
+
+/// The folder with the modules that run filters given as text. They are built if needed, and compiled once for all tests. If
+/// the variable `SKYSIEVE_NO_PYTHON` is set, says so and returns `None`.
+pub fn runners() -> Option<PathBuf> {
+    static COMPILED: std::sync::OnceLock<()> = std::sync::OnceLock::new();
+    python()?;
+    script("runners", &[]);
+    let folder = root().join("target/runners");
+    COMPILED.get_or_init(|| {
+        let first = root().join("examples/python/bright.py");
+        let output = check_text(&folder, &first, ["--simulate", "ztf", "--alerts", "1"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    });
+    Some(folder)
+}
+
+/// Runs `skysieve check --json` with a filter that is given as text, and further arguments.
+pub fn check_text<I: AsRef<std::ffi::OsStr>>(runners: &Path, file: &Path, more: impl IntoIterator<Item = I>) -> Output {
+    let mut command = Command::new(binary());
+    command.arg("check").arg(file).arg("--json").arg("--runners").arg(runners).args(more);
+    // The machine code is kept there.
+    output(command.env("RUST_LOG", "warn").env("XDG_CACHE_HOME", root().join("target/tests-cache")))
+}

@@ -155,11 +155,19 @@ impl<'a> Compiler<'a> {
     /// Reads a value of a type.
     fn read(&mut self, ty: TypeId, wants: &[Want<'a>], after: After, ops: &mut Ops) {
         let schema = self.schema;
+        if let Type::Union(branches) = schema.get(ty) {
+            return self.read_union(branches, wants, after, ops);
+        }
+        let (questions, wants) = split(wants, |want| want.steps.first() == Some(&Step::There));
+        ops.answers(&questions, !matches!(schema.get(ty), Type::Null));
+        let wants = &wants[..];
+        if wants.is_empty() && !questions.is_empty() {
+            return self.pass(ty, &questions, after, ops);
+        }
         match schema.get(ty) {
             Type::Record(record) if !record.recursive || ty == schema.root => {
                 self.read_record(record, wants, after, ops);
             }
-            Type::Union(branches) => self.read_union(branches, wants, after, ops),
             Type::Array(items) => {
                 let (through, absent) = split(wants, |want| want.steps.first() == Some(&Step::Each));
                 ops.nulls(&absent);

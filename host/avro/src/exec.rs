@@ -112,6 +112,10 @@ impl<'a> Machine<'a> {
                     put_null(&mut self.columns[*column as usize]);
                     at
                 }
+                Op::There(column, there) => {
+                    put(&mut self.columns[*column as usize], [u8::from(*there)]);
+                    at
+                }
                 Op::End(_) if at == data.len() => at,
                 Op::End(_) => return fault(at, What::Trailing { bytes: data.len() - at }),
             };
@@ -139,7 +143,10 @@ impl<'a> Machine<'a> {
     fn fail_all(&mut self, ops: &'a [Op], fault: Fault) {
         for op in ops {
             match op {
-                Op::Read(Read { column, .. }) | Op::MaybeRead(_, Read { column, .. }) | Op::Null(column) => {
+                Op::Read(Read { column, .. })
+                | Op::MaybeRead(_, Read { column, .. })
+                | Op::Null(column)
+                | Op::There(column, _) => {
                     self.fail(*column, fault);
                 }
                 Op::ReadArray(Elements { columns, .. }) | Op::Union(Branches { columns, .. }) | Op::End(columns) => {

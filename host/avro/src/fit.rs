@@ -196,13 +196,21 @@ impl Found<'_> {
         if self.any(field, |has| matches!(has, Has::Value)) {
             return self.twice(field);
         }
-        if !self.fields[field].optional {
+        if !self.fields[field].optional || self.is_said_of_others(field) {
             return None;
         }
         Some(match self.any(field, |has| matches!(has, Has::Null)) {
             true => FieldWarning::Null { paths: paths() },
             false => FieldWarning::Absent { paths: paths(), nearest: self.nearest(field) },
         })
+    }
+
+    /// Whether the field only asks if there is something on the way to other fields, which are warned of anyway.
+    fn is_said_of_others(&self, field: usize) -> bool {
+        let Some(stem) = self.fields[field].paths[0].strip_suffix('?') else { return false };
+        let behind =
+            |other: &Field| other.paths.iter().any(|path| path.strip_prefix(stem).is_some_and(|rest| rest != "?"));
+        self.fields.iter().any(behind)
     }
 
     fn twice(&self, field: usize) -> Option<FieldWarning> {

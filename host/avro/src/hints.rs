@@ -64,7 +64,7 @@ impl Listing<'_> {
 pub(super) fn nearest<'a>(schemas: impl IntoIterator<Item = &'a Schema>, wanted: &[Path]) -> Vec<String> {
     let wanted: Vec<String> = wanted
         .iter()
-        .map(|path| path.to_string().to_ascii_lowercase())
+        .map(|path| path.to_string().trim_end_matches('?').to_ascii_lowercase())
         .filter(|path| path.len() <= MAX_LENGTH)
         .collect();
     let rank = |path: &str| {

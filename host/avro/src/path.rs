@@ -26,11 +26,15 @@ pub(super) enum Step {
     Field(String),
     /// Through an array.
     Each,
+    /// At the end of a path: whether there is something, rather than a null.
+    There,
 }
 
 impl Path {
     pub(super) fn parse(text: &str) -> Result<Path, FieldError> {
-        let steps = steps(text)?;
+        let value = text.strip_suffix('?');
+        let mut steps = steps(value.unwrap_or(text))?;
+        steps.extend(value.map(|_| Step::There));
         if steps.iter().filter(|step| **step == Step::Each).count() > 1 {
             return malformed(text, "has \"[]\" twice; a field goes through one array at most");
         }
@@ -59,6 +63,9 @@ pub(super) fn steps(text: &str) -> Result<Vec<Step>, FieldError> {
         }
         if name.contains(['[', ']']) {
             return malformed(text, "has a bracket that is not \"[]\" behind a name");
+        }
+        if name.contains('?') {
+            return malformed(text, "has a \"?\" that is not at its end");
         }
         steps.push(Step::Field(name.to_owned()));
         steps.extend((name.len()..part.len()).step_by(2).map(|_| Step::Each));
@@ -137,6 +144,7 @@ fn joined(steps: &[Step]) -> String {
             Step::Field(name) if path.is_empty() => path.push_str(name),
             Step::Field(name) => path.extend([".", name]),
             Step::Each => path.push_str("[]"),
+            Step::There => path.push('?'),
         }
     }
     path
@@ -169,6 +177,8 @@ impl<'a> Search<'a> {
         let schema = self.schema;
         match (schema.get(ty), self.steps.get(done)) {
             (Type::Union(branches), _) => branches.iter().for_each(|branch| self.visit(*branch, done)),
+            (_, Some(Step::There)) if self.kinds.is_empty() => self.kinds.push(Kind::Boolean),
+            (_, Some(Step::There)) => {}
             (Type::Record(record), Some(Step::Field(_))) if record.recursive && ty != schema.root => {
                 self.refuse(done, "a record that can hold itself");
             }

@@ -77,6 +77,8 @@ pub(super) enum Op {
     MaybeRead(Null, Read),
     /// Appends a null to a column.
     Null(u32),
+    /// Appends to a column whether there is a value.
+    There(u32, bool),
     /// Refuses any bytes that follow, because of the columns that were read up to the end of the alert.
     End(Box<[u32]>),
 }

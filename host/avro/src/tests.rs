@@ -12,6 +12,7 @@ mod hostile;
 mod open_kinds;
 mod promotions;
 mod property;
+mod questions;
 mod real;
 mod reference;
 mod references;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::tls::Tls;
 use crate::catalog::Catalog;
+use crate::filters::Runners;
 use crate::hosts::Hosts;
 use skysieve_sandbox::limits::MODULE_BYTES;
 
@@ -20,6 +21,8 @@ pub struct ApiConfig {
     pub hosts: Option<Arc<Hosts>>,
     /// The predefined filters. `None`: there are none.
     pub catalog: Option<Arc<Catalog>>,
+    /// The runners of filters that are given as text.
+    pub runners: Runners,
     /// The size of one module in bytes.
     pub max_module: usize,
     /// The number of concurrent uploads. Each of them may take twice [`ApiConfig::max_module`] of memory. Further
@@ -52,6 +55,7 @@ impl Default for ApiConfig {
             tls: None,
             hosts: None,
             catalog: None,
+            runners: Runners::default(),
             max_module: MODULE_BYTES,
             uploads: 4,
             connections: 256,

@@ -37,7 +37,8 @@ use form::{Form, Layout};
         ("name" = String, Path, description = "The filter's name, and its output topic's"),
         ("predefined" = Option<String>, Query, description = "The name of a predefined filter, whose module is taken; there is no body then"),
         ("parameters" = Option<String>, Query, description = "Values of parameters by their names, as a JSON object, which are set in the config"),
-        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is; with a program, its parameters in TOML"),
+        ("file" = Option<String>, Query, description = "The name of the program's file, for messages"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit"),
         ("cpu_share" = Option<f64>, Query, description = "Share of a processor in the slow lane"),
@@ -54,6 +55,7 @@ use form::{Form, Layout};
     ),
     request_body(content(
         ("application/wasm"),
+        (String = "text/x-python"),
         (form::UploadForm = "multipart/form-data"),
         (form::UploadSettings = "application/json")
     )),
@@ -67,7 +69,7 @@ use form::{Form, Layout};
         (status = 410, body = ErrorBody, description = "It has come by this move, and has gone on to another host since"),
         (status = 412, body = ErrorBody, description = "It was changed in the meantime"),
         (status = 413, body = ErrorBody, description = "The module is too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a form, nor JSON"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a program in a language that is known, nor a form, nor JSON"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused, or it fails on all recent alerts (trial_failed)"),
         (status = 429, body = ErrorBody, description = "Too many uploads are under way, or the user has made too many within an hour"),
         (status = 501, body = ErrorBody, description = "This host has no predefined filters"),
@@ -88,6 +90,7 @@ pub(super) async fn put(State(api): State<Arc<Api>>, request: Request) -> Respon
     params(("name" = String, Path, description = "The filter's name, and its output topic's")),
     request_body(content(
         ("application/wasm"),
+        (String = "text/x-python"),
         (form::UploadForm = "multipart/form-data"),
         (form::UploadSettings = "application/json")
     )),
@@ -112,13 +115,15 @@ pub(super) async fn post(State(api): State<Arc<Api>>, request: Request) -> Respo
         ("name" = String, Path, description = "The filter's name"),
         ("predefined" = Option<String>, Query, description = "The name of a predefined filter, whose module is taken; there is no body then"),
         ("parameters" = Option<String>, Query, description = "Values of parameters by their names, as a JSON object, which are set in the config"),
-        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
+        ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is; with a program, its parameters in TOML"),
+        ("file" = Option<String>, Query, description = "The name of the program's file, for messages"),
         ("topics" = Option<String>, Query, description = "Topics whose alerts the filter is shown, separated by commas"),
         ("note" = Option<String>, Query, description = "What is to be known of this version"),
         ("If-Match" = Option<String>, Header, description = "The ETag of the filter that is to be changed")
     ),
     request_body(content(
         ("application/wasm"),
+        (String = "text/x-python"),
         (form::UploadForm = "multipart/form-data"),
         (form::UploadSettings = "application/json")
     )),
@@ -170,7 +175,7 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
     match layout {
         Layout::Multipart => form.read_parts(parts.clone(), body.clone(), api.config.max_module).await?,
         Layout::Json => form.read_json(&body)?,
-        Layout::Module => {}
+        Layout::Module | Layout::Program(_) => {}
     }
     fill_name(&mut name, form.name.take())?;
     let name = name.unwrap_or_default();
@@ -183,10 +188,8 @@ async fn upload(api: &Api, mut parts: Parts, incoming: &mut Incoming, take: Take
             Placed::Here(counted) => placing = counted,
         }
     }
-    if let Layout::Module = layout {
-        form.take_module(body.into());
-    }
-    let (upload, wanted) = form.finish()?;
+    form.take_body(layout, body.into())?;
+    let (upload, wanted) = form.finish(&name, &api.config.runners)?;
     let mut upload = Upload { expected, ..upload };
     let catalog = api.config.catalog.clone();
     api.ask(caller, move |control| {

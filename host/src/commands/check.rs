@@ -9,18 +9,18 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 
-use super::common::{LimitArgs, SchemaArgs, Survey, UsageError};
+use super::common::{LimitArgs, RunnerArgs, SchemaArgs, Survey, UsageError, user_cache};
 use super::fields::FieldArgs;
 use super::output::{print, tell};
 use super::packets;
 use super::set::SetArgs;
-use crate::filters::{FilterError, Inspected, Upload, set_parameters};
+use crate::filters::{FilterError, Inspected, Language, Program, Upload, set_parameters};
 use input::Packet;
 use report::{Checked, Report};
-use settings::{Chosen, choose};
+use settings::{Chosen, ConfigArgs};
 use skysieve_avro::fit;
-use skysieve_sandbox::limits::MODULE_BYTES;
-use skysieve_sandbox::{Engine, Filter, Module, PoolConfig};
+use skysieve_sandbox::limits::{COMPILE_TIME, MODULE_BYTES};
+use skysieve_sandbox::{Engine, Filter, Module, PoolConfig, SandboxError};
 
 mod examine;
 mod findings;
@@ -46,10 +46,11 @@ Examples:
   skysieve check lsst-bright.wasm --set magnitude=20.5 --simulate lsst
   skysieve check my.wasm --config-file my.toml --schemas lsst/alert/packet/schema packets/
   skysieve check lsst-bright.wasm --simulate lsst     without packets at hand: a simulated visit
+  skysieve check rising.py --set rise=0.5 alerts/ztf     a filter in Python
   skysieve check my.wasm --strict night/      fails if a field's path is in none of the alerts")]
 pub struct CheckArgs {
-    /// The filter, a WebAssembly component
-    #[arg(value_name = "FILTER.wasm")]
+    /// The filter: a WebAssembly component, or the text of a filter in Python (*.py)
+    #[arg(value_name = "FILTER")]
     filter: PathBuf,
     /// Packets: files or folders (searched for *.avro, *.avro.gz) with object containers of one or many alerts or raw
     /// wire packets, either of them possibly gzipped. The codecs of containers can be null, deflate, snappy, zstandard,
@@ -66,15 +67,12 @@ pub struct CheckArgs {
     /// Seed of the simulation; the same seed makes the same alerts
     #[arg(long, value_name = "N", default_value_t = 1, requires = "simulate", conflicts_with = "paths")]
     seed: u64,
-    /// The filter's config
-    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
-    config: Option<String>,
-    /// A file with the filter's config, or a host's settings file (NAME.toml, as written by `skysieve new`, with
-    /// config, quota and [limits]; its topics are not applied). The report says which of the two it was read as
-    #[arg(long, value_name = "FILE")]
-    config_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     set: SetArgs,
+    #[command(flatten)]
+    runners: RunnerArgs,
     /// Treat warnings as failures; they are about fields that none of the alerts has
     #[arg(long)]
     strict: bool,
@@ -108,9 +106,16 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let schemas = Arc::new(args.schemas.load_patiently(Arc::default())?);
     let surveys = args.named.surveys()?;
     let usage = |error: anyhow::Error| UsageError(format!("{error:#}"));
-    let bytes = read_module(&args.filter).map_err(usage)?;
-    let Chosen { settings, from } = choose(args.config.as_deref(), args.config_file.as_deref())?;
+    let mut bytes = read_module(&args.filter).map_err(usage)?;
+    let Chosen { mut settings, from } = args.config.choose()?;
     let refused = || format!("{} is refused", args.filter.display());
+    let language = Language::of_file(&args.filter);
+    if let Some(language) = language {
+        let text = String::from_utf8(bytes).context("it is not UTF-8").with_context(refused)?;
+        let file = args.filter.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Program { language, file, text }.fill(&mut settings).with_context(refused)?;
+        bytes = args.runners.runners().read(language)?;
+    }
     settings.check().with_context(refused)?;
     if !settings.topics.is_empty() {
         let topics = settings.topics.join(", ");
@@ -121,9 +126,8 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
     let limits = settings.limits.over(&args.limits.limits());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(cores, usize::from);
-    // Each thread has one instance for batches, one for single alerts, and one to measure. The module is the user's own, and Ctrl-C ends
-    // this process, so it is compiled here.
-    let engine = Engine::new(&PoolConfig::for_filters(3 * jobs))?;
+    // Each thread has one instance for batches, one for single alerts, and one to measure.
+    let engine = engine(&PoolConfig::for_filters(3 * jobs), language.is_some())?;
     let module: Module = engine.load(&bytes, &limits).with_context(refused)?;
     let quota = settings.quota.unwrap_or(args.quota);
     let values = args.set.values()?;
@@ -157,6 +161,15 @@ pub fn run(args: CheckArgs) -> anyhow::Result<ExitCode> {
         tell(format_args!("error: --strict: {about} of the filter's fields"));
     }
     Ok(if report.is_clean() && tolerable { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes the engine. A module of the user's own is compiled in this process, which Ctrl-C ends. A runner is always the same,
+/// and takes many seconds, so that its machine code is kept for the next check.
+fn engine(pool: &PoolConfig, of_runner: bool) -> Result<Engine, SandboxError> {
+    match user_cache().filter(|_| of_runner) {
+        Some(cache) => Engine::for_uploads(pool, COMPILE_TIME, Some(&cache)).or_else(|_| Engine::new(pool)),
+        None => Engine::new(pool),
+    }
 }
 
 /// Reads a module, which must be an ordinary file that is no larger than any host accepts.

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
+use crate::filters::Runners;
 use crate::http_client::Address;
 use crate::schema_registry::{Registry, Waiting};
 use skysieve_avro::{Resolver, Schemas};
@@ -95,6 +96,21 @@ impl SchemaArgs {
     }
 }
 
+/// Where to find what runs filters that are given as text.
+#[derive(Debug, Args)]
+pub struct RunnerArgs {
+    /// The folder with the modules that run filters in Python [default: `runners` beside this program]
+    #[arg(long = "runners", value_name = "DIR", env = "SKYSIEVE_RUNNERS")]
+    folder: Option<PathBuf>,
+}
+
+impl RunnerArgs {
+    /// The runners in that folder.
+    pub fn runners(&self) -> Runners {
+        Runners::new(self.folder.clone())
+    }
+}
+
 /// The limits of the sandbox.
 #[derive(Debug, Args)]
 pub struct LimitArgs {
@@ -122,6 +138,13 @@ impl LimitArgs {
             ..Limits::default()
         }
     }
+}
+
+/// This program's folder in the user's folder for caches; `None` if there is no such folder.
+pub fn user_cache() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(std::env::home_dir().filter(|home| home.is_absolute())?.join(".cache")))?;
+    Some(base.join("skysieve"))
 }
 
 /// Parses a time in seconds, of up to a day.

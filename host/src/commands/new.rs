@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::output::print_line;
 
+mod python;
 mod sdk;
 
 /// Write a project for a filter: a function of one alert, its tests, and the SDK that it is compiled with.
@@ -18,6 +19,7 @@ mod sdk;
 Examples:
   skysieve new my-filter                   for LSST alerts
   skysieve new my-filter --survey ztf      for ZTF alerts
+  skysieve new my-filter --language python
   cd my-filter && cargo test && skysieve build")]
 pub struct NewArgs {
     /// The folder to write, which has the name of the filter
@@ -26,6 +28,15 @@ pub struct NewArgs {
     /// The survey whose alerts the filter is for
     #[arg(long, value_enum, default_value_t = Survey::Lsst)]
     survey: Survey,
+    /// The language that the filter is written in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    language: Language,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    Rust,
+    Python,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -40,6 +51,14 @@ impl Survey {
         match self {
             Survey::Lsst => (include_str!("template/lsst.rs"), "21.0"),
             Survey::Ztf => (include_str!("template/ztf.rs"), "18.0"),
+        }
+    }
+
+    /// The same of a filter in Python.
+    fn python(self) -> &'static python::Template {
+        match self {
+            Survey::Lsst => &python::LSST,
+            Survey::Ztf => &python::ZTF,
         }
     }
 }
@@ -57,8 +76,15 @@ pub fn run(args: NewArgs) -> anyhow::Result<ExitCode> {
         bail!("{} is there already; choose another name", folder.display());
     }
     let parent = folder.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
-    write(folder, parent, &files(name, args.survey)?).with_context(|| format!("cannot write {}", folder.display()))?;
-    print_line(format_args!("wrote {}; next:\n  cd {0}\n  cargo test\n  skysieve build", folder.display()));
+    let (files, next) = match args.language {
+        Language::Rust => (files(name, args.survey)?, "cargo test\n  skysieve build".to_owned()),
+        Language::Python => {
+            let next = format!("python -m pytest\n  skysieve check {}.py ALERTS", python::module(name));
+            (python::files(name, args.survey.python()), next)
+        }
+    };
+    write(folder, parent, &files).with_context(|| format!("cannot write {}", folder.display()))?;
+    print_line(format_args!("wrote {}; next:\n  cd {0}\n  {next}", folder.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,7 +144,7 @@ mod tests {
     use super::*;
 
     fn new(folder: PathBuf) -> anyhow::Result<ExitCode> {
-        run(NewArgs { folder, survey: Survey::Ztf })
+        run(NewArgs { folder, survey: Survey::Ztf, language: Language::Rust })
     }
 
     #[test]

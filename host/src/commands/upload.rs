@@ -7,13 +7,14 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
 
-use super::check::settings::choose;
+use super::check::settings::ConfigArgs;
 use super::common::{UsageError, read_file};
 use super::filters::show::{one_line, text_of};
 use super::filters::{name_of, refused};
 use super::output::{print_line, tell};
 use super::remote::RemoteArgs;
 use super::set::SetArgs;
+use crate::filters::Language;
 use crate::http_client::{query, segment};
 
 /// Upload a filter to a running host, which checks and compiles it.
@@ -26,28 +27,25 @@ use crate::http_client::{query, segment};
 Examples:
   skysieve upload target/filters/bright.wasm --activate                        it is called bright
   skysieve upload bright.wasm --name bright-20 --set magnitude=20 --activate   the same code, another config
+  skysieve upload rising.py --set rise=0.5 --activate                          a filter in Python
   skysieve upload bright.wasm --config-file bright.toml --note 'fewer stars'   a version, not yet active
   skysieve upload --predefined lsst-bright --name my-bright --set magnitude=20.5 --activate   see skysieve catalog
   skysieve upload bright.wasm --on node2 --activate                            on this host, of several
   skysieve filters activate bright 3 --server http://node1:8080                make it active")]
 pub struct UploadArgs {
-    /// The module
-    #[arg(value_name = "FILTER.wasm", required_unless_present = "predefined", conflicts_with = "predefined")]
+    /// The module, or the text of a filter in Python (*.py)
+    #[arg(value_name = "FILTER", required_unless_present = "predefined", conflicts_with = "predefined")]
     module: Option<PathBuf>,
     /// Take the module of a predefined filter of the host (`skysieve catalog` lists them)
     #[arg(long, value_name = "NAME")]
     predefined: Option<String>,
-    /// The filter's name, and its topic's [default: the file's name without .wasm, or the predefined filter's]
+    /// The filter's name, and its topic's [default: the file's name without its ending, or the predefined filter's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// A file with the filter's config, or one like those that hosts read beside a module (config, quota, topics, limits)
-    #[arg(long, value_name = "FILE")]
-    config_file: Option<PathBuf>,
-    /// The filter's config, as text
-    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
-    config: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
     #[command(flatten)]
     set: SetArgs,
     /// What is to be known of this version
@@ -79,14 +77,17 @@ pub fn run(args: &UploadArgs) -> anyhow::Result<ExitCode> {
     let client = args.remote.client()?;
     let name = args.name.clone().map_or_else(|| name_of_file(args), Ok)?;
     name_of(&name)?;
+    let language = args.module.as_deref().and_then(Language::of_file);
     let mut parts = Vec::new();
     if let Some(module) = &args.module {
-        parts.push(("module", read_file(module)?));
+        parts.push((if language.is_some() { "program" } else { "module" }, read_file(module)?));
     }
     // The config may be as long as the form allows a part to be, so that it has its own.
-    let mut settings = choose(args.config.as_deref(), args.config_file.as_deref())?.settings;
+    let mut settings = args.config.choose()?.settings;
     let config = std::mem::take(&mut settings.config);
     let mut add = |name, value: Option<String>| parts.extend(value.map(|value| (name, value.into_bytes())));
+    add("language", language.map(|language| language.name.to_owned()));
+    add("file", args.module.as_deref().filter(|_| language.is_some()).and_then(file_name));
     add("predefined", args.predefined.clone());
     add("parameters", args.set.json()?);
     add("config", Some(config).filter(|config| !config.is_empty()));
@@ -110,6 +111,11 @@ fn name_of_file(args: &UploadArgs) -> Result<String, UsageError> {
     let stem = args.module.as_deref().and_then(Path::file_stem).and_then(|stem| stem.to_str());
     let name = args.predefined.as_deref().or(stem);
     name.map(str::to_owned).ok_or_else(|| UsageError("the file's name is no filter's name; give --name".to_owned()))
+}
+
+/// The name of a file, without its folder.
+fn file_name(path: &Path) -> Option<String> {
+    path.file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn report(args: &UploadArgs, name: &str, status: &Value) {

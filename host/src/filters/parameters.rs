@@ -7,6 +7,7 @@ use toml::Table;
 use super::change::Upload;
 use super::control::Inspected;
 use super::error::FilterError;
+use super::language::set_in_program;
 use skysieve_sandbox::{Parameter, ParameterValue};
 
 /// Values of parameters, by their names. A text stands for a value of the parameter's kind, as somebody would type it.
@@ -46,10 +47,7 @@ pub fn set_parameters(
 
 /// A config with these values. Without known parameters, texts are what TOML takes them for.
 fn with_values(config: &str, values: &ParameterValues, known: &[Parameter]) -> Result<String, FilterError> {
-    let mut table = config.parse::<Table>().map_err(|_| {
-        FilterError::Refused("parameters can be set only in a config that is a table of TOML".to_owned())
-    })?;
-    for (name, value) in values {
+    let value_of = |(name, value): (&String, &ParameterValue)| {
         let value = match known {
             [] => guessed(value),
             known => {
@@ -62,8 +60,16 @@ fn with_values(config: &str, values: &ParameterValues, known: &[Parameter]) -> R
                 value.map_err(|error| FilterError::Refused(format!("parameter {name}: {error}")))?.into()
             }
         };
-        table.insert(name.clone(), value);
+        Ok((name.clone(), value))
+    };
+    let values = values.iter().map(value_of).collect::<Result<Table, FilterError>>()?;
+    if let Some(set) = set_in_program(config, &values) {
+        return set;
     }
+    let mut table = config.parse::<Table>().map_err(|_| {
+        FilterError::Refused("parameters can be set only in a config that is a table of TOML".to_owned())
+    })?;
+    table.extend(values);
     Ok(table.to_string())
 }
 

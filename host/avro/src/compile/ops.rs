@@ -67,6 +67,11 @@ impl Ops {
         }
     }
 
+    /// Answers the questions whether there is something.
+    pub(super) fn answers(&mut self, questions: &[Want<'_>], there: bool) {
+        self.0.extend(questions.iter().map(|want| Op::There(want.column, there)));
+    }
+
     /// Appends the nulls of absent fields. Through an array there are none, as if the array were empty.
     pub(super) fn nulls(&mut self, absent: &[Want<'_>]) {
         self.0.extend(absent.iter().filter(|want| !is_list(want.steps)).map(|want| Op::Null(want.column)));

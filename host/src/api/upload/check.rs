@@ -46,6 +46,12 @@ pub(super) struct CheckForm {
     predefined: Option<String>,
     /// Values of parameters by their names, as a JSON object. They are set in the config.
     parameters: Option<String>,
+    /// Instead of the component: the text of a filter in a language, as for PUT of a filter.
+    program: Option<String>,
+    /// The program's language: python, unless it is given.
+    language: Option<String>,
+    /// The name of the program's file, for messages.
+    file: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -78,7 +84,12 @@ pub(super) struct CheckForm {
         ("config" = Option<String>, Query, description = "Text that is passed to the filter as it is"),
         ("quota" = Option<u32>, Query, description = "Accepted alerts published per visit")
     ),
-    request_body(content(("application/wasm"), (CheckForm = "multipart/form-data"), (UploadSettings = "application/json"))),
+    request_body(content(
+        ("application/wasm"),
+        (String = "text/x-python"),
+        (CheckForm = "multipart/form-data"),
+        (UploadSettings = "application/json")
+    )),
     responses(
         (status = 200, body = JobStatus, description = "It has ended within the time to wait"),
         (status = 202, body = JobStatus, description = "It has begun; `Location` says where it can be asked about"),
@@ -86,7 +97,7 @@ pub(super) struct CheckForm {
         (status = 404, body = ErrorBody, description = "Kafka has no alerts of that time, or there is no such predefined filter"),
         (status = 408, body = ErrorBody, description = "The body came too slowly"),
         (status = 413, body = ErrorBody, description = "The module or the packets are too large"),
-        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a form, nor JSON"),
+        (status = 415, body = ErrorBody, description = "The body is neither a module, nor a program in a language that is known, nor a form, nor JSON"),
         (status = 422, body = ErrorBody, description = "The module, its manifest or its settings were refused"),
         (status = 429, body = ErrorBody, description = "Too many jobs are running, or too many uploads are under way"),
         (status = 501, body = ErrorBody, description = "This host runs no checks, or has no predefined filters"),
@@ -166,9 +177,9 @@ async fn begin(
         Layout::Module if body.len() > api.config.max_module => {
             return Err(Problem::TooLarge { what: layout.what(), limit: api.config.max_module });
         }
-        Layout::Module => form.take_module(body),
         Layout::Multipart => form.read_parts(parts, body.into(), api.config.max_module).await?,
         Layout::Json => form.read_json(&body)?,
+        _ => form.take_body(layout, body)?,
     }
     let alerts = alerts(past, std::mem::take(&mut form.packets))?;
     let tried = match numbered {
@@ -176,7 +187,11 @@ async fn begin(
         Some(_) => {
             return Err(Problem::Body("a version has its own module and settings: send packets only".to_owned()));
         }
-        None => Tried::Upload(form.name.take().unwrap_or(name), Box::new(form.finish()?)),
+        None => {
+            let name = form.name.take().unwrap_or(name);
+            let upload = form.finish(&name, &api.config.runners)?;
+            Tried::Upload(name, Box::new(upload))
+        }
     };
     let catalog = api.config.catalog.clone();
     let status = api

@@ -12,7 +12,10 @@ use serde::Deserialize;
 use crate::api::error::Problem;
 use crate::api::permitted::Wanted;
 use crate::api::query::{NO_TEXT, Parameters};
-use crate::filters::{CONFIG_BYTES, HandOver, LimitOverrides, MIN_CPU_SHARE, ParameterValues, Settings, Trial, Upload};
+use crate::filters::{
+    CONFIG_BYTES, HandOver, LANGUAGES, Language, LimitOverrides, MIN_CPU_SHARE, ParameterValues, Program, Runners,
+    Settings, Trial, Upload,
+};
 use crate::jobs::PACKET_BYTES;
 use skysieve_sandbox::ParameterValue;
 
@@ -28,6 +31,8 @@ const HANDOVER: usize = 8 * CONFIG_BYTES;
 pub(super) enum Layout {
     /// The body is the module.
     Module,
+    /// The body is the text of a filter in a language.
+    Program(&'static Language),
     /// The body is a form, and the module is one of its parts.
     Multipart,
     /// The body has the settings as JSON. The module is a predefined filter's.
@@ -43,7 +48,7 @@ impl Layout {
             "application/wasm" | "application/octet-stream" => Ok(Layout::Module),
             "multipart/form-data" => Ok(Layout::Multipart),
             "application/json" => Ok(Layout::Json),
-            _ => Err(Problem::MediaType(essence)),
+            text => Language::of_media_type(text).map(Layout::Program).ok_or(Problem::MediaType(essence)),
         }
     }
 
@@ -51,6 +56,7 @@ impl Layout {
     pub(super) fn what(self) -> &'static str {
         match self {
             Layout::Module => "the module",
+            Layout::Program(_) => "the program",
             Layout::Multipart => "the form",
             Layout::Json => "the settings",
         }
@@ -60,6 +66,7 @@ impl Layout {
     pub(super) fn body_limit(self, max_module: usize) -> usize {
         match self {
             Layout::Module => max_module,
+            Layout::Program(_) => CONFIG_BYTES,
             Layout::Multipart => max_module.saturating_add(HANDOVER + FORM_OVERHEAD),
             // A config may consist of escape sequences.
             Layout::Json => 8 * CONFIG_BYTES + FORM_OVERHEAD,
@@ -80,6 +87,12 @@ pub(super) struct UploadForm {
     predefined: Option<String>,
     /// Values of parameters by their names, as a JSON object. They are set in the config.
     parameters: Option<String>,
+    /// Instead of the component: the text of a filter in a language. The config then has its parameters, in TOML.
+    program: Option<String>,
+    /// The program's language: python, unless it is given.
+    language: Option<String>,
+    /// The name of the program's file, for messages.
+    file: Option<String>,
     /// A settings file like those that hosts read beside a module (NAME.toml), instead of the parts that follow.
     settings: Option<String>,
     /// Passed to the filter as it is.
@@ -151,6 +164,10 @@ pub(super) struct Form {
     pub(super) predefined: Option<String>,
     parameters: Option<ParameterValues>,
     pub(super) module: Option<Vec<u8>>,
+    /// The text of a filter in a language.
+    pub(super) program: Option<String>,
+    pub(super) language: Option<&'static Language>,
+    file: Option<String>,
     /// Whether it may have parts with alerts.
     pub(super) takes_packets: bool,
     /// Files of alerts.
@@ -187,6 +204,23 @@ impl Form {
         Ok(form)
     }
 
+    /// Takes a body that is the filter itself.
+    pub(super) fn take_body(&mut self, layout: Layout, body: Vec<u8>) -> Result<(), Problem> {
+        match layout {
+            // A predefined filter needs none.
+            Layout::Module if body.is_empty() && self.predefined.is_some() => {}
+            Layout::Module => self.module = Some(body),
+            Layout::Program(language) => {
+                let text = String::from_utf8(body).map_err(|_| Problem::Body(NO_TEXT.to_owned()))?;
+                let twice = |reason| Problem::Parameter { name: "program".to_owned(), reason };
+                fill(&mut self.program, text).map_err(twice)?;
+                self.language = Some(language);
+            }
+            Layout::Multipart | Layout::Json => {}
+        }
+        Ok(())
+    }
+
     /// Reads the parts of a multipart body.
     pub(super) async fn read_parts(&mut self, parts: Parts, body: Bytes, max_module: usize) -> Result<(), Problem> {
         let multipart = Multipart::from_request(Request::from_parts(parts, Body::from(body)), &()).await;
@@ -221,13 +255,6 @@ impl Form {
             .map_err(|_| Problem::Body("a setting in it is given in the query, too".to_owned()))
     }
 
-    /// Takes the body of a request that is a module. It may be empty if the module is a predefined filter's.
-    pub(super) fn take_module(&mut self, body: Vec<u8>) {
-        if !(body.is_empty() && self.predefined.is_some()) {
-            self.module = Some(body);
-        }
-    }
-
     async fn read_part(&mut self, part: Field<'_>, max_module: usize) -> Result<(), Problem> {
         let Some(name) = part.name().map(str::to_owned) else {
             return Err(Problem::Multipart("a part has no name".to_owned()));
@@ -248,6 +275,7 @@ impl Form {
         }
         let (what, limit) = match &*name {
             "handover" => ("the hand-over", HANDOVER),
+            "program" => ("the program", CONFIG_BYTES),
             _ => ("the config", CONFIG_BYTES),
         };
         if bytes.len() > limit {
@@ -259,6 +287,13 @@ impl Form {
 
     fn set(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
+            "program" => fill(&mut self.program, value),
+            "language" => {
+                let known = || LANGUAGES.iter().map(|language| language.name).collect::<Vec<_>>().join(", ");
+                let language = Language::named(&value).ok_or_else(|| format!("it is none of: {}", known()))?;
+                fill(&mut self.language, language)
+            }
+            "file" => fill(&mut self.file, value),
             "settings" => self.set_all(&value),
             "name" => fill(&mut self.name, value),
             "predefined" => fill(&mut self.predefined, value),
@@ -313,18 +348,41 @@ impl Form {
 
     /// Whether it has neither a module nor a setting.
     pub(super) fn is_empty(&self) -> bool {
-        let Form { module, config, topics, quota, cpu_share, from, .. } = self;
+        let Form { module, program, language, file, config, topics, quota, cpu_share, from, .. } = self;
         let Form { fuel, memory, deadline_ms, strict, force, note, handover, host, .. } = self;
         let Form { name, predefined, parameters, .. } = self;
         let is_new = name.is_none() && predefined.is_none() && parameters.is_none();
         let texts = config.is_none() && topics.is_empty() && from.is_none() && note.is_none();
         let numbers = quota.is_none() && cpu_share.is_none() && strict.is_none() && force.is_none();
         let limits = fuel.is_none() && memory.is_none() && deadline_ms.is_none();
-        module.is_none() && handover.is_none() && host.is_none() && is_new && texts && numbers && limits
+        let none = module.is_none() && program.is_none() && language.is_none() && file.is_none();
+        none && handover.is_none() && host.is_none() && is_new && texts && numbers && limits
     }
 
-    /// The upload, and what it is still to be given.
-    pub(super) fn finish(self) -> Result<(Upload, Wanted), Problem> {
+    /// The program, if there is one instead of a module. `name` is the filter's.
+    fn program(&mut self, name: &str) -> Result<Option<Program>, Problem> {
+        let Some(text) = self.program.take() else {
+            return match (self.language, &self.file) {
+                (None, None) => Ok(None),
+                _ => Err(Problem::Part { name: "program".to_owned(), reason: "it is missing".to_owned() }),
+            };
+        };
+        if self.module.is_some() || self.predefined.is_some() {
+            let reason = "there is a module as well; one of the two is the filter".to_owned();
+            return Err(Problem::Part { name: "program".to_owned(), reason });
+        }
+        let language = self.language.unwrap_or(&LANGUAGES[0]);
+        let file = self.file.take().unwrap_or_else(|| format!("{name}.{}", language.ending));
+        Ok(Some(Program { language, file, text }))
+    }
+
+    /// What is to be uploaded as the filter of this name, and what it is still to be given. The runner of a program is one
+    /// of `runners`.
+    pub(super) fn finish(mut self, name: &str, runners: &Runners) -> Result<(Upload, Wanted), Problem> {
+        let program = self.program(name)?;
+        if let Some(program) = &program {
+            self.module = Some(runners.read(program.language)?);
+        }
         let module = match (self.module, &self.predefined) {
             (Some(module), None) => module,
             (None, Some(_)) => Vec::new(),
@@ -349,6 +407,9 @@ impl Form {
             let reason = "the settings are in it; no others can be given".to_owned();
             return Err(Problem::Part { name: "handover".to_owned(), reason });
         }
+        if let Some(program) = program {
+            program.fill(&mut settings)?;
+        }
         let strict = self.strict.unwrap_or(false);
         let note = self.note.unwrap_or_default();
         // A filter that comes from another host was tried there.
@@ -365,7 +426,7 @@ fn wrong_module(reason: &str) -> Problem {
     Problem::Part { name: "module".to_owned(), reason: reason.to_owned() }
 }
 
-const NO_SETTING: &str = "there is no such setting; there are predefined, parameters, config, topics, quota, cpu_share, from, fuel, memory, \
+const NO_SETTING: &str = "there is no such setting; there are predefined, parameters, language, file, config, topics, quota, cpu_share, from, fuel, memory, \
                           deadline_ms, note, strict, force and host, or settings with a file of these";
 
 /// Sets a value, unless it has been set before.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::cargo::{Compiled, PROFILE};
 use super::toolchain::Toolchain;
+use crate::commands::common::user_cache;
 
 /// The number of toolchains whose artifacts are kept.
 const TOOLCHAINS: usize = 3;
@@ -32,10 +33,9 @@ pub struct Cache {
 impl Cache {
     /// Finds the cache in the user's folder for caches; `None` if there is no such folder.
     pub fn of(toolchain: &Toolchain) -> Option<Cache> {
-        let base = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = base.or_else(|| Some(std::env::home_dir().filter(|home| home.is_absolute())?.join(".cache")))?;
+        let base = user_cache()?;
         let key = Sha256::digest(format!("{}\n{PROFILE:?}", toolchain.identity()));
-        Some(Cache::new(base.join("skysieve/build"), &format!("{key:x}")[..16]))
+        Some(Cache::new(base.join("build"), &format!("{key:x}")[..16]))
     }
 
     fn new(all: PathBuf, key: &str) -> Cache {

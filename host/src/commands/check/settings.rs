@@ -1,12 +1,36 @@
 //! The filter's settings, from flags or from a file of either form.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use clap::Args;
 
 use crate::commands::common::{UsageError, read_file};
 use crate::filters::Settings;
+
+/// A filter's config, as it is given on the command line.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// A file with the filter's config, or one like those that hosts read beside a module (NAME.toml, as written by
+    /// `skysieve new`: config, quota, topics and [limits])
+    #[arg(long, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// The filter's config, as text
+    #[arg(long, value_name = "TEXT", conflicts_with = "config_file")]
+    config: Option<String>,
+}
+
+impl ConfigArgs {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Returns an error if the file can't be read or is not UTF-8, if it is a host's settings file that a host would
+    /// refuse.
+    pub fn choose(&self) -> anyhow::Result<Chosen> {
+        choose(self.config.as_deref(), self.config_file.as_deref())
+    }
+}
 
 /// The filter's settings, and where they come from.
 #[derive(Debug)]
@@ -41,12 +65,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Reads the settings that the command line asks for.
-///
-/// # Errors
-/// Returns an error if the file can't be read or is not UTF-8, or if it is a host's settings file that a host would
-/// refuse.
-pub fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
+/// Reads the settings, before single parameters are set.
+fn choose(config: Option<&str>, file: Option<&Path>) -> anyhow::Result<Chosen> {
     let bare = |config: &str| Settings { config: config.to_owned(), ..Settings::default() };
     let (settings, from) = match (config, file) {
         (Some(text), _) => (bare(text), Origin::Flag),

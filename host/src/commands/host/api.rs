@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::api::{ApiConfig, Tls};
 use crate::catalog::Catalog;
+use crate::commands::common::RunnerArgs;
 use crate::hosts::Hosts;
 
 /// How the host's HTTP API is reached.
@@ -30,6 +31,8 @@ pub struct ApiArgs {
     /// The certificate's key (PEM, without a password)
     #[arg(long, value_name = "FILE", env = "SKYSIEVE_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    runners: RunnerArgs,
 }
 
 impl ApiArgs {
@@ -44,6 +47,6 @@ impl ApiArgs {
         };
         let names = self.allow_host.iter().cloned().chain(name).collect();
         let catalog = Catalog::find(self.catalog.as_deref());
-        Ok(ApiConfig { names, tls, hosts, catalog, ..ApiConfig::default() })
+        Ok(ApiConfig { names, tls, hosts, catalog, runners: self.runners.runners(), ..ApiConfig::default() })
     }
 }

@@ -1,0 +1,6 @@
+"""ZTF: a known Solar System object lies near."""
+
+
+def filter(alert):
+    # ZTF writes the text "null" for most of the others.
+    return alert["candidate"]["ssnamenr"] not in (None, "null")

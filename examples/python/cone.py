@@ -1,0 +1,15 @@
+"""ZTF: within some degrees of a position."""
+
+from math import asin, cos, degrees, radians, sin, sqrt
+
+
+def filter(alert, ra: float = 15.0, dec: float = -16.0, radius: float = 2.0):
+    now = alert["candidate"]
+    return distance(now["ra"], now["dec"], ra, dec) <= radius
+
+
+def distance(*position):
+    """The distance between two positions in degrees, by the haversine formula."""
+    ra, dec, ra0, dec0 = map(radians, position)
+    h = sin((dec - dec0) / 2) ** 2 + cos(dec) * cos(dec0) * sin((ra - ra0) / 2) ** 2
+    return 2 * degrees(asin(sqrt(h)))
