@@ -168,8 +168,9 @@ fn a_shadow_goes_with_its_filter_from_lane_to_lane() {
     // It works for long on some alerts of the first visit, and is quick on the others.
     let all = alerts(8, 300);
     let middle = all[..300].iter().map(|alert| alert.id).max().unwrap();
-    let old = format!("mode = 'uneven'\nbelow = {middle}");
-    let new = format!("mode = 'uneven'\nbelow = {middle}\nevery = 3");
+    // What they differ in is less than the ids that are kept.
+    let old = format!("mode = 'uneven'\nbelow = {middle}\nevery = 3");
+    let new = format!("mode = 'uneven'\nbelow = {middle}\nevery = 9");
     let stage = Stage::new(&brokers, PARTITIONS, &[&SLICE[..], &["--quota", "100000"]].concat(), &old);
     let version = stage.add(&new);
     assert_eq!(stage.begin(version).status, 200);
@@ -186,7 +187,7 @@ fn a_shadow_goes_with_its_filter_from_lane_to_lane() {
         // Filters come back with the alerts that come.
         stage.host.filter("mine")["lane"] == "live" && stage.host.filter("twin")["behind"] == 0
     });
-    let ids = sorted(all.iter().map(|alert| alert.id).collect());
+    let ids = sorted(all.iter().map(|alert| alert.id).filter(|id| id % 3 == 0).collect());
     assert_eq!(stage.end().map(sorted), [ids.clone(), ids]);
 }
 

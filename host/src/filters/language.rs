@@ -76,6 +76,11 @@ impl Program {
     }
 }
 
+/// Whether a config is that of a runner, as [`Program::fill`] makes it.
+pub(super) fn is_program(config: &str) -> bool {
+    set_in_program(config, &toml::Table::new()).is_some()
+}
+
 /// Sets parameters in the config of a runner, as [`Program::fill`] makes it. `None`: it is another config.
 pub(super) fn set_in_program(config: &str, values: &toml::Table) -> Option<Result<String, FilterError>> {
     let mut document: Value = serde_json::from_str(config).ok()?;

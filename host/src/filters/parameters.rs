@@ -7,7 +7,7 @@ use toml::Table;
 use super::change::Upload;
 use super::control::Inspected;
 use super::error::FilterError;
-use super::language::set_in_program;
+use super::language::{is_program, set_in_program};
 use skysieve_sandbox::{Parameter, ParameterValue};
 
 /// Values of parameters, by their names. A text stands for a value of the parameter's kind, as somebody would type it.
@@ -47,21 +47,9 @@ pub fn set_parameters(
 
 /// A config with these values. Without known parameters, texts are what TOML takes them for.
 fn with_values(config: &str, values: &ParameterValues, known: &[Parameter]) -> Result<String, FilterError> {
-    let value_of = |(name, value): (&String, &ParameterValue)| {
-        let value = match known {
-            [] => guessed(value),
-            known => {
-                let parameter = known.iter().find(|parameter| parameter.name == *name);
-                let parameter = parameter.ok_or_else(|| FilterError::Refused(no_such(name, known)))?;
-                let value = match value {
-                    ParameterValue::Text(text) => parameter.kind.parse(text),
-                    value => parameter.kind.convert(value.clone()),
-                };
-                value.map_err(|error| FilterError::Refused(format!("parameter {name}: {error}")))?.into()
-            }
-        };
-        Ok((name.clone(), value))
-    };
+    let of_program = is_program(config);
+    let value_of =
+        |(name, value): (&String, &ParameterValue)| Ok((name.clone(), checked(name, value, known, of_program)?));
     let values = values.iter().map(value_of).collect::<Result<Table, FilterError>>()?;
     if let Some(set) = set_in_program(config, &values) {
         return set;
@@ -71,6 +59,25 @@ fn with_values(config: &str, values: &ParameterValues, known: &[Parameter]) -> R
     })?;
     table.extend(values);
     Ok(table.to_string())
+}
+
+/// A value of its parameter's kind.
+fn checked(
+    name: &str,
+    value: &ParameterValue,
+    known: &[Parameter],
+    of_program: bool,
+) -> Result<toml::Value, FilterError> {
+    let Some(parameter) = known.iter().find(|parameter| parameter.name == name) else {
+        // Programs have lists, too, which no kind describes; their runner knows all of their parameters.
+        let may_guess = known.is_empty() || of_program;
+        return if may_guess { Ok(guessed(value)) } else { Err(FilterError::Refused(no_such(name, known))) };
+    };
+    let value = match value {
+        ParameterValue::Text(text) => parameter.kind.parse(text),
+        value => parameter.kind.convert(value.clone()),
+    };
+    Ok(value.map_err(|error| FilterError::Refused(format!("parameter {name}: {error}")))?.into())
 }
 
 /// A number, a truth value or an array as TOML writes it; anything else is a text.

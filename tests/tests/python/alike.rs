@@ -53,7 +53,7 @@ fn real_alerts_are_accepted_as_by_the_reference() {
 #[test]
 fn simulated_alerts_of_ztf_are_accepted_as_in_rust() {
     let Some(runners) = runners() else { return };
-    let alerts = ["--simulate", "ztf", "--alerts", "1000"];
+    let alerts = ["--simulate", "ztf", "--alerts", "300"];
     for name in ZTF {
         let expected = in_rust(name, &alerts);
         assert!(both_forms(&runners, name, &alerts).iter().all(|form| *form == expected), "{name}");
@@ -64,7 +64,7 @@ fn simulated_alerts_of_ztf_are_accepted_as_in_rust() {
 #[test]
 fn alerts_of_lsst_are_accepted_as_in_rust() {
     let Some(runners) = runners() else { return };
-    let alerts = std::env::var("SKYSIEVE_TEST_ALERTS").unwrap_or_else(|_| "2000".to_owned());
+    let alerts = std::env::var("SKYSIEVE_TEST_ALERTS").unwrap_or_else(|_| "400".to_owned());
     for name in LSST {
         let mut all = vec![vec!["--simulate".to_owned(), "lsst".to_owned(), "--alerts".to_owned(), alerts.clone()]];
         all.extend(shared().map(|shared| vec![shared.join("alerts/lsst/wire").display().to_string()]));

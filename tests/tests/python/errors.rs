@@ -54,8 +54,8 @@ fn parameters_are_checked() {
     assert_eq!(report["logs"][0]["message"], "2.0 g [1, 2] 1");
     for (set, wanted) in [
         ("ries=1", "there is no parameter ries; did you mean rise?"),
-        ("rise=bright", "the parameter rise is 'bright'; it must be a number"),
-        ("n=1.5", "it must be a whole number"),
+        ("rise=bright", "parameter rise: \"bright\" is not a number"),
+        ("n=1.5", "parameter n: \"1.5\" is not an integer"),
     ] {
         let said = refusal(&runners, program, &["--set", set]);
         assert!(said.contains(wanted), "{said}");

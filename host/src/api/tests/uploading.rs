@@ -179,7 +179,7 @@ fn wrong_queries_name_the_parameter() {
         ("strict=perhaps", r#"query parameter "strict": "perhaps" is neither true nor false"#),
         ("quota=1&quota=2", r#"query parameter "quota": it is given twice"#),
         ("config=a%FFb", r#"query parameter "config": it is not UTF-8 text"#),
-        ("size=1", r#"query parameter "size": there is no such setting; there are predefined, parameters, config,"#),
+        ("size=1", r#"query parameter "size": there is no such setting; there are predefined, parameters, language,"#),
     ];
     for (query, wanted) in cases {
         let message = server.put(&format!("/api/v1/filters/bright?{query}"), b"module").error(400, "bad_query");
