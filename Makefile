@@ -57,13 +57,13 @@ lint: setup
 # A test fails if it lacks something that is installed or started here. Real packets are used only if there are any.
 REQUIRE := kafka,kcat$(if $(SKYSIEVE_NO_PYTHON),,$(comma)python)
 
-# Tests that mostly wait, for brokers that are killed one after another.
-WAITING := exactly_once trouble
+# Tests that run beside the others: those that wait for brokers that are killed, and the longest one, as the others mostly wait.
+BESIDE := exactly_once trouble python
 RUN_TESTS := SKYSIEVE_REQUIRE=$${SKYSIEVE_REQUIRE-$(REQUIRE)} scripts/run-tests
 
 unit: filters
 	@scripts/setup tests
-	@$(RUN_TESTS) $(WAITING:%=--beside %) $(TESTED)
+	@$(RUN_TESTS) $(BESIDE:%=--beside %) $(TESTED)
 
 soak: filters
 	@SKYSIEVE_TEST_KILLS=100 scripts/run-tests $(TESTED) --test exactly_once --test changing_lanes --test uploads a_host_that_is_killed -- --nocapture
@@ -72,7 +72,7 @@ soak: filters
 test: filters
 	$(CARGO) fmt --all --check
 	@scripts/setup tests
-	@$(RUN_TESTS) --deployments --meanwhile "$(MAKE) --no-print-directory lint" $(WAITING:%=--beside %) $(TESTED)
+	@$(RUN_TESTS) --deployments --meanwhile "$(MAKE) --no-print-directory lint" $(BESIDE:%=--beside %) $(TESTED)
 
 # All of these select the same packages, so that nothing is built twice.
 BENCH := -p skysieve -p skysieve-bench

@@ -45,6 +45,8 @@ def filter(alert):
     earlier = history or []
     cutout = alert.get("cutoutScience")
     return {
+        # From this it is seen that it is a record.
+        "stamp": attempt(lambda: cutout["stampData"]),
 """
 
 NUMBERS = [
