@@ -78,9 +78,15 @@ fn faults_name_the_authors_functions_and_logs_come_as_lines() {
     let arguments = ["filters", "logs", "mine", "--follow", "--json", "--server", terminal.host.url()];
     let mut follower = Command::new(binary()).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    // First what was told before.
+    for _ in 0..2 {
+        let log = next();
+        assert!(log["level"] == "error" && log["message"].as_str().unwrap().starts_with("panicked at"), "{log}");
+    }
     terminal.send(3, "mine", 3);
     for _ in 0..3 {
-        let log: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        let log = next();
         assert!(log["level"] == "info" && log["message"].as_str().unwrap().starts_with("met "), "{log}");
         assert!(log["time"].as_str().unwrap().ends_with('Z'), "{log}");
     }
