@@ -10,6 +10,8 @@ use skysieve_avro::alert::{Column, Field, Kind};
 use skysieve_sandbox::{Engine, Filter, Limits, PoolConfig};
 use skysieve_tests::{output, python, root, runners, text};
 
+use super::example;
+
 /// The alerts of a batch, and the detections of each history.
 const ROWS: usize = 256;
 const HISTORY: usize = 16;
@@ -62,9 +64,9 @@ fn the_cost_of_an_alert() {
     let rounds = if std::env::var_os("SKYSIEVE_TEST_MEASURE").is_some() { 400 } else { 4 };
     let engine = Engine::new(&PoolConfig::for_filters(8)).unwrap();
     let module = engine.load(&Runners::new(Some(runners)).read(&LANGUAGES[0]).unwrap(), &Limits::default()).unwrap();
-    let folder = root().join("tests/python/measured");
-    for name in ["ten_columns", "ten_columns_alert", "rising", "rising_alert"] {
-        let file = folder.join(name).with_extension("py");
+    let columns = |name: &str| root().join("tests/python/measured").join(name).with_extension("py");
+    for file in [columns("ten_columns"), columns("ten_columns_alert"), example("named/rising"), example("rising")] {
+        let name = file.strip_prefix(root()).unwrap().display();
         let text_of = std::fs::read_to_string(&file).unwrap();
         let mut settings = Settings::default();
         Program { language: &LANGUAGES[0], file: format!("{name}.py"), text: text_of }.fill(&mut settings).unwrap();
